@@ -1,0 +1,75 @@
+# What can be done here: `make help`.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+# The parts where a wrong branch sends a message twice, or never.
+CRITICAL := app/messages/*,app/reminders/*,app/bookings/*,app/queue/api.py
+SLOW_TESTS := $(wildcard tests/e2e tests/faults)
+PIP := $(PYTHON) -m pip --python $(BIN)/python install --disable-pip-version-check --quiet
+LOCK := uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-annotate --no-header
+
+.PHONY: help install run test unit e2e lint format lock storm bench system clean
+.DEFAULT_GOAL := help
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: .venv/.installed ## Install what is needed to run, exactly as locked, into .venv
+
+run: .venv/.installed ## Run everything: web app, worker, queue, database, simulator
+	@TZ=UTC $(BIN)/chairtime up
+
+test: lint unit e2e ## Check everything, then run all tests; installs what they need
+
+unit: .venv/.installed-dev system ## Run the unit and integration tests, with their coverage
+	$(BIN)/coverage erase
+	$(PYTEST) -n auto --dist worksteal --cov --cov-report= tests/unit tests/integration
+	$(BIN)/coverage report
+	$(BIN)/coverage report --include='$(CRITICAL)' --fail-under=95 --format=total
+
+e2e: .venv/.installed-dev system ## Run the end-to-end and fault tests, one at a time
+	$(if $(SLOW_TESTS),$(PYTEST) -m 'not storm' $(SLOW_TESTS))
+
+storm: .venv/.installed-dev system ## Run long tests with faults at random
+	$(PYTEST) -m storm tests/faults
+
+bench: .venv/.installed-dev system ## Measure how fast it is
+	$(PYTEST) -s tests/benchmarks
+
+lint: .venv/.installed-dev ## Check style, types, imports and templates
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(if $(wildcard templates),$(BIN)/djlint --check --lint templates)
+
+format: .venv/.installed-dev ## Put the code into its agreed form
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	$(if $(wildcard templates),-$(BIN)/djlint --reformat --quiet templates)
+
+lock: ## Renew both lock files from pyproject.toml
+	@command -v uv >/dev/null || { echo "This needs uv: pip install uv" >&2; exit 1; }
+	$(LOCK) -o requirements.lock
+	$(LOCK) --extra dev -c requirements.lock -o requirements-dev.lock
+
+system: ## Install the system packages that tests need (as root on Debian)
+	@tests/system-packages
+
+clean: ## Remove the virtual environment and what tools left; bookings in var/ stay
+	rm -rf .venv .coverage* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+# --- virtual environment ---
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Chairtime needs Python 3.11 or newer; say which: make PYTHON=python3.11 …" >&2; exit 1; }
+	$(PYTHON) -m venv --without-pip .venv
+
+.venv/.installed: requirements.lock | .venv/bin/python
+.venv/.installed-dev: requirements-dev.lock | .venv/bin/python
+.venv/.installed .venv/.installed-dev:
+	$(PIP) --require-hashes -r $<
+	$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@

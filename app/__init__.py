@@ -1,0 +1,1 @@
+"""Chairtime: bookings and WhatsApp reminders for barbershops."""

@@ -1,0 +1,1 @@
+"""Bookings: a customer, a service, a barber and a time."""

@@ -1,0 +1,233 @@
+"""Bookings over JSON."""
+
+import hashlib
+from datetime import datetime
+from typing import Annotated, Any, Literal, cast
+
+import msgspec
+from litestar import Response, Router, delete, get, patch, post
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import HeaderParameter, JSONBody, PathParameter, QueryParameter
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from app import db
+from app.bookings import search, service
+from app.bookings.models import STATUSES, Booking
+from app.errors import FieldError, Invalid
+from app.staff import idempotency
+from app.web.access import ApiRequest
+from app.web.bodies import JsonBody
+from app.web.problems import documented
+
+Name = Annotated[str, Meta(description="1 to 100 characters.", examples=["Ana Silva"])]
+Email = Annotated[str | None, Meta(examples=["ana@example.com"])]
+Phone = Annotated[
+    str,
+    Meta(
+        description="With country code, or of the shop's own country; kept as E.164.",
+        examples=["+44 20 7946 0958"],
+    ),
+]
+ServiceId = Annotated[str, Meta(examples=["haircut"])]
+BarberId = Annotated[str, Meta(examples=["barber_1"])]
+Time = Annotated[
+    datetime,
+    Meta(
+        description="RFC 3339 with an offset; in the future, 400 days ahead at the most.",
+        examples=["2026-11-23T18:00:00Z"],
+    ),
+]
+Overlap = Annotated[bool, Meta(description="Book although the barber has another booking then.")]
+
+Status = Literal["confirmed", "cancelled", "completed", "no_show"]
+
+BookingId = Annotated[
+    str,
+    PathParameter(pattern=r"^booking_[A-Za-z0-9]{1,32}$", description="A booking's id."),
+]
+Key = Annotated[
+    str | None,
+    HeaderParameter(
+        name=idempotency.HEADER,
+        description="Up to 255 visible ASCII characters. A request that is repeated with its key "
+        "gets the first answer again and books nothing.",
+    ),
+]
+
+_QUERY = {"status", "barberId", "from", "to", "q", "limit", "cursor"}
+
+
+class NewBookingBody(Struct, rename="camel", kw_only=True, forbid_unknown_fields=True):
+    """A booking to be made."""
+
+    customer_name: Name
+    customer_email: Email = None
+    customer_phone: Phone
+    service_id: ServiceId
+    barber_id: BarberId
+    scheduled_time: Time
+    allow_overlap: Overlap = False
+
+
+class BookingChanges(Struct, rename="camel", kw_only=True, forbid_unknown_fields=True):
+    """What to change; fields that are left out stay as they are."""
+
+    customer_name: Name | UnsetType = UNSET
+    customer_email: Email | UnsetType = UNSET
+    customer_phone: Phone | UnsetType = UNSET
+    service_id: ServiceId | UnsetType = UNSET
+    barber_id: BarberId | UnsetType = UNSET
+    scheduled_time: Time | UnsetType = UNSET
+    allow_overlap: Overlap | UnsetType = UNSET
+
+
+class BookingAnswer(Struct, rename="camel", kw_only=True):
+    """A booking; times are in UTC."""
+
+    id: Annotated[str, Meta(examples=["booking_01JDBV5W3NXJ0V4M0F4Z1T7Q8K"])]
+    customer_name: Name
+    customer_email: Email
+    customer_phone: Annotated[str, Meta(description="E.164.", examples=["+442079460958"])]
+    service_id: ServiceId
+    barber_id: BarberId
+    scheduled_time: Annotated[datetime, Meta(examples=["2026-11-23T18:00:00Z"])]
+    status: Status
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, booking: Booking) -> "BookingAnswer":
+        return cls(
+            id=booking.id,
+            customer_name=booking.customer_name,
+            customer_email=booking.customer_email,
+            customer_phone=booking.customer_phone,
+            service_id=booking.service_id,
+            barber_id=booking.barber_id,
+            scheduled_time=booking.starts_at,
+            status=cast(Status, booking.status),
+            created_at=booking.created_at,
+            updated_at=booking.updated_at,
+        )
+
+
+class BookingPage(Struct, rename="camel"):
+    """Bookings by time; `nextCursor` is null on the last page."""
+
+    items: list[BookingAnswer]
+    next_cursor: str | None
+
+
+@post(
+    "/",
+    dto=JsonBody[NewBookingBody],
+    opt={"access": "write"},
+    responses=documented(400, 401, 403, 409, 413, 415, 422)
+    | {200: ResponseSpec(BookingAnswer, description="The same booking was there already.")},
+    sync_to_thread=True,
+)
+def create_booking(
+    data: JSONBody[NewBookingBody], request: ApiRequest, idempotency_key: Key = None
+) -> Response[BookingAnswer]:
+    """Make a booking and plan its reminders."""
+    token = request.auth
+    digest = hashlib.sha256(msgspec.json.encode(data)).hexdigest()
+    with db.database().write() as session:
+
+        def book() -> idempotency.Answer:
+            new = service.NewBooking(**msgspec.structs.asdict(data))
+            booking, is_new = service.create(session, new, f"token:{token.id}")
+            return (201 if is_new else 200), msgspec.to_builtins(BookingAnswer.of(booking))
+
+        status, answer = idempotency.answer_once(session, token.id, idempotency_key, digest, book)
+    location = {"Location": f"/api/bookings/{answer['id']}"}
+    return Response(answer, status_code=status, headers=location)  # type: ignore[arg-type]
+
+
+@get("/", opt={"access": "read"}, responses=documented(400, 401, 403, 422), sync_to_thread=True)
+def list_bookings(
+    request: ApiRequest,
+    status: Annotated[str | None, QueryParameter(schema_extra={"enum": list(STATUSES)})] = None,
+    barber_id: Annotated[str | None, QueryParameter(name="barberId")] = None,
+    starts_from: Annotated[
+        datetime | None, QueryParameter(name="from", description="Those that start then or later.")
+    ] = None,
+    starts_to: Annotated[
+        datetime | None, QueryParameter(name="to", description="Those that start before.")
+    ] = None,
+    q: Annotated[
+        str | None, QueryParameter(description="A part of the name, a phone number, or an id.")
+    ] = None,
+    limit: Annotated[int, QueryParameter(description=f"1 to {search.MAX_LIMIT}.")] = 50,
+    cursor: Annotated[
+        str | None, QueryParameter(description="`nextCursor` of the page before.")
+    ] = None,
+) -> BookingPage:
+    """Bookings by time, a page at a time."""
+    _refuse_unknown(request)
+    filters = search.Filters(
+        status=status, barber_id=barber_id, starts_from=starts_from, starts_to=starts_to, q=q
+    )
+    with db.database().read() as session:
+        found, next_cursor = search.search(session, filters, limit, cursor)
+        return BookingPage([BookingAnswer.of(booking) for booking in found], next_cursor)
+
+
+@get(
+    "/{booking_id:str}",
+    opt={"access": "read"},
+    responses=documented(400, 401, 403, 404),
+    sync_to_thread=True,
+)
+def get_booking(booking_id: BookingId) -> BookingAnswer:
+    """One booking."""
+    with db.database().read() as session:
+        return BookingAnswer.of(service.get(session, booking_id))
+
+
+@patch(
+    "/{booking_id:str}",
+    dto=JsonBody[BookingChanges],
+    opt={"access": "write"},
+    responses=documented(400, 401, 403, 404, 409, 413, 415, 422),
+    sync_to_thread=True,
+)
+def change_booking(
+    booking_id: BookingId, data: JSONBody[BookingChanges], request: ApiRequest
+) -> BookingAnswer:
+    """Change a booking; another time cancels the planned reminders and plans new ones."""
+    changes: dict[str, Any] = {
+        field: value for field, value in msgspec.structs.asdict(data).items() if value is not UNSET
+    }
+    with db.database().write() as session:
+        actor = f"token:{request.auth.id}"
+        return BookingAnswer.of(service.change(session, booking_id, changes, actor))
+
+
+@delete(
+    "/{booking_id:str}",
+    status_code=200,
+    opt={"access": "write"},
+    responses=documented(400, 401, 403, 404, 409),
+    sync_to_thread=True,
+)
+def cancel_booking(booking_id: BookingId, request: ApiRequest) -> BookingAnswer:
+    """Cancel a booking and its reminders, and tell the customer; doing it again changes nothing."""
+    with db.database().write() as session:
+        return BookingAnswer.of(service.cancel(session, booking_id, f"token:{request.auth.id}"))
+
+
+def _refuse_unknown(request: ApiRequest) -> None:
+    """A misspelt filter would otherwise answer with everything."""
+    unknown = sorted(request.query_params.keys() - _QUERY)
+    if unknown:
+        known = ", ".join(sorted(_QUERY))
+        raise Invalid([FieldError(name[:60], f"is unknown; there are {known}") for name in unknown])
+
+
+router = Router(
+    "/api/bookings",
+    route_handlers=[create_booking, list_bookings, get_booking, change_booking, cancel_booking],
+    tags=["Bookings"],
+    security=[{"bearer": []}],
+)

@@ -1,0 +1,52 @@
+"""The table of bookings."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.db import Base, UtcDateTime
+from app.shop.models import Barber, Service
+
+STATUSES = ("confirmed", "cancelled", "completed", "no_show")
+_CONFIRMED = text("status = 'confirmed'")
+
+
+class Booking(Base):
+    """A booking. The partial unique index makes "the same booking again" impossible to store."""
+
+    __tablename__ = "booking"
+    __table_args__ = (
+        CheckConstraint(f"status IN {STATUSES}", name="status"),
+        CheckConstraint("ends_at > starts_at", name="length"),
+        CheckConstraint("customer_phone LIKE '+%'", name="phone_e164"),
+        Index(
+            "uq_booking_same",
+            "customer_phone",
+            "service_id",
+            "barber_id",
+            "starts_at",
+            unique=True,
+            postgresql_where=_CONFIRMED,
+            sqlite_where=_CONFIRMED,
+        ),
+        Index(None, "barber_id", "starts_at"),
+        Index(None, "starts_at", "id"),
+        Index(None, "status", "starts_at", "id"),
+        Index(None, "customer_phone", "starts_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    customer_name: Mapped[str] = mapped_column(String(100))
+    customer_email: Mapped[str | None] = mapped_column(String(254))
+    customer_phone: Mapped[str] = mapped_column(String(20))
+    service_id: Mapped[str] = mapped_column(ForeignKey("service.id"))
+    barber_id: Mapped[str] = mapped_column(ForeignKey("barber.id"))
+    starts_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    status: Mapped[str] = mapped_column(String(20))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    service: Mapped[Service] = relationship(lazy="raise_on_sql")
+    barber: Mapped[Barber] = relationship(lazy="raise_on_sql")

@@ -1,0 +1,140 @@
+"""The list of bookings: filters, and pages by cursor in the order of time."""
+
+import base64
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import ColumnElement, Select, literal, select, tuple_
+from sqlalchemy.orm import Session
+
+from app.bookings import phones
+from app.bookings.fields import OFFSET_HINT
+from app.bookings.models import STATUSES, Booking
+from app.db import UtcDateTime
+from app.errors import FieldError, Invalid
+from app.shop import service as shop_service
+
+MAX_LIMIT = 200
+MAX_QUERY = 100
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
+_BOOKING_ID = re.compile(r"booking_[A-Za-z0-9]{1,32}")
+_PHONE_PART = re.compile(r"\+?[0-9 ().\-/]{3,40}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filters:
+    """What must be true of a booking: it starts at or after `starts_from`, before `starts_to`.
+
+    `q` is a part of the name, a phone number or a part of one, or a booking's id.
+    """
+
+    status: str | None = None
+    barber_id: str | None = None
+    starts_from: datetime | None = None
+    starts_to: datetime | None = None
+    q: str | None = None
+
+
+def search(
+    session: Session, filters: Filters, limit: int = 50, cursor: str | None = None
+) -> tuple[list[Booking], str | None]:
+    """A page of bookings, the earliest first, and the cursor of the next one, None at the end.
+
+    A booking that is there during the whole walk is on exactly one page, whatever is made or
+    moved meanwhile. Raises Invalid, with the filters' names in the API.
+    """
+    after = _check(filters, limit, cursor)
+    query = _filtered(session, filters).order_by(Booking.starts_at, Booking.id).limit(limit + 1)
+    if after is not None:
+        place = tuple_(literal(after[0], UtcDateTime), literal(after[1]))
+        query = query.where(tuple_(Booking.starts_at, Booking.id) > place)
+    found = list(session.scalars(query))
+    page = found[:limit]
+    return page, _cursor(page[-1]) if len(found) > limit else None
+
+
+def _check(filters: Filters, limit: int, cursor: str | None) -> tuple[datetime, str] | None:
+    """The place that `cursor` marks. Raises Invalid with everything that is wrong."""
+    errors: list[FieldError] = []
+
+    def check(is_right: bool, field: str, message: str) -> None:
+        if not is_right:
+            errors.append(FieldError(field, message))
+
+    after = None if cursor is None else _place(cursor)
+    is_barber = filters.barber_id is None or _ID.fullmatch(filters.barber_id) is not None
+    check(cursor is None or after is not None, "cursor", "is not one that a page gave")
+    check(1 <= limit <= MAX_LIMIT, "limit", f"must be from 1 to {MAX_LIMIT}")
+    check(filters.status in {None, *STATUSES}, "status", f"must be one of {', '.join(STATUSES)}")
+    check(is_barber, "barber_id", "there is no such barber")
+    check(_is_usable(filters.starts_from), "from", OFFSET_HINT)
+    check(_is_usable(filters.starts_to), "to", OFFSET_HINT)
+    check(_is_searchable(filters.q or ""), "q", f"must be at most {MAX_QUERY} visible characters")
+    if errors:
+        raise Invalid(errors)
+    return after
+
+
+def _is_usable(at: datetime | None) -> bool:
+    """Whether it has an offset, and is not so far off that it has no equal in UTC."""
+    if at is None:
+        return True
+    return at.tzinfo is not None and 1 < at.year < 9999
+
+
+def _is_searchable(text: str) -> bool:
+    return len(text) <= MAX_QUERY and not any(
+        unicodedata.category(char) in {"Cc", "Cs"} for char in text
+    )
+
+
+def _filtered(session: Session, filters: Filters) -> Select[Booking]:
+    query = select(Booking)
+    if filters.status is not None:
+        query = query.where(Booking.status == filters.status)
+    if filters.barber_id is not None:
+        query = query.where(Booking.barber_id == filters.barber_id)
+    if filters.starts_from is not None:
+        query = query.where(Booking.starts_at >= filters.starts_from)
+    if filters.starts_to is not None:
+        query = query.where(Booking.starts_at < filters.starts_to)
+    if text := (filters.q or "").strip():
+        query = query.where(_is_like(text, shop_service.shop(session).country))
+    return query
+
+
+def _is_like(text: str, country: str | None) -> ColumnElement[bool]:
+    """An id or a whole number is looked up; for a part, bookings are read in the order of time.
+
+    That reading ends when the page is full, or with the shop's last booking.
+    """
+    if _BOOKING_ID.fullmatch(text):
+        return Booking.id == text
+    try:
+        return Booking.customer_phone == phones.parse(text, country)
+    except ValueError:
+        pass
+    if _PHONE_PART.fullmatch(text):
+        digits = re.sub(r"\D", "", text)
+        return Booking.customer_phone.contains(digits.lstrip("0") or digits)
+    return Booking.customer_name.icontains(unicodedata.normalize("NFC", text), autoescape=True)
+
+
+def _cursor(last: Booking) -> str:
+    place = f"{last.starts_at.replace(tzinfo=None).isoformat()} {last.id}"
+    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+
+
+def _place(cursor: str) -> tuple[datetime, str] | None:
+    """Where the page before ended, or None if `cursor` was not made by `_cursor`."""
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        at, _, booking_id = base64.b64decode(padded, b"-_", validate=True).decode().partition(" ")
+        starts_at = datetime.fromisoformat(at)
+    except ValueError:
+        return None
+    is_ours = starts_at.tzinfo is None and _ID.fullmatch(booking_id)
+    return (starts_at.replace(tzinfo=UTC), booking_id) if is_ours else None

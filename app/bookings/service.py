@@ -1,0 +1,230 @@
+"""Bookings: creating, changing and cancelling them, with what follows for their messages."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from ulid import ULID
+
+from app import clock
+from app.bookings import fields
+from app.bookings.models import Booking
+from app.errors import Conflict, FieldError, Invalid, NotFound
+from app.messages.feed import feed_after_commit, revoke_after_commit
+from app.messages.lifecycle import plans
+from app.messages.lifecycle.compare_and_set import lock_booking
+from app.reminders.plan import Plan, PlanTooLong, reminder_times
+from app.reminders.policy import of_shop
+from app.settings import settings
+from app.shop.models import Barber, Service
+from app.shop.service import shop
+from app.staff import audit
+
+_LONGEST = timedelta(
+    minutes=720
+)  # of a service: how far back a booking may begin and still overlap
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewBooking:
+    """What a booking is made of. `scheduled_time` is aware; the phone is as the client wrote it."""
+
+    customer_name: str
+    customer_phone: str
+    service_id: str
+    barber_id: str
+    scheduled_time: datetime
+    customer_email: str | None = None
+    allow_overlap: bool = False
+
+
+def create(session: Session, new: NewBooking, actor: str) -> tuple[Booking, bool]:
+    """Make a booking, its plan of reminders, and feed what is due soon.
+
+    The same booking again (phone, service, barber and time, still confirmed) is returned with
+    False. Raises Invalid, and Conflict `barber_taken` unless `allow_overlap`.
+    """
+    values = _clean(session, asdict(new))
+    allow_overlap = values.pop("allow_overlap")
+    service, barber = _choices(session, values["service_id"], values["barber_id"])
+    starts_at = values.pop("scheduled_time")
+    same = _same(session, {**values, "starts_at": starts_at})
+    if same is not None:
+        return same, False
+    ends_at = starts_at + timedelta(minutes=service.minutes)
+    if not allow_overlap:
+        _check_free(session, barber, starts_at, ends_at)
+    now = clock.now()
+    booking = Booking(
+        id=f"booking_{ULID()}",
+        **values,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        status="confirmed",
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(booking)
+    session.flush()
+    _plan(session, booking)
+    audit.record(session, actor, "booking.created", booking.id)
+    return booking, True
+
+
+def change(session: Session, booking_id: str, changes: Mapping[str, Any], actor: str) -> Booking:
+    """Change any of NewBooking's fields; another time cancels the old plan and makes a new one.
+
+    Changes that change nothing are fine. Raises NotFound, Invalid, and Conflict: `not_confirmed`,
+    `appointment_passed`, `barber_taken`, `same_booking`.
+    """
+    booking = _to_change(session, booking_id)
+    values = _clean(session, dict(changes))
+    allow_overlap = values.pop("allow_overlap", False)
+    if "scheduled_time" in values:
+        values["starts_at"] = values.pop("scheduled_time")
+    values = {name: value for name, value in values.items() if getattr(booking, name) != value}
+    if not values:
+        return booking
+    is_moved = "starts_at" in values
+    _place(session, booking, values, allow_overlap)
+    booking.updated_at = clock.now()
+    session.flush()
+    if is_moved:
+        revoke_after_commit(session, plans.cancel_pending(session, booking.id, "rescheduled"))
+        _plan(session, booking)
+    action = "booking.rescheduled" if is_moved else "booking.changed"
+    audit.record(session, actor, action, booking.id, fields=sorted(values))
+    return booking
+
+
+def cancel(session: Session, booking_id: str, actor: str) -> Booking:
+    """Cancel a booking: its reminders stop, and its customer is told. Each time the same answer.
+
+    Raises NotFound, and Conflict `appointment_passed` or `not_confirmed` (it took place).
+    """
+    booking = _locked(session, booking_id)
+    if booking.status == "cancelled":
+        return booking
+    _check_open(booking)
+    now = clock.now()
+    booking.status, booking.updated_at = "cancelled", now
+    session.flush()
+    revoke_after_commit(session, plans.cancel_pending(session, booking.id, "booking_cancelled"))
+    feed_after_commit(session, plans.plan(session, booking.id, "cancellation", Plan((now,))))
+    audit.record(session, actor, "booking.cancelled", booking.id)
+    return booking
+
+
+def get(session: Session, booking_id: str) -> Booking:
+    """Raises NotFound."""
+    booking = session.get(Booking, booking_id)
+    if booking is None:
+        raise NotFound("There is no such booking.")
+    return booking
+
+
+def _clean(session: Session, values: dict[str, Any]) -> dict[str, Any]:
+    return fields.clean(
+        values,
+        country=shop(session).country,
+        own_number=settings().whatsapp_from_number,
+        now=clock.now(),
+    )
+
+
+def _choices(session: Session, service_id: str, barber_id: str) -> tuple[Service, Barber]:
+    """The service and the barber; the barber is held, so that two cannot take one time at once.
+
+    Raises Invalid for what does not exist, or is not offered any more.
+    """
+    service = session.get(Service, service_id)
+    barber = session.get(Barber, barber_id, with_for_update={"key_share": True})
+    problems = []
+    if service is None or not service.active:
+        problems.append(FieldError("service_id", f"There is no service {service_id!r}."))
+    if barber is None or not barber.active:
+        problems.append(FieldError("barber_id", f"There is no barber {barber_id!r}."))
+    if problems or service is None or barber is None:
+        raise Invalid(problems)
+    return service, barber
+
+
+def _same(session: Session, values: Mapping[str, Any]) -> Booking | None:
+    return session.scalars(
+        select(Booking).where(
+            Booking.customer_phone == values["customer_phone"],
+            Booking.service_id == values["service_id"],
+            Booking.barber_id == values["barber_id"],
+            Booking.starts_at == values["starts_at"],
+            Booking.status == "confirmed",
+        )
+    ).one_or_none()
+
+
+def _check_free(
+    session: Session, barber: Barber, starts_at: datetime, ends_at: datetime, but: str = ""
+) -> None:
+    """Raises Conflict if the barber has another booking then; `but` is not another."""
+    rival = session.scalars(
+        select(Booking)
+        .where(
+            Booking.barber_id == barber.id,
+            Booking.starts_at < ends_at,
+            Booking.starts_at > starts_at - _LONGEST,
+            Booking.ends_at > starts_at,
+            Booking.status == "confirmed",
+            Booking.id != but,
+        )
+        .limit(1)
+    ).one_or_none()
+    if rival is not None:
+        taken = f"{rival.starts_at:%Y-%m-%dT%H:%M:%SZ} to {rival.ends_at:%H:%M:%SZ}"
+        raise Conflict("barber_taken", f"{barber.name} has another booking from {taken}.")
+
+
+def _place(session: Session, booking: Booking, values: dict[str, Any], allow_overlap: bool) -> None:
+    """Put the changed values into the booking, if its barber is free and it is no double."""
+    for name, value in values.items():
+        setattr(booking, name, value)
+    if not values.keys() & {"customer_phone", "service_id", "barber_id", "starts_at"}:
+        return
+    with session.no_autoflush:
+        service, barber = _choices(session, booking.service_id, booking.barber_id)
+        booking.ends_at = booking.starts_at + timedelta(minutes=service.minutes)
+        same = _same(session, vars(booking))
+        if same is not None and same.id != booking.id:
+            raise Conflict("same_booking", f"This customer has this very booking: {same.id}.")
+        if not allow_overlap and values.keys() & {"service_id", "barber_id", "starts_at"}:
+            _check_free(session, barber, booking.starts_at, booking.ends_at, but=booking.id)
+
+
+def _plan(session: Session, booking: Booking) -> None:
+    """Raises Invalid for a time so far ahead that the policy makes too many reminders of it."""
+    try:
+        planned = reminder_times(of_shop(shop(session)), clock.now(), booking.starts_at)
+    except PlanTooLong as error:
+        raise Invalid([FieldError("scheduled_time", str(error))]) from error
+    feed_after_commit(session, plans.plan(session, booking.id, "reminder", planned))
+
+
+def _locked(session: Session, booking_id: str) -> Booking:
+    booking = lock_booking(session, booking_id, to_change=True)
+    if booking is None:
+        raise NotFound("There is no such booking.")
+    return booking
+
+
+def _to_change(session: Session, booking_id: str) -> Booking:
+    booking = _locked(session, booking_id)
+    _check_open(booking)
+    return booking
+
+
+def _check_open(booking: Booking) -> None:
+    if booking.status != "confirmed":
+        raise Conflict("not_confirmed", f"The booking is {booking.status}.")
+    if booking.starts_at <= clock.now():
+        raise Conflict("appointment_passed", "The appointment has begun.")

@@ -1,0 +1,220 @@
+"""The `chairtime` command. What a user can get wrong is answered in one line, on stderr."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from app.settings import SettingsError, settings
+
+if TYPE_CHECKING:
+    from app.staff.models import ApiToken
+
+# Imports stand inside the commands where they are slow, and not needed by all.
+
+_WORKER = "app.worker.huey -k thread -w 16 -m 1 -c 2 -g TERM -t 55"
+
+
+class _Plain(click.Group):
+    """A group of commands whose errors are lines for people: status 2 for a wrong environment."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            from app import preflight
+
+            lines = preflight.explain(error)
+            if lines is None:
+                raise
+            for line in lines:
+                click.echo(f"chairtime: {line}", err=True)
+            ctx.exit(2 if isinstance(error, SettingsError) else 1)
+
+
+@click.group(cls=_Plain, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="chairtime")
+def main() -> None:
+    """Chairtime: bookings and WhatsApp reminders for barbershops."""
+    os.umask(0o077)  # what we make holds secrets and customers' numbers
+    os.environ["TZ"] = "UTC"  # see app.queue.huey
+
+
+@main.command()
+def up() -> None:
+    """Run everything: web, worker and, if REDIS_URL is not set, a queue."""
+    from app import up as all_of_it
+
+    all_of_it.run(settings())
+
+
+@main.command()
+@click.option("--workers", type=click.IntRange(1, 64), default=1, help="Processes. Default: 1.")
+@click.option(
+    "--grace",
+    type=click.IntRange(1, 600),
+    default=5,
+    help="Seconds that open requests get when it ends. Default: 5.",
+)
+def serve(workers: int, grace: int) -> None:
+    """Run the web app on HOST and PORT."""
+    from app import preflight, supervisor
+    from app.staff import first_run
+
+    supervisor.end_with_parent()
+    found = settings()
+    preflight.check_port(found.host, found.port)
+    with preflight.reachable_database().write() as session:
+        first_run.ensure(session, found)
+    options = f"--interface asgi --workers {workers} --workers-kill-timeout {grace}"
+    address = ["--host", found.host, "--port", str(found.port)]
+    _become("granian", [*options.split(), "--respawn-failed-workers", *address, "app.asgi:app"])
+
+
+@main.command()
+def worker() -> None:
+    """Run a worker, which sends what is due. As many as wanted may run."""
+    from app import preflight, supervisor
+
+    supervisor.end_with_parent()
+    preflight.reachable_database()
+    preflight.check_queue(settings())
+    _become("huey_consumer", _WORKER.split())
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database to the newest revision."""
+    from app import migrate, preflight
+
+    before = migrate.upgrade(preflight.connect())
+    if before.is_pending:
+        click.echo(f"Migrated from {before.current or 'an empty database'} to {before.newest}.")
+    else:
+        click.echo(f"The database is at {before.newest} already: nothing to do.")
+
+
+@main.command()
+@click.option("--add", is_flag=True, help="Also if there are bookings already.")
+def demo(add: bool) -> None:
+    """Fill a believable shop: bookings and reminders in every state."""
+    from app import demo, preflight
+
+    with preflight.reachable_database().write() as session:
+        number = demo.fill(session, settings(), add=add)
+    click.echo(f"Added {number} bookings, with their reminders.")
+
+
+@main.command()
+def doctor() -> None:
+    """Check everything that can be wrong, and say what to do about it."""
+    from app import doctor
+
+    findings = list(doctor.examine())
+    for finding in findings:
+        click.echo(str(finding))
+    if any(finding.has_failed for finding in findings):
+        sys.exit(1)
+
+
+@main.group()
+def user() -> None:
+    """Staff accounts."""
+
+
+@user.command("add")
+@click.argument("email")
+@click.option("--name", required=True, help="What the others call them.")
+@click.option("--role", type=click.Choice(("owner", "staff", "viewer")), default="staff")
+@click.option("--password-stdin", is_flag=True, help="Read the password from stdin, not a prompt.")
+def user_add(email: str, name: str, role: str, password_stdin: bool) -> None:
+    """Add somebody who may sign in with EMAIL and a password of 12 characters or more."""
+    from app import preflight
+    from app.staff import accounts
+
+    database = preflight.reachable_database()
+    password = _password_from_stdin() if password_stdin else _password_from_prompt()
+    with database.write() as session:
+        added = accounts.add(session, email, name, role, password)
+    click.echo(f"Added {added.email} as {added.role}.")
+
+
+@main.group()
+def token() -> None:
+    """API tokens, for programs that book."""
+
+
+@token.command("create")
+@click.argument("name")
+@click.option("--read-only", is_flag=True, help="It may read, and change nothing.")
+def token_create(name: str, read_only: bool) -> None:
+    """Make a token and print its secret, once."""
+    from app import preflight
+    from app.staff import tokens
+
+    with preflight.reachable_database().write() as session:
+        made, secret = tokens.create(session, name, "read" if read_only else "write")
+    click.echo(f"{made.id} ({made.scope}). Keep its secret now, it is not shown again:", err=True)
+    click.echo(secret)
+
+
+@token.command("list")
+def token_list() -> None:
+    """Show all tokens, without their secrets."""
+    from sqlalchemy import select
+
+    from app import preflight
+    from app.staff.models import ApiToken
+
+    with preflight.reachable_database().read() as session:
+        found = session.scalars(select(ApiToken).order_by(ApiToken.created_at)).all()
+    for one in found:
+        click.echo(_token_line(one))
+    if not found:
+        click.echo("There are no tokens: `chairtime token create NAME` makes one.", err=True)
+
+
+@token.command("revoke")
+@click.argument("id")
+def token_revoke(id: str) -> None:
+    """End the token ID, at once and for good."""
+    from app import preflight
+    from app.staff import tokens
+
+    with preflight.reachable_database().write() as session:
+        tokens.revoke(session, id, "system")
+    click.echo(f"Revoked {id}.")
+
+
+def _token_line(found: "ApiToken") -> str:
+    used = (
+        f"last used {found.last_used_at:%Y-%m-%d %H:%M} UTC" if found.last_used_at else "not used"
+    )
+    state = f"revoked {found.revoked_at:%Y-%m-%d}" if found.revoked_at else used
+    return f"{found.id}  {found.scope:5}  made {found.created_at:%Y-%m-%d}  {state}  {found.name}"
+
+
+def _password_from_stdin() -> str:
+    """The first line, without its end; spaces belong to the password."""
+    return sys.stdin.readline().removesuffix("\n").removesuffix("\r")
+
+
+def _password_from_prompt() -> str:
+    if not sys.stdin.isatty():
+        raise click.UsageError("There is no terminal to ask for a password: use --password-stdin.")
+    asked: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return asked
+
+
+def _become(program: str, arguments: list[str]) -> NoReturn:
+    """Replace this process by one of the programs beside our Python."""
+    path = Path(sys.executable).with_name(program)
+    os.execve(path, [program, *arguments], {**os.environ, "TZ": "UTC"})  # noqa: S606
+
+
+if __name__ == "__main__":
+    main()

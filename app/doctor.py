@@ -1,0 +1,254 @@
+"""`chairtime doctor`: looks at everything that can be wrong, and says what to do about it."""
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal
+
+import redis
+import urllib3
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from app import clock, db, migrate, preflight
+from app.db import Database
+from app.messages import compose, delivery, texts
+from app.messages.models import Worker
+from app.preflight import Trouble
+from app.settings import TWILIO_API, Settings, SettingsError, settings
+from app.shop.service import shop, time_zone
+from app.whatsapp import errors
+from app.whatsapp.client import LookupFailed, WhatsAppClient
+
+Level = Literal["ok", "warn", "FAIL"]
+
+WORKER_SEEN_WITHIN = timedelta(seconds=60)
+"""A worker writes down that it lives every FEED_EVERY (at most 60) seconds."""
+CLOCKS_DIFFER = 5.0
+"""Seconds; more than this between two clocks makes reminders visibly early or late."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report: `text` says how it is and, if that is bad, what to do."""
+
+    level: Level
+    subject: str
+    text: str
+
+    @property
+    def has_failed(self) -> bool:
+        return self.level == "FAIL"
+
+    def __str__(self) -> str:
+        return f"{self.level:4}  {self.subject}: {self.text}"
+
+
+def examine() -> Iterator[Finding]:
+    """All findings, in the order in which to repair them. Raises nothing that a user can cause."""
+    try:
+        found = settings()
+    except SettingsError as error:
+        yield from (Finding("FAIL", "settings", problem) for problem in error.problems)
+        return
+    yield _settings(found)
+    database = list(_database_and_worker())
+    yield from database
+    yield from _queue(found)
+    yield from _whatsapp(found, _texts(database[0].level == "ok"))
+    yield _public_url(found)
+
+
+def _settings(found: Settings) -> Finding:
+    mode = "production" if found.production else "development"
+    sender = "the simulator: nothing reaches a real phone" if found.simulator else "Twilio"
+    return Finding("ok", "settings", f"{mode}, state in {found.state_dir}, messages go to {sender}")
+
+
+# --- the database, and what it knows ---
+
+
+def _database_and_worker() -> Iterator[Finding]:
+    try:
+        database = preflight.connect()
+        where = migrate.revisions(database)
+    except (Trouble, migrate.MigrationError, SQLAlchemyError) as error:
+        lines = preflight.explain(error) or [str(error)]
+        yield from (Finding("FAIL", "database", line) for line in lines)
+        return
+    yield _migrations(database, where)
+    if where.is_pending:
+        return
+    with database.read() as session:
+        yield _worker(session)
+        yield _time_zone(session)
+    if not database.is_sqlite:
+        with database.read() as session:
+            at = session.execute(select(func.now())).scalar_one()
+            yield _clock("the database's", (clock.now() - at).total_seconds())
+
+
+def _migrations(database: Database, where: migrate.Revisions) -> Finding:
+    kind = "SQLite" if database.is_sqlite else "PostgreSQL"
+    if where.is_pending:
+        stands = f"at revision {where.current}" if where.current else "empty"
+        return Finding(
+            "FAIL", "database", f"{kind}, {stands}, {where.newest} is needed: `chairtime migrate`"
+        )
+    if not where.is_known:
+        newer = f"{kind}, at revision {where.current}, later than {where.newest}: update Chairtime"
+        return Finding("warn", "database", newer)
+    return Finding("ok", "database", f"{kind}, at revision {where.current}, the newest")
+
+
+def _worker(session: Session) -> Finding:
+    seen = session.scalars(select(Worker.seen_at).order_by(Worker.seen_at.desc())).all()
+    alive = [at for at in seen if at > clock.now() - WORKER_SEEN_WITHIN]
+    if alive:
+        ago = (clock.now() - alive[0]).total_seconds()
+        return Finding("ok", "worker", f"{len(alive)} alive, last seen {max(ago, 0):.0f} s ago")
+    last = f"last seen {seen[0]:%Y-%m-%d %H:%M} UTC" if seen else "none was ever seen"
+    return Finding("FAIL", "worker", f"{last}; nothing is sent: start `chairtime worker`")
+
+
+def _time_zone(session: Session) -> Finding:
+    zone = time_zone(shop(session)).key
+    if time.timezone != 0 or time.daylight:
+        return Finding("FAIL", "time zone", f"TZ is {time.tzname[0]}: start everything with TZ=UTC")
+    return Finding("ok", "time zone", f"the queue keeps UTC, customers read {zone}")
+
+
+def _clock(whose: str, seconds: float) -> Finding:
+    if abs(seconds) > CLOCKS_DIFFER:
+        way = "ahead of" if seconds > 0 else "behind"
+        text = f"this clock is {abs(seconds):.0f} s {way} {whose}: set up NTP on both machines"
+        return Finding("FAIL", "clock", text)
+    return Finding("ok", "clock", f"agrees with {whose}")
+
+
+# --- the queue ---
+
+
+def _queue(found: Settings) -> Iterator[Finding]:
+    try:
+        preflight.check_queue(found)
+        with closing(redis.Redis.from_url(found.redis_url, decode_responses=True)) as client:
+            yield _kept(client)
+    except (Trouble, redis.RedisError, OSError) as error:
+        lines = preflight.explain(error) or [str(error)]
+        yield from (Finding("FAIL", "queue", line) for line in lines)
+
+
+def _kept(client: Any) -> Finding:
+    """Whether it keeps what it holds. What it loses is fed again, so these are warnings."""
+    try:
+        kept = client.config_get("appendonly").get("appendonly")
+        policy = client.config_get("maxmemory-policy").get("maxmemory-policy")
+    except redis.ResponseError:
+        return Finding("ok", "queue", "answers; it does not let us read its configuration")
+    if kept != "yes":
+        return Finding("warn", "queue", "answers, but a restart empties it: set `appendonly yes`")
+    if policy != "noeviction":
+        text = f"answers, but may drop entries ({policy}): set `maxmemory-policy noeviction`"
+        return Finding("warn", "queue", text)
+    return Finding("ok", "queue", "answers, keeps an append-only file and drops nothing")
+
+
+# --- WhatsApp ---
+
+
+def _whatsapp(found: Settings, our_texts: dict[str, str]) -> Iterator[Finding]:
+    client = delivery.client()
+    credentials = _credentials(found, client)
+    yield credentials
+    if credentials.has_failed:
+        return
+    yield from _twilio_clock(found)
+    for kind, text in our_texts.items():
+        yield _template(found, client, kind, text)
+
+
+def _credentials(found: Settings, client: WhatsAppClient) -> Finding:
+    outcome = client.check_credentials()
+    if outcome.kind == "accepted":
+        whom = "the simulator" if found.simulator else "Twilio"
+        return Finding("ok", "whatsapp", f"{whom} knows our account")
+    if found.simulator:
+        text = "the simulator does not answer: it is part of the web app, start `chairtime up`"
+        return Finding("FAIL", "whatsapp", text)
+    advice = errors.explain(outcome.code)
+    variables = "WHATSAPP_ACCOUNT_SID and WHATSAPP_AUTH_TOKEN"
+    if outcome.code == "20003":
+        return Finding("FAIL", "whatsapp", f"Twilio refuses {variables}: copy both anew")
+    return Finding("FAIL", "whatsapp", f"{advice.words} ({outcome.code}). {advice.advice}")
+
+
+def _template(found: Settings, client: WhatsAppClient, kind: str, ours: str) -> Finding:
+    variable = f"WHATSAPP_{kind.upper()}_CONTENT_SID"
+    sid = compose.content_sid(kind)
+    if sid is None:
+        if found.simulator:
+            return Finding("ok", f"{kind} template", "none needed by the simulator")
+        text = f"set {variable}: without a template WhatsApp takes only answers within 24 hours"
+        return Finding("warn", f"{kind} template", text)
+    try:
+        there = client.template(sid)
+    except LookupFailed as failed:
+        text = f"Twilio cannot be asked for {sid}: {failed.outcome.detail}"
+        return Finding("FAIL", f"{kind} template", text)
+    if there is None:
+        return Finding("FAIL", f"{kind} template", f"Twilio has no {sid}: correct {variable}")
+    return _variables(kind, set(there), texts.placeholders(ours))
+
+
+def _variables(kind: str, theirs: set[str], ours: set[str]) -> Finding:
+    """A variable without a value would show the customer the template's sample."""
+    if theirs == ours:
+        return Finding("ok", f"{kind} template", "has the variables of our text")
+    text = (
+        f"has the variables {_listed(theirs)}, our text has {_listed(ours)}: "
+        "make them the same, in Twilio's Content Editor or in the shop's text"
+    )
+    return Finding("FAIL", f"{kind} template", text)
+
+
+def _texts(is_readable: bool) -> dict[str, str]:
+    """Our text of each kind of message: the shop's own, if the database can be read."""
+    ours = {"reminder": texts.REMINDER_TEXT, "cancellation": texts.CANCELLATION_TEXT}
+    if is_readable:
+        with db.database().read() as session:
+            row = shop(session)
+            own = {"reminder": row.reminder_text, "cancellation": row.cancellation_text}
+        ours |= {kind: text for kind, text in own.items() if text}
+    return ours
+
+
+def _twilio_clock(found: Settings) -> Iterator[Finding]:
+    if found.whatsapp_api_url != TWILIO_API:
+        return
+    try:
+        answer = urllib3.request("HEAD", TWILIO_API, timeout=5, retries=False, redirect=False)
+        at = parsedate_to_datetime(answer.headers["Date"])
+    except (urllib3.exceptions.HTTPError, LookupError, ValueError, TypeError):
+        return
+    yield _clock("Twilio's", (clock.now() - at).total_seconds())
+
+
+def _public_url(found: Settings) -> Finding:
+    if not found.twilio_can_call_back:
+        text = (
+            f"{found.public_url} cannot be reached by Twilio, so no delivery status arrives: "
+            "set PUBLIC_URL to an address that it can reach, such as https://shop.example"
+        )
+        return Finding("FAIL" if found.production else "warn", "public URL", text)
+    if found.production and not found.public_url.startswith("https:"):
+        return Finding("warn", "public URL", f"{found.public_url} is not https: passwords show")
+    return Finding("ok", "public URL", found.public_url)
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(sorted(names)) or "nothing"

@@ -1,0 +1,39 @@
+"""What a service may refuse: errors that `web/` turns into problem+json or a page."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """One field of a request, by its service name (`customer_phone`), and what is wrong with it."""
+
+    field: str
+    message: str
+
+
+class Refused(Exception):
+    """The parent of all domain errors; `detail` is a sentence for the caller."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class NotFound(Refused):
+    """There is no such thing (404)."""
+
+
+class Conflict(Refused):
+    """Right in form, but not possible now (409); `reason` is a short code such as `barber_taken`."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+class Invalid(Refused):
+    """Fields that are wrong (422)."""
+
+    def __init__(self, errors: list[FieldError]) -> None:
+        super().__init__("; ".join(f"{error.field}: {error.message}" for error in errors))
+        self.errors = errors

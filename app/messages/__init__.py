@@ -1,0 +1,1 @@
+"""Outgoing messages: their texts, their states, and how they reach the queue."""

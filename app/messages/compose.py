@@ -1,0 +1,62 @@
+"""What a message says: its text in the shop's words, and the same values for its template."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.bookings.models import Booking
+from app.messages import texts
+from app.messages.models import Message
+from app.settings import settings
+from app.shop.models import Barber, Service, Shop
+from app.shop.service import shop, time_zone
+
+
+@dataclass(frozen=True)
+class Content:
+    """`body` is what the customer reads; with a template, `variables` is what Twilio gets."""
+
+    body: str
+    content_sid: str | None
+    variables: dict[str, str]
+
+
+def compose(session: Session, message: Message, booking: Booking) -> Content:
+    """The content of `message` if it goes out now. Raises texts.TextError."""
+    row = shop(session)
+    values = _values(session, row, booking)
+    text = _text(row, message.kind)
+    used = sorted(texts.placeholders(text))
+    return Content(
+        body=texts.render(text, values),
+        content_sid=content_sid(message.kind),
+        variables={name: values[name] for name in used},
+    )
+
+
+def _text(row: Shop, kind: str) -> str:
+    if kind == "reminder":
+        return row.reminder_text or texts.REMINDER_TEXT
+    return row.cancellation_text or texts.CANCELLATION_TEXT
+
+
+def content_sid(kind: str) -> str | None:
+    """The Twilio template for messages of this kind, if one is set."""
+    found = settings()
+    if kind == "reminder":
+        return found.whatsapp_reminder_content_sid
+    return found.whatsapp_cancellation_content_sid
+
+
+def _values(session: Session, row: Shop, booking: Booking) -> dict[str, str]:
+    service = session.get_one(Service, booking.service_id)
+    barber = session.get_one(Barber, booking.barber_id)
+    return {
+        "customerName": texts.clean_value(booking.customer_name, "there"),
+        "formattedDateTime": texts.format_date_time(booking.starts_at, time_zone(row), row.locale),
+        "serviceName": texts.clean_value(service.name, "your appointment"),
+        "barberName": texts.clean_value(barber.name, "your barber"),
+        "timeUntil": texts.time_until(clock.now(), booking.starts_at, row.locale),
+        "shopName": texts.clean_value(row.name, "us"),
+    }

@@ -1,0 +1,167 @@
+"""Sending one message: claim it, look once more, POST it with no transaction open, record it."""
+
+import logging
+import time
+from datetime import datetime, timedelta
+from functools import cache
+
+from sqlalchemy.exc import OperationalError
+
+from app import clock
+from app.bookings.models import Booking
+from app.db import database
+from app.messages import sender, texts, turn
+from app.messages.compose import Content, compose
+from app.messages.lifecycle import claims, outcomes
+from app.messages.lifecycle.claims import Claim
+from app.messages.lookup import Sent, find_sent
+from app.messages.models import Message
+from app.settings import settings
+from app.whatsapp import errors
+from app.whatsapp.client import (
+    LookupFailed,
+    Outcome,
+    OutgoingMessage,
+    WhatsAppClient,
+    WhatsAppConfig,
+)
+from app.whatsapp.errors import Kind
+
+_log = logging.getLogger(__name__)
+
+_SOON = timedelta(seconds=5)
+_RECORD_AGAIN = (0.5, 1.0, 2.0, 3.0, 4.0)
+"""Seconds between tries to record an answer while the database is away."""
+_CALLBACK_RETRIES = "#rc=3&rp=ct,rt,5xx"
+"""Asks Twilio to repeat a callback that we could not take (its webhook connection overrides)."""
+
+
+def deliver(job_id: str) -> datetime | None:
+    """Send the message `job_id` if it is due and wanted; returns when to come back, if ever.
+
+    Safe to call any number of times, by any number of workers.
+    """
+    with database().write() as session:
+        taken = claims.claim(session, job_id)
+    return _send(taken) if isinstance(taken, Claim) else taken
+
+
+def record(attempt_id: str, outcome: Outcome) -> datetime | None:
+    """Write down what came of an attempt; returns when the next one is due, if ever.
+
+    While the database is away it tries for ten seconds; after that the lease ends by itself, and
+    the look-up finds out what this answer said.
+    """
+    for pause in (*_RECORD_AGAIN, None):
+        try:
+            return _record(attempt_id, outcome)
+        except OperationalError:
+            if pause is None:
+                raise
+            time.sleep(pause)
+    return None
+
+
+@cache
+def client() -> WhatsAppClient:
+    """This process's sender at Twilio, or at the simulator."""
+    found = settings()
+    return WhatsAppClient(
+        WhatsAppConfig(
+            account_sid=found.whatsapp_account_sid,
+            auth_token=found.whatsapp_auth_token,
+            sender=found.whatsapp_from_number,
+            api_url=found.whatsapp_api_url,
+            timeout=found.send_timeout,
+        )
+    )
+
+
+def _send(taken: Claim) -> datetime | None:
+    if taken.verify_first:
+        try:
+            found = find_sent(client(), taken.job_id)
+        except LookupFailed:
+            return _release(taken, clock.now() + _SOON)
+        if found is not None:
+            _mark_found(found)
+            return None
+    if not turn.wait(settings().send_lease / 2):
+        return _release(taken, clock.now() + _SOON)
+    started = time.monotonic()
+    content = _start(taken)
+    if content is None:
+        return None
+    if time.monotonic() - started > settings().send_lease / 2:
+        # This process stood still, and its lease may be over: it must not send any more.
+        return record(taken.attempt_id, Outcome(kind=Kind.TRANSIENT, code="unreachable"))
+    return record(taken.attempt_id, client().send(_outgoing(taken, content)))
+
+
+def _mark_found(found: Sent) -> None:
+    with database().write() as session:
+        outcomes.mark_sent(session, found.attempt_id, found.sid, found.status)
+
+
+def _release(taken: Claim, until: datetime) -> datetime | None:
+    with database().write() as session:
+        return until if claims.release(session, taken, until) else None
+
+
+def _start(taken: Claim) -> Content | None:
+    """The content of the attempt that begins now; None if it must not be sent after all."""
+    with database().write() as session:
+        message = session.get_one(Message, taken.job_id)
+        booking = session.get_one(Booking, message.booking_id)
+        try:
+            content = compose(session, message, booking)
+        except (texts.TextError, LookupError, ValueError):
+            _log.exception("the text of %s could not be made", taken.job_id)
+            claims.mark_unsendable(session, taken, "render_error")
+            return None
+        return content if claims.start_attempt(session, taken, content.body) else None
+
+
+def _outgoing(taken: Claim, content: Content) -> OutgoingMessage:
+    found = settings()
+    path = f"/webhooks/twilio/status/{taken.attempt_id}"
+    callback = f"{found.public_url}{path}{_CALLBACK_RETRIES}"
+    return OutgoingMessage(
+        to=taken.to,
+        body=content.body,
+        status_callback=callback if found.twilio_can_call_back else None,
+        content_sid=content.content_sid,
+        content_variables=content.variables,
+    )
+
+
+def _record(attempt_id: str, outcome: Outcome) -> datetime | None:
+    code = outcome.code or "bad_answer"
+    with database().write() as session:
+        if outcome.kind in {"accepted", Kind.PERMANENT, Kind.RATE}:
+            sender.go(session)  # Twilio knows us
+        match outcome.kind:
+            case "accepted":
+                outcomes.mark_sent(session, attempt_id, str(outcome.sid), outcome.status)
+            case Kind.PERMANENT:
+                outcomes.mark_failed(session, attempt_id, code, outcome.detail)
+            case Kind.UNCERTAIN:
+                outcomes.mark_uncertain(session, attempt_id, code, outcome.detail)
+            case Kind.CONFIGURATION:
+                until = sender.stop(session, code)
+                return outcomes.mark_waiting(session, attempt_id, code, outcome.detail, until)
+            case Kind.RATE:
+                until = sender.slow_down(session, _pause(outcome))
+                return outcomes.mark_waiting(session, attempt_id, code, outcome.detail, until)
+            case Kind.TRANSIENT | Kind.VERIFY:
+                verify = outcome.kind == Kind.VERIFY
+                return outcomes.mark_for_retry(
+                    session, attempt_id, code, outcome.detail, verify=verify
+                )
+    return None
+
+
+def _pause(outcome: Outcome) -> timedelta:
+    """How long Twilio wants us to wait: as it says, else as its code does."""
+    seconds = outcome.retry_after
+    return timedelta(seconds=errors.explain(outcome.code).pause if seconds is None else seconds)

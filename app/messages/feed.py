@@ -1,0 +1,140 @@
+"""Putting messages that are due soon from the database into Huey, and revoking cancelled ones.
+
+The queue is a hint: whatever goes wrong here, the tick puts right within half a minute.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from redis import RedisError
+from sqlalchemy import Row, select, update
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.db import after_commit, database
+from app.messages import sender
+from app.messages.lifecycle.compare_and_set import FEED_WINDOW
+from app.messages.models import Message, Sending
+from app.messages.tasks import send_message
+from app.messages.useful import is_one_of, is_pending
+from app.queue.huey import huey
+from app.settings import settings
+
+_log = logging.getLogger(__name__)
+
+_ROOM = 1_000
+"""Tasks that may wait in Huey's list before the tick holds back: more would only be doubled."""
+_REVOKED_FOR = timedelta(minutes=10)
+
+Due = Sequence[Row[str, datetime]]
+
+
+def feed_after_commit(session: Session, job_ids: list[str]) -> None:
+    """Put these, which are due within FEED_WINDOW, into Huey once `session` has committed."""
+    if job_ids:
+        after_commit(session, lambda: _feed(job_ids))
+
+
+def revoke_after_commit(session: Session, job_ids: list[str]) -> None:
+    """Spare the workers these cancelled messages, once `session` has committed."""
+    if job_ids:
+        after_commit(session, lambda: _revoke(job_ids))
+
+
+def feed_due() -> int:
+    """Feed what is due soon and not fed, or overdue and unclaimed; returns how many."""
+    try:
+        room = _ROOM - huey.pending_count()
+    except (RedisError, OSError) as error:
+        _log.warning("the queue is away: %s", type(error).__name__)
+        return 0
+    with database().write() as session:
+        limit = _allowed(sender.state(session), room)
+        due = _take_due(session, limit) if limit > 0 else []
+    _schedule(due)
+    return len(due)
+
+
+def sweep_revoked() -> int:
+    """Remove the revocations that no task has used up; returns how many messages were swept."""
+    with database().read() as session:
+        stale = session.scalars(
+            select(Message.id)
+            .where(
+                is_one_of(Message.state, "cancelled"),
+                Message.fed_at.is_not(None),
+                Message.due_at < clock.now() - _REVOKED_FOR,
+            )
+            .limit(_ROOM)
+        ).all()
+    for job_id in stale:
+        huey.restore_by_id(job_id)
+    if stale:
+        _unfeed(stale)
+    return len(stale)
+
+
+def _feed(job_ids: list[str]) -> None:
+    with database().read() as session:
+        statement = select(Message.id, Message.due_at).where(Message.id.in_(job_ids), is_pending())
+        due = session.execute(statement).all()
+    _schedule(due)
+
+
+def _revoke(job_ids: list[str]) -> None:
+    try:
+        for job_id in job_ids:
+            huey.revoke_by_id(job_id, revoke_once=True)
+    except (RedisError, OSError) as error:
+        _log.warning("not revoked, only cancelled: %s", type(error).__name__)
+
+
+def _allowed(found: Sending, room: int) -> int:
+    """How many may be fed now: none while sending is stopped, one as a probe."""
+    now = clock.now()
+    if sender.is_stopped(found, now):
+        return 0
+    return min(room, 1) if found.probe_at is not None else room
+
+
+def _take_due(session: Session, limit: int) -> Due:
+    now = clock.now()
+    stale = now - timedelta(seconds=3 * settings().feed_every)
+    is_unfed = Message.fed_at.is_(None)
+    is_unclaimed = (Message.due_at < stale) & (Message.fed_at < stale)
+    found = (
+        select(Message.id)
+        .where(is_pending(), Message.due_at <= now + FEED_WINDOW, is_unfed | is_unclaimed)
+        .order_by(Message.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return session.execute(
+        update(Message)
+        .where(Message.id.in_(found))
+        .values(fed_at=now)
+        .returning(Message.id, Message.due_at)
+        .execution_options(synchronize_session=False)
+    ).all()
+
+
+def _schedule(due: Due) -> None:
+    """Put messages into Huey; those that do not get there are left for the tick."""
+    for turn, (job_id, due_at) in enumerate(due):
+        try:
+            send_message.schedule((job_id,), id=job_id, eta=due_at)
+        except (RedisError, OSError) as error:
+            _log.warning("not fed, the queue is away: %s", type(error).__name__)
+            _unfeed([row[0] for row in due[turn:]])
+            return
+
+
+def _unfeed(job_ids: Iterable[str]) -> None:
+    with database().write() as session:
+        session.execute(
+            update(Message)
+            .where(Message.id.in_(list(job_ids)))
+            .values(fed_at=None)
+            .execution_options(synchronize_session=False)
+        )

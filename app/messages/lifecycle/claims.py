@@ -1,0 +1,184 @@
+"""A message in the hands of one worker: from the claim to the start of its POST."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.bookings.models import Booking
+from app.messages import sender
+from app.messages.lifecycle.compare_and_set import (
+    OUT_OF_FLIGHT,
+    booking_of,
+    is_held_for,
+    lease_from,
+    lock_booking,
+    pending_or_cancelled,
+    set_if,
+    why_not_now,
+)
+from app.messages.lifecycle.outcomes import mark_uncertain
+from app.messages.lifecycle.plans import skip
+from app.messages.models import Attempt, Message
+from app.messages.useful import is_one_of, is_pending
+
+_ALMOST = timedelta(seconds=2)
+_PHONE_IS_BUSY = timedelta(seconds=2)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A message in the hands of one worker, until its lease ends."""
+
+    job_id: str
+    attempt_id: str
+    to: str
+    verify_first: bool
+
+
+def claim(session: Session, message_id: str) -> Claim | datetime | None:
+    """Take a due message into this worker's hands; None if there is nothing to do.
+
+    A time instead means: not now (the phone has another message in flight), but then.
+    """
+    now = clock.now()
+    booking = lock_booking(session, booking_of(message_id))
+    message = session.get(Message, message_id)
+    if booking is None or message is None or message.state != "pending":
+        return None
+    if message.due_at > now:
+        return message.due_at if message.due_at <= now + _ALMOST else None
+    if reason := why_not_now(session, message_id, now):
+        skip(session, [message_id], reason)
+        return None
+    if not sender.may_start(session, now):
+        set_if(session, message_id, is_pending(), fed_at=None)
+        return None
+    taken = Claim(message_id, str(uuid.uuid4()), booking.customer_phone, message.verify_first)
+    if not _take(session, taken, now):
+        return _postpone(session, message_id, now + _PHONE_IS_BUSY)
+    return taken
+
+
+def start_attempt(session: Session, taken: Claim, body: str) -> bool:
+    """Begin the POST of `taken`; False if it is no longer wanted, and then it must not be sent.
+
+    The attempt's row is committed before the POST: from here on it may have been sent.
+    """
+    now = clock.now()
+    booking = lock_booking(session, booking_of(taken.job_id))
+    message = session.get_one(Message, taken.job_id)
+    if booking is None or not _is_held(message, taken, now):
+        return False
+    if change := _why_not_start(session, booking, message, taken, now):
+        _let_go(session, taken, **change)
+        return False
+    number = message.attempts + 1
+    won = set_if(
+        session,
+        taken.job_id,
+        is_held_for(taken.attempt_id),
+        lease_until=lease_from(now),
+        attempts=number,
+        verify_first=False,
+    )
+    if won:
+        session.add(_attempt(taken, number, body, now))
+    return won
+
+
+def release(session: Session, taken: Claim, until: datetime) -> bool:
+    """Give a claim back unused."""
+    return _let_go(session, taken, **pending_or_cancelled(until, clock.now()))
+
+
+def mark_unsendable(session: Session, taken: Claim, code: str) -> bool:
+    """It could not even be made: nothing was sent."""
+    return _let_go(session, taken, state="failed", reason="refused", error_code=code)
+
+
+def expire_leases(session: Session) -> int:
+    """Take back what dead workers held; returns how many.
+
+    Without an attempt's row no POST began, so it is due again at once. Else it may have been sent.
+    """
+    now = clock.now()
+    expired = session.scalars(
+        select(Message)
+        .where(is_one_of(Message.state, "sending"), Message.lease_until < now)
+        .limit(500)
+    ).all()
+    for message in expired:
+        if session.get(Attempt, str(message.attempt_id)) is not None:
+            mark_uncertain(session, str(message.attempt_id), "no_answer", "the worker died")
+        else:
+            is_expired = is_held_for(str(message.attempt_id)) & (Message.lease_until < now)
+            set_if(session, message.id, is_expired, **OUT_OF_FLIGHT, **_given_back(now))
+    return len(expired)
+
+
+def _take(session: Session, taken: Claim, now: datetime) -> bool:
+    """The claim's UPDATE; False when the phone has a message in flight, or another was first."""
+    try:
+        with session.begin_nested():
+            return set_if(
+                session,
+                taken.job_id,
+                is_pending(),
+                state="sending",
+                attempt_id=taken.attempt_id,
+                sending_to=taken.to,
+                lease_until=lease_from(now),
+            )
+    except IntegrityError:
+        return False
+
+
+def _postpone(session: Session, message_id: str, due: datetime) -> datetime | None:
+    won = set_if(session, message_id, is_pending(), due_at=due, fed_at=clock.now())
+    return due if won else None
+
+
+def _why_not_start(
+    session: Session, booking: Booking, message: Message, taken: Claim, now: datetime
+) -> dict[str, Any] | None:
+    """What becomes of a claimed message that must not be sent after all; None if it may."""
+    is_wished_away = message.cancel_reason is not None
+    reason = why_not_now(session, message.id, now)
+    if reason and not is_wished_away:
+        return {"state": "skipped", "reason": reason}
+    is_paused = sender.state(session).paused_at is not None
+    if is_wished_away or booking.customer_phone != taken.to or is_paused:
+        return _given_back(now)
+    return None
+
+
+def _given_back(now: datetime) -> dict[str, Any]:
+    """Due at once, and for the tick to feed."""
+    return pending_or_cancelled(now, now) | {"fed_at": None}
+
+
+def _is_held(message: Message, taken: Claim, now: datetime) -> bool:
+    is_live = message.lease_until is not None and message.lease_until > now
+    return is_live and message.attempt_id == taken.attempt_id
+
+
+def _attempt(taken: Claim, number: int, body: str, now: datetime) -> Attempt:
+    return Attempt(
+        id=taken.attempt_id,
+        message_id=taken.job_id,
+        number=number,
+        sent_to=taken.to,
+        body=body,
+        started_at=now,
+    )
+
+
+def _let_go(session: Session, taken: Claim, **values: Any) -> bool:
+    is_held = is_held_for(taken.attempt_id)
+    return set_if(session, taken.job_id, is_held, **OUT_OF_FLIGHT, **values)

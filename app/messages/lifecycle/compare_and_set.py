@@ -1,0 +1,120 @@
+"""The pieces of every transition: the compare-and-set, and the locks around it."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import case, select, update
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.bookings.models import Booking
+from app.messages.models import Attempt, Message
+from app.messages.useful import is_one_of, why_not
+from app.settings import settings
+
+FEED_WINDOW = timedelta(minutes=5)
+"""What is due within it is put into Huey at once; the rest waits in the database for the tick."""
+
+OUT_OF_FLIGHT: dict[str, Any] = {"sending_to": None, "lease_until": None, "check_at": None}
+_NOT_SENT: dict[str, Any] = {
+    "sid": None,
+    "sent_at": None,
+    "delivery_status": None,
+    "delivery_rank": 0,
+}
+
+
+def job_id(booking_id: str, kind: str, number: int) -> str:
+    """A message's id, which is its Huey task's id too."""
+    return f"{booking_id}-{kind}-{number}"
+
+
+def booking_of(job_id: str) -> str:
+    """The booking's id in a job id."""
+    return job_id.rsplit("-", 2)[0]
+
+
+def lock_booking(session: Session, booking_id: str, *, to_change: bool = False) -> Booking | None:
+    """The booking, held against a change until the transaction's end; None if there is none.
+
+    Senders share it, and who changes or cancels it has it alone: a cancel comes before the start
+    of a send, or after it.
+    """
+    return session.scalars(
+        select(Booking)
+        .where(Booking.id == booking_id)
+        .with_for_update(read=not to_change)
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+
+
+def locked_attempt(session: Session, attempt_id: str) -> Attempt:
+    """The attempt, held until the transaction's end: a receipt may tell of it at the same time."""
+    return session.get_one(Attempt, attempt_id, with_for_update=True, populate_existing=True)
+
+
+def read_message(session: Session, message_id: str) -> Message:
+    """The message as it is now, whatever this session has seen of it before."""
+    return session.get_one(Message, message_id, populate_existing=True)
+
+
+def set_if(session: Session, message_id: str, *conditions: Any, **values: Any) -> bool:
+    """The compare-and-set under every transition of one message."""
+    result = session.execute(
+        update(Message)
+        .where(Message.id == message_id, *conditions)
+        .values(updated_at=clock.now(), **values)
+        .execution_options(synchronize_session=False)
+    )
+    return bool(result.rowcount == 1)  # type: ignore[attr-defined]
+
+
+def leave(session: Session, message: Message, **values: Any) -> bool:
+    """Out of the state that `message` was read in, if it is still in it."""
+    return set_if(
+        session,
+        message.id,
+        Message.state == message.state,
+        Message.attempt_id == message.attempt_id,
+        **OUT_OF_FLIGHT,
+        **_NOT_SENT,
+        **values,
+    )
+
+
+def pending_or_cancelled(due: datetime, now: datetime) -> dict[str, Any]:
+    """Back to pending, due then; or cancelled, if that was wished for meanwhile."""
+    is_wanted = Message.cancel_reason.is_(None)
+    return {
+        "state": case((is_wanted, "pending"), else_="cancelled"),
+        "reason": Message.cancel_reason,
+        "due_at": due,
+        "fed_at": fed_at(due, now),
+    }
+
+
+def is_held_for(attempt_id: str) -> Any:
+    """In flight with this attempt; uncertain too, as a late answer is an answer."""
+    is_in_flight = is_one_of(Message.state, "sending", "uncertain")
+    return is_in_flight & (Message.attempt_id == attempt_id)
+
+
+def why_not_now(session: Session, message_id: str, now: datetime) -> str | None:
+    """Why this message is not worth sending any more, None if it is."""
+    statement = (
+        select(why_not(now))
+        .select_from(Message)
+        .join(Booking, Booking.id == Message.booking_id)
+        .where(Message.id == message_id)
+    )
+    return session.scalar(statement)
+
+
+def fed_at(due: datetime, now: datetime) -> datetime | None:
+    """What `fed_at` becomes for something due then: the caller feeds what is due soon."""
+    return now if due <= now + FEED_WINDOW else None
+
+
+def lease_from(now: datetime) -> datetime:
+    """Until when a worker may hold a message that it takes now."""
+    return now + timedelta(seconds=settings().send_lease)

@@ -1,0 +1,228 @@
+"""What came of an attempt: the answer, what the look-ups show, and what a receipt says later."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.bookings.models import Booking
+from app.db import insert
+from app.messages.lifecycle.compare_and_set import (
+    OUT_OF_FLIGHT,
+    booking_of,
+    is_held_for,
+    leave,
+    lock_booking,
+    locked_attempt,
+    pending_or_cancelled,
+    read_message,
+    set_if,
+    why_not_now,
+)
+from app.messages.models import Attempt, DailySent, Message
+from app.messages.receipt_ranks import rank_of
+from app.settings import settings
+
+UNRESOLVED = "unresolved"
+
+
+def mark_sent(session: Session, attempt_id: str, sid: str, status: str | None) -> bool:
+    """Twilio has the message, as its answer, its list or a receipt shows.
+
+    Whatever the state was, this is the truth: also for one that Twilio had called undelivered. A
+    second SID for one message is a doubled one.
+    """
+    now = clock.now()
+    attempt = locked_attempt(session, attempt_id)
+    if attempt.outcome == "accepted" and attempt.sid == sid:
+        return False
+    attempt.sid, attempt.outcome, attempt.ended_at = sid, "accepted", now
+    session.flush()
+    won = set_if(
+        session,
+        attempt.message_id,
+        Message.state != "sent",
+        **OUT_OF_FLIGHT,
+        state="sent",
+        sid=sid,
+        sent_at=now,
+        delivery_status=status,
+        delivery_rank=rank_of(status),
+        reason=None,
+        error_code=None,
+    )
+    if won:
+        _count_sent(session, now, 1)
+    else:
+        set_if(session, attempt.message_id, Message.sid != sid, doubled=True)
+    return won
+
+
+def raise_status(session: Session, message_id: str, sid: str, status: str) -> bool:
+    """Note a delivery status of the message's SID, unless it has come as far or farther."""
+    rank = rank_of(status)
+    is_higher = (Message.sid == sid) & (Message.delivery_rank < rank)
+    return set_if(session, message_id, is_higher, delivery_status=status, delivery_rank=rank)
+
+
+def mark_uncertain(session: Session, attempt_id: str, code: str, detail: str | None = None) -> bool:
+    """Nobody knows whether it was sent: it is looked up before anything else happens."""
+    now = clock.now()
+    attempt = _end_attempt(session, attempt_id, None, code, detail)
+    return set_if(
+        session,
+        attempt.message_id,
+        (Message.state == "sending") & (Message.attempt_id == attempt_id),
+        state="uncertain",
+        lease_until=None,
+        check_at=now + timedelta(seconds=settings().uncertain_quiet),
+        checks=0,
+        tries=Message.tries + 1,
+        error_code=code,
+    )
+
+
+def mark_for_retry(
+    session: Session, attempt_id: str, code: str, detail: str | None, *, verify: bool = False
+) -> datetime | None:
+    """It was not sent, and another try may help; returns when, or None if there is none.
+
+    `verify`: Twilio's own error says only "probably not", so the next try looks it up first.
+    """
+    attempt = _end_attempt(session, attempt_id, "not_sent", code, detail)
+    message = read_message(session, attempt.message_id)
+    if not _holds(message, attempt_id):
+        return None
+    tries = message.tries + (message.state == "sending")  # an uncertain one has been counted
+    return try_again(session, message, tries, code, verify=verify)
+
+
+def try_again(
+    session: Session, message: Message, tries: int, code: str, *, verify: bool = False
+) -> datetime | None:
+    """From in flight (or sent, but not delivered) to the next try, `tries` having counted."""
+    if message.cancel_reason is not None:
+        leave(session, message, state="cancelled", reason=message.cancel_reason)
+        return None
+    delays = settings().retry_delays
+    if tries > len(delays):
+        _fail(session, message, "gave_up", code)
+        return None
+    now = clock.now()
+    due = now + timedelta(seconds=delays[tries - 1])
+    if due >= session.get_one(Booking, message.booking_id).starts_at:
+        _fail(session, message, "no_time_left", code)
+        return None
+    won = leave(
+        session,
+        message,
+        **pending_or_cancelled(due, now),
+        tries=tries,
+        verify_first=verify,
+        error_code=code,
+    )
+    return due if won else None
+
+
+def mark_waiting(
+    session: Session, attempt_id: str, code: str, detail: str | None, until: datetime
+) -> datetime | None:
+    """It was not sent, and through no fault of its own: it waits and costs no try."""
+    attempt = _end_attempt(session, attempt_id, "not_sent", code, detail)
+    message = read_message(session, attempt.message_id)
+    if not _holds(message, attempt_id):
+        return None
+    won = leave(session, message, **pending_or_cancelled(until, clock.now()), error_code=code)
+    return until if won else None
+
+
+def mark_failed(session: Session, attempt_id: str, code: str, detail: str | None = None) -> bool:
+    """Twilio refused it for good."""
+    attempt = _end_attempt(session, attempt_id, "refused", code, detail)
+    return set_if(
+        session,
+        attempt.message_id,
+        is_held_for(attempt_id),
+        **OUT_OF_FLIGHT,
+        state="failed",
+        reason="refused",
+        error_code=code,
+    )
+
+
+def settle_not_sent(session: Session, message_id: str) -> datetime | None:
+    """The look-ups agree that an uncertain message was not sent; returns when it is tried again."""
+    now = clock.now()
+    lock_booking(session, booking_of(message_id))
+    message = read_message(session, message_id)
+    if message.state != "uncertain":
+        set_if(session, message_id, Message.state == "skipped", check_at=None)
+        return None
+    attempt = locked_attempt(session, str(message.attempt_id))
+    if attempt.sid is not None:
+        return None
+    attempt.outcome = "not_sent"
+    reason = why_not_now(session, message_id, now)
+    if reason and message.cancel_reason is None:
+        leave(session, message, state="skipped", reason=reason)
+        return None
+    return try_again(session, message, message.tries, message.error_code or "no_answer")
+
+
+def check_again(session: Session, message_id: str, at: datetime, checks: int) -> bool:
+    """Look an unsettled message up again at `at`, after `checks` look-ups in vain."""
+    return set_if(session, message_id, Message.check_at.is_not(None), check_at=at, checks=checks)
+
+
+def mark_unresolved(session: Session, message_id: str, check_at: datetime | None) -> bool:
+    """Nobody can say whether it was sent, and it is no longer wanted: stop waiting for it.
+
+    The look-ups go on at `check_at`; what they or a receipt show still corrects it.
+    """
+    out = {**OUT_OF_FLIGHT, "check_at": check_at}
+    is_unsettled = (Message.state == "uncertain") | (Message.reason == UNRESOLVED)
+    return set_if(session, message_id, is_unsettled, **out, state="skipped", reason=UNRESOLVED)
+
+
+def mark_undelivered(session: Session, attempt_id: str, code: str, *, again: bool) -> None:
+    """Twilio finished without delivering it, so another try (`again`) cannot double it."""
+    attempt = locked_attempt(session, attempt_id)
+    message = read_message(session, attempt.message_id)
+    if attempt.outcome != "accepted" or message.state != "sent" or message.sid != attempt.sid:
+        return
+    attempt.outcome, attempt.error_code = "undelivered", code
+    sent_at = message.sent_at
+    if again and why_not_now(session, message.id, clock.now()) is None:
+        try_again(session, message, message.tries + 1, code)
+    else:
+        _fail(session, message, "undelivered", code)
+    if sent_at is not None:
+        _count_sent(session, sent_at, -1)
+
+
+def _holds(message: Message, attempt_id: str) -> bool:
+    return message.state in {"sending", "uncertain"} and message.attempt_id == attempt_id
+
+
+def _end_attempt(
+    session: Session, attempt_id: str, outcome: str | None, code: str, detail: str | None
+) -> Attempt:
+    attempt = locked_attempt(session, attempt_id)
+    attempt.ended_at = clock.now()
+    attempt.outcome = attempt.outcome or outcome
+    attempt.error_code, attempt.error_detail = code, detail
+    session.flush()
+    return attempt
+
+
+def _fail(session: Session, message: Message, reason: str, code: str) -> None:
+    leave(session, message, state="failed", reason=reason, error_code=code)
+
+
+def _count_sent(session: Session, at: datetime, change: int) -> None:
+    statement = insert(session, DailySent).values(day=at.date(), messages=change)
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["day"], set_={"messages": DailySent.messages + change}
+        )
+    )

@@ -1,0 +1,135 @@
+"""Messages as they are made, cancelled, skipped and tried again, in the booking's transaction."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.bookings.models import Booking
+from app.db import insert
+from app.messages.lifecycle.compare_and_set import (
+    fed_at,
+    job_id,
+    set_if,
+)
+from app.messages.models import Message
+from app.messages.useful import is_one_of, is_pending, why_not
+from app.reminders.plan import Plan
+
+_SLOT: dict[str, Any] = {
+    "index_elements": ["booking_id", "planned_for"],
+    "index_where": next(
+        index.dialect_options["sqlite"]["where"]
+        for index in Message.__table__.indexes  # type: ignore[attr-defined]
+        if index.name == "uq_message_slot"
+    ),
+}
+
+
+def plan(session: Session, booking_id: str, kind: str, planned: Plan) -> list[str]:
+    """Store messages with the next numbers; returns the job ids that belong into Huey right now.
+
+    Times in the plan's quiet hours become `skipped` messages, so that staff see why. A slot for
+    which the booking has a message already is left out. The caller holds the booking's lock.
+    """
+    now = clock.now()
+    number = _last_number(session, booking_id, kind)
+    times = sorted([(at, False) for at in planned.times] + [(at, True) for at in planned.quiet])
+    rows = [
+        _row(booking_id, kind, number + turn, at, is_quiet, now)
+        for turn, (at, is_quiet) in enumerate(times, start=1)
+    ]
+    if rows:
+        session.execute(insert(session, Message).on_conflict_do_nothing(**_SLOT), rows)
+    return [row["id"] for row in rows if row["fed_at"] is not None]
+
+
+def cancel_pending(session: Session, booking_id: str, reason: str) -> list[str]:
+    """Cancel what has not begun, and wish away what has; returns the job ids that were fed.
+
+    A reminder in flight ends as cancelled if it turns out that it was not sent, and a failed one
+    cannot be tried again. The caller holds the booking's lock.
+    """
+    now = clock.now()
+    cancelled = session.execute(
+        update(Message)
+        .where(Message.booking_id == booking_id, is_pending())
+        .values(state="cancelled", reason=reason, updated_at=now)
+        .returning(Message.id, Message.fed_at)
+    ).all()
+    session.execute(
+        update(Message)
+        .where(
+            Message.booking_id == booking_id,
+            Message.kind == "reminder",
+            is_one_of(Message.state, "sending", "uncertain", "failed"),
+        )
+        .values(cancel_reason=reason)
+    )
+    return [row.id for row in cancelled if row.fed_at is not None]
+
+
+def retry(session: Session, message_id: str) -> bool:
+    """Give a failed message a new set of tries, from now on, after a look whether it was sent."""
+    now = clock.now()
+    return set_if(
+        session,
+        message_id,
+        (Message.state == "failed") & Message.cancel_reason.is_(None),
+        state="pending",
+        reason=None,
+        tries=0,
+        due_at=now,
+        fed_at=now,
+        verify_first=Message.attempts > 0,
+    )
+
+
+def skip(session: Session, job_ids: Iterable[str], reason: str) -> None:
+    """Leave out what is pending and no longer worth sending."""
+    session.execute(
+        update(Message)
+        .where(Message.id.in_(list(job_ids)), is_pending())
+        .values(state="skipped", reason=reason, updated_at=clock.now())
+    )
+
+
+def useless(session: Session, limit: int) -> Sequence[tuple[str, str]]:
+    """Job ids of what is due but no longer worth sending, each with the reason."""
+    now = clock.now()
+    reason = why_not(now)
+    rows = session.execute(
+        select(Message.id, reason)
+        .join(Booking, Booking.id == Message.booking_id)
+        .where(is_pending(), Message.due_at <= now, reason.is_not(None))
+        .order_by(Message.due_at)
+        .limit(limit)
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def _row(
+    booking_id: str, kind: str, number: int, at: datetime, is_quiet: bool, now: datetime
+) -> dict[str, Any]:
+    return {
+        "id": job_id(booking_id, kind, number),
+        "booking_id": booking_id,
+        "kind": kind,
+        "number": number,
+        "state": "skipped" if is_quiet else "pending",
+        "reason": "quiet_hours" if is_quiet else None,
+        "planned_for": at,
+        "due_at": at,
+        "fed_at": None if is_quiet else fed_at(at, now),
+        "updated_at": now,
+    }
+
+
+def _last_number(session: Session, booking_id: str, kind: str) -> int:
+    statement = select(func.max(Message.number)).where(
+        Message.booking_id == booking_id, Message.kind == kind
+    )
+    return session.scalar(statement) or 0

@@ -1,0 +1,54 @@
+"""Receipts: what Twilio says became of a message. They come late, twice, and in any order."""
+
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.db import insert
+from app.messages import sender
+from app.messages.lifecycle import outcomes
+from app.messages.models import Attempt, Receipt
+from app.messages.receipt_ranks import NOT_DELIVERED, RANKS, rank_of
+from app.whatsapp import errors
+from app.whatsapp.errors import Kind
+
+
+def record(session: Session, callback_id: str, sid: str, status: str, error_code: str = "") -> None:
+    """Keep one receipt, and let it speak: once each, and only upwards in rank.
+
+    `callback_id` is the attempt's id in the callback's URL. A receipt for an attempt that we do
+    not know is kept and nothing more, so that Twilio does not send it again.
+    """
+    status, code = status.lower()[:32], error_code[:32]
+    attempt = session.get(Attempt, callback_id)
+    is_new = _keep(session, attempt, callback_id, sid, status, code)
+    if attempt is None or not is_new or status not in RANKS:
+        return
+    rank = rank_of(status)
+    if attempt.outcome == "undelivered" and rank <= NOT_DELIVERED:
+        return
+    outcomes.mark_sent(session, attempt.id, sid, None)
+    if outcomes.raise_status(session, attempt.message_id, sid, status) and rank == NOT_DELIVERED:
+        _undelivered(session, attempt.id, code or "no code")
+
+
+def _undelivered(session: Session, attempt_id: str, code: str) -> None:
+    kind = errors.explain(code, asynchronous=True).kind
+    if kind is Kind.CONFIGURATION:
+        sender.stop(session, code)
+    outcomes.mark_undelivered(session, attempt_id, code, again=kind is not Kind.PERMANENT)
+
+
+def _keep(
+    session: Session, attempt: Attempt | None, callback_id: str, sid: str, status: str, code: str
+) -> bool:
+    """Add the row; False if this very receipt was there already."""
+    statement = insert(session, Receipt).values(
+        attempt_id=attempt.id if attempt else None,
+        callback_id=callback_id,
+        sid=sid,
+        status=status,
+        error_code=code,
+        received_at=clock.now(),
+    )
+    result = session.execute(statement.on_conflict_do_nothing())
+    return bool(result.rowcount == 1)  # type: ignore[attr-defined]

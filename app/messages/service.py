@@ -1,0 +1,126 @@
+"""Reminders as a client of the API sees them: their states in the API's words, and a retry."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.bookings.models import Booking
+from app.errors import Conflict, NotFound
+from app.messages.feed import feed_after_commit
+from app.messages.lifecycle import plans
+from app.messages.lifecycle.compare_and_set import job_id, lock_booking, why_not_now
+from app.messages.models import Message
+from app.staff import audit
+from app.whatsapp.errors import explain
+
+REASONS = {
+    "appointment_passed": "The appointment has begun",
+    "not_confirmed": "The booking is no longer confirmed",
+    "superseded": "A newer reminder is due",
+    "quiet_hours": "It would have been in quiet hours",
+    "unresolved": "Twilio could not tell whether it was sent, and it is no longer needed",
+    "rescheduled": "The booking was moved",
+    "booking_cancelled": "The booking was cancelled",
+}
+"""Why a message was skipped or cancelled, and why a retry would be useless: for people."""
+
+_API_STATES = {
+    "sending": "active",
+    "uncertain": "active",
+    "sent": "completed",
+    "failed": "failed",
+    "cancelled": "cancelled",
+    "skipped": "skipped",
+}
+
+
+@dataclass(frozen=True)
+class ReminderView:
+    """One reminder. `state` is the API's word (design.md §4), `error` a sentence for people."""
+
+    job_id: str
+    number: int
+    state: str
+    scheduled_for: datetime
+    attempts: int
+    sent_at: datetime | None
+    delivery_status: str | None
+    error: str | None
+
+
+def reminders(session: Session, booking_id: str) -> list[ReminderView]:
+    """A booking's reminders by number. Raises NotFound."""
+    if session.get(Booking, booking_id) is None:
+        raise NotFound("There is no such booking.")
+    now = clock.now()
+    rows = session.scalars(
+        select(Message)
+        .where(Message.booking_id == booking_id, Message.kind == "reminder")
+        .order_by(Message.number)
+    )
+    return [_view(row, now) for row in rows]
+
+
+def retry_reminder(session: Session, booking_id: str, number: int, actor: str) -> None:
+    """Try a failed reminder again, now. Raises NotFound, and Conflict with the reason why not."""
+    lock_booking(session, booking_id)
+    message_id = job_id(booking_id, "reminder", number)
+    message = session.get(Message, message_id)
+    if message is None:
+        raise NotFound("There is no such reminder.")
+    _check_retry(session, message)
+    if not _retry(session, message_id):
+        raise Conflict("not_failed", "Somebody else has just retried it.")
+    feed_after_commit(session, [message_id])
+    audit.record(session, actor, "message.retried", message_id)
+
+
+def api_state(message: Message, now: datetime) -> str:
+    """A message's state in the API's words (design.md §4)."""
+    if message.state == "pending":
+        return "delayed" if message.due_at > now else "waiting"
+    return _API_STATES[message.state]
+
+
+def _view(message: Message, now: datetime) -> ReminderView:
+    return ReminderView(
+        job_id=message.id,
+        number=message.number,
+        state=api_state(message, now),
+        scheduled_for=message.planned_for,
+        attempts=message.attempts,
+        sent_at=message.sent_at,
+        delivery_status=message.delivery_status,
+        error=_error(message),
+    )
+
+
+def _error(message: Message) -> str | None:
+    """What went wrong, or why it was left out; None while nothing did."""
+    if message.state in {"cancelled", "skipped"}:
+        return f"{REASONS[str(message.reason)]}."
+    if message.error_code is None:
+        return None
+    advice = explain(message.error_code, asynchronous=message.reason == "undelivered")
+    return f"{advice.words}. {advice.advice}" if message.state == "failed" else f"{advice.words}."
+
+
+def _check_retry(session: Session, message: Message) -> None:
+    """Raises Conflict unless a retry would send something that somebody still wants."""
+    if message.state != "failed":
+        raise Conflict("not_failed", f"The reminder is {message.state}, not failed.")
+    reason = message.cancel_reason or why_not_now(session, message.id, clock.now())
+    if reason is not None:
+        raise Conflict(reason, f"{REASONS[reason]}.")
+
+
+def _retry(session: Session, message_id: str) -> bool:
+    try:
+        with session.begin_nested():
+            return plans.retry(session, message_id)
+    except IntegrityError as error:  # the plan after a move has a reminder at this very time
+        raise Conflict("superseded", f"{REASONS['superseded']}.") from error

@@ -1,0 +1,99 @@
+"""Settling uncertain messages by Twilio's list: found is sent, twice not found is not sent."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+
+from app import clock
+from app.bookings.models import Booking
+from app.db import database
+from app.messages.delivery import client
+from app.messages.feed import feed_after_commit
+from app.messages.lifecycle import outcomes
+from app.messages.lifecycle.compare_and_set import FEED_WINDOW, why_not_now
+from app.messages.lookup import find_sent
+from app.messages.models import Message
+from app.settings import settings
+from app.whatsapp.client import LookupFailed
+
+_AT_ONCE = 20
+"""Look-ups in one tick: more would keep the tick from what else it does."""
+_NEEDED = 2
+"""Look-ups in vain that prove a message was not sent."""
+_LATER = timedelta(minutes=10)
+_GIVE_UP_AFTER = timedelta(hours=24)
+
+
+def settle_due() -> int:
+    """Look up what is uncertain and due for a look; returns how many were looked up."""
+    job_ids = _take_due()
+    for job_id in job_ids:
+        _settle(job_id)
+    return len(job_ids)
+
+
+def _take_due() -> list[str]:
+    """Claim the look-ups: another process's tick finds their time moved."""
+    now = clock.now()
+    with database().write() as session:
+        due = (
+            select(Message.id)
+            .where(Message.check_at.is_not(None), Message.check_at <= now)
+            .order_by(Message.check_at)
+            .limit(_AT_ONCE)
+            .with_for_update(skip_locked=True)
+        )
+        taken = session.scalars(
+            update(Message)
+            .where(Message.id.in_(due))
+            .values(check_at=now + timedelta(seconds=settings().send_lease))
+            .returning(Message.id)
+            .execution_options(synchronize_session=False)
+        )
+        return list(taken)
+
+
+def _settle(job_id: str) -> None:
+    try:
+        found = find_sent(client(), job_id)
+    except LookupFailed:
+        _not_known(job_id)
+        return
+    if found is None:
+        _not_found(job_id)
+        return
+    with database().write() as session:
+        outcomes.mark_sent(session, found.attempt_id, found.sid, found.status)
+
+
+def _not_found(job_id: str) -> None:
+    with database().write() as session:
+        checks = session.get_one(Message, job_id).checks + 1
+        if checks < _NEEDED:
+            outcomes.check_again(session, job_id, clock.now() + _pause(), checks)
+            return
+        due = outcomes.settle_not_sent(session, job_id)
+        if due is not None and due <= clock.now() + FEED_WINDOW:
+            feed_after_commit(session, [job_id])
+
+
+def _not_known(job_id: str) -> None:
+    """Twilio could not be asked. One that is no longer wanted must not block its phone for ever."""
+    now = clock.now()
+    with database().write() as session:
+        message = session.get_one(Message, job_id)
+        appointment = session.get_one(Booking, message.booking_id).starts_at
+        is_wanted = message.cancel_reason is None and why_not_now(session, job_id, now) is None
+        if message.state == "uncertain" and is_wanted:
+            outcomes.check_again(session, job_id, now + _pause(), message.checks)
+        else:
+            outcomes.mark_unresolved(session, job_id, _next_look(now, appointment))
+
+
+def _next_look(now: datetime, appointment: datetime) -> datetime | None:
+    return now + _LATER if now < appointment + _GIVE_UP_AFTER else None
+
+
+def _pause() -> timedelta:
+    """Between two look-ups in vain: Twilio's list may lag."""
+    return timedelta(seconds=settings().uncertain_quiet / 2)

@@ -1,0 +1,212 @@
+"""The words of a message: the shop's texts, their placeholders, and the values put into them.
+
+Staff may edit the texts, so a placeholder is a name in braces and nothing more: no expressions.
+"""
+
+import math
+import re
+import unicodedata
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import format_date, format_time, format_timedelta
+
+Unit = Literal["day", "hour", "minute"]
+
+REMINDER_TEXT = """\
+Hello {customerName}! 👋
+
+This is a reminder about your upcoming appointment.
+
+📅 Date & Time: {formattedDateTime}
+✂️ Service: {serviceName}
+💈 Barber: {barberName}
+
+⏰ Your appointment is in {timeUntil}
+
+Please arrive 5-10 minutes early.
+Reply CANCEL to cancel this appointment.
+
+We look forward to seeing you! 💯"""
+
+CANCELLATION_TEXT = """\
+Hello {customerName},
+
+Your appointment scheduled for {formattedDateTime} has been cancelled.
+
+If this was a mistake, please contact us to reschedule.
+
+Thank you! 🙏"""
+
+PLACEHOLDERS = (
+    "customerName",
+    "formattedDateTime",
+    "serviceName",
+    "barberName",
+    "timeUntil",
+    "shopName",
+)
+MAX_TEXT = 1024
+"""Characters of a WhatsApp template's body (Twilio error 63021)."""
+MAX_VALUE = 120
+"""Characters of one value: with every value this long, the texts above still fit MAX_TEXT."""
+
+_PLACEHOLDER = re.compile(r"\{([A-Za-z]+)\}")
+_BRACES = re.compile(r"\{[^{}\n]*\}|[{}]")
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+
+# Controls, soft hyphen, zero-width and bidi controls, tags, and lone surrogates; but not what is
+# white space, nor the two joiners.
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u180e\u200b\u200e\u200f\u202a-\u202e"
+    "\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+_BLANK_LETTERS = re.compile("[\u115f\u1160\u2800\u3164\uffa0]")
+_JOINER = re.compile("[\u200c\u200d]")
+# A joiner belongs between parts of an emoji, and in the scripts from Arabic to Sinhala.
+_JOINED = "\u0600-\u0dff\u2190-\u21ff\u2600-\u27bf\u2b00-\u2bff\ufe0f\U0001f000-\U0001faff"
+_STRAY_JOINER = re.compile(f"(?<![{_JOINED}])[\u200c\u200d]|[\u200c\u200d](?![{_JOINED}])")
+
+# CLDR joins a day and a time of day with a word; Babel 2.18 has only the comma.
+_AT = {"en": " at ", "de": " um ", "fr": " à "}
+# Not in CLDR; other languages say "1 minute".
+_LESS_THAN_A_MINUTE = {
+    "en": "less than a minute",
+    "de": "weniger als eine Minute",
+    "es": "menos de un minuto",
+    "fr": "moins d'une minute",
+}
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+class TextError(ValueError):
+    """A text that cannot be used, or not with these values; `position` counts from 0."""
+
+    def __init__(self, problem: str, text: str = "", position: int | None = None) -> None:
+        self.position = position
+        if position is not None:
+            before = text[:position].split("\n")
+            problem = f"{problem} (line {len(before)}, character {len(before[-1]) + 1})"
+        super().__init__(problem)
+
+
+def placeholders(text: str) -> set[str]:
+    """The names in braces that `text` uses, known or not."""
+    return set(_PLACEHOLDER.findall(text))
+
+
+def check_text(text: str) -> None:
+    """Raise TextError unless `text` can be a message: not empty, not too long, nothing unknown."""
+    if not text.strip():
+        raise TextError("The text is empty")
+    if len(text) > MAX_TEXT:
+        raise TextError(f"The text has {len(text)} characters; WhatsApp takes {MAX_TEXT}")
+    if found := _UNPRINTABLE.search(text):
+        raise TextError("This character cannot be sent", text, found.start())
+    for found in _BRACES.finditer(text):
+        _check_braces(found.group(), text, found.start())
+
+
+def render(text: str, values: Mapping[str, str]) -> str:
+    """`text` with its placeholders replaced, once: braces within a value stay as they are.
+
+    Raises TextError for a placeholder that has no value.
+    """
+
+    def value_of(found: re.Match[str]) -> str:
+        if found[1] not in values:
+            raise TextError(f"There is no value for {found[0]}", text, found.start())
+        return values[found[1]]
+
+    return _PLACEHOLDER.sub(value_of, text)
+
+
+def clean_value(value: str, default: str) -> str:
+    """A name made fit for a message: one line, visible, at most MAX_VALUE characters, NFC.
+
+    `default` when nothing is left, as Twilio takes no empty value (errors 21656 and 63013). What
+    could hide or turn around text is taken out; emoji of several parts stay whole.
+    """
+    text = unicodedata.normalize("NFC", _INVISIBLE.sub("", value))
+    text = _BLANK_LETTERS.sub(" ", text)
+    if _STRAY_JOINER.search(text):
+        text = unicodedata.normalize("NFC", _JOINER.sub("", text))
+    text = _one_line(text)[:MAX_VALUE].rstrip(" \u200c\u200d")
+    return text if any(unicodedata.category(char)[0] in "LNPS" for char in text) else default
+
+
+def format_date_time(at: datetime, time_zone: ZoneInfo, locale: str) -> str:
+    """`at` (aware) on the clock of `time_zone`, as `locale` ("en_US") writes it.
+
+    For example "Monday, November 23, 2026 at 6:00 PM". Raises ValueError or
+    babel.UnknownLocaleError for a locale that there is none of.
+    """
+    language = _locale(locale)
+    local = at.astimezone(time_zone)
+    day = format_date(local, "full", locale=language)
+    clock = format_time(local, "short", tzinfo=time_zone, locale=language)
+    if language.language in _AT:
+        return _one_line(f"{day}{_AT[language.language]}{clock}")
+    both = str(language.datetime_formats["full"]).replace("'", "")
+    return _one_line(both.replace("{0}", clock).replace("{1}", day))
+
+
+def time_until(now: datetime, then: datetime, locale: str) -> str:
+    """How long it is from `now` to `then` (both aware), as one says it: "1 hour 30 minutes".
+
+    Rounded to the nearest minute below two hours, 5 minutes below a day, hour below three days,
+    and day from there on. Below a minute, or when `then` has passed: "less than a minute".
+    """
+    seconds = (then - now).total_seconds()
+    language = _locale(locale)
+    if seconds < _MINUTE:
+        return _LESS_THAN_A_MINUTE.get(language.language) or _amount(1, "minute", language)
+    step = _step(seconds)
+    rounded = int(seconds / step + 0.5) * step
+    days, rest = divmod(rounded, _DAY)
+    hours, rest = divmod(rest, _HOUR)
+    parts: tuple[tuple[int, Unit], ...] = (
+        (days, "day"),
+        (hours, "hour"),
+        (rest // _MINUTE, "minute"),
+    )
+    return " ".join(_amount(number, unit, language) for number, unit in parts if number)
+
+
+def _check_braces(braces: str, text: str, position: int) -> None:
+    if len(braces) == 1:
+        raise TextError("Braces belong around a placeholder, as in {customerName}", text, position)
+    if braces[1:-1] not in PLACEHOLDERS:
+        known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+        raise TextError(f"{braces} is not a placeholder; there are {known}", text, position)
+
+
+def _step(seconds: float) -> int:
+    """What to round to, in seconds, when it is this long."""
+    if seconds < 2 * _HOUR:
+        return _MINUTE
+    if seconds < _DAY:
+        return 5 * _MINUTE
+    return _HOUR if seconds < 3 * _DAY else _DAY
+
+
+def _amount(number: int, unit: Unit, locale: Locale) -> str:
+    # The threshold keeps Babel from taking a larger unit: 60 days are not "2 months".
+    delta = timedelta(**{f"{unit}s": number})
+    words = format_timedelta(delta, granularity=unit, threshold=math.inf, locale=locale)
+    return _one_line(words)
+
+
+@cache
+def _locale(name: str) -> Locale:
+    return Locale.parse(name.replace("-", "_"))
+
+
+def _one_line(text: str) -> str:
+    """`text` with plain single spaces: Babel's are partly narrow or unbreakable."""
+    return " ".join(text.split())

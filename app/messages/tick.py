@@ -1,0 +1,123 @@
+"""The feed tick: what every worker process does every FEED_EVERY seconds, in one thread.
+
+It is idempotent, so any number of workers may tick, and whichever does repairs what another left.
+"""
+
+import logging
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete
+
+from app import clock
+from app.db import database, insert
+from app.messages import feed, settle
+from app.messages.lifecycle import claims, plans
+from app.messages.models import Worker
+from app.settings import settings
+from app.staff.models import IdempotencyKey
+
+_log = logging.getLogger(__name__)
+
+_SKIP_AT_ONCE = 1_000
+_KEYS_KEPT = timedelta(hours=24)
+_WORKERS_KEPT = timedelta(hours=24)
+_CLEAN_EVERY = 600.0  # seconds
+
+
+@dataclass
+class Process:
+    """This worker process, as its row in the table of workers says it."""
+
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    host: str = field(default_factory=lambda: socket.gethostname()[:100])
+    pid: int = field(default_factory=os.getpid)
+    threads: int = 0
+    started_at: datetime = field(default_factory=clock.now)
+
+
+class Ticker:
+    """The thread that ticks; one in a process, whatever the number of Huey's own threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._worker = Process()
+
+    def start(self) -> None:
+        """Called once by each of Huey's threads; the first call begins to tick."""
+        with self._lock:
+            self._worker.threads += 1
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="feed-tick", daemon=True)
+                self._thread.start()
+
+    def stop(self) -> None:
+        """Stop ticking; a tick under way ends by itself."""
+        self._stopping.set()
+
+    def _run(self) -> None:
+        cleaned = -_CLEAN_EVERY
+        while not self._stopping.is_set():
+            tick(self._worker)
+            if time.monotonic() - cleaned > _CLEAN_EVERY:
+                cleaned = time.monotonic()
+                _do(clean)
+            self._stopping.wait(settings().feed_every)
+
+
+def tick(worker: Process) -> None:
+    """One round: heartbeat, dead workers' leases, what is too late, the feed, the look-ups."""
+    for step in (expire_leases, skip_useless, feed.feed_due, settle.settle_due, feed.sweep_revoked):
+        _do(step)
+    _do(lambda: beat(worker))
+
+
+def beat(worker: Process) -> None:
+    """Say that this process is alive."""
+    with database().write() as session:
+        seen = insert(session, Worker).values(**asdict(worker), seen_at=clock.now())
+        changes = {"seen_at": seen.excluded.seen_at, "threads": seen.excluded.threads}
+        session.execute(seen.on_conflict_do_update(index_elements=["id"], set_=changes))
+
+
+def expire_leases() -> int:
+    """Take back what dead workers held; returns how many."""
+    with database().write() as session:
+        return claims.expire_leases(session)
+
+
+def skip_useless() -> int:
+    """Skip what is due but no longer worth sending; returns how many."""
+    with database().read() as session:
+        found = plans.useless(session, _SKIP_AT_ONCE)
+    by_reason: dict[str, list[str]] = {}
+    for job_id, reason in found:
+        by_reason.setdefault(reason, []).append(job_id)
+    for reason, job_ids in by_reason.items():
+        with database().write() as session:
+            plans.skip(session, job_ids, reason)
+    return len(found)
+
+
+def clean() -> None:
+    """Forget idempotency keys of more than a day ago, and workers not seen for a day."""
+    now = clock.now()
+    with database().write() as session:
+        session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < now - _KEYS_KEPT))
+        session.execute(delete(Worker).where(Worker.seen_at < now - _WORKERS_KEPT))
+
+
+def _do(step: Callable[[], object]) -> None:
+    """A step that fails must not keep the others from their work, nor end the thread."""
+    try:
+        step()
+    except Exception:
+        _log.exception("a step of the feed tick failed; the next tick tries again")

@@ -1,0 +1,47 @@
+"""A turn to send: WHATSAPP_MAX_PER_SECOND, over all workers together, counted in Redis."""
+
+import logging
+import time
+from functools import cache
+
+from limits import RateLimitItem, RateLimitItemPerSecond
+from limits.storage import RedisStorage
+from limits.strategies import MovingWindowRateLimiter
+from redis import RedisError
+
+from app.queue.huey import huey
+from app.settings import settings
+
+_log = logging.getLogger(__name__)
+_KEY = "whatsapp"
+
+
+def wait(longest: float) -> bool:
+    """Block until it is this caller's turn; False after `longest` seconds in vain.
+
+    A queue that is away limits nobody: what was fetched from it is sent at the workers' own pace.
+    """
+    give_up = time.monotonic() + longest
+    try:
+        while not _limiter().hit(_limit(), _KEY):
+            reset_time = _limiter().get_window_stats(_limit(), _KEY).reset_time
+            pause = min(max(reset_time - time.time(), 0.01), 1.0)
+            if time.monotonic() + pause > give_up:
+                return False
+            time.sleep(pause)
+    except (RedisError, OSError) as error:
+        _log.warning("sending without a rate limit: %s", type(error).__name__)
+    return True
+
+
+@cache
+def _limiter() -> MovingWindowRateLimiter:
+    pool = huey.storage.pool
+    return MovingWindowRateLimiter(RedisStorage("redis://", connection_pool=pool))
+
+
+@cache
+def _limit() -> RateLimitItem:
+    """So many a second; less than one a second becomes one in so many seconds."""
+    rate = settings().whatsapp_max_per_second
+    return RateLimitItemPerSecond(max(1, int(rate)), max(1, round(1 / rate)))

@@ -1,0 +1,97 @@
+"""The queue's figures over JSON, and whether this install is well."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
+
+from litestar import HttpMethod, Response, Router, get, route
+from litestar.openapi.datastructures import ResponseSpec
+from msgspec import Struct
+
+from app import db
+from app.queue import huey, stats
+from app.queue.stats import Stats
+from app.web.problems import documented
+
+PATIENCE = 2.0
+"""Seconds that a check may take before what it checks counts as away."""
+
+# A thread each, and not those of the handlers: these must answer while everything else waits.
+_database_thread = ThreadPoolExecutor(1, "health-database")
+_queue_thread = ThreadPoolExecutor(1, "health-queue")
+
+_log = logging.getLogger(__name__)
+
+
+class Checks(Struct):
+    """`worker` is `missing` when none was seen in the last minute."""
+
+    database: Literal["ok", "away"]
+    queue: Literal["ok", "away"]
+    worker: Literal["ok", "missing", "unknown"]
+
+
+class Health(Struct):
+    """`degraded`: bookings can be made, but nothing is sent until a worker runs."""
+
+    status: Literal["ok", "degraded", "unavailable"]
+    checks: Checks
+
+
+@get(
+    "/api/queue/stats",
+    opt={"access": "read"},
+    responses=documented(401, 403),
+    security=[{"bearer": []}],
+    sync_to_thread=True,
+)
+def queue_stats() -> Stats:
+    """How many messages are in which state."""
+    with db.database().read() as session:
+        return stats.stats(session)
+
+
+@route(
+    "/health",
+    http_method=[HttpMethod.GET, HttpMethod.HEAD],
+    opt={"access": "public"},
+    responses={503: ResponseSpec(Health, description="The database or the queue is away.")},
+)
+async def health() -> Response[Health]:
+    """Whether the database, the queue and a worker are there."""
+    has_worker, is_queue = await asyncio.gather(
+        _answer(_database_thread, _has_worker), _answer(_queue_thread, _has_queue)
+    )
+    checks = Checks(
+        database="away" if has_worker is None else "ok",
+        queue="ok" if is_queue else "away",
+        worker={None: "unknown", True: "ok", False: "missing"}[has_worker],  # type: ignore[arg-type]
+    )
+    if has_worker is None or not is_queue:
+        return Response(Health("unavailable", checks), status_code=503)
+    return Response(Health("ok" if has_worker else "degraded", checks), status_code=200)
+
+
+async def _answer(thread: ThreadPoolExecutor, check: Callable[[], bool]) -> bool | None:
+    """What `check` says, or None if it fails or takes too long."""
+    loop = asyncio.get_running_loop()
+    try:
+        return await asyncio.wait_for(loop.run_in_executor(thread, check), PATIENCE)
+    except Exception as error:
+        _log.warning("health: %s: %s", check.__name__, type(error).__name__)
+        return None
+
+
+def _has_worker() -> bool:
+    with db.database().read() as session:
+        return bool(stats.workers(session))
+
+
+def _has_queue() -> bool:
+    huey.ping()
+    return True
+
+
+router = Router("/", route_handlers=[queue_stats, health], tags=["Queue"])

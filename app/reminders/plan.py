@@ -1,0 +1,78 @@
+"""The times at which a booking's reminders are due.
+
+A pure function of the policy, when it was booked (or moved), and when the appointment is.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from app.reminders.policy import Policy
+
+MAX_REMINDERS = 5_000
+"""More than this for one booking is a mistake in the policy or the date, not a plan."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """When reminders are due, and which were left out for quiet hours: UTC, earliest first."""
+
+    times: tuple[datetime, ...]
+    quiet: tuple[datetime, ...] = ()
+
+
+class PlanTooLong(ValueError):
+    """The policy asks for `number` reminders, more than MAX_REMINDERS."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            f"This would be {number:,} reminders; one booking can have {MAX_REMINDERS:,}. "
+            "Choose a longer interval or fewer reminders."
+        )
+        self.number = number
+
+
+def reminder_times(policy: Policy, start: datetime, appointment: datetime) -> Plan:
+    """The plan of a booking made at `start` for `appointment` (both aware).
+
+    Each time is later than `start` and earlier than `appointment`. Intervals are real hours, so
+    a change to or from summer time does not shift them. A time in quiet hours is left out rather
+    than moved, as moved ones would pile up at the end of the night; so an appointment early in
+    the morning may have none, and `Plan.quiet` says which are missing. With `at_most` the quiet
+    ones do not count, and those that it would have dropped anyway are not in `Plan.quiet`.
+
+    Raises PlanTooLong (by arithmetic where there is no `at_most`, else after a search of at most
+    MAX_REMINDERS steps) and ValueError for times without a zone.
+    """
+    appointment = _utc(appointment)
+    lead, candidates = _grid(policy, appointment - _utc(start))
+    wanted = candidates if policy.at_most is None else min(policy.at_most, candidates)
+    if wanted > MAX_REMINDERS:
+        raise PlanTooLong(wanted)
+    times: list[datetime] = []
+    quiet: list[datetime] = []
+    for step in range(min(candidates, MAX_REMINDERS)):
+        if len(times) == wanted:
+            break
+        at = appointment - lead - step * policy.every
+        (quiet if policy.is_quiet(at) else times).append(at)
+    if len(times) < wanted and candidates > MAX_REMINDERS:
+        raise PlanTooLong(candidates)
+    return Plan(tuple(reversed(times)), tuple(reversed(quiet)))
+
+
+def _grid(policy: Policy, span: timedelta) -> tuple[timedelta, int]:
+    """How long before the appointment the last reminder can be, and how many there are up to it.
+
+    `span` is the time from the start to the appointment.
+    """
+    number = max(0, (span - timedelta.resolution) // policy.every)
+    lead = policy.every if policy.count_from == "appointment" else span - number * policy.every
+    if policy.within is not None:
+        number = min(number, max(0, (policy.within - lead) // policy.every + 1))
+    return lead, number
+
+
+def _utc(at: datetime) -> datetime:
+    if at.tzinfo is None:
+        raise ValueError("a time without a time zone cannot be planned with")
+    return at.astimezone(UTC)

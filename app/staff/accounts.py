@@ -1,0 +1,126 @@
+"""Staff accounts: who may be added, and what a password must be (OWASP ASVS 5.0 §6.2)."""
+
+import re
+import unicodedata
+from collections.abc import Callable
+
+from argon2 import PasswordHasher
+from email_validator import EmailNotValidError, validate_email
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+from ulid import ULID
+
+from app import clock
+from app.errors import FieldError, Invalid
+from app.staff import audit
+from app.staff.models import User
+
+ROLES = ("owner", "staff", "viewer")
+SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 200
+_LONGEST_NAME = 100
+_FEWEST_LETTERS = 5  # different ones; "aaaabbbbcccc" has three
+
+# Words that the commonest long passwords are made of, alone or repeated, with digits around them.
+_COMMON = (
+    "abc|abcd|admin|administrator|barber|barbershop|changeme|chairtime|charlie|computer|dragon|"
+    "football|hello|iloveyou|letmein|liverpool|login|manchester|master|michael|monkey|owner|"
+    "pass|passwd|password|princess|qwert|qwerty|qwertz|qwertyuiop|secret|shadow|starwars|"
+    "sunshine|superman|temp|test|trustno|user|welcome|whatsapp|administration|internet|baseball"
+)
+_MADE_OF_COMMON = re.compile(rf"[\W\d_]*((the|my|is|i|a)?({_COMMON})[\W\d_]*)+")
+_RUNS = ("01234567890" * 20, "abcdefghijklmnopqrstuvwxyz" * 8)
+_LEET = str.maketrans({"@": "a", "4": "a", "3": "e", "1": "i", "!": "i", "0": "o", "$": "s"})
+
+
+def add(session: Session, email: str, name: str, role: str, password: str) -> User:
+    """Add a user. Raises Invalid naming each field that is wrong."""
+    cleaned = _cleaned(email, name, role, password)
+    user = User(
+        id=f"user_{ULID()}",
+        email=cleaned["email"],
+        name=cleaned["name"],
+        role=role,
+        password_hash=PasswordHasher().hash(password),
+        created_at=clock.now(),
+    )
+    try:
+        with session.begin_nested():
+            session.add(user)
+    except IntegrityError:
+        raise Invalid([FieldError("email", "belongs to a user already")]) from None
+    audit.record(session, "system", "user.added", user.id, role=role)
+    return user
+
+
+def add_first_owner(session: Session, email: str, password: str) -> User | None:
+    """Add the owner that the environment names, unless there is an owner. Raises Invalid."""
+    if session.scalar(select(User.id).where(User.role == "owner").limit(1)):
+        return None
+    return add(session, email, "Owner", "owner", password)
+
+
+def _cleaned(email: str, name: str, role: str, password: str) -> dict[str, str]:
+    rules: dict[str, Callable[[], str]] = {
+        "email": lambda: _email(email),
+        "name": lambda: _name(name),
+        "role": lambda: _role(role),
+        "password": lambda: _password(password, email),
+    }
+    cleaned: dict[str, str] = {}
+    errors: list[FieldError] = []
+    for field, rule in rules.items():
+        try:
+            cleaned[field] = rule()
+        except ValueError as error:
+            errors.append(FieldError(field, str(error)))
+    if errors:
+        raise Invalid(errors)
+    return cleaned
+
+
+def _email(email: str) -> str:
+    """Lower case throughout, so that one person cannot be added twice."""
+    try:
+        return validate_email(email.strip(), check_deliverability=False).normalized.lower()
+    except EmailNotValidError as error:
+        raise ValueError(f"is not an email address: {error}") from error
+
+
+def _name(name: str) -> str:
+    text = unicodedata.normalize("NFC", " ".join(name.split()))
+    if not text or not text.isprintable():
+        raise ValueError("must have letters, and no control characters")
+    if len(text) > _LONGEST_NAME:
+        raise ValueError(f"has {len(text)} characters: {_LONGEST_NAME} at the most")
+    return text
+
+
+def _role(role: str) -> str:
+    if role not in ROLES:
+        raise ValueError(f"must be one of {', '.join(ROLES)}")
+    return role
+
+
+def _password(password: str, email: str) -> str:
+    """No rules on what it is made of: only its length, and that it is not easily guessed."""
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        raise ValueError(
+            f"has {len(password)} characters: it needs {SHORTEST_PASSWORD} to {LONGEST_PASSWORD}"
+        )
+    if any(unicodedata.category(letter) == "Cs" for letter in password):
+        raise ValueError("has a character that cannot be stored")
+    if _is_easily_guessed(password.lower(), email.lower()):
+        raise ValueError("is easily guessed: take several words that do not belong together")
+    return password
+
+
+def _is_easily_guessed(password: str, email: str) -> bool:
+    mailbox = email.partition("@")[0]
+    return (
+        len(set(password)) < _FEWEST_LETTERS
+        or any(password in run or password[::-1] in run for run in _RUNS)
+        or any(_MADE_OF_COMMON.fullmatch(form) for form in (password, password.translate(_LEET)))
+        or re.fullmatch(rf"[\W\d_]*({re.escape(email)}|{re.escape(mailbox)})[\W\d_]*", password)
+        is not None
+    )

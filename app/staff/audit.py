@@ -1,0 +1,19 @@
+"""The audit log: every change, with who made it."""
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.staff.models import AuditEvent
+
+
+def record(session: Session, actor: str, action: str, subject: str, **details: Any) -> None:
+    """Add one event in the caller's transaction.
+
+    `actor` is `token:<id>`, `user:<id>`, `customer` or `system`; `details` holds no phone number
+    and no name.
+    """
+    session.add(
+        AuditEvent(at=clock.now(), actor=actor, action=action, subject=subject, details=details)
+    )

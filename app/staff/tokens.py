@@ -1,0 +1,100 @@
+"""API tokens: the bearer secrets of integrations. Only their SHA-256 is kept."""
+
+import hashlib
+import secrets
+from datetime import timedelta
+from typing import Literal
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.db import insert
+from app.errors import FieldError, Invalid, NotFound
+from app.staff import audit
+from app.staff.models import ApiToken
+
+NOTED_EVERY = timedelta(minutes=1)
+"""How exact `last_used_at` is."""
+
+Scope = Literal["read", "write"]
+
+
+def create(
+    session: Session, name: str, scope: Scope = "write", lifetime: timedelta | None = None
+) -> tuple[ApiToken, str]:
+    """A new token and its secret, `chairtime_<id>_<random>`, which is never shown again.
+
+    Without `lifetime` it holds until it is revoked. Raises Invalid for a bad name.
+    """
+    if not name.strip() or len(name) > 100 or not name.isprintable():
+        raise Invalid([FieldError("name", "must be 1 to 100 visible characters")])
+    key = secrets.token_hex(6)
+    secret = f"chairtime_{key}_{secrets.token_hex(24)}"
+    now = clock.now()
+    token = ApiToken(
+        id=f"token_{key}",
+        name=name.strip(),
+        scope=scope,
+        digest=_digest(secret),
+        created_at=now,
+        expires_at=now + lifetime if lifetime else None,
+    )
+    session.add(token)
+    audit.record(session, "system", "token.created", token.id, scope=scope)
+    return token, secret
+
+
+def ensure(session: Session, name: str, secret: str) -> ApiToken:
+    """The token whose secret is `secret`, made if there is none; one that was revoked stays so."""
+    digest = _digest(secret)
+    values = {
+        "id": f"token_{secrets.token_hex(6)}",
+        "name": name,
+        "scope": "write",
+        "digest": digest,
+        "created_at": clock.now(),
+    }
+    session.execute(
+        insert(session, ApiToken).values(values).on_conflict_do_nothing(index_elements=["digest"])
+    )
+    return session.scalars(select(ApiToken).where(ApiToken.digest == digest)).one()
+
+
+def authenticate(session: Session, secret: str) -> ApiToken | None:
+    """The token of this secret, unless it was revoked or has expired."""
+    digest = _digest(secret)
+    token = session.scalar(select(ApiToken).where(ApiToken.digest == digest))
+    if token is None or not secrets.compare_digest(token.digest, digest):
+        return None
+    has_expired = token.expires_at is not None and token.expires_at <= clock.now()
+    return None if has_expired or token.revoked_at is not None else token
+
+
+def revoke(session: Session, token_id: str, actor: str) -> None:
+    """End a token at once and for good. Raises NotFound."""
+    token = session.get(ApiToken, token_id)
+    if token is None:
+        raise NotFound("There is no such token.")
+    if token.revoked_at is None:
+        token.revoked_at = clock.now()
+        audit.record(session, actor, "token.revoked", token_id)
+
+
+def is_noted(token: ApiToken) -> bool:
+    """Whether its use was written down within NOTED_EVERY."""
+    noted = token.last_used_at
+    return noted is not None and noted > clock.now() - NOTED_EVERY
+
+
+def note_use(session: Session, token_id: str) -> None:
+    """Write down that it is used now, unless another process just did."""
+    now = clock.now()
+    is_due = or_(ApiToken.last_used_at.is_(None), ApiToken.last_used_at <= now - NOTED_EVERY)
+    session.execute(
+        update(ApiToken).where(ApiToken.id == token_id, is_due).values(last_used_at=now)
+    )
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()

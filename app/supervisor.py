@@ -1,0 +1,127 @@
+"""Programs that are kept alive: started, watched, started again when they end, ended in order."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from threading import Thread
+from typing import IO
+
+from app.preflight import Trouble
+
+QUICK = 10.0
+"""Seconds; a program that ends sooner after its start has failed quickly."""
+MOST_QUICK = 5
+"""So many quick failures in a row, and nobody tries again."""
+
+_PARENT = "CHAIRTIME_PARENT"
+_PR_SET_PDEATHSIG = 1  # Linux, prctl(2)
+
+Say = Callable[[str, str], None]
+
+
+class Program:
+    """One command, run in a process group of its own; its output goes to `say`, line by line.
+
+    Must be started from the main thread: Linux tells a child of the end of the *thread* that made
+    it (prctl(2), PR_SET_PDEATHSIG).
+    """
+
+    def __init__(self, name: str, command: list[str], say: Say) -> None:
+        self.name = name
+        self._command = command
+        self._say = say
+        self._quick_failures = 0
+        self._restart_at: float | None = None
+        self.start()
+
+    def start(self) -> None:
+        """Start it."""
+        self._started_at = time.monotonic()
+        self._restart_at = None
+        self._process = subprocess.Popen(  # noqa: S603
+            self._command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=_environment(os.environ),
+            process_group=0,
+        )
+        self._reader = Thread(target=self._relay, args=(self._process.stdout,), daemon=True)
+        self._reader.start()
+
+    @property
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
+    def keep_alive(self) -> None:
+        """Start it again if it has ended, each time a little later. Raises Trouble to give up."""
+        if self.is_running:
+            return
+        now = time.monotonic()
+        if self._restart_at is None:
+            self._restart_at = now + self._note_end(now - self._started_at)
+        elif now >= self._restart_at:
+            self.start()
+
+    def stop(self, within: float) -> None:
+        """End it: SIGTERM, and SIGKILL for whatever of it is left after `within` seconds."""
+        if self.is_running:
+            self._process.terminate()
+            try:
+                self._process.wait(within)
+            except subprocess.TimeoutExpired:
+                self._say(self.name, f"did not end within {within:g} s: killed")
+        self._kill_group()
+        self._process.wait()
+        self._reader.join(1)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._kill_group()
+
+    def _note_end(self, lived: float) -> float:
+        """How many seconds to wait before the next start."""
+        self._kill_group()  # what it leaves behind would hold its port
+        self._quick_failures = self._quick_failures + 1 if lived < QUICK else 0
+        if self._quick_failures >= MOST_QUICK:
+            raise Trouble(
+                f"{self.name} ended {MOST_QUICK} times right after its start: "
+                f"its lines above say why"
+            )
+        delay = 0.25 * 2.0**self._quick_failures
+        how = _how_it_ended(self._process.returncode)
+        self._say(self.name, f"ended {how}; started again in {delay:g} s")
+        return delay
+
+    def _kill_group(self) -> None:
+        # Nobody may be left; of a group of zombies macOS says that it is not permitted.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _relay(self, output: IO[bytes]) -> None:
+        with output:
+            for line in output:
+                self._say(self.name, line.decode("utf-8", "replace").rstrip())
+
+
+def end_with_parent() -> None:
+    """Get SIGTERM when the supervisor that started us dies, however it dies; Linux only."""
+    parent = os.environ.pop(_PARENT, None)
+    if parent is None or sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != int(parent):  # it died before we could ask
+        sys.exit(1)
+
+
+def _environment(environment: Mapping[str, str]) -> dict[str, str]:
+    return {**environment, _PARENT: str(os.getpid()), "PYTHONUNBUFFERED": "1"}
+
+
+def _how_it_ended(status: int) -> str:
+    return f"with status {status}" if status >= 0 else f"by {signal.Signals(-status).name}"

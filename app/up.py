@@ -1,0 +1,228 @@
+"""`chairtime up`: web, worker and, if there is no Redis, a queue server, all from one command.
+
+The order of ending matters: first the worker, which may be talking to the web app's simulator,
+then the web app, and the queue last.
+"""
+
+import json
+import secrets
+import shlex
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import urllib3
+
+from app import clock, migrate, preflight
+from app.db import Database
+from app.preflight import Trouble
+from app.queue import embedded
+from app.queue.embedded import Embedded
+from app.settings import Settings, kept_secret
+from app.staff import first_run, tokens
+from app.supervisor import Program
+
+_LOOK_EVERY = 0.1  # seconds
+_SAY_SO_AFTER = 20.0  # seconds without an answer of /health
+_WORKER_ENDS_WITHIN = 4.5  # with the two below and the queue's 2 s: less than ten
+_WEB_ENDS_WITHIN = 3.0
+_OPEN_REQUESTS_GET = 2
+
+_print_lock = threading.Lock()
+
+
+def run(found: Settings) -> None:
+    """Run until SIGINT, SIGTERM or SIGHUP; a second one ends everything at once.
+
+    Raises Trouble, SettingsError and the like (see `preflight.explain`) with nothing left running.
+    """
+    stop = _Stop()
+    with ExitStack() as stack:
+        stack.enter_context(preflight.locked_state_dir(found.state_dir))
+        preflight.check_port(found.host, found.port)
+        token = _prepared(preflight.connect(), found)
+        queue = stack.enter_context(_queue(found))
+        programs = [stack.enter_context(_running(name, stop)) for name in ("web", "worker")]
+        _supervise(programs, queue, _Greeting(found, token), stop)
+        say("chairtime", "ending; press Ctrl-C again to end at once")
+
+
+def say(name: str, line: str) -> None:
+    """Print a line as `name`'s. Whoever read us may be gone, which must not stop anything."""
+    with _print_lock:
+        try:
+            sys.stdout.write(f"{name} | {line}\n" if name else f"{line}\n")
+            sys.stdout.flush()
+        except (OSError, ValueError):
+            pass
+
+
+class _Stop:
+    """Whether a signal asked us to end, and how to wait for that."""
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+        self._programs: list[Program] = []
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+
+    def will_kill(self, program: Program) -> None:
+        """Have `program` killed by a second signal."""
+        self._programs.append(program)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait; True once a signal came."""
+        return self._asked.wait(seconds)
+
+    def _on_signal(self, *_: object) -> None:
+        if self._asked.is_set():
+            for program in self._programs:
+                program.kill()
+        self._asked.set()
+
+
+class _Greeting:
+    """Says where to go, once /health says that all is well."""
+
+    def __init__(self, found: Settings, token: str | None) -> None:
+        self._found = found
+        self._token = token
+        self._started_at = time.monotonic()
+        self._is_said = False
+        self._is_late = False
+
+    def say_when_ready(self) -> None:
+        if self._is_said:
+            return
+        if self._is_healthy():
+            say("", banner(self._found, self._token))
+            self._is_said = True
+        elif not self._is_late and time.monotonic() - self._started_at > _SAY_SO_AFTER:
+            say("chairtime", f"{self._found.local_url}/health is not well yet; still waiting")
+            self._is_late = True
+
+    def _is_healthy(self) -> bool:
+        url = f"{self._found.local_url}/health"
+        try:
+            answer = urllib3.request("GET", url, timeout=1, retries=False)
+            checks = json.loads(answer.data)["checks"].values()
+        except (urllib3.exceptions.HTTPError, ValueError, LookupError, AttributeError, TypeError):
+            return False
+        return answer.status == 200 and all(check == "ok" for check in checks)
+
+
+def banner(found: Settings, token: str | None) -> str:
+    """Where to go, and how to book. `token` is shell that gives a bearer token, if there is one."""
+    simulated = "every message lands here; nothing reaches a real phone"
+    lines = ["", "Chairtime is ready.", "", f"  Shop       {found.public_url}/"]
+    if found.simulator:
+        lines.append(f"  Simulator  {found.public_url}/simulator  ({simulated})")
+    lines += [f"  API docs   {found.public_url}/schema", ""]
+    if token:
+        lines += ["Book something for tomorrow, 10:00 UTC:", "", _curl(found, token), ""]
+    else:
+        lines += ["To book by the API, make a token: chairtime token create NAME", ""]
+    lines += ["Ctrl-C ends everything; nothing is lost.", ""]
+    return "\n".join(lines)
+
+
+def _curl(found: Settings, token: str) -> str:
+    tomorrow = (clock.now() + timedelta(days=1)).replace(hour=10, minute=0, second=0)
+    booking = {
+        "customerName": "Ada Lovelace",
+        "customerPhone": "+12025550123",
+        "serviceId": "haircut",
+        "barberId": "barber_1",
+        "scheduledTime": f"{tomorrow:%Y-%m-%dT%H:%M:%SZ}",
+    }
+    return (
+        f"  curl -sS {found.local_url}/api/bookings \\\n"
+        f'    -H "Authorization: Bearer {token}" \\\n'
+        f"    -H 'Content-Type: application/json' \\\n"
+        f"    -d '{json.dumps(booking)}'"
+    )
+
+
+def _prepared(found_database: Database, found: Settings) -> str | None:
+    """Migrate, and make what a new install has. Returns shell that gives a bearer token."""
+    before = migrate.upgrade(found_database)
+    if before.is_pending:
+        say("chairtime", f"database migrated from {before.current or 'nothing'} to {before.newest}")
+    with found_database.write() as session:
+        first_run.ensure(session, found)
+    if found.api_token:
+        return "$CHAIRTIME_API_TOKEN"
+    if found.production:
+        return None
+    return f"$(cat {shlex.quote(str(_development_token(found_database, found)))})"
+
+
+def _development_token(found_database: Database, found: Settings) -> Path:
+    """The file with a token for whoever runs this; a new one if the old one was revoked."""
+    path = (found.state_dir / "api-token").absolute()
+    while True:
+        try:
+            secret = kept_secret(path, lambda: secrets.token_urlsafe(32))
+            with found_database.write() as session:
+                if tokens.ensure(session, "development", secret).revoked_at is None:
+                    return path
+            path.unlink()
+        except OSError as error:
+            raise Trouble(f"STATE_DIR: {path} cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def _queue(found: Settings) -> Iterator[Embedded | None]:
+    """A queue server of our own for the time being, None if REDIS_URL names one."""
+    if not found.embedded_queue:
+        preflight.check_queue(found)
+        yield None
+        return
+    queue = _start_queue(found)
+    try:
+        yield queue
+    finally:
+        queue.stop()
+
+
+def _start_queue(found: Settings) -> Embedded:
+    folder = (found.state_dir / "queue").absolute()
+    try:
+        queue = embedded.start(found.queue_socket, folder)
+    except OSError as error:
+        raise Trouble(f"STATE_DIR: {folder} cannot be written: {error.strerror}") from error
+    if queue.was_found:
+        say("chairtime", "found the queue server of an earlier run, and what it holds")
+    return queue
+
+
+@contextmanager
+def _running(name: str, stop: _Stop) -> Iterator[Program]:
+    command = [sys.executable, "-m", "app.cli", *_ARGUMENTS[name]]
+    program = Program(name, command, say)
+    stop.will_kill(program)
+    try:
+        yield program
+    finally:
+        program.stop(_WORKER_ENDS_WITHIN if name == "worker" else _WEB_ENDS_WITHIN)
+
+
+_ARGUMENTS = {"web": ["serve", "--grace", str(_OPEN_REQUESTS_GET)], "worker": ["worker"]}
+
+
+def _supervise(
+    programs: list[Program], queue: Embedded | None, greeting: _Greeting, stop: _Stop
+) -> None:
+    """Keep everything running until a signal comes. Raises Trouble when it cannot be done."""
+    while not stop.wait(_LOOK_EVERY):
+        if queue is not None and not queue.is_alive():
+            say("chairtime", "the queue server ended; started again")
+            queue.restart()
+        for program in programs:
+            program.keep_alive()
+        greeting.say_when_ready()

@@ -1,0 +1,1 @@
+"""What all faces share: problem+json, request bodies, access, headers and the API's description."""

@@ -1,0 +1,24 @@
+"""Our names and the library's messages, in the caller's words."""
+
+from app.bookings.fields import OFFSET_HINT
+
+_A_TIME = f"must be a time in RFC 3339 and {OFFSET_HINT}"
+_IN_WORDS = (
+    ("Expected `str | null`", "must be text or null"),
+    ("Expected `str`", "must be text"),
+    ("Expected `bool`", "must be true or false"),
+    ("Expected `int`", "must be a whole number"),
+    ("Expected `datetime`", _A_TIME),
+    ("Invalid RFC3339", _A_TIME),
+)
+
+
+def camel(name: str) -> str:
+    """`customer_phone` → `customerPhone`; a name without underscores stays as it is."""
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
+def in_words(message: str) -> str:
+    """What msgspec found, as a caller understands it."""
+    return next((words for start, words in _IN_WORDS if message.startswith(start)), message)

@@ -1,0 +1,157 @@
+"""Errors as `application/problem+json` (RFC 9457): the one shape that every caller gets.
+
+Services name fields as they do themselves; the caller reads the names that the caller wrote.
+"""
+
+import logging
+import traceback
+import uuid
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.types import ExceptionHandlersMap
+from msgspec import UNSET, Struct, UnsetType
+from sqlalchemy import exc as sql
+
+from app.errors import Conflict, FieldError, Invalid, NotFound
+from app.web.names import camel, in_words
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER = "5"  # seconds
+MAX_ERRORS = 20
+
+AnyRequest = Request[Any, Any, Any]
+
+_log = logging.getLogger(__name__)
+
+
+class FieldProblem(Struct):
+    """One field of the request, named as the caller named it, and what is wrong with it."""
+
+    field: str
+    message: str
+
+
+class Problem(Struct, kw_only=True, rename="camel"):
+    """What went wrong: `reason` is a short code of a 409, `requestId` finds a 5xx in the log."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldProblem] = []
+    reason: str | UnsetType = UNSET
+    request_id: str | UnsetType = UNSET
+
+
+def documented(*statuses: int) -> dict[int, ResponseSpec]:
+    """The `responses` of a handler that may answer with these statuses, or with 500 or 503."""
+    return {
+        status: ResponseSpec(
+            Problem,
+            description=HTTPStatus(status).phrase,
+            media_type=MEDIA_TYPE,
+            generate_examples=False,
+        )
+        for status in (*statuses, 500, 503)
+    }
+
+
+def problem(
+    status: int,
+    detail: str,
+    errors: Sequence[FieldError] = (),
+    headers: dict[str, str] | None = None,
+    **more: str,
+) -> Response[bytes]:
+    """The answer that says `detail`; `more` may have `reason` and `request_id`."""
+    body = Problem(
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        errors=[FieldProblem(camel(error.field), error.message) for error in errors[:MAX_ERRORS]],
+        **more,
+    )
+    return Response(
+        msgspec.json.encode(body), status_code=status, media_type=MEDIA_TYPE, headers=headers
+    )
+
+
+def _on_invalid(_request: AnyRequest, error: Invalid) -> Response[bytes]:
+    return problem(422, "Some fields are wrong.", error.errors)
+
+
+def _on_not_found(_request: AnyRequest, error: NotFound) -> Response[bytes]:
+    return problem(404, error.detail)
+
+
+def _on_conflict(_request: AnyRequest, error: Conflict) -> Response[bytes]:
+    return problem(409, error.detail, reason=error.reason)
+
+
+def _on_wrong_parameters(request: AnyRequest, error: ValidationException) -> Response[bytes]:
+    """Litestar's findings; a wrong id in the path is something that there is not."""
+    found: list[dict[str, str]] = error.extra if isinstance(error.extra, list) else []
+    if any(each.get("source") == "path" for each in found):
+        return problem(404, "There is nothing here.")
+    errors = [
+        FieldError(_written_name(request, each.get("key", "")), in_words(each["message"]))
+        for each in found
+    ]
+    return problem(422, "Some fields are wrong.", errors)
+
+
+def _written_name(request: AnyRequest, key: str) -> str:
+    """What the caller calls the handler's parameter `key`."""
+    if key == "data":
+        return "body"
+    definition = request.route_handler.parsed_fn_signature.parameters.get(key)
+    known = definition.kwarg_definition if definition else None
+    return getattr(known, "name", None) or key
+
+
+def _on_http_error(request: AnyRequest, error: HTTPException) -> Response[bytes]:
+    if error.status_code >= 500:
+        return _on_unexpected(request, error)
+    details = {404: "There is nothing here.", 405: "This method is not allowed here."}
+    detail = details.get(error.status_code) or error.detail
+    return problem(error.status_code, detail, headers=error.headers)
+
+
+def _on_database_away(request: AnyRequest, error: Exception) -> Response[bytes]:
+    request_id = uuid.uuid4().hex
+    cause = getattr(error, "orig", None) or error
+    _log.error("%s %s: the database is away: %s", request_id, _what(request), type(cause).__name__)
+    detail = "The database cannot be reached. Try again soon."
+    return problem(503, detail, headers={"Retry-After": RETRY_AFTER}, request_id=request_id)
+
+
+def _on_unexpected(request: AnyRequest, error: Exception) -> Response[bytes]:
+    """Logged without the error's own words: they may hold a name or a phone number."""
+    request_id = uuid.uuid4().hex
+    where = "".join(traceback.format_tb(error.__traceback__))
+    _log.error("%s %s: %s\n%s", request_id, _what(request), type(error).__name__, where)
+    return problem(500, "Something went wrong on our side.", request_id=request_id)
+
+
+def _what(request: AnyRequest) -> str:
+    return f"{request.method} {request.scope.get('path_template', '')}"
+
+
+HANDLERS: ExceptionHandlersMap = {
+    Invalid: _on_invalid,
+    NotFound: _on_not_found,
+    Conflict: _on_conflict,
+    ValidationException: _on_wrong_parameters,
+    HTTPException: _on_http_error,
+    sql.OperationalError: _on_database_away,
+    sql.InterfaceError: _on_database_away,
+    sql.TimeoutError: _on_database_away,
+    Exception: _on_unexpected,
+}
+"""Error type → answer, for Litestar."""

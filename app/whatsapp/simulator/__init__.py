@@ -1,0 +1,32 @@
+"""A WhatsApp that needs no account: Twilio's HTTP interface, and a page with the phones.
+
+For development only: `router` is mounted under /simulator when no WhatsApp credentials are set, and
+in production it answers 404 even if somebody mounts it.
+"""
+
+from typing import Any
+
+from litestar import Router
+from litestar.connection import ASGIConnection
+from litestar.exceptions import NotFoundException
+from litestar.handlers.base import BaseRouteHandler
+
+from app.settings import settings
+from app.whatsapp.simulator import api, pages
+
+__all__ = ["router"]
+
+
+def _only_in_development(
+    _connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler
+) -> None:
+    if settings().production or not settings().simulator:
+        raise NotFoundException("There is no simulator here")
+
+
+router = Router(
+    path="/simulator",
+    route_handlers=[api.router, pages.router],
+    guards=[_only_in_development],
+    opt={"access": "simulator"},
+)

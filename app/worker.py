@@ -1,0 +1,21 @@
+"""What `huey_consumer app.worker.huey` imports: the queue, its task, and the feed tick."""
+
+from app.messages import tasks  # noqa: F401  (the consumer needs the task registered)
+from app.messages.tick import Ticker
+from app.queue.huey import huey
+
+__all__ = ["huey"]
+
+_ticker = Ticker()
+
+
+@huey.on_startup()  # type: ignore[untyped-decorator]
+def start_ticking() -> None:
+    """Called by each thread of the consumer; the first one starts the tick."""
+    _ticker.start()
+
+
+@huey.on_shutdown()  # type: ignore[untyped-decorator]
+def stop_ticking() -> None:
+    """Called as the threads end."""
+    _ticker.stop()

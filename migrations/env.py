@@ -1,0 +1,27 @@
+"""Runs migrations on the database of the settings, or on a connection that the caller hands in."""
+
+from alembic import context
+from sqlalchemy import Connection
+
+from app.db import Base, database
+from app.messages import models as _messages  # noqa: F401
+from app.staff import models as _staff  # noqa: F401
+
+
+def run(connection: Connection) -> None:
+    """Migrate in one transaction; SQLite cannot ALTER in place, so it copies tables (batch)."""
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        render_as_batch=connection.dialect.name == "sqlite",
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+given = context.config.attributes.get("connection")
+if given is not None:
+    run(given)
+else:
+    with database().engine.begin() as connection:
+        run(connection)

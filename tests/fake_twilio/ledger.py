@@ -1,0 +1,100 @@
+"""What the fake received and accepted: the truth that tests check the app against."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A message Twilio has. Numbers are E.164, `at` is aware UTC, `monotonic` is in seconds.
+
+    A snapshot: ask `twilio.message(sid)` again for a newer `status`.
+    """
+
+    sid: str
+    to: str
+    sender: str
+    body: str
+    status_callback: str | None
+    at: datetime
+    monotonic: float
+    status: str = "queued"
+    error_code: int | None = None
+    updated_at: datetime | None = None
+    content_sid: str | None = None
+    content_variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Post:
+    """One POST that arrived whole. `sid` if it was accepted, `code` if it was refused, `fault`
+    if one was played; `to` is E.164, or whatever was sent instead.
+    """
+
+    to: str
+    form: Mapping[str, str]
+    at: datetime
+    monotonic: float
+    sid: str | None = None
+    code: int | None = None
+    fault: str | None = None
+
+
+class Ledger:
+    """Thread safe; `changed` is the lock, and is notified of every change."""
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition(threading.RLock())
+        self._messages: dict[str, Accepted] = {}
+        self._posts: list[Post] = []
+
+    def add(self, post: Post, message: Accepted | None = None) -> None:
+        with self.changed:
+            self._posts.append(post)
+            if message is not None:
+                self._messages[message.sid] = message
+            self.changed.notify_all()
+
+    def posts(self, to: str | None = None) -> list[Post]:
+        with self.changed:
+            return [post for post in self._posts if to in (None, post.to)]
+
+    def messages(self, to: str | None = None) -> list[Accepted]:
+        """In the order of their acceptance."""
+        with self.changed:
+            return [found for found in self._messages.values() if to in (None, found.to)]
+
+    def find(self, sid: str) -> Accepted | None:
+        with self.changed:
+            return self._messages.get(sid)
+
+    def update(self, sid: str, status: str, error_code: int | None, at: datetime) -> Accepted:
+        """Raises KeyError if there is no such message."""
+        with self.changed:
+            found = self._messages[sid]
+            changed = replace(found, status=status, error_code=error_code, updated_at=at)
+            self._messages[sid] = changed
+            self.changed.notify_all()
+            return changed
+
+    def listed(self, to: str | None, sender: str | None, min_age: float) -> list[Accepted]:
+        """Newest first; without those younger than `min_age` seconds."""
+        before = time.monotonic() - min_age
+        found = [found for found in self.messages(to) if sender in (None, found.sender)]
+        return [found for found in reversed(found) if found.monotonic <= before]
+
+    def wait(self, get: Callable[[], list[T]], count: int, timeout: float, what: str) -> list[T]:
+        """What `get` returns once it has `count` items; raises TimeoutError after `timeout` s."""
+        with self.changed:
+            if self.changed.wait_for(lambda: len(get()) >= count, timeout):
+                return get()
+            story = "".join(f"\n  {post.to} {post.fault} {post.code}" for post in self._posts[-20:])
+            raise TimeoutError(
+                f"{len(get())} of {count} {what} in {timeout} s; last POSTs (fault, code):{story}"
+            )

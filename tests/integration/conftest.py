@@ -1,0 +1,66 @@
+"""The web app as its callers see it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from litestar import Litestar
+from litestar.testing import TestClient
+
+from app.asgi import create_app
+from app.db import Database
+from tests import factories
+from tests.support.frozen import FrozenClock
+from tests.support.valkey import Valkey
+
+SECRET = "s" * 40
+
+Client = TestClient[Litestar]
+
+
+@pytest.fixture
+def shop(db: Database, clock: FrozenClock) -> Database:
+    """A database with a shop in it, its services and barbers, and the token `SECRET`."""
+    fill(db)
+    return db
+
+
+def fill(db: Database) -> None:
+    """A shop, a token that may write, and three barbers."""
+    with db.write() as session:
+        factories.shop(session)
+        factories.service(session)
+        factories.service(session, "beard-trim")
+        for number in (1, 2, 3):
+            factories.barber(session, f"barber_{number}")
+        factories.api_token(session, SECRET)
+
+
+@pytest.fixture
+def api(shop: Database, valkey: Valkey) -> Iterator[Client]:
+    """A client of the app that sends the token `SECRET`, once on SQLite, once on PostgreSQL."""
+    with TestClient(create_app(), raise_server_exceptions=False) as client:
+        client.headers["Authorization"] = f"Bearer {SECRET}"
+        yield client
+
+
+@pytest.fixture
+def sqlite_api(sqlite_db: Database, clock: FrozenClock, valkey: Valkey) -> Iterator[Client]:
+    """The same on SQLite alone, for what no database decides."""
+    fill(sqlite_db)
+    with TestClient(create_app(), raise_server_exceptions=False) as client:
+        client.headers["Authorization"] = f"Bearer {SECRET}"
+        yield client
+
+
+def body(**fields: Any) -> dict[str, Any]:
+    """What books ten hours ahead of the `clock` fixture's start; `...` leaves a field out."""
+    given = {
+        "customerName": "Ana Silva",
+        "customerPhone": "+44 20 7946 0958",
+        "serviceId": "haircut",
+        "barberId": "barber_1",
+        "scheduledTime": "2026-11-23T10:00:00Z",
+        **fields,
+    }
+    return {name: value for name, value in given.items() if value is not ...}
