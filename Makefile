@@ -7,7 +7,8 @@ PYTEST := $(BIN)/python -m pytest
 CRITICAL := app/messages/*,app/reminders/*,app/bookings/*,app/queue/api.py
 SLOW_TESTS := $(wildcard tests/e2e tests/faults)
 PIP := $(PYTHON) -m pip --python $(BIN)/python install --disable-pip-version-check --quiet
-LOCK := uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-annotate --no-header
+LOCK := uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-annotate \
+  --no-header --no-strip-extras --quiet
 
 .PHONY: help install run test unit e2e lint format lock storm bench system clean
 .DEFAULT_GOAL := help

@@ -95,14 +95,12 @@ def _database_and_worker() -> Iterator[Finding]:
 def _migrations(database: Database, where: migrate.Revisions) -> Finding:
     kind = "SQLite" if database.is_sqlite else "PostgreSQL"
     if where.is_pending:
-        stands = f"at revision {where.current}" if where.current else "empty"
-        return Finding(
-            "FAIL", "database", f"{kind}, {stands}, {where.newest} is needed: `chairtime migrate`"
-        )
+        text = f"{kind}, {where}, {where.newest} is needed: run `chairtime migrate`"
+        return Finding("FAIL", "database", text)
     if not where.is_known:
-        newer = f"{kind}, at revision {where.current}, later than {where.newest}: update Chairtime"
+        newer = f"{kind}, {where}, later than {where.newest}: update Chairtime"
         return Finding("warn", "database", newer)
-    return Finding("ok", "database", f"{kind}, at revision {where.current}, the newest")
+    return Finding("ok", "database", f"{kind}, {where}, the newest")
 
 
 def _worker(session: Session) -> Finding:
@@ -110,7 +108,9 @@ def _worker(session: Session) -> Finding:
     alive = [at for at in seen if at > clock.now() - WORKER_SEEN_WITHIN]
     if alive:
         ago = (clock.now() - alive[0]).total_seconds()
-        return Finding("ok", "worker", f"{len(alive)} alive, last seen {max(ago, 0):.0f} s ago")
+        return Finding(
+            "ok", "worker", f"{len(alive)} seen in the last minute, {max(ago, 0):.0f} s ago"
+        )
     last = f"last seen {seen[0]:%Y-%m-%d %H:%M} UTC" if seen else "none was ever seen"
     return Finding("FAIL", "worker", f"{last}; nothing is sent: start `chairtime worker`")
 

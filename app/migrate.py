@@ -37,6 +37,9 @@ class Revisions:
     def is_pending(self) -> bool:
         return self.is_known and self.current != self.newest
 
+    def __str__(self) -> str:
+        return f"at revision {self.current}" if self.current else "empty"
+
 
 def revisions(database: Database) -> Revisions:
     """Where `database` stands. Raises MigrationError, and what SQLAlchemy raises."""

@@ -50,8 +50,7 @@ def reachable_database() -> Database:
     where = migrate.revisions(found)
     if where.is_pending:
         raise Trouble(
-            f"The database is at revision {where.current or 'none'}, this Chairtime needs "
-            f"{where.newest}: run `chairtime migrate`"
+            f"The database is {where}, this Chairtime needs {where.newest}: run `chairtime migrate`"
         )
     return found
 

@@ -13,4 +13,144 @@ from pathlib import Path
 ENV_EXAMPLE = Path(__file__).parents[1] / ".env.example"
 FOLDER = Path(tempfile.mkdtemp(prefix="chairtime-test-"))
 PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
-SETTINGS = tuple(re.findall(r"^#([A-Z_]+)=", ENV_EXAMPLE.read_text(), re.MULTILINE))
+SETTINGS = set(re.findall(r"^#([A-Z_]+)=", ENV_EXAMPLE.read_text(), re.MULTILINE))
+for name in list(os.environ):
+    if name in SETTINGS or name.upper() in PROXIES:
+        del os.environ[name]
+os.environ["STATE_DIR"] = str(FOLDER / "state")
+os.environ["REDIS_URL"] = f"unix://{FOLDER / 'valkey' / 'valkey.sock'}?socket_timeout=15"
+os.environ["TZ"] = "UTC"
+time.tzset()
+
+import pytest  # noqa: E402
+
+import app.clock  # noqa: E402
+import app.db  # noqa: E402
+import app.migrate  # noqa: E402
+from app.db import Database  # noqa: E402
+from tests.fake_twilio import FakeTwilio  # noqa: E402
+from tests.support.frozen import FrozenClock  # noqa: E402
+from tests.support.postgres import Postgres  # noqa: E402
+from tests.support.valkey import Valkey  # noqa: E402
+
+Configure = Callable[..., None]
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(FOLDER, ignore_errors=True)
+
+
+@pytest.fixture
+def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Configure]:
+    """`configure(REMINDER_EVERY="2s")`: the environment of one test; None removes a variable."""
+
+    def set_environment(**variables: str | None) -> None:
+        for name, value in variables.items():
+            if value is None:
+                monkeypatch.delenv(name, raising=False)
+            else:
+                monkeypatch.setenv(name, value)
+        _forget_what_was_read(keep_database=not {"DATABASE_URL", "STATE_DIR"} & set(variables))
+
+    yield set_environment
+    monkeypatch.undo()
+    _forget_what_was_read(keep_database=False)
+
+
+def _forget_what_was_read(keep_database: bool) -> None:
+    """Clear each `@cache` of the app's modules: they all hang on the environment."""
+    keep = app.db.database if keep_database else None
+    if not keep_database and app.db.database.cache_info().currsize:
+        app.db.database().close()
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] == "app":
+            for value in list(vars(module).values()):
+                if value is not keep and hasattr(value, "cache_clear"):
+                    value.cache_clear()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> FrozenClock:
+    """Stands at 2026-11-23 00:00 UTC: `clock.move(seconds=5)`, `clock.set(at)`."""
+    frozen = FrozenClock()
+    monkeypatch.setattr(app.clock, "now", frozen.now)
+    return frozen
+
+
+@pytest.fixture(scope="session")
+def _valkey_server() -> Iterator[Valkey]:
+    server = Valkey(FOLDER / "valkey")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def valkey(_valkey_server: Valkey) -> Valkey:
+    """A running, empty Valkey: the one that `app.queue.huey.huey` talks to."""
+    _valkey_server.start()
+    _valkey_server.flush()
+    return _valkey_server
+
+
+@pytest.fixture
+def twilio(configure: Configure) -> Iterator[FakeTwilio]:
+    """A started fake Twilio, in the app's time, which the settings point at."""
+    with FakeTwilio(now=lambda: app.clock.now()) as fake:
+        configure(**fake.environment)
+        yield fake
+
+
+def _migrate(url: str) -> None:
+    database = Database(url)
+    app.migrate.upgrade(database)
+    database.close()
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template() -> Path:
+    path = FOLDER / "template.db"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[Postgres]:
+    """A PostgreSQL of this process, with no databases of ours in it."""
+    cluster = Postgres()
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def _postgres_template(postgres_cluster: Postgres) -> str:
+    name = postgres_cluster.create()
+    _migrate(postgres_cluster.url(name))
+    return name
+
+
+@pytest.fixture
+def sqlite_db(_sqlite_template: Path, tmp_path: Path, configure: Configure) -> Database:
+    """A migrated SQLite database: what `app.db.database()` returns."""
+    path = tmp_path / "chairtime.db"
+    shutil.copyfile(_sqlite_template, path)
+    configure(DATABASE_URL=f"sqlite:///{path}")
+    return app.db.database()
+
+
+@pytest.fixture
+def postgres_db(
+    postgres_cluster: Postgres, _postgres_template: str, configure: Configure
+) -> Iterator[Database]:
+    """A migrated PostgreSQL database: what `app.db.database()` returns."""
+    name = postgres_cluster.create(_postgres_template)
+    configure(DATABASE_URL=postgres_cluster.url(name))
+    yield app.db.database()
+    postgres_cluster.drop(name)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def db(request: pytest.FixtureRequest) -> Database:
+    """A migrated database, once on SQLite and once on PostgreSQL."""
+    found: Database = request.getfixturevalue(f"{request.param}_db")
+    return found

@@ -1,6 +1,7 @@
 """Bookings over JSON."""
 
 import hashlib
+import json
 from datetime import datetime
 from typing import Annotated, Any, Literal, cast
 
@@ -13,10 +14,11 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from app import db
 from app.bookings import search, service
 from app.bookings.models import STATUSES, Booking
-from app.errors import FieldError, Invalid
+from app.errors import FieldError
 from app.staff import idempotency
 from app.web.access import ApiRequest
 from app.web.bodies import JsonBody
+from app.web.names import WrongFields
 from app.web.problems import documented
 
 Name = Annotated[str, Meta(description="1 to 100 characters.", examples=["Ana Silva"])]
@@ -131,7 +133,7 @@ def create_booking(
 ) -> Response[BookingAnswer]:
     """Make a booking and plan its reminders."""
     token = request.auth
-    digest = hashlib.sha256(msgspec.json.encode(data)).hexdigest()
+    digest = hashlib.sha256(json.dumps(msgspec.to_builtins(data)).encode()).hexdigest()
     with db.database().write() as session:
 
         def book() -> idempotency.Answer:
@@ -222,7 +224,9 @@ def _refuse_unknown(request: ApiRequest) -> None:
     unknown = sorted(request.query_params.keys() - _QUERY)
     if unknown:
         known = ", ".join(sorted(_QUERY))
-        raise Invalid([FieldError(name[:60], f"is unknown; there are {known}") for name in unknown])
+        raise WrongFields(
+            [FieldError(name[:60], f"is unknown; there are {known}") for name in unknown]
+        )
 
 
 router = Router(

@@ -68,8 +68,9 @@ def _is_first(session: Session, token_id: str, key: str, request_digest: str) ->
         answer={},
         created_at=clock.now(),
     )
-    result: CursorResult[Any] = session.execute(claim.on_conflict_do_nothing())  # type: ignore[assignment]
-    return result.rowcount == 1
+    # Not rowcount: psycopg has none for an INSERT that SQLAlchemy batches.
+    ours = session.scalar(claim.on_conflict_do_nothing().returning(IdempotencyKey.key))
+    return ours is not None
 
 
 def _first_answer(session: Session, token_id: str, key: str, request_digest: str) -> Answer:

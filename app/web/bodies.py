@@ -9,8 +9,8 @@ from litestar.exceptions import ClientException, HTTPException
 from litestar.openapi.spec import Reference, Schema
 from litestar.typing import FieldDefinition
 
-from app.errors import FieldError, Invalid
-from app.web.names import in_words
+from app.errors import FieldError
+from app.web.names import WrongFields, in_words
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -54,7 +54,10 @@ class JsonBody(AbstractDTO[T]):
 
 
 def read(body: bytes, shape: type[T]) -> T:
-    """The JSON object `body` as a `shape`. Raises Invalid, or ClientException if it is no JSON."""
+    """The JSON object `body` as a `shape`.
+
+    Raises WrongFields, and ClientException (400) for what is no JSON.
+    """
     values = _object(body)
     known = {field.encode_name: field for field in msgspec.structs.fields(shape)}
     errors = [
@@ -72,7 +75,7 @@ def read(body: bytes, shape: type[T]) -> T:
         elif field.required:
             errors.append(FieldError(name, "is missing"))
     if errors:
-        raise Invalid(errors)
+        raise WrongFields(errors)
     return shape(**found)
 
 
@@ -83,7 +86,7 @@ def _object(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise ClientException("The body is not JSON.") from error
     if not isinstance(values, dict):
-        raise Invalid([FieldError("body", "must be a JSON object")])
+        raise WrongFields([FieldError("body", "must be a JSON object")])
     return values
 
 

@@ -1,6 +1,7 @@
 """Our names and the library's messages, in the caller's words."""
 
 from app.bookings.fields import OFFSET_HINT
+from app.errors import Invalid
 
 _A_TIME = f"must be a time in RFC 3339 and {OFFSET_HINT}"
 _IN_WORDS = (
@@ -11,6 +12,10 @@ _IN_WORDS = (
     ("Expected `datetime`", _A_TIME),
     ("Invalid RFC3339", _A_TIME),
 )
+
+
+class WrongFields(Invalid):
+    """Invalid, with names that are the caller's own already: they are repeated as they came."""
 
 
 def camel(name: str) -> str:

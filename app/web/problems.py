@@ -19,7 +19,7 @@ from msgspec import UNSET, Struct, UnsetType
 from sqlalchemy import exc as sql
 
 from app.errors import Conflict, FieldError, Invalid, NotFound
-from app.web.names import camel, in_words
+from app.web.names import WrongFields, camel, in_words
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = "5"  # seconds
@@ -74,7 +74,7 @@ def problem(
         title=HTTPStatus(status).phrase,
         status=status,
         detail=detail,
-        errors=[FieldProblem(camel(error.field), error.message) for error in errors[:MAX_ERRORS]],
+        errors=[FieldProblem(error.field, error.message) for error in errors[:MAX_ERRORS]],
         **more,
     )
     return Response(
@@ -83,6 +83,11 @@ def problem(
 
 
 def _on_invalid(_request: AnyRequest, error: Invalid) -> Response[bytes]:
+    errors = [FieldError(camel(each.field), each.message) for each in error.errors]
+    return problem(422, "Some fields are wrong.", errors)
+
+
+def _on_wrong_fields(_request: AnyRequest, error: WrongFields) -> Response[bytes]:
     return problem(422, "Some fields are wrong.", error.errors)
 
 
@@ -145,6 +150,7 @@ def _what(request: AnyRequest) -> str:
 
 HANDLERS: ExceptionHandlersMap = {
     Invalid: _on_invalid,
+    WrongFields: _on_wrong_fields,
     NotFound: _on_not_found,
     Conflict: _on_conflict,
     ValidationException: _on_wrong_parameters,

@@ -142,9 +142,7 @@ def test_cancelling_answers_with_the_cancelled_booking_each_time(
     "booking_id",
     ["booking_01JDBV5W3NXJ0V4M0F4Z1T7Q8K", "1", "%00", "booking_%00", "..%2F", "é", "x" * 3000],
 )
-def test_a_booking_that_there_is_not_is_a_404_for_every_call(
-    api: Client, booking_id: str
-) -> None:
+def test_a_booking_that_there_is_not_is_a_404_for_every_call(api: Client, booking_id: str) -> None:
     path = f"/api/bookings/{booking_id}"
     answers = [
         api.get(path),

@@ -198,6 +198,7 @@ def test_connections_that_postgresql_cut_off_are_replaced_unnoticed(
 ) -> None:
     with postgres_db.engine.connect() as kept, postgres_db.engine.connect() as cut_off:
         pid = cut_off.scalar(text("SELECT pg_backend_pid()"))
+        cut_off.commit()
         kept.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
     with postgres_db.read() as one, postgres_db.read() as other:
         assert one.scalar(text("SELECT 1")) == other.scalar(text("SELECT 1")) == 1

@@ -14,7 +14,6 @@ from sqlalchemy import CheckConstraint, Connection, inspect
 from app.db import Base, Database
 from tests.support.postgres import Postgres
 
-
 ROOT = Path(__file__).parents[2]
 
 

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 import httpx
 from litestar import Litestar, Request, Response, Router, get, post
-from litestar.contrib.jinja import JinjaTemplateEngine
+from litestar.params import FromPath
+from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.static_files import create_static_files_router
 from litestar.template import TemplateConfig
 
@@ -99,7 +100,7 @@ def app() -> Litestar:
 
 
 @post("/webhooks/twilio/status/{attempt_id:str}", status_code=204)
-async def status_hook(request: Request[Any, Any, Any], attempt_id: str) -> None:
+async def status_hook(request: Request[Any, Any, Any], attempt_id: FromPath[str]) -> None:
     """Note a receipt."""
     await _note(request)
 

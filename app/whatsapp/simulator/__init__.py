@@ -6,13 +6,13 @@ in production it answers 404 even if somebody mounts it.
 
 from typing import Any
 
-from litestar import Router
+from litestar import Request, Router
 from litestar.connection import ASGIConnection
 from litestar.exceptions import NotFoundException
 from litestar.handlers.base import BaseRouteHandler
 
 from app.settings import settings
-from app.whatsapp.simulator import api, pages
+from app.whatsapp.simulator import api, pages, receipts
 
 __all__ = ["router"]
 
@@ -24,9 +24,15 @@ def _only_in_development(
         raise NotFoundException("There is no simulator here")
 
 
+async def _resume(_: Request[Any, Any, Any]) -> None:
+    """A process that was restarted goes on with its receipts at the first request."""
+    receipts.start()
+
+
 router = Router(
     path="/simulator",
     route_handlers=[api.router, pages.router],
     guards=[_only_in_development],
+    before_request=_resume,
     opt={"access": "simulator"},
 )

@@ -13,6 +13,7 @@ from litestar import MediaType, Request, Response, Router, get, post
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.handlers.base import BaseRouteHandler
+from litestar.params import FromPath
 
 from app import clock
 from app.settings import settings
@@ -70,7 +71,7 @@ def list_messages(request: Request[Any, Any, State]) -> dict[str, Any]:
 
 
 @get(f"/{_VERSION}/Accounts/{{account_sid:str}}/Messages/{{file:str}}", sync_to_thread=True)
-def fetch_message(file: str) -> dict[str, Any]:
+def fetch_message(file: FromPath[str]) -> dict[str, Any]:
     """One message or reply."""
     entry = store.find(file.removesuffix(".json"))
     if entry is None:
@@ -79,7 +80,7 @@ def fetch_message(file: str) -> dict[str, Any]:
 
 
 @get(f"/{_VERSION}/Accounts/{{account_sid:str}}", sync_to_thread=False)
-def fetch_account(account_sid: str) -> dict[str, Any]:
+def fetch_account(account_sid: FromPath[str]) -> dict[str, Any]:
     """The account, which is always active."""
     return {
         "sid": account_sid.removesuffix(".json"),
@@ -90,7 +91,7 @@ def fetch_account(account_sid: str) -> dict[str, Any]:
 
 
 @get("/v1/Content/{sid:str}", sync_to_thread=False)
-def fetch_template(sid: str) -> dict[str, Any]:
+def fetch_template(sid: FromPath[str]) -> dict[str, Any]:
     """A template that the settings name; nobody here knows its text."""
     if sid not in templates():
         raise Refused(404, 20404, "The requested template was not found")

@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 from litestar import Request, Router, get, post
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.exceptions import NotFoundException, PermissionDeniedException
 from litestar.handlers.base import BaseRouteHandler
+from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
 from app import clock
@@ -25,7 +26,7 @@ _DIGITS = re.compile(r"[1-9][0-9]{6,14}")
 _DECORATION = re.compile(r"[\s().\-/]")
 
 AnyRequest = Request[Any, Any, State]
-Form = dict[str, str]
+Form = NamedDependency[dict[str, str]]
 
 
 class Wrong(Exception):
@@ -46,7 +47,7 @@ def show_phones(request: AnyRequest) -> Template:
 
 
 @get("/phones/{digits:str}", sync_to_thread=True)
-def show_chat(request: AnyRequest, digits: str) -> Template:
+def show_chat(request: AnyRequest, digits: FromPath[str]) -> Template:
     """One phone's chat. Looking at it is what makes its messages "read", as on a real phone: this
     GET changes something on purpose.
     """
@@ -67,7 +68,7 @@ def add_phone(form: Form) -> Redirect:
 
 
 @post("/phones/{digits:str}/replies", sync_to_thread=True)
-def reply(form: Form, digits: str) -> Redirect:
+def reply(form: Form, digits: FromPath[str]) -> Redirect:
     """The customer writes to the shop."""
     number = _number(digits)
     body = form.get("body", "").strip()

@@ -43,13 +43,18 @@ _thread: threading.Thread | None = None
 
 
 def wake() -> None:
-    """There is something to do, now or soon; starts the thread if there is none yet."""
+    """There is something to do, now or soon."""
+    start()
+    _news.set()
+
+
+def start() -> None:
+    """Start the thread of this process if it does not run yet; what is due is then done."""
     global _thread
     with _starting:
         if _thread is None or not _thread.is_alive():
             _thread = threading.Thread(target=_run, name="simulator-receipts", daemon=True)
             _thread.start()
-    _news.set()
 
 
 def _run() -> None:

@@ -105,6 +105,7 @@ def board(number: str | None) -> dict[str, Any]:
         "everyone": EVERYONE,
         "zone": settings().shop_timezone,
         "curl": _curl(),
+        "is_slow": settings().reminder_every > 120,
         "interval": format_timedelta(
             timedelta(seconds=settings().reminder_every), threshold=1.5, locale="en"
         ),

@@ -1,0 +1,135 @@
+"""Default deny: every route says who may call it, and is closed to everybody else."""
+
+import pytest
+from litestar import Litestar, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.testing import TestClient
+
+from app.asgi import create_app
+from app.web import access, problems
+from tests.conftest import Configure
+from tests.integration.conftest import Client
+
+PUBLIC = {"/health", "/static/{file_path:path}"}
+SCHEMA = {"/schema", "/schema/{path:str}", "/schema/openapi.json", "/schema/openapi.yaml"}
+SCHEMA |= {"/schema/openapi.yml"}
+
+PRODUCTION = {
+    "APP_ENV": "production",
+    "SECRET_KEY": "k" * 32,
+    "PUBLIC_URL": "https://shop.example.com",
+    "WHATSAPP_ACCOUNT_SID": "AC" + "0" * 32,
+    "WHATSAPP_AUTH_TOKEN": "0" * 32,
+    "WHATSAPP_FROM_NUMBER": "+15550001111",
+}
+
+
+def routes(app: Litestar) -> list[tuple[str, HTTPRouteHandler]]:
+    """Every path and handler, but those for OPTIONS, which Litestar adds."""
+    return [
+        (route.path, handler)
+        for route in app.routes
+        for handler in route.route_handlers  # type: ignore[union-attr]
+        if handler.http_methods != {"OPTIONS"}
+    ]
+
+
+@pytest.fixture
+def production(configure: Configure) -> Litestar:
+    """The app as production makes it; it only looks at its settings."""
+    configure(**PRODUCTION, DATABASE_URL="postgresql://127.0.0.1:1/none")
+    return create_app()
+
+
+def test_every_route_states_who_may_call_it(sqlite_api: Client) -> None:
+    found = routes(sqlite_api.app)
+    assert len(found) > 10
+    for path, handler in found:
+        assert handler.opt.get("access") in {"public", "signed", "simulator", "read", "write"}, path
+
+
+def test_only_what_must_be_is_public(sqlite_api: Client, production: Litestar) -> None:
+    in_development = {
+        path for path, each in routes(sqlite_api.app) if each.opt["access"] == "public"
+    }
+    assert in_development == PUBLIC | SCHEMA
+    in_production = {path for path, each in routes(production) if each.opt["access"] == "public"}
+    assert in_production == PUBLIC
+
+
+def test_what_changes_something_needs_a_token_that_may_write(sqlite_api: Client) -> None:
+    for path, handler in routes(sqlite_api.app):
+        if path.startswith("/api"):
+            reads = handler.http_methods <= {"GET", "HEAD"}
+            assert handler.opt["access"] == ("read" if reads else "write"), path
+
+
+def test_each_route_of_the_api_is_a_401_without_a_token(sqlite_api: Client) -> None:
+    del sqlite_api.headers["Authorization"]
+    checked = 0
+    for path, handler in routes(sqlite_api.app):
+        if path.startswith("/api"):
+            address = path.replace("{booking_id:str}", "booking_1").replace("{number:int}", "1")
+            for method in handler.http_methods:
+                answer = sqlite_api.request(method, address, json={})
+                assert answer.status_code == 401, (method, path)
+                assert answer.headers["WWW-Authenticate"] == "Bearer"
+                checked += 1
+    assert checked == 8
+
+
+def test_each_signed_route_is_a_403_without_a_signature(sqlite_api: Client) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    attempt = "6f6f6f6f-6f6f-4f6f-8f6f-6f6f6f6f6f6f"
+    for path, handler in routes(sqlite_api.app):
+        if handler.opt["access"] == "signed":
+            address = path.replace("{attempt_id:uuid}", attempt)
+            assert sqlite_api.post(address, content=b"a=b", headers=form).status_code == 403, path
+
+
+def test_a_route_that_forgets_to_say_who_may_call_it_is_closed() -> None:
+    @get("/forgotten", sync_to_thread=False)
+    def forgotten() -> str:
+        return "secret"
+
+    app = Litestar(
+        [forgotten],
+        guards=[access.guard],
+        exception_handlers=problems.HANDLERS,
+        openapi_config=None,
+        logging_config=None,
+    )
+    with TestClient(app) as client:
+        assert client.get("/forgotten").status_code == 403
+
+
+def test_production_describes_its_api_only_to_those_with_a_token(production: Litestar) -> None:
+    with TestClient(production) as client:
+        for path in ("/schema", "/schema/openapi.json", "/schema/openapi.yaml", "/schema/x"):
+            assert client.get(path).status_code == 401, path
+
+
+def test_production_does_not_serve_the_simulator(production: Litestar) -> None:
+    assert not [path for path, _ in routes(production) if path.startswith("/simulator")]
+    with TestClient(production) as client:
+        assert client.get("/simulator").status_code == 404
+
+
+def test_production_asks_browsers_for_https(production: Litestar) -> None:
+    with TestClient(production) as client:
+        header = client.get("/nothing").headers["Strict-Transport-Security"]
+    assert header == "max-age=31536000; includeSubDomains"
+
+
+@pytest.mark.parametrize("path", ["/api/bookings", "/health", "/nothing", "/schema"])
+def test_every_answer_says_what_a_browser_may_do_with_it(sqlite_api: Client, path: str) -> None:
+    headers = sqlite_api.get(path, headers={"Origin": "https://evil.example"}).headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert headers["Cache-Control"] == "no-store"
+    policy = headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert not [name for name in headers if name.lower().startswith("access-control-")]
+    assert "Strict-Transport-Security" not in headers

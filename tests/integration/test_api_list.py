@@ -1,0 +1,173 @@
+"""The list of bookings: filters, pages, and the indexes under them."""
+
+import base64
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import event
+
+from app.bookings.search import Filters, search
+from app.db import Database
+from tests import factories
+from tests.integration.conftest import Client
+from tests.support.frozen import FrozenClock
+
+
+def ids(api: Client, query: str = "") -> list[str]:
+    answer = api.get(f"/api/bookings?{query}")
+    assert answer.status_code == 200, answer.text
+    return [item["id"] for item in answer.json()["items"]]
+
+
+@pytest.fixture
+def bookings(shop: Database, clock: FrozenClock) -> list[str]:
+    """Twelve bookings by time, two at each hour, made in another order."""
+    with shop.write() as session:
+        made = [
+            factories.booking(
+                session,
+                clock.now() + timedelta(hours=1 + number // 2),
+                id=f"booking_{number:02d}",
+                barber_id=f"barber_{1 + number % 3}",
+                customer_name=f"Customer {number:02d}",
+                customer_phone=f"+4477009010{number:02d}",
+                status="cancelled" if number % 4 == 3 else "confirmed",
+            ).id
+            for number in (7, 0, 3, 11, 4, 9, 1, 10, 2, 8, 6, 5)
+        ]
+    return sorted(made)
+
+
+def test_without_filters_all_bookings_come_by_time(api: Client, bookings: list[str]) -> None:
+    assert ids(api) == bookings
+
+
+@pytest.mark.parametrize("limit", [1, 2, 5, 12, 200])
+def test_walking_the_pages_meets_each_booking_once(
+    api: Client, bookings: list[str], limit: int
+) -> None:
+    seen: list[str] = []
+    cursor = ""
+    while True:
+        page = api.get(f"/api/bookings?limit={limit}{cursor}").json()
+        seen += [item["id"] for item in page["items"]]
+        if page["nextCursor"] is None:
+            break
+        assert len(page["items"]) == limit
+        cursor = f"&cursor={page['nextCursor']}"
+    assert seen == bookings
+
+
+def test_a_booking_made_during_the_walk_does_not_move_the_pages(
+    api: Client, shop: Database, bookings: list[str], clock: FrozenClock
+) -> None:
+    first = api.get("/api/bookings?limit=6").json()
+    with shop.write() as session:
+        factories.booking(session, clock.now() + timedelta(minutes=1))
+    assert ids(api, f"limit=200&cursor={first['nextCursor']}") == bookings[6:]
+
+
+def test_filters_narrow_the_list_alone_and_together(api: Client, bookings: list[str]) -> None:
+    assert ids(api, "status=cancelled") == ["booking_03", "booking_07", "booking_11"]
+    assert ids(api, "barberId=barber_2") == [f"booking_{n:02d}" for n in (1, 4, 7, 10)]
+    assert ids(api, "status=cancelled&barberId=barber_2") == ["booking_07"]
+    assert ids(api, "barberId=barber_9") == []
+    between = "from=2026-11-23T02:00:00Z&to=2026-11-23T05:00:00%2B01:00"
+    assert ids(api, between) == bookings[2:6]
+    assert ids(api, f"{between}&limit=200&status=confirmed") == [
+        "booking_02",
+        "booking_04",
+        "booking_05",
+    ]
+
+
+def test_a_cursor_goes_on_with_the_filters_that_are_given_to_it(
+    api: Client, bookings: list[str]
+) -> None:
+    first = api.get("/api/bookings?status=confirmed&limit=4").json()
+    rest = ids(api, f"status=confirmed&cursor={first['nextCursor']}")
+    assert [item["id"] for item in first["items"]] + rest == [
+        id for id in bookings if int(id[-2:]) % 4 != 3
+    ]
+
+
+@pytest.mark.parametrize(
+    ("q", "found"),
+    [
+        ("customer 07", ["booking_07"]),
+        ("07", ["booking_07"]),
+        ("booking_03", ["booking_03"]),
+        ("%2B447700901005", ["booking_05"]),
+        ("%2B44 7700 901005", ["booking_05"]),
+        ("07700 901005", ["booking_05"]),
+        ("9010", None),
+        ("%25", []),
+        ("_ustomer", []),
+        ("nobody", []),
+        (" ", None),
+    ],
+)
+def test_q_finds_by_name_phone_and_id(
+    api: Client, bookings: list[str], q: str, found: list[str] | None
+) -> None:
+    assert ids(api, f"q={q}") == (bookings if found is None else found)
+
+
+def test_q_takes_a_national_number_of_the_shops_country(
+    api: Client, shop: Database, bookings: list[str]
+) -> None:
+    with shop.write() as session:
+        factories.shop(session, country="GB")
+    assert ids(api, "q=07700 901 005") == ["booking_05"]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "2026-11-23T10:00:00+00:00 booking_1",
+        "2026-11-23T10:00:00 ",
+        "2026-11-23T10:00:00 a'b",
+        "yesterday booking_1",
+        "",
+        "\ud800",
+    ],
+)
+def test_a_cursor_that_no_page_gave_is_refused(sqlite_api: Client, place: str) -> None:
+    cursor = base64.urlsafe_b64encode(place.encode("utf-8", "surrogatepass")).decode()
+    answer = sqlite_api.get("/api/bookings", params={"cursor": cursor})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "cursor"
+
+
+PLANS = [
+    (Filters(), "ix_booking_starts_at_id"),
+    (Filters(q="Ana"), "ix_booking_starts_at_id"),
+    (Filters(status="confirmed"), "ix_booking_status_starts_at_id"),
+    (Filters(barber_id="barber_1"), "ix_booking_barber_id_starts_at"),
+    (Filters(q="+447700901005"), "ix_booking_customer_phone_starts_at"),
+    (Filters(q="booking_05"), "pk_booking"),
+]
+
+
+@pytest.mark.parametrize(("filters", "index"), PLANS, ids=[str(plan[1]) for plan in PLANS])
+def test_each_list_is_read_by_an_index(
+    shop: Database, bookings: list[str], filters: Filters, index: str
+) -> None:
+    statements: list[tuple[str, object]] = []
+
+    def note(_c: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        if "FROM booking" in statement:
+            statements.append((statement, parameters))
+
+    event.listen(shop.engine, "before_cursor_execute", note)
+    with shop.read() as session:
+        search(session, filters)
+    event.remove(shop.engine, "before_cursor_execute", note)
+    statement, parameters = statements[0]
+    with shop.engine.connect() as connection:
+        if not shop.is_sqlite:
+            # With a dozen rows a scan is always cheaper: ask for the plan of a large table.
+            connection.exec_driver_sql("SET enable_seqscan = off")
+        explain = "EXPLAIN QUERY PLAN " if shop.is_sqlite else "EXPLAIN "
+        plan = str(connection.exec_driver_sql(explain + statement, parameters).all())  # type: ignore[arg-type]
+    assert index in plan or (index == "pk_booking" and "sqlite_autoindex_booking" in plan), plan

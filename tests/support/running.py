@@ -1,0 +1,124 @@
+"""The whole product as its own processes: web, workers, database and queue, with the fake Twilio.
+
+    with RunningShop(tmp_path, twilio, valkey, REMINDER_EVERY="2s") as shop:
+        booking = shop.book(seconds=9)
+        twilio.wait_for(4)
+        shop.kill_worker()
+"""
+
+import secrets
+from collections.abc import Mapping
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+from tests.fake_twilio import FakeTwilio
+from tests.support.ports import free_port
+from tests.support.processes import Process, program, wait_until
+from tests.support.valkey import Valkey
+
+_QUICK = {
+    "FEED_EVERY": "0.3",
+    "SEND_TIMEOUT": "1",
+    "SEND_LEASE": "2.5",
+    "UNCERTAIN_QUIET": "1",
+    "RETRY_DELAYS": "0.3,0.6,1,1,1",
+}
+
+
+class RunningShop:
+    """One web process and as many workers as a test starts; `api` is a client with a token."""
+
+    def __init__(
+        self,
+        folder: Path,
+        twilio: FakeTwilio,
+        valkey: Valkey,
+        database_url: str | None = None,
+        **variables: str,
+    ) -> None:
+        self.folder = folder
+        port = free_port()
+        token = secrets.token_hex(20)
+        self.environment: Mapping[str, str] = {
+            **_QUICK,
+            **twilio.environment,
+            "STATE_DIR": str(folder / "var"),
+            "DATABASE_URL": database_url or f"sqlite:///{folder / 'chairtime.db'}",
+            "REDIS_URL": valkey.url,
+            "PORT": str(port),
+            "PUBLIC_URL": f"http://127.0.0.1:{port}",
+            "CHAIRTIME_API_TOKEN": token,
+            "TZ": "UTC",
+            **variables,
+        }
+        url = self.environment["PUBLIC_URL"]
+        self.api = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"})
+        self.workers: list[Process] = []
+        self._stack = ExitStack()
+        self._customers = 0
+
+    def __enter__(self) -> Self:
+        chairtime = program("chairtime")
+        with Process([chairtime, "migrate"], self.environment, self.folder, "migrate") as migrate:
+            assert migrate.wait() == 0, migrate.output()
+        self._stack.enter_context(self.api)
+        web = Process([chairtime, "serve"], self.environment, self.folder, "web")
+        self.web = self._stack.enter_context(web)
+        wait_until(self._answers, what=f"an answer at {self.api.base_url}")
+        self.start_worker()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def start_worker(self) -> Process:
+        """One more worker, as the design's own command line starts it."""
+        options = "-k thread -w 16 -m 1 -c 2 -g TERM -t 55".split()
+        command = [program("huey_consumer"), "app.worker.huey", *options]
+        worker = Process(command, self.environment, self.folder, f"worker-{len(self.workers)}")
+        self.workers.append(self._stack.enter_context(worker))
+        return worker
+
+    def kill_worker(self) -> None:
+        """SIGKILL for the newest worker."""
+        self.workers.pop().kill()
+
+    def book(self, seconds: float, phone: str | None = None, **fields: Any) -> dict[str, Any]:
+        """Book that far ahead, for a new customer if no phone is said."""
+        self._customers += 1
+        body = {
+            "customerName": "Luis Ortega",
+            "customerPhone": phone or f"+1212555{self._customers:04d}",
+            "serviceId": "haircut",
+            "barberId": "barber_1",
+            "scheduledTime": self.in_seconds(seconds),
+            "allowOverlap": True,
+            **fields,
+        }
+        answer = self.api.post("/api/bookings", json=body)
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json())
+
+    def reminders(self, booking: dict[str, Any]) -> list[dict[str, Any]]:
+        """The booking's reminders as the API shows them."""
+        return list(self.api.get(f"/api/bookings/{booking['id']}/reminders").json())
+
+    def states(self, booking: dict[str, Any]) -> list[str]:
+        """Only their states."""
+        return [row["state"] for row in self.reminders(booking)]
+
+    @staticmethod
+    def in_seconds(seconds: float) -> str:
+        """That far ahead, as the API takes it."""
+        return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+
+    def _answers(self) -> bool:
+        assert self.web.is_running, self.web.output()
+        try:
+            return self.api.get("/health").status_code == 200
+        except httpx.TransportError:
+            return False
