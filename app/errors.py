@@ -24,7 +24,7 @@ class NotFound(Refused):
 
 
 class Conflict(Refused):
-    """Right in form, but not possible now (409); `reason` is a short code such as `barber_taken`."""
+    """Right in form, but not possible now (409); `reason` is a short code: `barber_taken`."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)

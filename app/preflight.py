@@ -98,8 +98,8 @@ def check_port(host: str, port: int) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
             probe.listen()  # some systems only refuse this
-    except socket.gaierror as error:
-        raise Trouble(f"HOST is {host!r}: there is no such host ({error.strerror})") from error
+    except (socket.gaierror, UnicodeError) as error:
+        raise Trouble(f"HOST is {host!r}: there is no such host") from error
     except OSError as error:
         raise Trouble(_why_not_listen(error, host, port)) from error
 
@@ -139,11 +139,13 @@ def _why_not_listen(error: OSError, host: str, port: int) -> str:
     return f"HOST {host} cannot be listened on: {error.strerror}"
 
 
-def _explain_database(error: DBAPIError) -> list[str]:
+def _explain_database(error: DBAPIError) -> list[str] | None:
     text = _first_line(error.orig)
     if "no such table" in text or ('relation "' in text and "does not exist" in text):
         return ["The database has no tables yet: run `chairtime migrate`"]
-    return [f"DATABASE_URL: the database cannot be used: {text}"]
+    if isinstance(error, OperationalError | InterfaceError):
+        return [f"DATABASE_URL: the database cannot be used: {text}"]
+    return None
 
 
 def _shown(url: str) -> str:

@@ -45,6 +45,8 @@ def run(found: Settings) -> None:
     with ExitStack() as stack:
         stack.enter_context(preflight.locked_state_dir(found.state_dir))
         preflight.check_port(found.host, found.port)
+        if not found.embedded_queue:
+            preflight.check_queue(found)
         token = _prepared(preflight.connect(), found)
         queue = stack.enter_context(_queue(found))
         programs = [stack.enter_context(_running(name, stop)) for name in ("web", "worker")]
@@ -151,10 +153,10 @@ def _curl(found: Settings, token: str) -> str:
 def _prepared(found_database: Database, found: Settings) -> str | None:
     """Migrate, and make what a new install has. Returns shell that gives a bearer token."""
     before = migrate.upgrade(found_database)
-    if before.is_pending:
-        say("chairtime", f"database migrated from {before.current or 'nothing'} to {before.newest}")
     with found_database.write() as session:
         first_run.ensure(session, found)
+    if before.is_pending:
+        say("chairtime", f"the database was {before} and is now at revision {before.newest}")
     if found.api_token:
         return "$CHAIRTIME_API_TOKEN"
     if found.production:
@@ -180,7 +182,6 @@ def _development_token(found_database: Database, found: Settings) -> Path:
 def _queue(found: Settings) -> Iterator[Embedded | None]:
     """A queue server of our own for the time being, None if REDIS_URL names one."""
     if not found.embedded_queue:
-        preflight.check_queue(found)
         yield None
         return
     queue = _start_queue(found)

@@ -172,9 +172,9 @@ def _demands(state: str, of: Booking) -> dict[str, Any]:
             "attempt_id": str(uuid.uuid4()),
             "attempts": 1,
         },
-        "failed": {"reason": "permanent", "error_code": "63024"},
+        "failed": {"reason": "refused", "error_code": "63024"},
         "cancelled": {"reason": "booking_cancelled"},
-        "skipped": {"reason": "newer_due"},
+        "skipped": {"reason": "superseded"},
     }
     return demands.get(state, {})
 

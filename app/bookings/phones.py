@@ -30,6 +30,7 @@ def parse(text: str, country: str | None) -> str:
         raise ValueError("is not a phone number, such as +442079460958") from error
     # Not is_valid_number: it refuses every range that is younger than the library's tables, and
     # a shop can do nothing about that. A number that nobody has, Twilio reports.
-    if not phonenumbers.is_possible_number(number):
+    length = phonenumbers.is_possible_number_with_reason(number)
+    if length != phonenumbers.ValidationResult.IS_POSSIBLE:  # it may be possible, but only locally
         raise ValueError("is too long or too short for its country code")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)

@@ -80,7 +80,7 @@ def change(session: Session, booking_id: str, changes: Mapping[str, Any], actor:
     Changes that change nothing are fine. Raises NotFound, Invalid, and Conflict: `not_confirmed`,
     `appointment_passed`, `barber_taken`, `same_booking`.
     """
-    booking = _to_change(session, booking_id)
+    booking = to_change(session, booking_id)
     values = _clean(session, dict(changes))
     allow_overlap = values.pop("allow_overlap", False)
     if "scheduled_time" in values:
@@ -100,10 +100,13 @@ def change(session: Session, booking_id: str, changes: Mapping[str, Any], actor:
     return booking
 
 
-def cancel(session: Session, booking_id: str, actor: str) -> Booking:
+def cancel(
+    session: Session, booking_id: str, actor: str, tell_after: timedelta = timedelta(0)
+) -> Booking:
     """Cancel a booking: its reminders stop, and its customer is told. Each time the same answer.
 
-    Raises NotFound, and Conflict `appointment_passed` or `not_confirmed` (it took place).
+    `tell_after` leaves time for `desk.undo_cancel`. Raises NotFound, and Conflict
+    `appointment_passed` or `not_confirmed` (it took place).
     """
     booking = _locked(session, booking_id)
     if booking.status == "cancelled":
@@ -113,7 +116,8 @@ def cancel(session: Session, booking_id: str, actor: str) -> Booking:
     booking.status, booking.updated_at = "cancelled", now
     session.flush()
     revoke_after_commit(session, plans.cancel_pending(session, booking.id, "booking_cancelled"))
-    feed_after_commit(session, plans.plan(session, booking.id, "cancellation", Plan((now,))))
+    told = Plan((now + tell_after,))
+    feed_after_commit(session, plans.plan(session, booking.id, "cancellation", told))
     audit.record(session, actor, "booking.cancelled", booking.id)
     return booking
 
@@ -123,6 +127,16 @@ def get(session: Session, booking_id: str) -> Booking:
     booking = session.get(Booking, booking_id)
     if booking is None:
         raise NotFound("There is no such booking.")
+    return booking
+
+
+def to_change(session: Session, booking_id: str) -> Booking:
+    """The booking, locked until the transaction's end, if it is confirmed and still to come.
+
+    Raises NotFound, and Conflict `not_confirmed` or `appointment_passed`.
+    """
+    booking = _locked(session, booking_id)
+    _check_open(booking)
     return booking
 
 
@@ -214,12 +228,6 @@ def _locked(session: Session, booking_id: str) -> Booking:
     booking = lock_booking(session, booking_id, to_change=True)
     if booking is None:
         raise NotFound("There is no such booking.")
-    return booking
-
-
-def _to_change(session: Session, booking_id: str) -> Booking:
-    booking = _locked(session, booking_id)
-    _check_open(booking)
     return booking
 
 

@@ -5,15 +5,17 @@ import time
 from datetime import datetime, timedelta
 from functools import cache
 
+from babel import UnknownLocaleError
 from sqlalchemy.exc import OperationalError
 
 from app import clock
 from app.bookings.models import Booking
 from app.db import database
-from app.messages import sender, texts, turn
+from app.messages import sender, turn
 from app.messages.compose import Content, compose
 from app.messages.lifecycle import claims, outcomes
 from app.messages.lifecycle.claims import Claim
+from app.messages.lifecycle.compare_and_set import booking_of
 from app.messages.lookup import Sent, find_sent
 from app.messages.models import Message
 from app.settings import settings
@@ -84,8 +86,7 @@ def _send(taken: Claim) -> datetime | None:
         except LookupFailed:
             return _release(taken, clock.now() + _SOON)
         if found is not None:
-            _mark_found(found)
-            return None
+            return _mark_found(found)
     if not turn.wait(settings().send_lease / 2):
         return _release(taken, clock.now() + _SOON)
     started = time.monotonic()
@@ -98,9 +99,9 @@ def _send(taken: Claim) -> datetime | None:
     return record(taken.attempt_id, client().send(_outgoing(taken, content)))
 
 
-def _mark_found(found: Sent) -> None:
+def _mark_found(found: Sent) -> datetime | None:
     with database().write() as session:
-        outcomes.mark_sent(session, found.attempt_id, found.sid, found.status)
+        return outcomes.accept(session, found.attempt_id, found.sid, found.status, found.error_code)
 
 
 def _release(taken: Claim, until: datetime) -> datetime | None:
@@ -111,11 +112,13 @@ def _release(taken: Claim, until: datetime) -> datetime | None:
 def _start(taken: Claim) -> Content | None:
     """The content of the attempt that begins now; None if it must not be sent after all."""
     with database().write() as session:
+        # Held already here, so that the text says what the booking is when the POST begins.
+        held = {"read": True}
+        booking = session.get_one(Booking, booking_of(taken.job_id), with_for_update=held)
         message = session.get_one(Message, taken.job_id)
-        booking = session.get_one(Booking, message.booking_id)
         try:
             content = compose(session, message, booking)
-        except (texts.TextError, LookupError, ValueError):
+        except (UnknownLocaleError, LookupError, ValueError):
             _log.exception("the text of %s could not be made", taken.job_id)
             claims.mark_unsendable(session, taken, "render_error")
             return None
@@ -142,16 +145,14 @@ def _record(attempt_id: str, outcome: Outcome) -> datetime | None:
             sender.go(session)  # Twilio knows us
         match outcome.kind:
             case "accepted":
-                outcomes.mark_sent(session, attempt_id, str(outcome.sid), outcome.status)
+                return outcomes.accept(session, attempt_id, str(outcome.sid), outcome.status)
             case Kind.PERMANENT:
                 outcomes.mark_failed(session, attempt_id, code, outcome.detail)
             case Kind.UNCERTAIN:
                 outcomes.mark_uncertain(session, attempt_id, code, outcome.detail)
-            case Kind.CONFIGURATION:
-                until = sender.stop(session, code)
-                return outcomes.mark_waiting(session, attempt_id, code, outcome.detail, until)
-            case Kind.RATE:
-                until = sender.slow_down(session, _pause(outcome))
+            case Kind.CONFIGURATION | Kind.RATE:
+                advice = errors.explain(outcome.code)
+                until = sender.pause_for(session, advice, outcome.retry_after) or clock.now()
                 return outcomes.mark_waiting(session, attempt_id, code, outcome.detail, until)
             case Kind.TRANSIENT | Kind.VERIFY:
                 verify = outcome.kind == Kind.VERIFY
@@ -159,9 +160,3 @@ def _record(attempt_id: str, outcome: Outcome) -> datetime | None:
                     session, attempt_id, code, outcome.detail, verify=verify
                 )
     return None
-
-
-def _pause(outcome: Outcome) -> timedelta:
-    """How long Twilio wants us to wait: as it says, else as its code does."""
-    seconds = outcome.retry_after
-    return timedelta(seconds=errors.explain(outcome.code).pause if seconds is None else seconds)

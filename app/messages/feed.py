@@ -36,6 +36,12 @@ def feed_after_commit(session: Session, job_ids: list[str]) -> None:
         after_commit(session, lambda: _feed(job_ids))
 
 
+def feed_next_try(session: Session, job_id: str, due: datetime | None) -> None:
+    """Feed a message whose next try is at `due`, if that is soon; None: there is none."""
+    if due is not None and due <= clock.now() + FEED_WINDOW:
+        feed_after_commit(session, [job_id])
+
+
 def revoke_after_commit(session: Session, job_ids: list[str]) -> None:
     """Spare the workers these cancelled messages, once `session` has committed."""
     if job_ids:

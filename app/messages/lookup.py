@@ -27,6 +27,7 @@ class Sent:
     attempt_id: str
     sid: str
     status: str | None
+    error_code: str | None
 
 
 def find_sent(client: WhatsAppClient, job_id: str) -> Sent | None:
@@ -47,7 +48,7 @@ def find_sent(client: WhatsAppClient, job_id: str) -> Sent | None:
         is_in_time = found.created_at <= ended + _SKEW
         # Twilio renders a template itself, so its text may differ from ours in small things.
         if is_in_time and (is_template or _same_text(found.body, attempt.body)):
-            return Sent(attempt.id, found.sid, found.status)
+            return Sent(attempt.id, found.sid, found.status, found.error_code)
     return None
 
 

@@ -85,7 +85,7 @@ class Message(Base):
     check_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     checks: Mapped[int] = mapped_column(default=0)
     verify_first: Mapped[bool] = mapped_column(default=False)
-    cancel_reason: Mapped[str | None] = mapped_column(String(40))  # wished for while in flight
+    cancel_reason: Mapped[str | None] = mapped_column(String(40))  # why it is unwanted, if too late
     sid: Mapped[str | None] = mapped_column(String(34))
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     delivery_status: Mapped[str | None] = mapped_column(String(20))

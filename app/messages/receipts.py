@@ -4,12 +4,10 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.db import insert
-from app.messages import sender
+from app.messages.feed import feed_next_try
 from app.messages.lifecycle import outcomes
 from app.messages.models import Attempt, Receipt
-from app.messages.receipt_ranks import NOT_DELIVERED, RANKS, rank_of
-from app.whatsapp import errors
-from app.whatsapp.errors import Kind
+from app.messages.receipt_ranks import RANKS
 
 
 def record(session: Session, callback_id: str, sid: str, status: str, error_code: str = "") -> None:
@@ -23,19 +21,8 @@ def record(session: Session, callback_id: str, sid: str, status: str, error_code
     is_new = _keep(session, attempt, callback_id, sid, status, code)
     if attempt is None or not is_new or status not in RANKS:
         return
-    rank = rank_of(status)
-    if attempt.outcome == "undelivered" and rank <= NOT_DELIVERED:
-        return
-    outcomes.mark_sent(session, attempt.id, sid, None)
-    if outcomes.raise_status(session, attempt.message_id, sid, status) and rank == NOT_DELIVERED:
-        _undelivered(session, attempt.id, code or "no code")
-
-
-def _undelivered(session: Session, attempt_id: str, code: str) -> None:
-    kind = errors.explain(code, asynchronous=True).kind
-    if kind is Kind.CONFIGURATION:
-        sender.stop(session, code)
-    outcomes.mark_undelivered(session, attempt_id, code, again=kind is not Kind.PERMANENT)
+    due = outcomes.accept(session, attempt.id, sid, status, code)
+    feed_next_try(session, attempt.message_id, due)
 
 
 def _keep(

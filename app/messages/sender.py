@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.messages.models import Sending
 from app.staff import audit
+from app.whatsapp.errors import Advice, Kind
 
 _PROBE_AFTER = (60.0, 300.0, 900.0)
 """Seconds from an error to the first probe, from that to the second, and so on."""
@@ -68,6 +69,21 @@ def slow_down(session: Session, pause: timedelta) -> datetime:
     is_sooner = Sending.slow_until.is_(None) | (Sending.slow_until < until)
     _set_if(session, is_sooner, slow_until=until)
     return until
+
+
+def pause_for(
+    session: Session, advice: Advice, retry_after: float | None = None
+) -> datetime | None:
+    """Stop or slow down all sending if an error asks for it; returns until when, else None.
+
+    `retry_after` is how many seconds Twilio itself said.
+    """
+    if advice.kind is Kind.CONFIGURATION:
+        return stop(session, advice.code)
+    if advice.kind is Kind.RATE:
+        seconds = advice.pause if retry_after is None else retry_after
+        return slow_down(session, timedelta(seconds=seconds))
+    return None
 
 
 def pause(session: Session, actor: str) -> None:

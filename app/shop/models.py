@@ -16,6 +16,7 @@ class Shop(Base):
         CheckConstraint("id = 1", name="single_row"),
         CheckConstraint("count_from IN ('booking', 'appointment')", name="count_from"),
         CheckConstraint("(quiet_from IS NULL) = (quiet_until IS NULL)", name="quiet_hours"),
+        CheckConstraint("opens_at < closes_at", name="opening_hours"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -29,6 +30,8 @@ class Shop(Base):
     at_most: Mapped[int | None]
     quiet_from: Mapped[time | None]
     quiet_until: Mapped[time | None]
+    opens_at: Mapped[time]  # on the shop's clock
+    closes_at: Mapped[time]
     reminder_text: Mapped[str | None] = mapped_column(Text)
     cancellation_text: Mapped[str | None] = mapped_column(Text)
 

@@ -1,5 +1,7 @@
 """The first tables, with the rows that every shop starts with."""
 
+from datetime import time
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -91,6 +93,8 @@ def upgrade() -> None:
         sa.Column("at_most", sa.Integer(), nullable=True),
         sa.Column("quiet_from", sa.Time(), nullable=True),
         sa.Column("quiet_until", sa.Time(), nullable=True),
+        sa.Column("opens_at", sa.Time(), nullable=False),
+        sa.Column("closes_at", sa.Time(), nullable=False),
         sa.Column("reminder_text", sa.Text(), nullable=True),
         sa.Column("cancellation_text", sa.Text(), nullable=True),
         sa.CheckConstraint(
@@ -100,6 +104,7 @@ def upgrade() -> None:
             "(quiet_from IS NULL) = (quiet_until IS NULL)", name=op.f("ck_shop_quiet_hours")
         ),
         sa.CheckConstraint("id = 1", name=op.f("ck_shop_single_row")),
+        sa.CheckConstraint("opens_at < closes_at", name=op.f("ck_shop_opening_hours")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_shop")),
     )
     op.create_table(
@@ -364,8 +369,22 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_receipt_attempt_id"), ["attempt_id"], unique=False)
 
     op.bulk_insert(
-        sa.table("shop", *map(sa.column, ("id", "name", "locale", "count_from"))),
-        [{"id": 1, "name": "The barbershop", "locale": "en_US", "count_from": "booking"}],
+        sa.table(
+            "shop",
+            *map(sa.column, ("id", "name", "locale", "count_from")),
+            sa.column("opens_at", sa.Time()),
+            sa.column("closes_at", sa.Time()),
+        ),
+        [
+            {
+                "id": 1,
+                "name": "The barbershop",
+                "locale": "en_US",
+                "count_from": "booking",
+                "opens_at": time(9),
+                "closes_at": time(19),
+            }
+        ],
     )
     op.bulk_insert(
         sa.table("sending", sa.column("id"), sa.column("probes")), [{"id": 1, "probes": 0}]

@@ -13,55 +13,43 @@ from tests.integration.test_api_bookings import count
 
 JSON = {"Content-Type": "application/json"}
 
-WRONG_FIELDS: list[tuple[str, Any]] = [
-    *(
-        ("customerPhone", value)
-        for value in (
-            "",
-            "1234567890",
-            "+0123",
-            "+1",
-            "whatsapp:+442079460958",
-            "+٤٤٢٠٧٩٤٦٠٩٥٨",
-            "+1;DROP",
-            "+1 800 FLOWERS",
-            "+" + "1" * 40,
-            "+44207946\x00",
-            "\ud800",
-            "not a phone",
-            442079460958,
-            None,
-        )
-    ),
-    *(
-        ("scheduledTime", value)
-        for value in (
-            "2026-11-23T10:00:00",
-            "2026-03-29T01:30:00",
-            "2024-13-01",
-            "2026-11-23T10:00:00+25:00",
-            "2026-11-22T23:59:59Z",
-            "2026-11-23T00:00:00Z",
-            "0001-01-01T00:00:00+14:00",
-            "9999-12-31T23:59:59-14:00",
-            "2027-12-28T00:00:01Z",
-            "tomorrow",
-            1795428000,
-            None,
-        )
-    ),
-    *(
-        ("customerName", value)
-        for value in ("", " ", "\u200b", "x" * 101, "x" * 5000, "A\x00na", "A\nna", "\ud800", 7, [])
-    ),
-    *(
-        ("customerEmail", value)
-        for value in ("a@b", "x" * 300, '"x\r\nBcc:"@a.b', "ana@", "\ud800@example.com", 7)
-    ),
-    *(("serviceId", value) for value in ("", "massage", "hair\x00cut", "x" * 200, "\ud800", 1)),
-    *(("barberId", value) for value in ("", "barber_9", "' OR 1=1 --", "\ud800", None)),
-    *(("allowOverlap", value) for value in ("yes", 1, None)),
-]
+WRONG_VALUES: dict[str, list[Any]] = {
+    "customerPhone": [
+        "",
+        "1234567890",
+        "+0123",
+        "+1",
+        "whatsapp:+442079460958",
+        "+٤٤٢٠٧٩٤٦٠٩٥٨",
+        "+1;DROP",
+        "+1 800 FLOWERS",
+        "+" + "1" * 40,
+        "+44207946\x00",
+        "\ud800",
+        "not a phone",
+        442079460958,
+        None,
+    ],
+    "scheduledTime": [
+        "2026-11-23T10:00:00",
+        "2026-03-29T01:30:00",
+        "2024-13-01",
+        "2026-11-23T10:00:00+25:00",
+        "2026-11-22T23:59:59Z",
+        "2026-11-23T00:00:00Z",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-14:00",
+        "2027-12-28T00:00:01Z",
+        "tomorrow",
+        1795428000,
+        None,
+    ],
+    "customerName": ["", " ", "\u200b", "x" * 101, "x" * 5000, "A\x00na", "A\nna", "\ud800", 7, []],
+    "customerEmail": ["a@b", "x" * 300, '"x\r\nBcc:"@a.b', "ana@", "\ud800@example.com", 7],
+    "serviceId": ["", "massage", "hair\x00cut", "x" * 200, "\ud800", 1],
+    "barberId": ["", "barber_9", "' OR 1=1 --", "\ud800", None],
+    "allowOverlap": ["yes", 1, None],
+}
 
 
 def problem(answer: Any) -> dict[str, Any]:
@@ -77,15 +65,15 @@ def fields(answer: Any) -> set[str]:
     return {error["field"] for error in problem(answer)["errors"]}
 
 
-@pytest.mark.parametrize(
-    ("field", "value"), WRONG_FIELDS, ids=[ascii(pair)[:60] for pair in WRONG_FIELDS]
-)
+@pytest.mark.parametrize("field", WRONG_VALUES)
 def test_a_wrong_field_is_a_422_that_names_it_and_nothing_is_stored(
-    api: Client, shop: Database, field: str, value: Any
+    api: Client, shop: Database, field: str
 ) -> None:
-    answer = api.post("/api/bookings", content=json.dumps(body(**{field: value})), headers=JSON)
-    assert answer.status_code == 422
-    assert fields(answer) == {field}
+    for value in WRONG_VALUES[field]:
+        content = json.dumps(body(**{field: value}))
+        answer = api.post("/api/bookings", content=content, headers=JSON)
+        assert answer.status_code == 422, ascii(value)
+        assert fields(answer) == {field}, ascii(value)
     assert count(shop) == count(shop, Message) == 0
 
 

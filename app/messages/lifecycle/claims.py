@@ -19,6 +19,7 @@ from app.messages.lifecycle.compare_and_set import (
     lease_from,
     lock_booking,
     pending_or_cancelled,
+    read_message,
     set_if,
     why_not_now,
 )
@@ -60,7 +61,7 @@ def claim(session: Session, message_id: str) -> Claim | datetime | None:
         set_if(session, message_id, is_pending(), fed_at=None)
         return None
     taken = Claim(message_id, str(uuid.uuid4()), booking.customer_phone, message.verify_first)
-    if not _take(session, taken, now):
+    if not _take(session, taken, message, now):
         return _postpone(session, message_id, now + _PHONE_IS_BUSY)
     return taken
 
@@ -72,7 +73,7 @@ def start_attempt(session: Session, taken: Claim, body: str) -> bool:
     """
     now = clock.now()
     booking = lock_booking(session, booking_of(taken.job_id))
-    message = session.get_one(Message, taken.job_id)
+    message = read_message(session, taken.job_id)  # anew: the lock may have had to wait
     if booking is None or not _is_held(message, taken, now):
         return False
     if change := _why_not_start(session, booking, message, taken, now):
@@ -111,6 +112,7 @@ def expire_leases(session: Session) -> int:
     expired = session.scalars(
         select(Message)
         .where(is_one_of(Message.state, "sending"), Message.lease_until < now)
+        .order_by(Message.lease_until)
         .limit(500)
     ).all()
     for message in expired:
@@ -122,14 +124,19 @@ def expire_leases(session: Session) -> int:
     return len(expired)
 
 
-def _take(session: Session, taken: Claim, now: datetime) -> bool:
-    """The claim's UPDATE; False when the phone has a message in flight, or another was first."""
+def _take(session: Session, taken: Claim, message: Message, now: datetime) -> bool:
+    """The claim's UPDATE; False when the phone has a message in flight, or another was first.
+
+    Another may even have tried it since it was read: then it waits for its next time.
+    """
     try:
         with session.begin_nested():
             return set_if(
                 session,
                 taken.job_id,
                 is_pending(),
+                Message.attempts == message.attempts,
+                Message.due_at <= now,
                 state="sending",
                 attempt_id=taken.attempt_id,
                 sending_to=taken.to,

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.bookings.models import Booking
 from app.db import insert
+from app.messages import sender
 from app.messages.lifecycle.compare_and_set import (
     OUT_OF_FLIGHT,
     booking_of,
@@ -20,21 +21,38 @@ from app.messages.lifecycle.compare_and_set import (
     why_not_now,
 )
 from app.messages.models import Attempt, DailySent, Message
-from app.messages.receipt_ranks import rank_of
+from app.messages.receipt_ranks import NOT_DELIVERED, rank_of
 from app.settings import settings
+from app.whatsapp import errors
+from app.whatsapp.errors import Kind
 
 UNRESOLVED = "unresolved"
 
 
-def mark_sent(session: Session, attempt_id: str, sid: str, status: str | None) -> bool:
-    """Twilio has the message, as its answer, its list or a receipt shows.
+def accept(
+    session: Session, attempt_id: str, sid: str, status: str | None, code: str | None = None
+) -> datetime | None:
+    """Twilio has the message, as its answer, its list or a receipt shows; `status` is its latest.
 
-    Whatever the state was, this is the truth: also for one that Twilio had called undelivered. A
-    second SID for one message is a doubled one.
+    If that says "not delivered" (with `code`), returns when the next try is, if there is one.
+    """
+    is_news = mark_sent(session, attempt_id, sid, status)
+    is_news = is_news or raise_status(session, attempt_id, sid, status)
+    if is_news and rank_of(status) == NOT_DELIVERED:
+        return _mark_undelivered(session, attempt_id, code or "no code")
+    return None
+
+
+def mark_sent(session: Session, attempt_id: str, sid: str, status: str | None) -> bool:
+    """From whatever it was to sent, also if another try was due or began: Twilio has it.
+
+    What Twilio has called undelivered stays so until a receipt says that it was delivered after
+    all. A second SID for one message is a doubled one.
     """
     now = clock.now()
     attempt = locked_attempt(session, attempt_id)
-    if attempt.outcome == "accepted" and attempt.sid == sid:
+    is_known = attempt.outcome == "accepted" or rank_of(status) <= NOT_DELIVERED
+    if attempt.sid == sid and is_known:
         return False
     attempt.sid, attempt.outcome, attempt.ended_at = sid, "accepted", now
     session.flush()
@@ -58,9 +76,10 @@ def mark_sent(session: Session, attempt_id: str, sid: str, status: str | None) -
     return won
 
 
-def raise_status(session: Session, message_id: str, sid: str, status: str) -> bool:
+def raise_status(session: Session, attempt_id: str, sid: str, status: str | None) -> bool:
     """Note a delivery status of the message's SID, unless it has come as far or farther."""
     rank = rank_of(status)
+    message_id = session.get_one(Attempt, attempt_id).message_id
     is_higher = (Message.sid == sid) & (Message.delivery_rank < rank)
     return set_if(session, message_id, is_higher, delivery_status=status, delivery_rank=rank)
 
@@ -132,8 +151,8 @@ def mark_waiting(
     message = read_message(session, attempt.message_id)
     if not _holds(message, attempt_id):
         return None
-    won = leave(session, message, **pending_or_cancelled(until, clock.now()), error_code=code)
-    return until if won else None
+    tries = message.tries - (message.state == "uncertain")  # which has been counted
+    return _wait(session, message, tries, code, until)
 
 
 def mark_failed(session: Session, attempt_id: str, code: str, detail: str | None = None) -> bool:
@@ -184,20 +203,32 @@ def mark_unresolved(session: Session, message_id: str, check_at: datetime | None
     return set_if(session, message_id, is_unsettled, **out, state="skipped", reason=UNRESOLVED)
 
 
-def mark_undelivered(session: Session, attempt_id: str, code: str, *, again: bool) -> None:
-    """Twilio finished without delivering it, so another try (`again`) cannot double it."""
+def _mark_undelivered(session: Session, attempt_id: str, code: str) -> datetime | None:
+    """Twilio finished without delivering it, so another try cannot double it."""
     attempt = locked_attempt(session, attempt_id)
     message = read_message(session, attempt.message_id)
-    if attempt.outcome != "accepted" or message.state != "sent" or message.sid != attempt.sid:
-        return
+    if message.state != "sent" or message.sid != attempt.sid:
+        return None
     attempt.outcome, attempt.error_code = "undelivered", code
-    sent_at = message.sent_at
-    if again and why_not_now(session, message.id, clock.now()) is None:
-        try_again(session, message, message.tries + 1, code)
-    else:
+    if message.sent_at is not None:
+        _count_sent(session, message.sent_at, -1)
+    advice = errors.explain(code, asynchronous=True)
+    until = sender.pause_for(session, advice)
+    is_unwanted = message.cancel_reason or why_not_now(session, message.id, clock.now())
+    if advice.kind is Kind.PERMANENT or is_unwanted:
         _fail(session, message, "undelivered", code)
-    if sent_at is not None:
-        _count_sent(session, sent_at, -1)
+        return None
+    if until is not None:
+        return _wait(session, message, message.tries, code, until)
+    return try_again(session, message, message.tries + 1, code)
+
+
+def _wait(
+    session: Session, message: Message, tries: int, code: str, until: datetime
+) -> datetime | None:
+    values = pending_or_cancelled(until, clock.now())
+    won = leave(session, message, **values, tries=tries, error_code=code)
+    return until if won else None
 
 
 def _holds(message: Message, attempt_id: str) -> bool:

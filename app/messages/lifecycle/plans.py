@@ -50,25 +50,26 @@ def plan(session: Session, booking_id: str, kind: str, planned: Plan) -> list[st
 def cancel_pending(session: Session, booking_id: str, reason: str) -> list[str]:
     """Cancel what has not begun, and wish away what has; returns the job ids that were fed.
 
-    A reminder in flight ends as cancelled if it turns out that it was not sent, and a failed one
-    cannot be tried again. The caller holds the booking's lock.
+    A reminder in flight ends as cancelled if it turns out that it was not sent, and what failed
+    or is not delivered is not tried again. The caller holds the booking's lock.
     """
     now = clock.now()
+    # The wish first: what goes from in flight to pending meanwhile meets one or the other.
+    session.execute(
+        update(Message)
+        .where(
+            Message.booking_id == booking_id,
+            Message.kind == "reminder",
+            is_one_of(Message.state, "sending", "uncertain", "sent", "failed"),
+        )
+        .values(cancel_reason=reason)
+    )
     cancelled = session.execute(
         update(Message)
         .where(Message.booking_id == booking_id, is_pending())
         .values(state="cancelled", reason=reason, updated_at=now)
         .returning(Message.id, Message.fed_at)
     ).all()
-    session.execute(
-        update(Message)
-        .where(
-            Message.booking_id == booking_id,
-            Message.kind == "reminder",
-            is_one_of(Message.state, "sending", "uncertain", "failed"),
-        )
-        .values(cancel_reason=reason)
-    )
     return [row.id for row in cancelled if row.fed_at is not None]
 
 
@@ -89,11 +90,17 @@ def retry(session: Session, message_id: str) -> bool:
 
 
 def skip(session: Session, job_ids: Iterable[str], reason: str) -> None:
-    """Leave out what is pending and no longer worth sending."""
+    """Leave out what is pending and no longer worth sending, but for what somebody holds."""
+    free = (
+        select(Message.id)
+        .where(Message.id.in_(list(job_ids)), is_pending())
+        .with_for_update(skip_locked=True)
+    )
     session.execute(
         update(Message)
-        .where(Message.id.in_(list(job_ids)), is_pending())
+        .where(Message.id.in_(free))
         .values(state="skipped", reason=reason, updated_at=clock.now())
+        .execution_options(synchronize_session=False)
     )
 
 

@@ -1,0 +1,170 @@
+"""What staff do with a booking beyond its fields: undo a cancellation, remind now, look ahead."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.bookings import service
+from app.bookings.models import Booking
+from app.errors import Conflict, NotFound
+from app.messages import service as messages
+from app.messages.feed import feed_after_commit, revoke_after_commit
+from app.messages.lifecycle import plans
+from app.messages.lifecycle.compare_and_set import booking_of, lock_booking
+from app.messages.models import Message
+from app.reminders.plan import Plan, reminder_times
+from app.reminders.policy import of_shop
+from app.shop.models import Service
+from app.shop.service import shop, time_zone
+from app.staff import audit
+
+UNDO_FOR = timedelta(seconds=10)
+"""How long a cancellation waits before the customer is told, so that it can be undone."""
+
+_STEP = timedelta(minutes=15)
+
+
+@dataclass(frozen=True)
+class Customer:
+    """What an earlier booking knows of the customer with a phone number."""
+
+    name: str
+    email: str | None
+
+
+def undo_cancel(session: Session, booking_id: str, actor: str) -> Booking:
+    """Confirm a cancelled booking again, before its customer was told.
+
+    The reminders that were cancelled with it come back at their times, under new numbers: a
+    revoked job id stays revoked. Raises NotFound, and Conflict `told` when it is too late.
+    """
+    booking = lock_booking(session, booking_id, to_change=True)
+    if booking is None:
+        raise NotFound("There is no such booking.")
+    if booking.status != "cancelled" or not _is_untold(session, booking_id):
+        raise Conflict("told", "The customer has been told already. Make a new booking.")
+    now = clock.now()
+    times = _cancelled_times(session, booking, now)
+    booking.status, booking.updated_at = "confirmed", now
+    session.flush()
+    revoke_after_commit(session, plans.cancel_pending(session, booking_id, "undone"))
+    feed_after_commit(session, plans.plan(session, booking_id, "reminder", Plan(times)))
+    audit.record(session, actor, "booking.cancellation_undone", booking_id)
+    return booking
+
+
+def remind_now(session: Session, booking_id: str, actor: str) -> str:
+    """Send one more reminder, at once; returns its job id.
+
+    Raises NotFound, and Conflict `not_confirmed` or `appointment_passed`.
+    """
+    booking = service.to_change(session, booking_id)
+    [job_id] = plans.plan(session, booking.id, "reminder", Plan((clock.now(),)))
+    feed_after_commit(session, [job_id])
+    audit.record(session, actor, "booking.reminded", booking_id)
+    return job_id
+
+
+def correct_number(session: Session, job_id: str, phone: str, actor: str) -> None:
+    """Put a booking's phone number right, and retry the failed message that showed it was wrong.
+
+    Raises NotFound, Invalid for the number, and Conflict with the reason why nothing is sent.
+    """
+    service.change(session, booking_of(job_id), {"customer_phone": phone}, actor)
+    messages.retry(session, job_id, actor)
+
+
+def preview(session: Session, starts_at: datetime) -> Plan:
+    """The reminders that a booking made now for `starts_at` (aware) would get.
+
+    Raises PlanTooLong.
+    """
+    return reminder_times(of_shop(shop(session)), clock.now(), starts_at)
+
+
+def free_times(
+    session: Session, barber_id: str, wanted: Service, day: date, but: str = ""
+) -> list[datetime]:
+    """When the barber could begin `wanted` that day (of the shop's zone): UTC, every 15 minutes.
+
+    Within the opening hours, in the future, and clear of the barber's bookings other than `but`.
+    """
+    opens, closes = opening(session, day)
+    length = timedelta(minutes=wanted.minutes)
+    taken = _taken(session, barber_id, opens, closes, but)
+    now = clock.now()
+    return [
+        start
+        for start in _steps(opens, closes - length)
+        if start > now and not any(start < end and begin < start + length for begin, end in taken)
+    ]
+
+
+def opening(session: Session, day: date) -> tuple[datetime, datetime]:
+    """When the shop opens and closes that day; aware, in the shop's zone."""
+    row = shop(session)
+    zone = time_zone(row)
+    return datetime.combine(day, row.opens_at, zone), datetime.combine(day, row.closes_at, zone)
+
+
+def known_customer(session: Session, phone: str) -> Customer | None:
+    """What the latest booking of this number (E.164) says; None for a new customer."""
+    latest = session.scalars(
+        select(Booking)
+        .where(Booking.customer_phone == phone)
+        .order_by(Booking.starts_at.desc())
+        .limit(1)
+    ).one_or_none()
+    return Customer(latest.customer_name, latest.customer_email) if latest else None
+
+
+def _is_untold(session: Session, booking_id: str) -> bool:
+    last = session.scalars(
+        select(Message)
+        .where(Message.booking_id == booking_id, Message.kind == "cancellation")
+        .order_by(Message.number.desc())
+        .limit(1)
+    ).one_or_none()
+    return last is not None and last.state == "pending" and last.attempts == 0
+
+
+def _cancelled_times(session: Session, booking: Booking, now: datetime) -> tuple[datetime, ...]:
+    """The times of the reminders that the cancellation took, as far as they are to come."""
+    found = session.scalars(
+        select(Message.planned_for).where(
+            Message.booking_id == booking.id,
+            Message.kind == "reminder",
+            Message.state == "cancelled",
+            Message.reason == "booking_cancelled",
+            Message.planned_for > now,
+            Message.planned_for < booking.starts_at,
+        )
+    )
+    return tuple(sorted(set(found)))
+
+
+def _taken(
+    session: Session, barber_id: str, opens: datetime, closes: datetime, but: str
+) -> Sequence[tuple[datetime, datetime]]:
+    rows = session.execute(
+        select(Booking.starts_at, Booking.ends_at).where(
+            Booking.barber_id == barber_id,
+            Booking.starts_at > opens - timedelta(hours=12),
+            Booking.starts_at < closes,
+            Booking.ends_at > opens,
+            Booking.status == "confirmed",
+            Booking.id != but,
+        )
+    )
+    return [(row.starts_at, row.ends_at) for row in rows]
+
+
+def _steps(first: datetime, last: datetime) -> Iterator[datetime]:
+    at, last = first.astimezone(clock.now().tzinfo), last.astimezone(clock.now().tzinfo)
+    while at <= last:
+        yield at
+        at += _STEP

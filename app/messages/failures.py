@@ -1,0 +1,78 @@
+"""What failed, grouped by reason, and repairing it: one, several, or after a corrected number."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from app.bookings.models import Booking
+from app.errors import Conflict, NotFound
+from app.messages import service
+from app.messages.models import Message
+from app.messages.useful import is_one_of
+from app.whatsapp.errors import Advice, explain
+
+AT_MOST = 500
+"""Failed messages that are shown, the newest first."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Failed messages with one reason; each has its booking loaded, with service and barber."""
+
+    advice: Advice
+    messages: list[Message]
+
+
+@dataclass(frozen=True)
+class Retried:
+    """How many were retried, and why the others were not: a sentence each, with how often."""
+
+    done: int
+    refused: dict[str, int]
+
+
+def groups(session: Session) -> list[Group]:
+    """The failed messages by reason, the largest group first."""
+    rows = session.scalars(
+        select(Message)
+        .where(is_one_of(Message.state, "failed"))
+        .order_by(Message.updated_at.desc())
+        .limit(AT_MOST)
+        .options(joinedload(Message.booking).joinedload(Booking.service))
+        .options(joinedload(Message.booking).joinedload(Booking.barber))
+    )
+    by_code: dict[str, Group] = {}
+    for message in rows:
+        advice = advice_of(message)
+        by_code.setdefault(advice.code, Group(advice, [])).messages.append(message)
+    return sorted(by_code.values(), key=lambda group: -len(group.messages))
+
+
+def advice_of(message: Message) -> Advice:
+    """Why a message failed, and what to do."""
+    return explain(message.error_code, asynchronous=message.reason == "undelivered")
+
+
+def retry_many(session: Session, job_ids: Iterable[str], actor: str) -> Retried:
+    """Retry each that can be; what cannot is counted with its reason."""
+    done, refused = 0, dict[str, int]()
+    for job_id in sorted(set(job_ids)):
+        try:
+            service.retry(session, job_id, actor)
+        except (Conflict, NotFound) as error:
+            refused[error.detail] = refused.get(error.detail, 0) + 1
+        else:
+            done += 1
+    return Retried(done, refused)
+
+
+def job_ids_of(session: Session, code: str) -> list[str]:
+    """The failed messages of the group with this code."""
+    return [
+        message.id
+        for group in groups(session)
+        if group.advice.code == code
+        for message in group.messages
+    ]

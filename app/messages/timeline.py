@@ -1,0 +1,86 @@
+"""A booking's timeline: its messages with their attempts and receipts, and what was done to it."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.messages.models import Attempt, Message, Receipt
+from app.staff.models import AuditEvent, User
+
+
+@dataclass(frozen=True)
+class MessageEntry:
+    """One message: `attempts` by number, `receipts` by time of arrival."""
+
+    message: Message
+    at: datetime
+    attempts: list[Attempt] = field(default_factory=list)
+    receipts: list[Receipt] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class EventEntry:
+    """Something that was done to the booking; `who` is a name, or what kind of actor it was."""
+
+    event: AuditEvent
+    at: datetime
+    who: str
+
+
+Entry = MessageEntry | EventEntry
+
+
+def timeline(session: Session, booking_id: str) -> list[Entry]:
+    """All that happened and is planned, in the order of time. Four queries, whatever the length."""
+    messages = session.scalars(select(Message).where(Message.booking_id == booking_id)).all()
+    attempts, receipts = _attempts(session, booking_id)
+    entries: list[Entry] = [
+        MessageEntry(
+            message,
+            message.sent_at or message.planned_for,
+            attempts[message.id],
+            receipts[message.id],
+        )
+        for message in messages
+    ]
+    entries += _events(session, booking_id)
+    return sorted(entries, key=lambda entry: entry.at)
+
+
+def _attempts(
+    session: Session, booking_id: str
+) -> tuple[dict[str, list[Attempt]], dict[str, list[Receipt]]]:
+    attempts: dict[str, list[Attempt]] = defaultdict(list)
+    receipts: dict[str, list[Receipt]] = defaultdict(list)
+    rows = session.execute(
+        select(Attempt, Receipt)
+        .join(Message, Message.id == Attempt.message_id)
+        .outerjoin(Receipt, Receipt.attempt_id == Attempt.id)
+        .where(Message.booking_id == booking_id)
+        .order_by(Attempt.number, Receipt.id)
+    )
+    for attempt, receipt in rows:
+        if attempt not in attempts[attempt.message_id]:
+            attempts[attempt.message_id].append(attempt)
+        if receipt is not None:
+            receipts[attempt.message_id].append(receipt)
+    return attempts, receipts
+
+
+def _events(session: Session, booking_id: str) -> list[EventEntry]:
+    rows = session.execute(
+        select(AuditEvent, User.name)
+        .outerjoin(User, AuditEvent.actor == "user:" + User.id)
+        .where(AuditEvent.subject == booking_id)
+    )
+    return [EventEntry(event, event.at, name or _kind_of(event.actor)) for event, name in rows]
+
+
+def _kind_of(actor: str) -> str:
+    kind, _, name = actor.partition(":")
+    return {"token": "the API", "customer": "the customer", "user": "a former member"}.get(
+        kind, name or "Chairtime"
+    )

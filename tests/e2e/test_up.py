@@ -1,0 +1,365 @@
+"""`chairtime up` as one runs it: from nothing to a booking, Ctrl-C, kill -9, and a wrong world."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from tests.support.ports import free_port
+from tests.support.processes import Process, program, wait_until
+from tests.support.valkey import Valkey
+
+READY = "Ctrl-C ends everything"
+CURL = re.compile(r"^ +curl(?:.*\\\n)*.*$", re.MULTILINE)
+ENDS_WITHIN = 10.0
+
+
+class Place:
+    """A state folder and a port, in which `chairtime up` may run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.state = folder / "state dir"  # a space, as people have them
+        self.port = free_port()
+        self.runs = 0
+
+    def up(self, **environment: str) -> Process:
+        self.runs += 1
+        given = {
+            "STATE_DIR": str(self.state),
+            "PORT": str(self.port),
+            "FEED_EVERY": "0.5",
+            "REMINDER_EVERY": "2s",
+            "REDIS_URL": "",
+            "DATABASE_URL": "",
+        }
+        up = [program("chairtime"), "up"]
+        return Process(up, given | environment, self.folder, f"up-{self.runs}")
+
+    def refused(self, **environment: str) -> str:
+        """The one line with which `up` ends."""
+        with self.up(**environment) as up:
+            assert up.wait() in {1, 2}
+            output = up.output()
+        assert "Traceback" not in output
+        assert output.count("\n") == 1, output
+        assert output.startswith("chairtime: ")
+        return output.removeprefix("chairtime: ").strip()
+
+    def processes(self) -> dict[int, str]:
+        """The command lines of everything that runs in here, by pid."""
+        return {pid: command for pid, command in _processes() if self._is_ours(pid)}
+
+    def queue_server(self) -> int | None:
+        found = [pid for pid, command in self.processes().items() if "valkey-server" in command]
+        return found[0] if found else None
+
+    def queue(self) -> Redis:
+        return Redis(unix_socket_path=str(self.state / "queue" / "queue.sock"))
+
+    def health(self) -> dict[str, Any]:
+        return get_json(f"http://127.0.0.1:{self.port}/health")
+
+    def _is_ours(self, pid: int) -> bool:
+        try:
+            environment = Path(f"/proc/{pid}/environ").read_bytes()
+        except OSError:
+            return False
+        return f"STATE_DIR={self.state}".encode() in environment.split(b"\0")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    found = Place(tmp_path)
+    yield found
+    for pid in found.processes():
+        os.kill(pid, signal.SIGKILL)
+
+
+def _processes() -> Iterator[tuple[int, str]]:
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+        if command:  # neither a thread of the kernel nor a zombie
+            yield int(folder.name), command
+
+
+def get_json(url: str) -> dict[str, Any]:
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        found: dict[str, Any] = json.load(answer)
+    return found
+
+
+def bash(script: str, **environment: str) -> dict[str, Any]:
+    done = subprocess.run(
+        ["bash", "-euc", script], capture_output=True, check=True, env={**os.environ, **environment}
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def printed_curl(up: Process) -> str:
+    return up.wait_for(CURL.pattern.replace("^", "(?m)^")).group()
+
+
+def child(place: Place, name: str) -> int:
+    """The pid of the program with this name, the oldest if it has children of its own."""
+    return min(pid for pid, command in place.processes().items() if f"/{name} " in command)
+
+
+# --- the normal course ---
+
+
+def test_the_printed_curl_line_books_and_ctrl_c_ends_everything_in_time(place: Place) -> None:
+    started = time.monotonic()
+    with place.up() as up:
+        up.wait_for(READY)
+        to_banner = time.monotonic() - started
+        assert place.health()["checks"] == {"database": "ok", "queue": "ok", "worker": "ok"}
+
+        booking = bash(printed_curl(up))
+        assert booking["status"] == "confirmed"
+        assert booking["scheduledTime"].endswith("T10:00:00Z")
+        assert bash(printed_curl(up))["id"] == booking["id"]
+
+        asked = time.monotonic()
+        assert up.stop(ENDS_WITHIN) == 0
+        to_end = time.monotonic() - asked
+        output = up.output()
+
+    print(f"banner after {to_banner:.1f} s, ended {to_end:.1f} s after Ctrl-C")
+    assert place.processes() == {}
+    assert re.search(r"^web \| ", output, re.MULTILINE)
+    assert re.search(r"^worker \| ", output, re.MULTILINE)
+    assert f"http://127.0.0.1:{place.port}/simulator" in output
+    assert "Traceback" not in output
+
+
+def test_a_booked_reminder_reaches_the_simulator(place: Place) -> None:
+    with place.up() as up:
+        curl = printed_curl(up)
+        soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 60))
+        booking = bash(re.sub(r"\d{4}-\d\d-\d\dT10:00:00Z", soon, curl))
+        path = f"/api/bookings/{booking['id']}/reminders"
+        get = re.sub(r"/api/bookings .*-d '.*'", f"{path} {header_of(curl)}", curl, flags=re.DOTALL)
+
+        def first() -> dict[str, Any]:
+            answer: Any = bash(get)
+            found: dict[str, Any] = answer[0]
+            return found
+
+        wait_until(lambda: first()["deliveryStatus"] in {"delivered", "read"}, what="delivery")
+        assert first()["state"] == "completed"
+
+
+def header_of(curl: str) -> str:
+    return re.search(r'-H "Authorization[^"]*"', curl).group()  # type: ignore[union-attr]
+
+
+def test_nothing_that_it_leaves_is_readable_by_others(place: Place) -> None:
+    with place.up() as up:
+        up.wait_for(READY)
+        up.stop(ENDS_WITHIN)
+
+    readable = [path for path in place.state.rglob("*") if path.stat().st_mode & 0o077]
+    assert readable == []
+    assert place.state.stat().st_mode & 0o077 == 0
+
+
+def test_sigterm_ends_everything_as_ctrl_c_does(place: Place) -> None:
+    with place.up() as up:
+        up.wait_for(READY)
+        up.send(signal.SIGTERM)
+        assert up.wait(ENDS_WITHIN) == 0
+
+    assert place.processes() == {}
+
+
+def test_ctrl_c_during_the_start_leaves_nothing_behind(place: Place) -> None:
+    with place.up() as up:
+        wait_until(lambda: place.queue_server() is not None)
+        assert up.stop(ENDS_WITHIN) == 0
+
+    assert place.processes() == {}
+
+
+def test_a_second_start_has_all_that_the_first_one_had(place: Place) -> None:
+    with place.up() as up:
+        booking = bash(printed_curl(up))
+        place.queue().set("a", "1")
+        up.stop(ENDS_WITHIN)
+
+    with place.up() as up:
+        assert bash(printed_curl(up))["id"] == booking["id"]
+        assert place.queue().get("a") == b"1"
+        assert "the database was" not in up.output()
+
+
+def test_the_token_of_the_environment_is_the_one_that_works(place: Place) -> None:
+    secret = "t" * 40
+    with place.up(CHAIRTIME_API_TOKEN=secret) as up:
+        curl = printed_curl(up)
+        assert secret not in up.output()
+        assert bash(curl, CHAIRTIME_API_TOKEN=secret)["status"] == "confirmed"
+
+
+def test_a_revoked_development_token_is_replaced(place: Place) -> None:
+    chairtime = [program("chairtime"), "token"]
+    environment = {**os.environ, "STATE_DIR": str(place.state)}
+    with place.up() as up:
+        up.wait_for(READY)
+        listed = subprocess.check_output([*chairtime, "list"], env=environment, text=True)
+        subprocess.run([*chairtime, "revoke", listed.split()[0]], env=environment, check=True)
+
+    with place.up() as up:
+        assert bash(printed_curl(up))["status"] == "confirmed"
+
+
+def test_it_works_with_a_queue_and_a_database_of_ones_own(
+    place: Place, valkey: Valkey, tmp_path: Path
+) -> None:
+    with place.up(REDIS_URL=valkey.url, DATABASE_URL=f"sqlite:///{tmp_path / 'own.db'}") as up:
+        assert bash(printed_curl(up))["status"] == "confirmed"
+        assert place.queue_server() is None
+        up.stop(ENDS_WITHIN)
+
+    assert valkey.client.ping()
+    assert (tmp_path / "own.db").exists()
+
+
+def test_it_works_on_postgresql(place: Place, postgres_cluster: Any) -> None:
+    with place.up(DATABASE_URL=postgres_cluster.url(postgres_cluster.create())) as up:
+        assert bash(printed_curl(up))["status"] == "confirmed"
+        assert up.stop(ENDS_WITHIN) == 0
+
+
+# --- kill -9 ---
+
+
+def test_a_killed_up_leaves_nothing_but_the_queue_which_the_next_one_uses(place: Place) -> None:
+    with place.up() as up:
+        up.wait_for(READY)
+        place.queue().set("a", "1")
+        server = place.queue_server()
+        up.kill()
+        wait_until(lambda: list(place.processes()) == [server], ENDS_WITHIN, "only the queue")
+
+    with place.up() as up:
+        up.wait_for(READY)
+        assert "found the queue server of an earlier run" in up.output()
+        assert place.queue_server() == server
+        assert place.queue().get("a") == b"1"
+        up.stop(ENDS_WITHIN)
+
+    assert place.processes() == {}
+
+
+@pytest.mark.parametrize(("name", "command"), [("worker", "huey_consumer"), ("web", "granian")])
+def test_a_killed_program_is_started_again(place: Place, name: str, command: str) -> None:
+    with place.up() as up:
+        up.wait_for(READY)
+        killed = child(place, command)
+        os.kill(killed, signal.SIGKILL)
+        up.wait_for(rf"{name} \| ended by SIGKILL; started again")
+        wait_until(lambda: any(f"/{command} " in line for line in place.processes().values()))
+        assert child(place, command) != killed
+        wait_until(lambda: is_healthy(place), 30, "health")
+
+
+def test_a_killed_queue_server_is_started_again(place: Place) -> None:
+    with place.up() as up:
+        up.wait_for(READY)
+        server = place.queue_server()
+        assert server is not None
+        os.kill(server, signal.SIGKILL)
+        up.wait_for("the queue server ended; started again")
+        wait_until(lambda: is_healthy(place), 30, "health")
+        assert place.queue_server() != server
+
+
+def is_healthy(place: Place) -> bool:
+    try:
+        return bool(place.health()["status"] == "ok")
+    except OSError:
+        return False
+
+
+def test_a_program_that_always_fails_is_given_up_with_one_line(place: Place) -> None:
+    environment = {"GRANIAN_LOG_CONFIG": str(place.folder)}  # a folder, which it cannot read
+    with place.up(**environment) as up:
+        assert up.wait(60) == 1
+        last = up.output().splitlines()[-1]
+
+    assert last.startswith("chairtime: web ended 5 times right after its start")
+    assert place.processes() == {}
+
+
+# --- a wrong world ---
+
+
+def test_a_second_up_in_the_same_folder_says_who_is_there(place: Place) -> None:
+    with place.up() as up:
+        up.wait_for(READY)
+        line = place.refused(PORT=str(free_port()))
+
+    assert line.startswith("`chairtime up` is running already in STATE_DIR ")
+    assert re.search(r"\(process \d+\)", line)
+
+
+def test_a_port_in_use_is_one_line(place: Place) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        line = place.refused(PORT=str(port))
+
+    assert line.startswith(f"PORT {port} is in use by another program (`lsof -i :{port}` says")
+
+
+@pytest.mark.parametrize(
+    ("environment", "beginning"),
+    [
+        ({"PORT": "70000"}, "PORT is '70000': it must be a port from 1 to 65535"),
+        ({"REDIS_URL": "redis://127.0.0.1:1/0"}, "REDIS_URL: the queue cannot be reached: "),
+        (
+            {"DATABASE_URL": "postgresql://shop:hunter2@127.0.0.1:1/shop"},
+            "DATABASE_URL: postgresql+psycopg://shop:***@127.0.0.1:1/shop cannot be reached: ",
+        ),
+        ({"CHAIRTIME_API_TOKEN": "short"}, "CHAIRTIME_API_TOKEN is too short: "),
+        ({"CHAIRTIME_OWNER_EMAIL": "a@example.com"}, "CHAIRTIME_OWNER_PASSWORD is missing: "),
+        (
+            {
+                "CHAIRTIME_OWNER_EMAIL": "a@example.com",
+                "CHAIRTIME_OWNER_PASSWORD": "password1234",
+            },
+            "CHAIRTIME_OWNER_PASSWORD is easily guessed: ",
+        ),
+    ],
+)
+def test_a_wrong_environment_is_one_line_and_leaves_nothing_running(
+    place: Place, environment: dict[str, str], beginning: str
+) -> None:
+    line = place.refused(**environment)
+
+    assert line.startswith(beginning)
+    assert place.processes() == {}
+
+
+@pytest.mark.parametrize("secret", ["", "s" * 32])
+def test_a_state_folder_that_cannot_be_made_is_one_line(place: Place, secret: str) -> None:
+    (place.folder / "file").write_text("")
+    where = str(place.folder / "file" / "var")
+
+    line = place.refused(STATE_DIR=where, SECRET_KEY=secret)
+
+    assert line.startswith(f"STATE_DIR {where} cannot be written: ")

@@ -1,0 +1,172 @@
+"""What staff do at the desk: undo, remind now, free times, a corrected number."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from app.bookings import desk, service
+from app.bookings.models import Booking
+from app.db import Database
+from app.errors import Conflict, Invalid, NotFound
+from app.messages.delivery import deliver
+from app.messages.models import Message
+from app.shop.models import Service
+from tests import factories
+from tests.fake_twilio import FakeTwilio
+from tests.support.frozen import FrozenClock
+
+pytestmark = pytest.mark.usefixtures("valkey")
+
+
+@pytest.fixture
+def booking(db: Database, clock: FrozenClock, twilio: FakeTwilio) -> str:
+    """Booked at 00:00 for 10:00."""
+    new = service.NewBooking(
+        customer_name="Luis Ortega",
+        customer_phone="+12125550001",
+        customer_email="luis@example.com",
+        service_id="haircut",
+        barber_id="barber_1",
+        scheduled_time=clock.now() + timedelta(hours=10),
+    )
+    with db.write() as session:
+        return service.create(session, new, "system")[0].id
+
+
+def messages(db: Database, booking: str, kind: str = "reminder") -> list[Message]:
+    with db.read() as session:
+        found = select(Message).where(Message.booking_id == booking, Message.kind == kind)
+        return list(session.scalars(found.order_by(Message.number)))
+
+
+def test_an_undone_cancellation_brings_the_reminders_back_at_their_times_under_new_numbers(
+    db: Database, clock: FrozenClock, twilio: FakeTwilio, booking: str
+) -> None:
+    clock.move(hours=3)
+    before = messages(db, booking)
+    with db.write() as session:
+        service.cancel(session, booking, "user:1", tell_after=desk.UNDO_FOR)
+    clock.move(seconds=9)
+
+    with db.write() as session:
+        assert desk.undo_cancel(session, booking, "user:1").status == "confirmed"
+
+    rows = messages(db, booking)
+    assert [row.number for row in rows] == [1, 2, 3, 4, 5, 6, 7]
+    assert [row.state for row in rows[1:4]] == ["cancelled"] * 3
+    assert [row.planned_for for row in rows[4:]] == [row.planned_for for row in before[1:]]
+    [told] = messages(db, booking, "cancellation")
+    assert (told.state, told.reason) == ("cancelled", "undone")
+    clock.move(minutes=1)
+    assert deliver(told.id) is None
+    assert twilio.posts() == []
+
+
+def test_a_cancellation_that_was_told_cannot_be_undone(
+    db: Database, clock: FrozenClock, twilio: FakeTwilio, booking: str
+) -> None:
+    with db.write() as session:
+        service.cancel(session, booking, "user:1", tell_after=desk.UNDO_FOR)
+    clock.move(seconds=10)
+    deliver(f"{booking}-cancellation-1")
+
+    with pytest.raises(Conflict, match="told already"), db.write() as session:
+        desk.undo_cancel(session, booking, "user:1")
+
+    assert len(twilio.messages()) == 1
+
+
+def test_what_is_not_cancelled_or_not_there_cannot_be_undone(db: Database, booking: str) -> None:
+    with pytest.raises(Conflict), db.write() as session:
+        desk.undo_cancel(session, booking, "user:1")
+    with pytest.raises(NotFound), db.write() as session:
+        desk.undo_cancel(session, "booking_none", "user:1")
+
+
+def test_a_reminder_now_is_one_more_with_the_next_number(
+    db: Database, clock: FrozenClock, twilio: FakeTwilio, booking: str
+) -> None:
+    clock.move(minutes=5)
+
+    with db.write() as session:
+        job_id = desk.remind_now(session, booking, "user:1")
+    deliver(job_id)
+
+    assert job_id == f"{booking}-reminder-5"
+    assert len(twilio.messages()) == 1
+    assert [row.state for row in messages(db, booking)] == ["pending"] * 4 + ["sent"]
+
+
+def test_the_preview_is_the_plan_that_a_booking_gets(
+    db: Database, clock: FrozenClock, booking: str
+) -> None:
+    with db.read() as session:
+        planned = desk.preview(session, clock.now() + timedelta(hours=10))
+
+    assert list(planned.times) == [row.planned_for for row in messages(db, booking)]
+
+
+def test_free_times_are_within_opening_hours_and_clear_of_other_bookings(
+    db: Database, clock: FrozenClock, booking: str
+) -> None:
+    with db.read() as session:
+        haircut = session.get_one(Service, "haircut")
+        today = desk.free_times(session, "barber_1", haircut, date(2026, 11, 23))
+        own = desk.free_times(session, "barber_1", haircut, date(2026, 11, 23), but=booking)
+        clock.set(datetime(2026, 11, 23, 17, tzinfo=UTC))
+        late = desk.free_times(session, "barber_2", haircut, date(2026, 11, 23))
+
+    assert [f"{at:%H:%M}" for at in today[:5]] == ["09:00", "09:15", "09:30", "10:30", "10:45"]
+    assert f"{today[-1]:%H:%M}" == "18:30"
+    assert [f"{at:%H:%M}" for at in own[2:5]] == ["09:30", "09:45", "10:00"]
+    assert f"{late[0]:%H:%M}" == "17:15"
+
+
+def test_the_shops_zone_decides_which_day_it_is(db: Database, clock: FrozenClock) -> None:
+    with db.write() as session:
+        factories.shop(session, time_zone="America/New_York")
+    with db.read() as session:
+        haircut = session.get_one(Service, "haircut")
+        times = desk.free_times(session, "barber_1", haircut, date(2026, 11, 23))
+
+    assert times[0] == datetime(2026, 11, 23, 14, tzinfo=UTC)
+
+
+def test_a_customer_is_known_from_the_latest_booking(db: Database, booking: str) -> None:
+    with db.read() as session:
+        found = desk.known_customer(session, "+12125550001")
+        nobody = desk.known_customer(session, "+12125550002")
+
+    assert found == desk.Customer("Luis Ortega", "luis@example.com")
+    assert nobody is None
+
+
+def test_a_corrected_number_is_kept_and_the_failed_reminder_goes_to_it(
+    db: Database, clock: FrozenClock, twilio: FakeTwilio, booking: str
+) -> None:
+    with db.write() as session:
+        row = session.get_one(Booking, booking)
+        failed = factories.message(
+            session, row, number=9, state="failed", planned_for=clock.now(), due_at=clock.now()
+        )
+    clock.move(minutes=1)
+
+    with db.write() as session:
+        desk.correct_number(session, failed.id, "+1 212 555 0177", "user:1")
+    deliver(failed.id)
+
+    assert [message.to for message in twilio.messages()] == ["+12125550177"]
+
+
+def test_a_number_that_is_wrong_again_changes_nothing(
+    db: Database, clock: FrozenClock, booking: str
+) -> None:
+    with db.write() as session:
+        row = session.get_one(Booking, booking)
+        failed = factories.message(session, row, number=9, state="failed")
+
+    with pytest.raises(Invalid), db.write() as session:
+        desk.correct_number(session, failed.id, "12", "user:1")
+
+    assert messages(db, booking)[-1].state == "failed"
