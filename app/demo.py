@@ -10,7 +10,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select
@@ -32,7 +32,6 @@ from app.shop.service import barbers, services, shop, time_zone
 from app.staff.models import AuditEvent
 
 _DAYS = range(-3, 8)  # around today
-_OPENS, _HOURS = time(9), 9
 _SEED = 7  # the same shop each time
 _CUSTOMERS = """
     Ada Lovelace, Bilal Haddad, Chiara Ferri, Diego Morales, Emma Lindqvist, Femi Adeyemi,
@@ -142,10 +141,12 @@ def _slots(setting: _Setting, chance: random.Random) -> Iterator[datetime]:
     zone = time_zone(setting.shop)
     today = setting.now.astimezone(zone).date()
     for offset in _DAYS:
-        opens = datetime.combine(today + timedelta(days=offset), _OPENS, zone)
-        for half_hour in range(2 * _HOURS):
+        day = today + timedelta(days=offset)
+        at = datetime.combine(day, setting.shop.opens_at, zone)
+        while at < datetime.combine(day, setting.shop.closes_at, zone):
             if chance.random() < 0.4 / (1 + 0.4 * max(offset, 0)):
-                yield (opens + timedelta(minutes=30 * half_hour)).astimezone(setting.now.tzinfo)
+                yield at.astimezone(UTC)
+            at += timedelta(minutes=30)
 
 
 def _booking(

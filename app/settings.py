@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 from zoneinfo import ZoneInfo
 
 import phonenumbers
@@ -178,7 +178,7 @@ def _whatsapp(reader: "_Reader", secret: str) -> dict[str, Any]:
         "whatsapp_account_sid": reader.text(names[0]) or "AC" + simulated[:32],
         "whatsapp_auth_token": reader.text(names[1]) or simulated[32:],
         "whatsapp_from_number": reader.phone(names[2]) or "+15550001111",
-        "whatsapp_api_url": (reader.text("WHATSAPP_API_URL") or "").rstrip("/"),
+        "whatsapp_api_url": reader.api_url("WHATSAPP_API_URL"),
         "whatsapp_reminder_content_sid": reader.content_sid("WHATSAPP_REMINDER_CONTENT_SID"),
         "whatsapp_cancellation_content_sid": reader.content_sid(
             "WHATSAPP_CANCELLATION_CONTENT_SID"
@@ -210,7 +210,7 @@ class _Reader:
             return default
         try:
             return parse(text)
-        except (ValueError, ArithmeticError):
+        except (ValueError, ArithmeticError, LookupError, OSError):
             self.problems.append(f"{name} is {text!r}: it must be {hint}")
             return default
 
@@ -290,8 +290,8 @@ class _Reader:
 
     def public_url(self, production: bool) -> str | None:
         def parse(text: str) -> str | None:
-            url = urlsplit(text)
-            if url.scheme not in {"http", "https"} or not url.hostname or "_" in url.hostname:
+            url = _http_url(text)
+            if "_" in str(url.hostname):
                 raise ValueError
             if url.path not in {"", "/"} or url.query or url.fragment or url.username:
                 raise ValueError
@@ -303,12 +303,21 @@ class _Reader:
         hint = f"{scheme}://host without path, and no underscore in the host"
         return self.parsed("PUBLIC_URL", None, parse, hint)
 
+    def api_url(self, name: str) -> str:
+        def parse(text: str) -> str:
+            return _http_url(text).geturl().rstrip("/")
+
+        return self.parsed(name, "", parse, "http(s)://host, with a path if need be")
+
     def database_url(self, state_dir: Path) -> str:
         def parse(text: str) -> str:
             scheme, separator, rest = text.partition("://")
-            if not separator or scheme.split("+")[0] not in {"postgresql", "postgres", "sqlite"}:
+            if scheme == "sqlite" and rest.strip("/"):  # in memory, each connection has its own
+                return text
+            if not separator or scheme.split("+")[0] not in {"postgresql", "postgres"}:
                 raise ValueError
-            return text if scheme.startswith("sqlite") else f"postgresql+psycopg://{rest}"
+            _check_port(text)
+            return f"postgresql+psycopg://{rest}"
 
         default = f"sqlite:///{(state_dir / 'chairtime.db').absolute()}"
         return self.parsed("DATABASE_URL", default, parse, "postgresql://… or sqlite:///path")
@@ -319,6 +328,7 @@ class _Reader:
         def parse(text: str) -> str:
             if urlsplit(text).scheme not in {"redis", "rediss", "unix"}:
                 raise ValueError
+            _check_port(text)
             separator = "&" if urlsplit(text).query else "?"
             return text if "socket_timeout" in text else f"{text}{separator}socket_timeout=15"
 
@@ -339,6 +349,21 @@ class _Reader:
         except OSError as error:
             self.problems.append(f"STATE_DIR {state_dir} cannot be written: {error.strerror}")
             return ""
+
+
+def _http_url(text: str) -> SplitResult:
+    """Raises ValueError."""
+    url = urlsplit(text)
+    if url.scheme not in {"http", "https"} or not url.hostname:
+        raise ValueError
+    _check_port(text)
+    return url
+
+
+def _check_port(text: str) -> None:
+    """Raises ValueError for a port that cannot be."""
+    if urlsplit(text).port == 0:
+        raise ValueError
 
 
 def kept_secret(path: Path, make: Callable[[], str]) -> str:

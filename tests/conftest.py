@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -21,6 +22,8 @@ os.environ["STATE_DIR"] = str(FOLDER / "state")
 os.environ["REDIS_URL"] = f"unix://{FOLDER / 'valkey' / 'valkey.sock'}?socket_timeout=15"
 os.environ["TZ"] = "UTC"
 time.tzset()
+# A background job starts with Ctrl-C ignored, and what the tests start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest  # noqa: E402
 

@@ -34,6 +34,7 @@ class Booking(Base):
         Index(None, "starts_at", "id"),
         Index(None, "status", "starts_at", "id"),
         Index(None, "customer_phone", "starts_at"),
+        Index(None, "updated_at"),
     )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)

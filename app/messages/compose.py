@@ -12,6 +12,9 @@ from app.settings import settings
 from app.shop.models import Barber, Service, Shop
 from app.shop.service import shop, time_zone
 
+_TOO_LONG = {"formattedDateTime": "dateTime"}
+"""Placeholders that are longer than the 16 characters of a variable (Twilio error 50540)."""
+
 
 @dataclass(frozen=True)
 class Content:
@@ -27,12 +30,16 @@ def compose(session: Session, message: Message, booking: Booking) -> Content:
     row = shop(session)
     values = _values(session, row, booking)
     text = _text(row, message.kind)
-    used = sorted(texts.placeholders(text))
     return Content(
         body=texts.render(text, values),
         content_sid=content_sid(message.kind),
-        variables={name: values[name] for name in used},
+        variables={variable(name): values[name] for name in sorted(texts.placeholders(text))},
     )
+
+
+def variable(placeholder: str) -> str:
+    """What a placeholder of our text is called in a template at Twilio."""
+    return _TOO_LONG.get(placeholder, placeholder)
 
 
 def _text(row: Shop, kind: str) -> str:

@@ -66,6 +66,7 @@ class Message(Base):
             "ix_message_revoked", "due_at", where="state = 'cancelled' AND fed_at IS NOT NULL"
         ),
         _partial("ix_message_sent", "sent_at", where="state = 'sent'"),
+        Index(None, "updated_at"),
     )
 
     id: Mapped[str] = mapped_column(String(80), primary_key=True)

@@ -37,5 +37,5 @@ def _keep(
         error_code=code,
         received_at=clock.now(),
     )
-    result = session.execute(statement.on_conflict_do_nothing())
-    return bool(result.rowcount == 1)  # type: ignore[attr-defined]
+    added = session.scalar(statement.on_conflict_do_nothing().returning(Receipt.id))
+    return added is not None

@@ -121,7 +121,9 @@ def kill_one(shop: RunningShop, chance: random.Random) -> int:
 def is_calm(database: Database) -> bool:
     with database.read() as session:
         unsettled = ("pending", "sending", "uncertain")
-        return session.scalars(select(Message.id).where(Message.state.in_(unsettled))).first() is None
+        return (
+            session.scalars(select(Message.id).where(Message.state.in_(unsettled))).first() is None
+        )
 
 
 def check(database: Database, twilio: FakeTwilio) -> Counter[str]:

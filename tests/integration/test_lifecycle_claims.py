@@ -209,6 +209,7 @@ def test_a_newer_reminder_supersedes_an_older_one_in_whatever_state_it_may_still
         older = factories.message(session, of).id
         clock.move(seconds=1)
         factories.message(session, of, state)
+    clock.move(seconds=1)
 
     assert claim(db, older) is None
     assert message(db, older).reason == "superseded"
@@ -223,6 +224,7 @@ def test_a_newer_reminder_that_ended_badly_supersedes_nothing(
         older = factories.message(session, of).id
         clock.move(seconds=1)
         factories.message(session, of, state)
+    clock.move(seconds=1)
 
     assert isinstance(claim(db, older), Claim)
 

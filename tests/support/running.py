@@ -1,9 +1,9 @@
 """The whole product as its own processes: web, workers, database and queue, with the fake Twilio.
 
-    with RunningShop(tmp_path, twilio, valkey, REMINDER_EVERY="2s") as shop:
-        booking = shop.book(seconds=9)
-        twilio.wait_for(4)
-        shop.kill_worker()
+with RunningShop(tmp_path, twilio, valkey, REMINDER_EVERY="2s") as shop:
+    booking = shop.book(seconds=9)
+    twilio.wait_for(4)
+    shop.kill_worker()
 """
 
 import secrets

@@ -61,9 +61,7 @@ def claim(session: Session, message_id: str) -> Claim | datetime | None:
         set_if(session, message_id, is_pending(), fed_at=None)
         return None
     taken = Claim(message_id, str(uuid.uuid4()), booking.customer_phone, message.verify_first)
-    if not _take(session, taken, message, now):
-        return _postpone(session, message_id, now + _PHONE_IS_BUSY)
-    return taken
+    return _take(session, taken, message.attempts, now)
 
 
 def start_attempt(session: Session, taken: Claim, body: str) -> bool:
@@ -124,31 +122,28 @@ def expire_leases(session: Session) -> int:
     return len(expired)
 
 
-def _take(session: Session, taken: Claim, message: Message, now: datetime) -> bool:
-    """The claim's UPDATE; False when the phone has a message in flight, or another was first.
+def _take(session: Session, taken: Claim, attempts: int, now: datetime) -> Claim | datetime | None:
+    """The claim's UPDATE, of a message as it was read; a later time if its phone is busy.
 
-    Another may even have tried it since it was read: then it waits for its next time.
+    Another worker may have tried it since it was read, and then it waits for its next time.
     """
+    is_as_read = is_pending() & (Message.attempts == attempts) & (Message.due_at <= now)
     try:
         with session.begin_nested():
-            return set_if(
+            won = set_if(
                 session,
                 taken.job_id,
-                is_pending(),
-                Message.attempts == message.attempts,
-                Message.due_at <= now,
+                is_as_read,
                 state="sending",
                 attempt_id=taken.attempt_id,
                 sending_to=taken.to,
                 lease_until=lease_from(now),
             )
     except IntegrityError:
-        return False
-
-
-def _postpone(session: Session, message_id: str, due: datetime) -> datetime | None:
-    won = set_if(session, message_id, is_pending(), due_at=due, fed_at=clock.now())
-    return due if won else None
+        until = now + _PHONE_IS_BUSY
+        won = set_if(session, taken.job_id, is_as_read, due_at=until, fed_at=now)
+        return until if won else None
+    return taken if won else None
 
 
 def _why_not_start(

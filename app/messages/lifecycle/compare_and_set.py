@@ -43,7 +43,8 @@ def lock_booking(session: Session, booking_id: str, *, to_change: bool = False) 
     return session.scalars(
         select(Booking)
         .where(Booking.id == booking_id)
-        .with_for_update(read=not to_change)
+        # Not "for update": that would keep off foreign keys' checks too, and end in deadlocks.
+        .with_for_update(read=not to_change, key_share=to_change)
         .execution_options(populate_existing=True)
     ).one_or_none()
 

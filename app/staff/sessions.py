@@ -1,0 +1,101 @@
+"""Sessions of staff who signed in: rows in the database, found by the SHA-256 of a cookie's secret.
+
+Not Litestar's sessions: those keep an id that somebody planted before the login (docs/adr).
+"""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.staff import audit
+from app.staff.accounts import ROLES
+from app.staff.models import StaffSession, User
+
+IDLE = timedelta(hours=8)
+LONGEST = timedelta(hours=20)
+NOTED_EVERY = timedelta(minutes=1)
+"""How exact the last use is."""
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """Who is signed in, as pages and guards see it. `role` is owner, staff or viewer."""
+
+    id: str
+    name: str
+    role: str
+    session_id: str
+    seen_at: datetime
+
+    @property
+    def actor(self) -> str:
+        """As the audit log writes it."""
+        return f"user:{self.id}"
+
+    @property
+    def is_noted(self) -> bool:
+        """Whether this use needs no noting."""
+        return clock.now() - self.seen_at < NOTED_EVERY
+
+    def may(self, role: str) -> bool:
+        """Whether they may do what `role` may: an owner may do all, a viewer only look."""
+        return ROLES.index(self.role) <= ROLES.index(role)
+
+
+def start(session: Session, user: User) -> str:
+    """Begin a session; returns its secret, 256 random bits, which is not kept."""
+    now = clock.now()
+    secret = secrets.token_urlsafe(32)
+    session.add(StaffSession(id=_digest(secret), user_id=user.id, created_at=now, seen_at=now))
+    audit.record(session, f"user:{user.id}", "session.started", user.id)
+    _forget_old(session, now)
+    return secret
+
+
+def find(session: Session, secret: str) -> SignedIn | None:
+    """Whose session this is, unless it ended, was idle or lasted too long, or they left."""
+    now = clock.now()
+    row = session.execute(
+        select(User, StaffSession.seen_at)
+        .join(StaffSession, StaffSession.user_id == User.id)
+        .where(
+            StaffSession.id == _digest(secret),
+            StaffSession.seen_at > now - IDLE,
+            StaffSession.created_at > now - LONGEST,
+            User.disabled_at.is_(None),
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    user, seen_at = row
+    return SignedIn(user.id, user.name, user.role, _digest(secret), seen_at)
+
+
+def note_use(session: Session, session_id: str) -> None:
+    """Note that it is used now."""
+    session.execute(
+        update(StaffSession).where(StaffSession.id == session_id).values(seen_at=clock.now())
+    )
+
+
+def end(session: Session, secret: str) -> None:
+    """End the session, if it is one."""
+    row = session.get(StaffSession, _digest(secret))
+    if row is not None:
+        session.delete(row)
+        audit.record(session, f"user:{row.user_id}", "session.ended", row.user_id)
+
+
+def _forget_old(session: Session, now: datetime) -> None:
+    is_idle = StaffSession.seen_at <= now - IDLE
+    is_old = StaffSession.created_at <= now - LONGEST
+    session.execute(delete(StaffSession).where(or_(is_idle, is_old)))
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,0 +1,206 @@
+"""What every page of the dashboard is made with. How to use it:
+
+    from app.web.pages import Form, PageRequest, page, redirect, toast
+
+    @get("/failed", opt={"access": "viewer"}, sync_to_thread=True)
+    def show(request: PageRequest) -> Response[str]:
+        with db.database().read() as session:
+            found = failures.groups(session)
+        return page(request, "messages/failed.html", partial="messages/_failed.html", groups=found)
+
+    @post("/messages/{job_id:str}/retry", opt={"access": "staff"}, sync_to_thread=True)
+    def retry(request: PageRequest, job_id: FromPath[str], form: Form) -> Response[str]:
+        with db.database().write() as session:
+            service.retry(session, job_id, request.user.actor)
+        return toast(redirect(request, "/failed"), "Retrying now.")
+
+- `page()` renders at once, in the handler's thread. `template` extends `layout.html`; `partial` is
+  what an htmx swap gets instead, and what the page includes. Give `status=422` to show a form
+  again; htmx swaps a 422 like a 200. Only what a relationship has loaded can be shown.
+- `redirect()` is a 303, and for htmx an `HX-Location`: both then GET the page that shows the
+  result. `toast(answer, text, undo="/bookings/x/undo")` says what was done; `undo` is a URL that
+  the toast's button POSTs to.
+- `form: Form` is the body of a form: `form.get("name", "")`, `form.getall("id", [])`. Its CSRF
+  token is checked already; each form needs `{{ csrf() }}` of `_macros.html`, htmx calls send it
+  by themselves.
+- Errors need no code: NotFound, Conflict and the rest become a page, or a toast for htmx
+  (`app.web.error_pages`). Catch Invalid to show the form again with its errors beside the fields.
+- A router needs `include_in_schema=False`, each handler `opt={"access": …}` (see
+  `app.web.access`), and its line in `app/asgi.py`.
+- Templates get `user` (SignedIn; `user.may("staff")`), `shop`, `frame` (below), `path` and the
+  filters of `app.web.templating`. `render(template, shop, …)` renders without a request, as the
+  live stream does: `_counters.html`, `_banner.html` and `_failed_badge.html` need only
+  `frame=frame(session)`.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+from urllib.parse import quote, unquote
+
+from litestar import Request, Response
+from litestar.datastructures import Cookie, MultiDict, State
+from litestar.di import NamedDependency
+from litestar.enums import MediaType
+from litestar.template.base import csrf_token
+from sqlalchemy.orm import Session
+
+from app import clock, db
+from app.messages.models import Sending
+from app.queue import stats
+from app.queue.stats import Stats
+from app.settings import settings
+from app.shop import service as shop_service
+from app.shop.models import Shop
+from app.staff.models import User
+from app.staff.sessions import SignedIn
+from app.web.templating import render
+from app.whatsapp.errors import Advice, explain
+
+__all__ = ["Form", "Frame", "PageRequest", "frame", "page", "read_form", "redirect", "toast"]
+
+PageRequest = Request[SignedIn, Any, State]
+"""A request to a page: `request.user` is who is signed in."""
+
+Form = NamedDependency[MultiDict[str]]
+"""The fields of a form, by the dependency `form` that `app.asgi` provides."""
+
+THEMES = ("light", "dark")
+THEME_COOKIE = "chairtime-theme"
+
+_TOAST_COOKIE = "chairtime-toast"
+_TOAST_FOR = 60  # seconds until the next page must have shown it
+
+Answer = TypeVar("Answer", bound=Response[Any])
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What surrounds each page: `paused_by` is a name, `stopped` why the breaker is open."""
+
+    shop: Shop
+    now: datetime
+    stats: Stats
+    has_worker: bool
+    paused_at: datetime | None
+    paused_by: str | None
+    stopped: Advice | None
+    stopped_at: datetime | None
+    probe_at: datetime | None
+
+
+def frame(session: Session) -> Frame:
+    """The frame as it is now."""
+    sending = session.get_one(Sending, 1)
+    return Frame(
+        shop=shop_service.shop(session),
+        now=clock.now(),
+        stats=stats.stats(session),
+        has_worker=bool(stats.workers(session)),
+        paused_at=sending.paused_at,
+        paused_by=_name_of(session, sending.paused_by),
+        stopped=explain(sending.breaker_code) if sending.breaker_code else None,
+        stopped_at=sending.breaker_at,
+        probe_at=sending.probe_at,
+    )
+
+
+def page(
+    request: Request[Any, Any, Any],
+    template: str,
+    partial: str | None = None,
+    status: int = 200,
+    **context: Any,
+) -> Response[str]:
+    """The page, or its `partial` if htmx asks for one. Call it where the thread may wait."""
+    name = partial if partial and is_partial(request) else template
+    with db.database().read() as session:
+        found = frame(session)
+    html = render(
+        name, found.shop, csrf_token({"request": request}), frame=found, **_shared(request), **context
+    )
+    answer = Response(html, status_code=status, media_type=MediaType.HTML)
+    answer.headers["Vary"] = "HX-Request"
+    if name != partial and _TOAST_COOKIE in request.cookies:
+        answer.delete_cookie(_TOAST_COOKIE)
+    return answer
+
+
+def bare_page(
+    request: Request[Any, Any, Any], template: str, status: int = 200, **context: Any
+) -> Response[str]:
+    """A page outside the dashboard: to sign in, or an error. It reads nothing from the database."""
+    shared = {"theme": _theme(request), "user": request.scope.get("user"), "path": request.url.path}
+    html = render(template, None, csrf_token({"request": request}), **shared, **context)
+    return Response(html, status_code=status, media_type=MediaType.HTML)
+
+
+def is_htmx(request: Request[Any, Any, Any]) -> bool:
+    """Whether htmx sent it."""
+    return request.headers.get("HX-Request") == "true"
+
+
+def is_partial(request: Request[Any, Any, Any]) -> bool:
+    """Whether htmx wants a part of the page; a swap of the whole body is no part."""
+    is_whole = request.headers.get("HX-Request-Type") == "full"
+    return is_htmx(request) and not is_whole and "HX-History-Restore-Request" not in request.headers
+
+
+def redirect(request: Request[Any, Any, Any], url: str) -> Response[str]:
+    """Go on to a page of ours: 303, and for htmx an HX-Location."""
+    if is_htmx(request):
+        return Response("", headers={"HX-Location": url}, media_type=MediaType.HTML)
+    return Response("", status_code=303, headers={"Location": url}, media_type=MediaType.HTML)
+
+
+def toast(answer: Answer, text: str, undo: str | None = None, *, bad: bool = False) -> Answer:
+    """Say `text` on the page that is seen next; `bad` if it did not work."""
+    message = {"text": text, "undo": undo, "bad": bad}
+    if answer.headers.keys() & {"Location", "HX-Location"}:
+        is_https = settings().public_url.startswith("https:")
+        value = quote(json.dumps(message))
+        answer.set_cookie(
+            Cookie(_TOAST_COOKIE, value=value, max_age=_TOAST_FOR, httponly=True, secure=is_https)
+        )
+    else:
+        answer.headers["HX-Trigger"] = json.dumps({"toast": message})
+    return answer
+
+
+async def read_form(request: Request[Any, Any, Any]) -> Form:
+    """The body's fields that are text."""
+    found = await request.form()
+    return MultiDict([(key, value) for key, value in found.multi_items() if isinstance(value, str)])
+
+
+def _shared(request: Request[Any, Any, Any]) -> dict[str, Any]:
+    return {
+        "user": request.scope.get("user"),
+        "path": request.url.path,
+        "theme": _theme(request),
+        "toast": _waiting_toast(request),
+    }
+
+
+def _theme(request: Request[Any, Any, Any]) -> str | None:
+    """The chosen theme; None follows the system."""
+    chosen = request.cookies.get(THEME_COOKIE)
+    return chosen if chosen in THEMES else None
+
+
+def _waiting_toast(request: Request[Any, Any, Any]) -> dict[str, Any] | None:
+    """What the page before wanted to say; a cookie may hold anything."""
+    try:
+        message = json.loads(unquote(request.cookies.get(_TOAST_COOKIE, "")))
+        text, undo = str(message["text"]), message.get("undo")
+    except (ValueError, TypeError, LookupError, AttributeError):
+        return None
+    is_ours = isinstance(undo, str) and undo.startswith("/") and not undo.startswith("//")
+    return {"text": text, "undo": undo if is_ours else None, "bad": bool(message.get("bad"))}
+
+
+def _name_of(session: Session, actor: str | None) -> str | None:
+    kind, _, user_id = (actor or "").partition(":")
+    user = session.get(User, user_id) if kind == "user" else None
+    return user.name if user else actor

@@ -1,0 +1,88 @@
+"""The templates, what every one of them can use, and one function that renders any of them.
+
+Filters: those of `app.web.times`; `word` and `beads_of` of `app.messages.words` (for a message, and
+for the messages of a booking); `booking_word` (for a booking's status); `phone` (+1 202-555-0123).
+Globals: `csrf_token()`, and `asset_version` for the `?v=` of a static file.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import phonenumbers
+from jinja2 import Environment, FileSystemLoader
+
+from app import clock
+from app.messages import words
+from app.messages.models import Message
+from app.shop.models import Shop
+from app.shop.service import time_zone
+from app.web import times
+
+ROOT = Path(__file__).parents[2]
+
+_csrf_token: ContextVar[str] = ContextVar("csrf_token", default="")
+
+
+@cache
+def environment() -> Environment:
+    """Jinja, with our filters. HTML is escaped everywhere."""
+    found = Environment(loader=FileSystemLoader(ROOT / "templates"), autoescape=True)
+    shown = (times.clock_time, times.day, times.when, times.ago, times.until)
+    texts = (times.clock_text, times.when_text, times.exact, times.local_date)
+    found.filters |= {each.__name__: each for each in (*shown, *texts)}
+    found.filters |= {"word": _word, "beads_of": _beads, "booking_word": words.booking_word}
+    found.filters["phone"] = _phone
+    found.globals |= {"csrf_token": _csrf_token.get, "asset_version": _asset_version()}
+    return found
+
+
+def render(template: str, shop: Shop | None, csrf_token: str = "", **context: Any) -> str:
+    """The template with this context, its times in the shop's zone and language.
+
+    Without a shop (`None`: the database may be away) it shows no times. Needs no request.
+    """
+    with _shown_for(shop, csrf_token):
+        return environment().get_template(template).render(shop=shop, **context)
+
+
+@contextmanager
+def _shown_for(shop: Shop | None, csrf_token: str) -> Iterator[None]:
+    token = _csrf_token.set(csrf_token)
+    try:
+        if shop is None:
+            yield
+        else:
+            with times.shown_in(time_zone(shop), shop.locale, clock.now()):
+                yield
+    finally:
+        _csrf_token.reset(token)
+
+
+def _word(message: Message) -> words.Word:
+    return words.staff_word(message, clock.now())
+
+
+def _beads(messages: Iterable[Message]) -> words.Beads:
+    return words.beads(messages, clock.now())
+
+
+def _phone(number: str) -> str:
+    """An E.164 number as one reads it."""
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return number
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+
+
+def _asset_version() -> str:
+    """Changes with any style sheet or script, so that browsers keep the rest."""
+    digest = hashlib.sha256()
+    for path in sorted((ROOT / "static").glob("[!v]*/**/*.*")) + [ROOT / "static/icons.svg"]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:8]

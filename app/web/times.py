@@ -1,0 +1,149 @@
+"""Times as pages show them: in the shop's zone and language, the exact one on hover.
+
+The filters `clock_time`, `day`, `when`, `ago` and `until` take an aware datetime (`day` also a
+date) and render a `<time>`. They read the zone, the language and the present moment from
+`shown_in`, which `app.web.pages` enters around each rendering; so they work in macros too.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import format_date, format_skeleton, format_time, format_timedelta
+from markupsafe import Markup
+
+# Not in Babel's part of CLDR; in other languages the date itself is shown.
+_NEAR = {
+    "en": {-1: "yesterday", 0: "today", 1: "tomorrow"},
+    "de": {-1: "gestern", 0: "heute", 1: "morgen"},
+    "es": {-1: "ayer", 0: "hoy", 1: "mañana"},
+    "fr": {-1: "hier", 0: "aujourd’hui", 1: "demain"},
+}
+_YEAR = re.compile(r"(?:[\s,./]|'[^']*')*y+年?")  # in CLDR's pattern of a whole date
+_FAR = timedelta(days=180)  # from here on a date needs its year
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Where and when a page is looked at."""
+
+    zone: ZoneInfo
+    locale: str
+    now: datetime
+
+
+_shown: ContextVar[Shown] = ContextVar("shown")
+
+
+@contextmanager
+def shown_in(zone: ZoneInfo, locale: str, now: datetime) -> Iterator[None]:
+    """Within the block, the filters show times in `zone` and `locale` ("en_US"), at `now`."""
+    token = _shown.set(Shown(zone, locale, now))
+    try:
+        yield
+    finally:
+        _shown.reset(token)
+
+
+def clock_time(at: datetime) -> Markup:
+    """`14:00`, or `2:00 PM` where one says so."""
+    return _time(at, clock_text(at))
+
+
+def day(at: datetime | date) -> Markup:
+    """`Monday 23 November`, with the year when it is far off."""
+    if isinstance(at, datetime):
+        return _time(at, _long_day(_local(at).date()))
+    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), _long_day(at))
+
+
+def when(at: datetime) -> Markup:
+    """`today 14:00`, `Mon 30 Nov 14:00`."""
+    return _time(at, when_text(at))
+
+
+def ago(at: datetime) -> Markup:
+    """`3 minutes ago`."""
+    return _time(at, _distance(min(_seconds_to(at), -1)))
+
+
+def until(at: datetime) -> Markup:
+    """`in 3 minutes`."""
+    return _time(at, _distance(max(_seconds_to(at), 1)))
+
+
+def clock_text(at: datetime) -> str:
+    """`clock_time` without its element, for a `<title>`, an option or a label."""
+    return _one_line(format_time(_local(at), "short", locale=_locale()))
+
+
+def when_text(at: datetime) -> str:
+    """`when` without its element."""
+    local = _local(at)
+    return f"{_short_day(local.date())} {clock_text(at)}"
+
+
+def exact(at: datetime) -> str:
+    """`Monday, November 23, 2026 2:00:05 PM GMT`: what one reads on hover."""
+    local = _local(at)
+    language = _locale()
+    parts = format_date(local, "full", language), format_time(local, "medium", locale=language)
+    return _one_line(f"{parts[0]} {parts[1]} {local.tzname()}")
+
+
+def local_date(at: datetime) -> date:
+    """The day that it is then in the shop."""
+    return _local(at).date()
+
+
+def _time(at: datetime, text: str) -> Markup:
+    element = '<time datetime="{}" title="{}">{}</time>'
+    return Markup(element).format(at.isoformat(timespec="seconds"), exact(at), text)
+
+
+def _seconds_to(at: datetime) -> float:
+    return (at - _shown.get().now).total_seconds()
+
+
+def _distance(seconds: float) -> str:
+    """Below two of a unit the next smaller one is counted: 96 minutes, not 2 hours."""
+    words = format_timedelta(seconds, threshold=2, add_direction=True, locale=_locale())
+    return _one_line(words)
+
+
+def _short_day(at: date) -> str:
+    today = _local(_shown.get().now).date()
+    near = _NEAR.get(_locale().language, {}).get((at - today).days)
+    skeleton = "yMMMEd" if abs(at - today) > _FAR else "MMMEd"
+    return near or _one_line(format_skeleton(skeleton, at, locale=_locale()))
+
+
+def _long_day(at: date) -> str:
+    language = _locale()
+    pattern = str(language.date_formats["full"])
+    if abs(at - _local(_shown.get().now).date()) <= _FAR:
+        pattern = _YEAR.sub("", pattern, count=1)
+    return _one_line(format_date(at, pattern, language))
+
+
+def _local(at: datetime) -> datetime:
+    return at.astimezone(_shown.get().zone)
+
+
+def _locale() -> Locale:
+    return _parsed(_shown.get().locale)
+
+
+@cache
+def _parsed(name: str) -> Locale:
+    return Locale.parse(name.replace("-", "_"))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

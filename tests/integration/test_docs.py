@@ -1,0 +1,269 @@
+"""The documentation agrees with the project: links, names, the picture, the SQL of a restore."""
+
+import re
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+
+import click
+import grimp
+import pytest
+from sqlalchemy import func, select, text
+
+from app import clock
+from app.cli import main
+from app.db import Database
+from app.messages import delivery, tick
+from app.messages.lifecycle import claims, outcomes, plans
+from app.messages.models import STATES, Attempt, Message
+from tests import factories
+from tests.conftest import Configure
+from tests.fake_twilio import FakeTwilio
+from tests.support.import_order import _layer_of
+
+ROOT = Path(__file__).parents[2]
+DOCS = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    *(path for path in sorted((ROOT / "docs").rglob("*.md")) if path.name != "plan.md"),
+]
+DEPLOY = [path for path in sorted((ROOT / "docs" / "deploy").iterdir()) if path.is_file()]
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
+RUNBOOK = (ROOT / "docs" / "reminder-worker-runbook.md").read_text()
+LAYERS = [
+    line.split()
+    for line in tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"][
+        "contracts"
+    ][0]["layers"]
+]
+TEMPLATE = "HX" + "1" * 32
+# Written like variables, and none of ours.
+NOT_OURS = {"FEED_WINDOW", "CURRENT_TIMESTAMP", "ON_ERROR_STOP", "STORM_SEED", "STORM_BOOKINGS", "POSTGRES_PASSWORD"}
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+every_document = pytest.mark.parametrize("document", DOCS, ids=named)
+
+
+# --- names ---
+
+
+@every_document
+def test_every_link_leads_to_a_file_and_a_heading(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", document.read_text()):
+        if re.match(r"https?:|mailto:", target):
+            continue
+        file, _, heading = target.partition("#")
+        found = (document.parent / file).resolve() if file else document
+        assert found.exists(), f"{target} does not exist"
+        assert not heading or heading in headings(found), f"{target} has no such heading"
+
+
+def headings(document: Path) -> set[str]:
+    """The anchors that a Markdown file's headings get."""
+    titles = re.findall(r"^#+ (.*)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@every_document
+def test_every_file_that_is_named_is_there(document: Path) -> None:
+    pattern = r"`((?:app|tests|docs|migrations|static|templates)/[\w./-]+)`"
+    for name in re.findall(pattern, document.read_text()):
+        assert (ROOT / name).exists(), f"{name} does not exist"
+
+
+@pytest.mark.parametrize("document", [*DOCS, *DEPLOY], ids=named)
+def test_every_variable_that_is_named_is_in_the_example(document: Path) -> None:
+    known = set(re.findall(r"^#([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    used = set(re.findall(r"\b[A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+\b", document.read_text()))
+    assert used - known <= NOT_OURS
+
+
+@every_document
+def test_every_make_target_that_is_named_is_there(document: Path) -> None:
+    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    used = set(re.findall(r"(?:`|^|=\S+ )make ([a-z0-9-]+)", document.read_text(), re.MULTILINE))
+    assert used <= targets
+
+
+@pytest.mark.parametrize("document", [*DOCS, *DEPLOY], ids=named)
+def test_every_subcommand_that_is_named_is_there(document: Path) -> None:
+    pattern = r"(?:`|bin/|exec \w+ |run --rm \w+ |^)chairtime ((?:[a-z]+ ?){1,2})"
+    for words in re.findall(pattern, document.read_text(), re.MULTILINE):
+        name, _, second = words.strip().partition(" ")
+        command = main.commands.get(name)
+        assert command is not None, f"there is no `chairtime {name}`"
+        if isinstance(command, click.Group) and second:
+            assert second in command.commands, f"there is no `chairtime {name} {second}`"
+
+
+# --- the picture ---
+
+
+def boxes_and_arrows() -> tuple[dict[str, list[str]], set[tuple[str, str]]]:
+    [picture] = re.findall(r"```mermaid\nflowchart TD\n(.*?)```", ARCHITECTURE, re.DOTALL)
+    boxes = {
+        name: re.sub(r"\(.*\)", "", label).split()
+        for name, label in re.findall(r'(\w+)\["(.*?)"\]', picture)
+    }
+    return boxes, set(re.findall(r"(\w+) --> (\w+)", picture))
+
+
+def reached(start: str, arrows: set[tuple[str, str]]) -> set[str]:
+    following = {end for begin, end in arrows if begin == start}
+    return following.union(*(reached(name, arrows) for name in following))
+
+
+@pytest.fixture(scope="module")
+def imports() -> set[tuple[int, int]]:
+    """Which layers really import which, by their places in pyproject.toml."""
+    graph = grimp.build_graph("app")
+    place = {module: _layer_of(module, LAYERS) for module in graph.modules}
+    return {
+        (place[importer], place[imported])
+        for importer in graph.modules
+        for imported in graph.find_modules_directly_imported_by(importer)
+        if place[importer] != place[imported]
+    }
+
+
+def test_the_boxes_of_the_picture_are_the_layers_of_the_import_rules() -> None:
+    boxes, _ = boxes_and_arrows()
+    assert list(boxes.values()) == LAYERS
+
+
+def test_the_arrows_of_the_picture_go_down_and_are_imports(imports: set[tuple[int, int]]) -> None:
+    boxes, arrows = boxes_and_arrows()
+    place = {name: number for number, name in enumerate(boxes)}
+    for begin, end in arrows:
+        assert place[begin] < place[end]
+        assert (place[begin], place[end]) in imports, f"{begin} imports nothing of {end}"
+
+
+def test_every_import_is_along_the_arrows(imports: set[tuple[int, int]]) -> None:
+    boxes, arrows = boxes_and_arrows()
+    names = list(boxes)
+    for importer, imported in imports:
+        assert names[imported] in reached(names[importer], arrows)
+
+
+def test_the_state_diagram_and_the_table_name_real_states_and_functions() -> None:
+    [diagram] = re.findall(r"```mermaid\nstateDiagram-v2\n(.*?)```", ARCHITECTURE, re.DOTALL)
+    states = re.findall(r"(\w+)(?= -->)|(?<=--> )(\w+)", diagram)
+    assert {state for pair in states for state in pair if state} == set(STATES)
+    modules = {"plans": plans, "claims": claims, "outcomes": outcomes}
+    for module, function in re.findall(r"`(plans|claims|outcomes)\.(\w+)`", ARCHITECTURE):
+        assert hasattr(modules[module], function), f"{module}.{function}"
+    for words in re.findall(r": ([a-z_, ]+)(?: \(.*\))?$", diagram, re.MULTILINE):
+        for function in words.split(", "):
+            assert any(hasattr(module, function) for module in modules.values()), function
+
+
+# --- restoring a backup ---
+
+
+@pytest.fixture
+def restored(
+    postgres_db: Database, twilio: FakeTwilio, configure: Configure, valkey: object
+) -> Database:
+    """A database as a backup leaves it, with a template as every real shop has one."""
+    twilio.templates = {TEMPLATE: "Hello {{customerName}}, until {{formattedDateTime}}."}
+    configure(
+        **twilio.environment,
+        WHATSAPP_REMINDER_CONTENT_SID=TEMPLATE,
+        UNCERTAIN_QUIET="0.1",
+        SEND_TIMEOUT="1",
+        SEND_LEASE="3",
+    )
+    return postgres_db
+
+
+def run_the_sql_of_the_runbook(database: Database) -> None:
+    [section] = re.findall(r"^## Restoring a backup$(.*?)^## ", RUNBOOK, re.MULTILINE | re.DOTALL)
+    [statements] = re.findall(r"```sql\n(.*?)```", section, re.DOTALL)
+    with database.engine.begin() as connection:
+        for statement in statements.split(";"):
+            if statement.strip():
+                connection.execute(text(statement))
+
+
+def overdue(database: Database) -> str:
+    with database.write() as session:
+        booking = factories.booking(session)
+        due = clock.now() - timedelta(minutes=10)
+        return factories.message(session, booking, due_at=due, planned_for=due).id
+
+
+def state(database: Database, job_id: str) -> tuple[str, bool]:
+    with database.read() as session:
+        message = session.get_one(Message, job_id)
+        return message.state, message.doubled
+
+
+def forget(database: Database, job_id: str, **backed_up: object) -> None:
+    """Take back what was sent, as a backup of the time before does."""
+    with database.write() as session:
+        session.execute(text("DELETE FROM attempt WHERE message_id = :id"), {"id": job_id})
+        message = session.get_one(Message, job_id)
+        values = {"sid": None, "sent_at": None, "attempts": 0, "attempt_id": None, **backed_up}
+        for name, value in values.items():
+            setattr(message, name, value)
+
+
+def test_after_a_restore_what_was_sent_since_the_backup_is_not_sent_again(
+    restored: Database, twilio: FakeTwilio
+) -> None:
+    sent, unsent = overdue(restored), overdue(restored)
+    due = clock.now() - timedelta(seconds=5)
+    delivery.deliver(sent)
+    forget(restored, sent, state="pending", delivery_status=None, delivery_rank=0, due_at=due)
+
+    run_the_sql_of_the_runbook(restored)
+    delivery.deliver(sent)
+    delivery.deliver(unsent)
+
+    assert len(twilio.posts()) == 2
+    assert state(restored, sent) == state(restored, unsent) == ("sent", False)
+
+
+def test_after_a_restore_what_was_just_claimed_is_looked_up(
+    restored: Database, twilio: FakeTwilio
+) -> None:
+    job_id = overdue(restored)
+    delivery.deliver(job_id)
+    [phone] = {message.to for message in twilio.messages()}
+    claim = {
+        "state": "sending",
+        "attempt_id": "00000000-0000-4000-8000-000000000001",
+        "sending_to": phone,
+        "lease_until": clock.now() - timedelta(seconds=1),
+        "due_at": clock.now() - timedelta(seconds=5),
+        "delivery_status": None,
+        "delivery_rank": 0,
+    }
+    forget(restored, job_id, **claim)
+
+    run_the_sql_of_the_runbook(restored)
+    tick.expire_leases()
+    assert state(restored, job_id)[0] == "uncertain"
+    with restored.write() as session:
+        session.execute(text("UPDATE message SET check_at = now() - interval '1 second'"))
+    tick.settle.settle_due()
+
+    assert state(restored, job_id) == ("sent", False)
+    assert len(twilio.posts()) == 1
+
+
+def test_without_the_sql_a_restore_doubles(restored: Database, twilio: FakeTwilio) -> None:
+    job_id = overdue(restored)
+    delivery.deliver(job_id)
+    forget(restored, job_id, state="pending", delivery_status=None, delivery_rank=0)
+
+    delivery.deliver(job_id)
+
+    assert len(twilio.posts()) == 2
+    with restored.read() as session:
+        assert session.scalar(select(func.count()).select_from(Attempt)) == 1
