@@ -5,23 +5,35 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from litestar import Litestar, Router
+from litestar.datastructures import CacheControlHeader
+from litestar.di import Provide
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.static_files import create_static_files_router
 from litestar.template import TemplateConfig
 
 from app.bookings import api as bookings
+from app.bookings import board
+from app.bookings import pages as booking_pages
 from app.messages import api as messages
 from app.queue import api as queue
+from app.queue import live
 from app.settings import Settings, settings
-from app.web import access, openapi, problems
+from app.staff import pages as staff_pages
+from app.web import access, error_pages, openapi
 from app.web.bodies import MAX_BODY
+from app.web.csrf import csrf_config
 from app.web.headers import security_headers
+from app.web.pages import read_form
+from app.web.templating import environment
 from app.whatsapp import webhooks
 
 ROOT = Path(__file__).parent.parent
 
 THREADS = 4
 """Threads of the sync handlers: more of them fight for the interpreter and answer fewer."""
+
+STATIC_MAX_AGE = 600
+"""Seconds: how long a browser may show the style of before an upgrade."""
 
 
 def create_app() -> Litestar:
@@ -30,20 +42,35 @@ def create_app() -> Litestar:
     return Litestar(
         route_handlers=_routes(found),
         guards=[access.guard],
-        exception_handlers=problems.HANDLERS,
+        exception_handlers=error_pages.HANDLERS,
+        csrf_config=csrf_config(found),
+        dependencies={"form": Provide(read_form)},
         before_send=[security_headers(is_https=found.public_url.startswith("https:"))],
         request_max_body_size=MAX_BODY,
         openapi_config=openapi.description("read" if found.production else "public"),
-        template_config=TemplateConfig(directory=ROOT / "templates", engine=JinjaTemplateEngine),
+        template_config=TemplateConfig(
+            instance=JinjaTemplateEngine.from_environment(environment())
+        ),
         on_startup=[_limit_threads],
+        lifespan=[live.lifespan],
         logging_config=None,
         debug=False,
     )
 
 
 def _routes(found: Settings) -> list[Router]:
-    static = create_static_files_router("/static", [ROOT / "static"], opt={"access": "public"})
+    static = create_static_files_router(
+        "/static",
+        [ROOT / "static"],
+        opt={"access": "public"},
+        cache_control=CacheControlHeader(public=True, max_age=STATIC_MAX_AGE),
+    )
     routes = [bookings.router, messages.router, queue.router, webhooks.router, static]
+    routes += [staff_pages.router, live.router, board.router, booking_pages.router]
+    if not found.production:
+        from app.web import styleguide
+
+        routes.append(styleguide.router)
     if found.simulator and not found.production:
         from app.whatsapp import simulator  # production never even loads it
 

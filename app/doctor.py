@@ -202,7 +202,8 @@ def _template(found: Settings, client: WhatsAppClient, kind: str, ours: str) -> 
         return Finding("FAIL", f"{kind} template", text)
     if there is None:
         return Finding("FAIL", f"{kind} template", f"Twilio has no {sid}: correct {variable}")
-    return _variables(kind, set(there), texts.placeholders(ours))
+    wanted = {compose.variable(name) for name in texts.placeholders(ours)}
+    return _variables(kind, set(there), wanted)
 
 
 def _variables(kind: str, theirs: set[str], ours: set[str]) -> Finding:

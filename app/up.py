@@ -19,7 +19,7 @@ from pathlib import Path
 import urllib3
 
 from app import clock, migrate, preflight
-from app.db import Database
+from app.db import Database, database
 from app.preflight import Trouble
 from app.queue import embedded
 from app.queue.embedded import Embedded
@@ -102,7 +102,9 @@ class _Greeting:
         if self._is_said:
             return
         if self._is_healthy():
-            say("", banner(self._found, self._token))
+            with database().read() as session:
+                code = first_run.setup_code(session, self._found.state_dir)
+            say("", banner(self._found, self._token, code))
             self._is_said = True
         elif not self._is_late and time.monotonic() - self._started_at > _SAY_SO_AFTER:
             say("chairtime", f"{self._found.local_url}/health is not well yet; still waiting")
@@ -118,10 +120,14 @@ class _Greeting:
         return answer.status == 200 and all(check == "ok" for check in checks)
 
 
-def banner(found: Settings, token: str | None) -> str:
-    """Where to go, and how to book. `token` is shell that gives a bearer token, if there is one."""
+def banner(found: Settings, token: str | None, code: str | None) -> str:
+    """Where to go, and how to book. `token` is shell that gives a bearer token, if there is one;
+    `code` what the first run asks for, if this is one.
+    """
     simulated = "every message lands here; nothing reaches a real phone"
     lines = ["", "Chairtime is ready.", "", f"  Shop       {found.public_url}/"]
+    if code:
+        lines.append(f"  First run  {found.public_url}/setup  (setup code: {code})")
     if found.simulator:
         lines.append(f"  Simulator  {found.public_url}/simulator  ({simulated})")
     lines += [f"  API docs   {found.public_url}/schema", ""]

@@ -1,4 +1,4 @@
-"""The list of bookings: filters, and pages by cursor in the order of time."""
+"""The list of bookings: filters, and pages by cursor in the order of time, either way."""
 
 import base64
 import re
@@ -7,18 +7,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, Select, literal, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from app.bookings import phones
 from app.bookings.fields import OFFSET_HINT
 from app.bookings.models import STATUSES, Booking
 from app.db import UtcDateTime
 from app.errors import FieldError, Invalid
+from app.messages.models import Message
+from app.messages.useful import is_one_of
 from app.shop import service as shop_service
 
 MAX_LIMIT = 200
 MAX_QUERY = 100
 
+_EARLIER, _LATER = "earlier", "later"
 _ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _BOOKING_ID = re.compile(r"booking_[A-Za-z0-9]{1,32}")
 _PHONE_PART = re.compile(r"\+?[0-9 ().\-/]{3,40}")
@@ -28,7 +31,8 @@ _PHONE_PART = re.compile(r"\+?[0-9 ().\-/]{3,40}")
 class Filters:
     """What must be true of a booking: it starts at or after `starts_from`, before `starts_to`.
 
-    `q` is a part of the name, a phone number or a part of one, or a booking's id.
+    `q` is a part of the name, a phone number or a part of one, or a booking's id. With
+    `has_failures`, at least one of its messages has failed.
     """
 
     status: str | None = None
@@ -36,6 +40,16 @@ class Filters:
     starts_from: datetime | None = None
     starts_to: datetime | None = None
     q: str | None = None
+    has_failures: bool = False
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of the list: `earlier` and `later` are the cursors of the pages beside it in time."""
+
+    bookings: list[Booking]
+    earlier: str | None
+    later: str | None
 
 
 def search(
@@ -47,13 +61,63 @@ def search(
     moved meanwhile. Raises Invalid, with the filters' names in the API.
     """
     after = _check(filters, limit, cursor)
-    query = _filtered(session, filters).order_by(Booking.starts_at, Booking.id).limit(limit + 1)
-    if after is not None:
-        place = tuple_(literal(after[0], UtcDateTime), literal(after[1]))
-        query = query.where(tuple_(Booking.starts_at, Booking.id) > place)
-    found = list(session.scalars(query))
+    found = _read(session, _filtered(session, filters), after, limit + 1)
     page = found[:limit]
     return page, _cursor(page[-1]) if len(found) > limit else None
+
+
+def page(
+    session: Session,
+    filters: Filters,
+    limit: int,
+    cursor: str | None = None,
+    *,
+    newest_first: bool = False,
+) -> Page:
+    """A page that leads both ways, its bookings with service and barber loaded.
+
+    Without a cursor it is the first one of that order. Raises Invalid as `search` does.
+    """
+    direction, place = _EARLIER if newest_first else _LATER, None
+    if cursor is not None:
+        direction, _, cursor = cursor.partition("-")
+        place = _check(filters, limit, cursor if direction in {_EARLIER, _LATER} else "")
+    else:
+        _check(filters, limit, None)
+    backwards = direction == _EARLIER
+    query = _filtered(session, filters).options(
+        joinedload(Booking.service), joinedload(Booking.barber)
+    )
+    found = _read(session, query, place, limit + 1, backwards=backwards)
+    rows, has_more = found[:limit], len(found) > limit
+    if backwards:
+        rows.reverse()
+    came_from = place is not None and bool(rows)
+    earlier = f"{_EARLIER}-{_cursor(rows[0])}" if (has_more if backwards else came_from) else None
+    later = f"{_LATER}-{_cursor(rows[-1])}" if (came_from if backwards else has_more) else None
+    return Page(rows[::-1] if newest_first else rows, earlier, later)
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` is written as a booking's id, which is looked up."""
+    return _BOOKING_ID.fullmatch(text) is not None
+
+
+def _read(
+    session: Session,
+    query: Select[Booking],
+    place: tuple[datetime, str] | None,
+    limit: int,
+    *,
+    backwards: bool = False,
+) -> list[Booking]:
+    """Bookings after `place` in the order of time, or before it, the nearest first."""
+    columns = (Booking.starts_at, Booking.id)
+    if place is not None:
+        here = tuple_(literal(place[0], UtcDateTime), literal(place[1]))
+        query = query.where(tuple_(*columns) < here if backwards else tuple_(*columns) > here)
+    order = [column.desc() for column in columns] if backwards else columns
+    return list(session.scalars(query.order_by(*order).limit(limit)))
 
 
 def _check(filters: Filters, limit: int, cursor: str | None) -> tuple[datetime, str] | None:
@@ -101,6 +165,9 @@ def _filtered(session: Session, filters: Filters) -> Select[Booking]:
         query = query.where(Booking.starts_at >= filters.starts_from)
     if filters.starts_to is not None:
         query = query.where(Booking.starts_at < filters.starts_to)
+    if filters.has_failures:
+        failed = select(Message.booking_id).where(is_one_of(Message.state, "failed"))
+        query = query.where(Booking.id.in_(failed))
     if text := (filters.q or "").strip():
         query = query.where(_is_like(text, shop_service.shop(session).country))
     return query
@@ -111,7 +178,7 @@ def _is_like(text: str, country: str | None) -> ColumnElement[bool]:
 
     That reading ends when the page is full, or with the shop's last booking.
     """
-    if _BOOKING_ID.fullmatch(text):
+    if is_id(text):
         return Booking.id == text
     try:
         return Booking.customer_phone == phones.parse(text, country)

@@ -1,6 +1,7 @@
 """What a message says: its text in the shop's words, and the same values for its template."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
@@ -25,10 +26,12 @@ class Content:
     variables: dict[str, str]
 
 
-def compose(session: Session, message: Message, booking: Booking) -> Content:
-    """The content of `message` if it goes out now. Raises texts.TextError."""
+def compose(
+    session: Session, message: Message, booking: Booking, at: datetime | None = None
+) -> Content:
+    """The content of `message` if it goes out now, or `at` another time. Raises texts.TextError."""
     row = shop(session)
-    values = _values(session, row, booking)
+    values = _values(session, row, booking, at or clock.now())
     text = _text(row, message.kind)
     return Content(
         body=texts.render(text, values),
@@ -56,7 +59,7 @@ def content_sid(kind: str) -> str | None:
     return found.whatsapp_cancellation_content_sid
 
 
-def _values(session: Session, row: Shop, booking: Booking) -> dict[str, str]:
+def _values(session: Session, row: Shop, booking: Booking, at: datetime) -> dict[str, str]:
     service = session.get_one(Service, booking.service_id)
     barber = session.get_one(Barber, booking.barber_id)
     return {
@@ -64,6 +67,6 @@ def _values(session: Session, row: Shop, booking: Booking) -> dict[str, str]:
         "formattedDateTime": texts.format_date_time(booking.starts_at, time_zone(row), row.locale),
         "serviceName": texts.clean_value(service.name, "your appointment"),
         "barberName": texts.clean_value(barber.name, "your barber"),
-        "timeUntil": texts.time_until(clock.now(), booking.starts_at, row.locale),
+        "timeUntil": texts.time_until(at, booking.starts_at, row.locale),
         "shopName": texts.clean_value(row.name, "us"),
     }

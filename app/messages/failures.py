@@ -1,6 +1,6 @@
 """What failed, grouped by reason, and repairing it: one, several, or after a corrected number."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -35,19 +35,23 @@ class Retried:
 
 def groups(session: Session) -> list[Group]:
     """The failed messages by reason, the largest group first."""
-    rows = session.scalars(
-        select(Message)
-        .where(is_one_of(Message.state, "failed"))
-        .order_by(Message.updated_at.desc())
-        .limit(AT_MOST)
-        .options(joinedload(Message.booking).joinedload(Booking.service))
-        .options(joinedload(Message.booking).joinedload(Booking.barber))
-    )
     by_code: dict[str, Group] = {}
-    for message in rows:
+    for message in newest(session, AT_MOST):
         advice = advice_of(message)
         by_code.setdefault(advice.code, Group(advice, [])).messages.append(message)
     return sorted(by_code.values(), key=lambda group: -len(group.messages))
+
+
+def newest(session: Session, limit: int) -> Sequence[Message]:
+    """The messages that failed last, each with its booking, service and barber."""
+    return session.scalars(
+        select(Message)
+        .where(is_one_of(Message.state, "failed"))
+        .order_by(Message.updated_at.desc())
+        .limit(limit)
+        .options(joinedload(Message.booking).joinedload(Booking.service))
+        .options(joinedload(Message.booking).joinedload(Booking.barber))
+    ).all()
 
 
 def advice_of(message: Message) -> Advice:

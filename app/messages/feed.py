@@ -116,13 +116,14 @@ def _take_due(session: Session, limit: int) -> Due:
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    return session.execute(
+    taken = session.execute(
         update(Message)
         .where(Message.id.in_(found))
         .values(fed_at=now)
         .returning(Message.id, Message.due_at)
         .execution_options(synchronize_session=False)
-    ).all()
+    )
+    return sorted(taken, key=lambda row: row.due_at)  # what an UPDATE returns has no order
 
 
 def _schedule(due: Due) -> None:

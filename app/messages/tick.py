@@ -21,12 +21,11 @@ from app.messages import feed, settle
 from app.messages.lifecycle import claims, plans
 from app.messages.models import Worker
 from app.settings import settings
-from app.staff.models import IdempotencyKey
+from app.staff import idempotency
 
 _log = logging.getLogger(__name__)
 
 _SKIP_AT_ONCE = 1_000
-_KEYS_KEPT = timedelta(hours=24)
 _WORKERS_KEPT = timedelta(hours=24)
 _CLEAN_EVERY = 600.0  # seconds
 
@@ -111,7 +110,7 @@ def clean() -> None:
     """Forget idempotency keys of more than a day ago, and workers not seen for a day."""
     now = clock.now()
     with database().write() as session:
-        session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < now - _KEYS_KEPT))
+        idempotency.forget_old(session)
         session.execute(delete(Worker).where(Worker.seen_at < now - _WORKERS_KEPT))
 
 

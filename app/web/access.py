@@ -2,11 +2,13 @@
 
 `public`: anybody · `signed`: whoever signs as Twilio, which the handler checks over the body ·
 `simulator`: its own router's guard decides · `read`, `write`: a bearer token with that scope (one
-that may write may read).
+that may write may read) · `viewer`, `staff`, `owner`: somebody signed in with that role or a
+higher one.
 """
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from litestar import Request
@@ -15,34 +17,62 @@ from litestar.connection import ASGIConnection
 from litestar.exceptions import NotAuthorizedException, PermissionDeniedException
 from litestar.handlers import BaseRouteHandler
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from app import db
-from app.staff import tokens
+from app.staff import sessions, tokens
 from app.staff.models import ApiToken
+from app.staff.sessions import SignedIn
+from app.web import cookies, csrf
 
 ApiRequest = Request[Any, ApiToken, Any]
 """A request to a `read` or `write` route: `request.auth` is the token."""
 
-_NO_TOKEN = {"public", "signed", "simulator"}
+ROLES = {"viewer", "staff", "owner"}
+SCOPES = {"read", "write"}
+OPEN = {"public", "signed", "simulator"}
+
+_Connection = ASGIConnection[Any, Any, Any, Any]
 
 _log = logging.getLogger(__name__)
 _noting: dict[str, asyncio.Task[None]] = {}
 
 
-async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+class NotSignedIn(NotAuthorizedException):
+    """A page was asked for without a session: the way leads to /login (`app.web.error_pages`)."""
+
+
+async def guard(connection: _Connection, handler: BaseRouteHandler) -> None:
     """Let through who may pass. Raises NotAuthorizedException or PermissionDeniedException."""
     access = handler.opt.get("access")
-    if access in _NO_TOKEN:
-        return
-    if access not in {"read", "write"}:
+    if access in ROLES:
+        connection.scope["user"] = await _signed_in(connection, access)
+    elif access in SCOPES:
+        connection.scope["auth"] = await _token(connection, access)
+    elif access not in OPEN:
         raise PermissionDeniedException("This is closed.")
-    token = await _token(connection)
-    if access == "write" and token.scope != "write":
-        raise PermissionDeniedException("This token may only read.")
-    connection.scope["auth"] = token
 
 
-async def _token(connection: ASGIConnection[Any, Any, Any, Any]) -> ApiToken:
+async def _signed_in(connection: _Connection, role: str) -> SignedIn:
+    if connection.scope.get("method") not in csrf.SAFE_METHODS:
+        csrf.check_origin(connection)
+    secret = cookies.session_secret(connection)
+    user = await sync_to_thread(_find_session, secret) if secret else None
+    if user is None:
+        raise NotSignedIn("Log in first.")
+    if not user.may(role):
+        raise PermissionDeniedException(f"This needs the role “{role}”; yours is “{user.role}”.")
+    if not user.is_noted:
+        _note_use(user.session_id, sessions.note_use)
+    return user
+
+
+def _find_session(secret: str) -> SignedIn | None:
+    with db.database().read() as session:
+        return sessions.find(session, secret)
+
+
+async def _token(connection: _Connection, scope: str) -> ApiToken:
     scheme, _, secret = connection.headers.get("authorization", "").partition(" ")
     token = None
     if scheme.lower() == "bearer" and secret.strip():
@@ -52,7 +82,10 @@ async def _token(connection: ASGIConnection[Any, Any, Any, Any]) -> ApiToken:
             "A valid token is needed: Authorization: Bearer …",
             headers={"WWW-Authenticate": "Bearer"},
         )
-    _note_use(token)
+    if not tokens.is_noted(token):
+        _note_use(token.id, tokens.note_use)
+    if scope == "write" and token.scope != "write":
+        raise PermissionDeniedException("This token may only read.")
     return token
 
 
@@ -62,18 +95,18 @@ def _authenticate(secret: str) -> ApiToken | None:
         return tokens.authenticate(session, written)
 
 
-def _note_use(token: ApiToken) -> None:
+def _note_use(used_id: str, note: Callable[[Session, str], None]) -> None:
     """Note it behind the request's back: a read does not wait until the database is writable."""
-    if token.id in _noting or tokens.is_noted(token):
+    if used_id in _noting:
         return
-    task = asyncio.create_task(sync_to_thread(_write_use, token.id))
-    _noting[token.id] = task
-    task.add_done_callback(lambda _: _noting.pop(token.id, None))
+    task = asyncio.create_task(sync_to_thread(_write_use, used_id, note))
+    _noting[used_id] = task
+    task.add_done_callback(lambda _: _noting.pop(used_id, None))
 
 
-def _write_use(token_id: str) -> None:
+def _write_use(used_id: str, note: Callable[[Session, str], None]) -> None:
     try:
         with db.database().write() as session:
-            tokens.note_use(session, token_id)
+            note(session, used_id)
     except SQLAlchemyError as error:
-        _log.warning("the use of %s could not be noted: %s", token_id, type(error).__name__)
+        _log.warning("the use of %s could not be noted: %s", used_id[:20], type(error).__name__)

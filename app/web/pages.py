@@ -89,6 +89,16 @@ class Frame:
     stopped_at: datetime | None
     probe_at: datetime | None
 
+    @property
+    def zone(self) -> str:
+        """The shop's time zone by its name, for scripts."""
+        return shop_service.time_zone(self.shop).key
+
+    @property
+    def language(self) -> str:
+        """The shop's language as the web writes it: en-US."""
+        return self.shop.locale.replace("_", "-")
+
 
 def frame(session: Session) -> Frame:
     """The frame as it is now."""
@@ -118,7 +128,12 @@ def page(
     with db.database().read() as session:
         found = frame(session)
     html = render(
-        name, found.shop, csrf_token({"request": request}), frame=found, **_shared(request), **context
+        name,
+        found.shop,
+        csrf_token({"request": request}),
+        frame=found,
+        **_shared(request),
+        **context,
     )
     answer = Response(html, status_code=status, media_type=MediaType.HTML)
     answer.headers["Vary"] = "HX-Request"

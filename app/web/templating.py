@@ -2,7 +2,7 @@
 
 Filters: those of `app.web.times`; `word` and `beads_of` of `app.messages.words` (for a message, and
 for the messages of a booking); `booking_word` (for a booking's status); `phone` (+1 202-555-0123).
-Globals: `csrf_token()`, and `asset_version` for the `?v=` of a static file.
+Globals: `csrf_value()`, and `asset_version` for the `?v=` of a static file.
 """
 
 import hashlib
@@ -33,11 +33,11 @@ def environment() -> Environment:
     """Jinja, with our filters. HTML is escaped everywhere."""
     found = Environment(loader=FileSystemLoader(ROOT / "templates"), autoescape=True)
     shown = (times.clock_time, times.day, times.when, times.ago, times.until)
-    texts = (times.clock_text, times.when_text, times.exact, times.local_date)
+    texts = (times.clock_text, times.when_text, times.short_day, times.exact, times.local_date)
     found.filters |= {each.__name__: each for each in (*shown, *texts)}
     found.filters |= {"word": _word, "beads_of": _beads, "booking_word": words.booking_word}
     found.filters["phone"] = _phone
-    found.globals |= {"csrf_token": _csrf_token.get, "asset_version": _asset_version()}
+    found.globals |= {"csrf_value": _csrf_token.get, "asset_version": _asset_version()}
     return found
 
 
@@ -83,6 +83,7 @@ def _phone(number: str) -> str:
 def _asset_version() -> str:
     """Changes with any style sheet or script, so that browsers keep the rest."""
     digest = hashlib.sha256()
-    for path in sorted((ROOT / "static").glob("[!v]*/**/*.*")) + [ROOT / "static/icons.svg"]:
+    static = ROOT / "static"
+    for path in [*sorted(static.glob("css/*")), *sorted(static.glob("js/*")), static / "icons.svg"]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:8]

@@ -25,6 +25,8 @@ _NEAR = {
     "es": {-1: "ayer", 0: "hoy", 1: "mañana"},
     "fr": {-1: "hier", 0: "aujourd’hui", 1: "demain"},
 }
+_ELEMENT = Markup('<time datetime="{}" title="{}">{}</time>')
+_DAY_ELEMENT = Markup('<time datetime="{}">{}</time>')
 _YEAR = re.compile(r"(?:[\s,./]|'[^']*')*y+年?")  # in CLDR's pattern of a whole date
 _FAR = timedelta(days=180)  # from here on a date needs its year
 
@@ -60,7 +62,7 @@ def day(at: datetime | date) -> Markup:
     """`Monday 23 November`, with the year when it is far off."""
     if isinstance(at, datetime):
         return _time(at, _long_day(_local(at).date()))
-    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), _long_day(at))
+    return _DAY_ELEMENT.format(at.isoformat(), _long_day(at))
 
 
 def when(at: datetime) -> Markup:
@@ -89,6 +91,11 @@ def when_text(at: datetime) -> str:
     return f"{_short_day(local.date())} {clock_text(at)}"
 
 
+def short_day(at: datetime) -> str:
+    """`Mon, Nov 23`."""
+    return _one_line(format_skeleton("MMMEd", _local(at), locale=_locale()))
+
+
 def exact(at: datetime) -> str:
     """`Monday, November 23, 2026 2:00:05 PM GMT`: what one reads on hover."""
     local = _local(at)
@@ -103,8 +110,7 @@ def local_date(at: datetime) -> date:
 
 
 def _time(at: datetime, text: str) -> Markup:
-    element = '<time datetime="{}" title="{}">{}</time>'
-    return Markup(element).format(at.isoformat(timespec="seconds"), exact(at), text)
+    return _ELEMENT.format(at.isoformat(timespec="seconds"), exact(at), text)
 
 
 def _seconds_to(at: datetime) -> float:
@@ -113,7 +119,8 @@ def _seconds_to(at: datetime) -> float:
 
 def _distance(seconds: float) -> str:
     """Below two of a unit the next smaller one is counted: 96 minutes, not 2 hours."""
-    words = format_timedelta(seconds, threshold=2, add_direction=True, locale=_locale())
+    delta = timedelta(seconds=seconds)
+    words = format_timedelta(delta, threshold=2, add_direction=True, locale=_locale())
     return _one_line(words)
 
 

@@ -1,0 +1,18 @@
+// pm2 start docs/deploy/ecosystem.config.js, from a shell that has the settings in its environment.
+const path = require("path");
+
+const root = path.resolve(__dirname, "../..");
+const common = {
+  cwd: root,
+  script: path.join(root, ".venv/bin/chairtime"),
+  interpreter: "none",
+  env: { TZ: "UTC", PYTHONUNBUFFERED: "1" },
+};
+
+module.exports = {
+  apps: [
+    { ...common, name: "chairtime-web", args: "serve --workers 2", kill_timeout: 20000 },
+    // A worker finishes what it is sending: the longest send is shorter than its own limit of 55 s.
+    { ...common, name: "chairtime-worker", args: "worker", instances: 2, kill_timeout: 60000 },
+  ],
+};

@@ -1,16 +1,22 @@
 """Default deny: every route says who may call it, and is closed to everybody else."""
 
+import re
+
 import pytest
 from litestar import Litestar, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.testing import TestClient
 
 from app.asgi import create_app
+from app.db import Database
 from app.web import access, problems
 from tests.conftest import Configure
 from tests.integration.conftest import Client
+from tests.support.staff import sign_in
 
-PUBLIC = {"/health", "/static/{file_path:path}"}
+PUBLIC = {"/health", "/static/{file_path:path}", "/login", "/setup"}
+ONLY_IN_DEVELOPMENT = {"/styleguide"}
+ROLES = ("viewer", "staff", "owner")
 SCHEMA = {"/schema", "/schema/{path:str}", "/schema/openapi.json", "/schema/openapi.yaml"}
 SCHEMA |= {"/schema/openapi.yml"}
 
@@ -45,14 +51,14 @@ def test_every_route_states_who_may_call_it(sqlite_api: Client) -> None:
     found = routes(sqlite_api.app)
     assert len(found) > 10
     for path, handler in found:
-        assert handler.opt.get("access") in {"public", "signed", "simulator", "read", "write"}, path
+        assert handler.opt.get("access") in access.OPEN | access.SCOPES | access.ROLES, path
 
 
 def test_only_what_must_be_is_public(sqlite_api: Client, production: Litestar) -> None:
     in_development = {
         path for path, each in routes(sqlite_api.app) if each.opt["access"] == "public"
     }
-    assert in_development == PUBLIC | SCHEMA
+    assert in_development == PUBLIC | SCHEMA | ONLY_IN_DEVELOPMENT
     in_production = {path for path, each in routes(production) if each.opt["access"] == "public"}
     assert in_production == PUBLIC
 
@@ -76,6 +82,65 @@ def test_each_route_of_the_api_is_a_401_without_a_token(sqlite_api: Client) -> N
                 assert answer.headers["WWW-Authenticate"] == "Bearer"
                 checked += 1
     assert checked == 8
+
+
+def pages(app: Litestar) -> list[tuple[str, str, str]]:
+    """Of each route for people: method, an address, and the lowest role that may call it."""
+    return [
+        (method, re.sub(r"\{[^}]*\}", "x", path), handler.opt["access"])
+        for path, handler in routes(app)
+        for method in sorted(handler.http_methods - {"HEAD"})
+        if handler.opt["access"] in ROLES
+    ]
+
+
+def test_each_page_leads_to_the_login_without_a_session(
+    sqlite_api: Client, sqlite_db: Database
+) -> None:
+    sign_in(sqlite_api, sqlite_db)  # for the CSRF token
+    sqlite_api.cookies.delete("chairtime")
+    for method, address, _ in pages(sqlite_api.app):
+        answer = sqlite_api.request(method, address)
+        assert answer.status_code == 303, (method, address)
+        assert answer.headers["Location"].partition("?")[0] == "/login"
+        stream = sqlite_api.request(method, address, headers={"Accept": "text/event-stream"})
+        assert stream.status_code == 401
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_page_is_refused_to_those_below_its_role(
+    sqlite_api: Client, sqlite_db: Database, role: str
+) -> None:
+    sign_in(sqlite_api, sqlite_db, role)
+    found = pages(sqlite_api.app)
+    above = [page for page in found if ROLES.index(page[2]) > ROLES.index(role)]
+    for method, address, _ in above:
+        answer = sqlite_api.request(method, address, headers={"Accept": "text/html"})
+        assert answer.status_code == 403, (method, address)
+        assert f"yours is “{role}”" in answer.text
+
+
+def test_no_page_can_be_changed_by_a_get_or_without_a_csrf_token(
+    sqlite_api: Client, sqlite_db: Database
+) -> None:
+    sign_in(sqlite_api, sqlite_db)
+    del sqlite_api.headers["x-csrftoken"]
+    posts = [page for page in pages(sqlite_api.app) if page[0] != "GET"]
+    assert posts
+    for method, address, role in posts:
+        assert sqlite_api.request(method, address).status_code == 403, address
+        assert method == "POST", (address, role)
+
+
+def test_a_session_is_no_token_and_a_token_no_session(
+    sqlite_api: Client, sqlite_db: Database
+) -> None:
+    secret = sqlite_api.headers["Authorization"]
+    sign_in(sqlite_api, sqlite_db)
+    assert sqlite_api.get("/api/bookings").status_code == 401
+    sqlite_api.cookies.delete("chairtime")
+    answer = sqlite_api.post("/logout", headers={"Authorization": secret})
+    assert answer.headers["Location"] == "/login"
 
 
 def test_each_signed_route_is_a_403_without_a_signature(sqlite_api: Client) -> None:
@@ -119,6 +184,14 @@ def test_production_asks_browsers_for_https(production: Litestar) -> None:
     with TestClient(production) as client:
         header = client.get("/nothing").headers["Strict-Transport-Security"]
     assert header == "max-age=31536000; includeSubDomains"
+
+
+def test_only_static_files_may_be_kept_by_a_browser(sqlite_api: Client) -> None:
+    answer = sqlite_api.get("/static/vendor/swagger-ui/start.js")
+    assert answer.headers.get_list("Cache-Control") == ["max-age=600, public"]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    for path in ("/static/../app/asgi.py", "/static/%2e%2e/app/asgi.py", "/static/", "/static"):
+        assert sqlite_api.get(path).status_code == 404, path
 
 
 @pytest.mark.parametrize("path", ["/api/bookings", "/health", "/nothing", "/schema"])

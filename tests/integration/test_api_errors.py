@@ -4,7 +4,9 @@ import asyncio
 import time
 
 import pytest
+from litestar.exceptions import InternalServerException
 from litestar.testing import TestClient
+from sqlalchemy import text
 
 from app.asgi import create_app
 from app.bookings import service
@@ -128,11 +130,22 @@ def test_what_nobody_expected_is_a_500_whose_id_is_in_the_log_without_the_custom
         assert secret not in answer.text + caplog.text
 
 
+def test_an_error_of_the_framework_is_a_500_like_any_other(
+    sqlite_api: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise InternalServerException("secret words")
+
+    monkeypatch.setattr(service, "create", fail)
+    answer = sqlite_api.post("/api/bookings", json=body())
+    assert answer.status_code == 500
+    assert answer.json()["requestId"] in caplog.text
+    assert "secret words" not in answer.text
+
+
 def test_an_error_of_the_database_is_a_500_without_its_statement(
     sqlite_api: Client, sqlite_db: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from sqlalchemy import text
-
     with sqlite_db.write() as session:
         session.execute(
             text(

@@ -148,8 +148,14 @@ def test_a_template_must_be_there_and_have_the_variables_of_the_text(
     found = report()["reminder template"]
     assert found.startswith("FAIL has the variables customerName, our text has barberName, ")
 
+    variables = "{{customerName}} {{dateTime}} {{serviceName}} {{barberName}} {{timeUntil}}"
+    twilio.templates[REMINDER] = variables
+    assert report()["reminder template"].startswith("ok")
+
     with sqlite_db.write() as session:
         factories.shop(session, reminder_text="Hi {customerName}")
+    assert report()["reminder template"].startswith("FAIL")
+    twilio.templates[REMINDER] = "Hello {{customerName}}"
     assert report()["reminder template"].startswith("ok")
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import event, func, select
+from sqlalchemy.exc import OperationalError
 
 from app.bookings.models import Booking
 from app.db import Database
@@ -211,8 +212,6 @@ def test_a_use_that_cannot_be_noted_does_no_harm(
 ) -> None:
     def fail(*_: object) -> None:
         raise sqlalchemy_error
-
-    from sqlalchemy.exc import OperationalError
 
     sqlalchemy_error = OperationalError("UPDATE", {}, Exception("locked"))
     monkeypatch.setattr(tokens, "note_use", fail)

@@ -77,7 +77,7 @@ class RunningShop:
 
     def start_worker(self) -> Process:
         """One more worker, as the design's own command line starts it."""
-        options = "-k thread -w 16 -m 1 -c 2 -g TERM -t 55".split()
+        options = ["-k", "thread", "-w", "16", "-m", "1", "-c", "2", "-g", "TERM", "-t", "55"]
         command = [program("huey_consumer"), "app.worker.huey", *options]
         worker = Process(command, self.environment, self.folder, f"worker-{len(self.workers)}")
         self.workers.append(self._stack.enter_context(worker))

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.bookings.models import Booking
-from app.db import insert
+from app.db import insert_rows
 from app.messages.lifecycle.compare_and_set import (
     fed_at,
     job_id,
@@ -43,7 +43,7 @@ def plan(session: Session, booking_id: str, kind: str, planned: Plan) -> list[st
         for turn, (at, is_quiet) in enumerate(times, start=1)
     ]
     if rows:
-        session.execute(insert(session, Message).on_conflict_do_nothing(**_SLOT), rows)
+        insert_rows(session, Message, rows, **_SLOT)
     return [row["id"] for row in rows if row["fed_at"] is not None]
 
 

@@ -1,0 +1,303 @@
+"""A day of the shop as its board shows it: a column for each barber, its bookings and free times.
+
+Places are counted in rows of five minutes from the top of the board. Rows are real time, so the
+day of a change to or from summer time has an hour less or more.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from app import clock
+from app.bookings import desk
+from app.bookings.models import Booking
+from app.messages.failures import advice_of
+from app.messages.models import Message
+from app.messages.of_bookings import reminders_of
+from app.messages.useful import is_one_of, why_not
+from app.shop import service as shop_service
+from app.shop.models import Barber
+from app.whatsapp.errors import Advice
+
+ROW = timedelta(minutes=5)
+SLOT_ROWS = 6
+"""Half an hour: how long a free time is that can be clicked."""
+
+MOST_LANES = 8
+"""Bookings side by side; more of them lie on top of each other."""
+
+LONGEST = timedelta(hours=12)
+"""Of a service: how far back a booking may begin and still go on."""
+
+_SHORTEST = 3  # rows that a block needs to be read
+_AT_MOST = 500  # failed messages that are looked at
+
+
+@dataclass(frozen=True)
+class Block:
+    """A booking in its column, `lane` of `lanes` side by side; reminders as plain rows."""
+
+    booking: Booking
+    reminders: Sequence[Message]
+    row: int
+    rows: int
+    lane: int
+    lanes: int
+    is_past: bool
+    is_movable: bool
+
+    @property
+    def failure(self) -> Advice | None:
+        """Why the newest reminder that was to go out did not, for a booking that is not over."""
+        tried = [each for each in self.reminders if each.state in {"sent", "failed"}]
+        newest = max(tried, key=lambda each: each.number, default=None)
+        if self.is_past or newest is None or newest.state != "failed":
+            return None
+        return advice_of(newest)
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A free half hour to come."""
+
+    at: datetime
+    row: int
+    rows: int = SLOT_ROWS
+
+
+@dataclass(frozen=True)
+class Column:
+    """A barber's day: blocks and free times in the order of time."""
+
+    barber: Barber
+    cells: Sequence[Block | Slot]
+
+    @property
+    def blocks(self) -> list[Block]:
+        """The bookings."""
+        return [cell for cell in self.cells if isinstance(cell, Block)]
+
+
+@dataclass(frozen=True)
+class Board:
+    """A day. Times are aware; `closed` is the rows, first and number, outside opening hours."""
+
+    date: date
+    begins: datetime
+    rows: int
+    columns: Sequence[Column]
+    hours: Sequence[tuple[int, datetime]]
+    closed: Sequence[tuple[int, int]]
+    now_row: int | None
+    cancelled: int
+
+    @property
+    def count(self) -> int:
+        """How many bookings it shows."""
+        return sum(len(column.blocks) for column in self.columns)
+
+
+@dataclass(frozen=True)
+class Need:
+    """A booking to come whose newest message failed, and why."""
+
+    message: Message
+    advice: Advice
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """From when to when the board goes (UTC), the opening hours, the shop's zone and the time."""
+
+    begins: datetime
+    ends: datetime
+    opens: datetime
+    closes: datetime
+    zone: ZoneInfo
+    now: datetime
+    reminders: dict[str, list[Message]] = field(repr=False)
+
+    def row(self, at: datetime) -> int:
+        """The row in which `at` lies."""
+        return max(0, (min(at, self.ends) - self.begins) // ROW)
+
+    def rows(self, booking: Booking) -> tuple[int, int]:
+        """The booking's first row, and the first one after it."""
+        first = self.row(booking.starts_at)
+        after = -((self.begins - min(booking.ends_at, self.ends)) // ROW)
+        return first, max(after, first + _SHORTEST)
+
+
+def today(session: Session) -> date:
+    """The day that it is in the shop."""
+    zone = shop_service.time_zone(shop_service.shop(session))
+    return clock.now().astimezone(zone).date()
+
+
+def board(session: Session, day: date) -> Board:
+    """The day `day` of the shop's zone. A fixed number of queries, whatever it holds."""
+    zone = shop_service.time_zone(shop_service.shop(session))
+    midnight, next_midnight = (
+        datetime.combine(each, time(), zone).astimezone(UTC)
+        for each in (day, day + timedelta(days=1))
+    )
+    found = _bookings(session, midnight, next_midnight)
+    kept = [each for each in found if each.status != "cancelled"]
+    frame = _frame(session, day, kept, (midnight, next_midnight))
+    by_barber = defaultdict(list)
+    for booking in kept:
+        by_barber[booking.barber_id].append(booking)
+    return Board(
+        date=day,
+        begins=frame.begins,
+        rows=(frame.ends - frame.begins) // ROW,
+        columns=[
+            _column(frame, barber, by_barber[barber.id]) for barber in _barbers(session, kept)
+        ],
+        hours=list(_hours(frame)),
+        closed=list(_closed(frame)),
+        now_row=frame.row(frame.now) if frame.begins <= frame.now < frame.ends else None,
+        cancelled=len(found) - len(kept),
+    )
+
+
+def needs_attention(session: Session) -> list[Need]:
+    """The failed messages that a retry would still help, one of each booking, the soonest first."""
+    rows = session.scalars(
+        select(Message)
+        .join(Message.booking)
+        .where(
+            is_one_of(Message.state, "failed"),
+            Message.cancel_reason.is_(None),
+            why_not(clock.now()).is_(None),
+        )
+        .order_by(Booking.starts_at, Message.number.desc())
+        .limit(_AT_MOST)
+        .options(joinedload(Message.booking))
+    )
+    newest: dict[str, Message] = {}
+    for message in rows:
+        newest.setdefault(message.booking_id, message)
+    return [Need(message, advice_of(message)) for message in newest.values()]
+
+
+def _bookings(session: Session, since: datetime, until: datetime) -> Sequence[Booking]:
+    """All that take place between the two, also those that only end or only begin there."""
+    return session.scalars(
+        select(Booking)
+        .where(
+            Booking.starts_at > since - LONGEST,
+            Booking.starts_at < until,
+            Booking.ends_at > since,
+        )
+        .order_by(Booking.starts_at, Booking.id)
+        .options(joinedload(Booking.service), joinedload(Booking.barber))
+    ).all()
+
+
+def _barbers(session: Session, bookings: Iterable[Booking]) -> list[Barber]:
+    """Those who take bookings, and after them who has one that day all the same."""
+    active = shop_service.barbers(session)
+    others = {booking.barber.id: booking.barber for booking in bookings}
+    for barber in active:
+        others.pop(barber.id, None)
+    return [*active, *others.values()]
+
+
+def _frame(
+    session: Session, day: date, bookings: Sequence[Booking], limits: tuple[datetime, datetime]
+) -> _Frame:
+    """The opening hours, widened to whole hours for what lies outside them, within the day."""
+    opens, closes = (each.astimezone(UTC) for each in desk.opening(session, day))
+    zone = shop_service.time_zone(shop_service.shop(session))
+    first = min([opens, *(booking.starts_at for booking in bookings)])
+    last = max([closes, *(booking.ends_at for booking in bookings)])
+    return _Frame(
+        begins=max(limits[0], _whole_hour(first, zone)),
+        ends=min(limits[1], _whole_hour(last + timedelta(minutes=59, seconds=59), zone)),
+        opens=opens,
+        closes=closes,
+        zone=zone,
+        now=clock.now(),
+        reminders=reminders_of(session, [booking.id for booking in bookings]),
+    )
+
+
+def _whole_hour(at: datetime, zone: ZoneInfo) -> datetime:
+    """The beginning of the hour of the shop's clock, in UTC."""
+    return at.astimezone(zone).replace(minute=0, second=0, microsecond=0).astimezone(UTC)
+
+
+def _column(frame: _Frame, barber: Barber, bookings: Sequence[Booking]) -> Column:
+    blocks = list(_blocks(frame, bookings))
+    slots = _slots(frame, blocks) if barber.active else []
+    cells: list[Block | Slot] = [*blocks, *slots]
+    return Column(barber, sorted(cells, key=lambda cell: cell.row))
+
+
+def _blocks(frame: _Frame, bookings: Sequence[Booking]) -> Iterator[Block]:
+    places = [frame.rows(booking) for booking in bookings]
+    for booking, (row, after), (lane, lanes) in zip(bookings, places, _lanes(places), strict=True):
+        yield Block(
+            booking=booking,
+            reminders=frame.reminders[booking.id],
+            row=row,
+            rows=after - row,
+            lane=lane,
+            lanes=lanes,
+            is_past=booking.ends_at <= frame.now,
+            is_movable=booking.status == "confirmed" and booking.starts_at > frame.now,
+        )
+
+
+def _lanes(places: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """For each place, in the order of its beginning: its lane, and how many lanes there are.
+
+    Places that overlap, also by way of others, share the width.
+    """
+    lanes: list[int] = []
+    counts: list[int] = []
+    group: list[int] = []  # where each lane of the places that hang together ends
+    first = 0
+    for turn, (row, after) in enumerate(places):
+        if all(end <= row for end in group):
+            group, first = [], turn
+        lane = next((each for each, end in enumerate(group) if end <= row), len(group))
+        group[lane : lane + 1] = [after]
+        lanes.append(min(lane, MOST_LANES - 1))
+        counts[first:] = [min(len(group), MOST_LANES)] * (turn - first + 1)
+    return list(zip(lanes, counts, strict=True))
+
+
+def _slots(frame: _Frame, blocks: Sequence[Block]) -> Iterator[Slot]:
+    """The half hours of the opening times that are to come and clear of bookings."""
+    at = _whole_hour(frame.opens, frame.zone)
+    while at < frame.closes:
+        row = frame.row(at)
+        is_free = not any(
+            block.row < row + SLOT_ROWS and row < block.row + block.rows for block in blocks
+        )
+        if is_free and at >= frame.opens and at > frame.now:
+            yield Slot(at, row)
+        at += SLOT_ROWS * ROW
+
+
+def _hours(frame: _Frame) -> Iterator[tuple[int, datetime]]:
+    at = frame.begins
+    while at < frame.ends:
+        if at.astimezone(frame.zone).minute == 0:
+            yield frame.row(at), at
+        at += SLOT_ROWS * ROW
+
+
+def _closed(frame: _Frame) -> Iterator[tuple[int, int]]:
+    opens, closes, ends = (frame.row(at) for at in (frame.opens, frame.closes, frame.ends))
+    if opens > 0:
+        yield 0, opens
+    if closes < ends:
+        yield closes, ends - closes

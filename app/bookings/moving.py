@@ -1,0 +1,152 @@
+"""Moving a booking on the board: what a move would change, and the move itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from app.bookings import service
+from app.bookings.day import LONGEST
+from app.bookings.models import Booking
+from app.db import Database
+from app.errors import Conflict
+from app.messages.models import Message
+
+
+@dataclass(frozen=True)
+class Place:
+    """A time (aware) and a barber, by id."""
+
+    at: datetime
+    barber_id: str
+
+
+@dataclass(frozen=True)
+class Stay:
+    """When a booking takes place, and with whom."""
+
+    starts_at: datetime
+    ends_at: datetime
+    barber_name: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a move from `was` does: `cancelled` planned reminders give way to those at `planned`.
+
+    `quiet` of the new ones are left out for quiet hours; `rivals` are the barber's other bookings
+    at that time.
+    """
+
+    booking: Booking
+    was: Place
+    old: Stay
+    new: Stay
+    rivals: Sequence[Booking]
+    cancelled: int
+    planned: Sequence[datetime]
+    quiet: int
+
+
+class _NotKept(Exception):
+    """Rolls a tried move back."""
+
+
+def preview(database: Database, booking_id: str, seen: Place | None, to: Place) -> Change:
+    """What the move would change, found out by doing it and rolling it back: no rule is told twice.
+
+    Another booking of the barber is no error here. Raises as `move` does else.
+    """
+    try:
+        with database.write() as session:
+            change = _tried(session, booking_id, seen, to)
+            session.expunge_all()  # what was read stays readable
+            raise _NotKept
+    except _NotKept:
+        return change
+
+
+def move(
+    session: Session,
+    booking_id: str,
+    seen: Place | None,
+    to: Place,
+    actor: str,
+    allow_overlap: bool = False,
+) -> tuple[Booking, Place]:
+    """Move a booking; returns it, with service and barber, and where it was.
+
+    `seen` is where whoever moves it saw it, None if they do not say. Raises what `service.change`
+    raises, and Conflict `moved_meanwhile` if it is there no more.
+    """
+    booking = service.to_change(session, booking_id)
+    was = Place(booking.starts_at, booking.barber_id)
+    if seen is not None and seen != was:
+        raise Conflict("moved_meanwhile", "Somebody else has moved this booking meanwhile.")
+    values = {"scheduled_time": to.at, "barber_id": to.barber_id, "allow_overlap": allow_overlap}
+    service.change(session, booking_id, values, actor)
+    return _with_names(session, booking), was
+
+
+def get(session: Session, booking_id: str) -> Booking:
+    """The booking, with service and barber. Raises NotFound."""
+    return _with_names(session, service.get(session, booking_id))
+
+
+def _with_names(session: Session, booking: Booking) -> Booking:
+    """The booking with its service and barber as they are now."""
+    session.refresh(booking, ["service", "barber"])
+    return booking
+
+
+def _tried(session: Session, booking_id: str, seen: Place | None, to: Place) -> Change:
+    booking = service.to_change(session, booking_id)
+    old, before = _stay(session, booking), _reminders(session, booking_id)
+    _, was = move(session, booking_id, seen, to, "system", allow_overlap=True)
+    new, after = _stay(session, booking), _reminders(session, booking_id)
+    added = [after[each] for each in sorted(after.keys() - before.keys())]
+    return Change(
+        booking=booking,
+        was=was,
+        old=old,
+        new=new,
+        rivals=_rivals(session, booking),
+        cancelled=len(before.keys() - after.keys()),
+        planned=sorted(at for state, at in added if state == "pending"),
+        quiet=sum(state == "skipped" for state, _ in added),
+    )
+
+
+def _stay(session: Session, booking: Booking) -> Stay:
+    _with_names(session, booking)
+    return Stay(booking.starts_at, booking.ends_at, booking.barber.name)
+
+
+def _reminders(session: Session, booking_id: str) -> dict[str, tuple[str, datetime]]:
+    """The reminders that are to come, and those left out, by job id."""
+    rows = session.execute(
+        select(Message.id, Message.state, Message.planned_for).where(
+            Message.booking_id == booking_id,
+            Message.kind == "reminder",
+            Message.state.in_(["pending", "skipped"]),
+        )
+    )
+    return {row.id: (row.state, row.planned_for) for row in rows}
+
+
+def _rivals(session: Session, booking: Booking) -> Sequence[Booking]:
+    return session.scalars(
+        select(Booking)
+        .where(
+            Booking.barber_id == booking.barber_id,
+            Booking.starts_at < booking.ends_at,
+            Booking.starts_at > booking.starts_at - LONGEST,
+            Booking.ends_at > booking.starts_at,
+            Booking.status == "confirmed",
+            Booking.id != booking.id,
+        )
+        .order_by(Booking.starts_at)
+        .options(joinedload(Booking.service))
+    ).all()

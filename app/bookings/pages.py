@@ -1,0 +1,226 @@
+"""The list of bookings and the page of one: its timeline, and what staff do with it."""
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from litestar import Response, Router, get, post
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import clock, db
+from app.bookings import desk, search, service, story
+from app.bookings.api import BookingId
+from app.bookings.models import Booking
+from app.errors import Conflict, FieldError, Invalid
+from app.messages import timeline
+from app.messages.compose import compose
+from app.messages.failures import advice_of
+from app.messages.models import Attempt, Message
+from app.messages.of_bookings import reminders_of
+from app.messages.service import REASONS
+from app.messages.texts import TextError
+from app.shop import service as shop_service
+from app.shop.models import Barber
+from app.web.pages import PageRequest, is_partial, page, redirect, toast
+from app.whatsapp.errors import explain
+
+PAGE = 40
+"""Bookings on a page of the list."""
+
+_ASKED = ("q", "status", "barber", "from", "to", "failed", "past", "cursor")
+_FIELDS = {"barber_id": "barber"}  # what the form calls them
+
+
+@get("/", opt={"access": "viewer"}, sync_to_thread=True)
+def list_bookings(request: PageRequest) -> Response[str]:
+    """The bookings that fit the filters in the URL; without any, those to come."""
+    asked = {name: request.query_params.get(name, "").strip() for name in _ASKED}
+    with db.database().read() as session:
+        barbers = session.scalars(select(Barber).order_by(Barber.active.desc(), Barber.position))
+        context: dict[str, Any] = {"barbers": [(each.id, each.name) for each in barbers]}
+        try:
+            context |= _found(session, asked)
+        except Invalid as invalid:
+            context["errors"] = {_FIELDS.get(e.field, e.field): e.message for e in invalid.errors}
+        if not context.get("rows") and not _is_filtered(asked):
+            context["has_any"] = session.scalar(select(Booking.id).limit(1)) is not None
+    answer = page(
+        request,
+        "bookings/list.html",
+        partial="bookings/_list.html",
+        status=422 if "errors" in context else 200,
+        **{"errors": {}, **context},
+        asked=asked,
+        address=lambda **changes: _address({**asked, "cursor": "", **changes}),
+        is_filtered=_is_filtered(asked),
+        period=_period(asked),
+    )
+    if is_partial(request):
+        # Each letter would be a step back otherwise.
+        is_typing = request.headers.get("HX-Source", "").endswith("#q")
+        answer.headers[f"HX-{'Replace' if is_typing else 'Push'}-Url"] = _address(asked)
+    return answer
+
+
+@get("/{booking_id:str}", opt={"access": "viewer"}, sync_to_thread=True)
+def show_booking(request: PageRequest, booking_id: BookingId) -> Response[str]:
+    """One booking with its timeline, and its messages as the customer reads them."""
+    now = clock.now()
+    with db.database().read() as session:
+        booking = service.get(session, booking_id)
+        session.refresh(booking, ["service", "barber"])
+        told = story.tell(timeline.timeline(session, booking_id), now)
+        is_open = booking.status == "confirmed" and booking.starts_at > now
+        may_act = is_open and request.user.may("staff")
+        context: dict[str, Any] = {
+            "next_text": _text(session, booking, told.next, told.next.due_at) if told.next else "",
+            "cancellation": _text(session, booking, Message(kind="cancellation"), now),
+            "reminder": _text(session, booking, Message(kind="reminder"), now),
+        }
+    return page(
+        request,
+        "bookings/show.html",
+        partial="bookings/_show.html",
+        booking=booking,
+        story=told,
+        may_act=may_act,
+        may_undo=_may_undo(booking, told) and request.user.may("staff"),
+        undo_seconds=int(desk.UNDO_FOR.total_seconds()),
+        reasons=REASONS,
+        advice_of=advice_of,
+        outcome_of=_outcome,
+        **context,
+    )
+
+
+@post("/{booking_id:str}/cancel", opt={"access": "staff"}, sync_to_thread=True)
+def cancel(request: PageRequest, booking_id: BookingId) -> Response[str]:
+    """Cancel it; the customer is told a little later, so that it can be undone."""
+
+    def act(session: Session, actor: str) -> str:
+        booking = service.cancel(session, booking_id, actor, tell_after=desk.UNDO_FOR)
+        seconds = int(desk.UNDO_FOR.total_seconds())
+        return f"Cancelled. {booking.customer_name} is told in {seconds} seconds."
+
+    return _act(request, booking_id, act, undo=f"/bookings/{booking_id}/undo")
+
+
+@post("/{booking_id:str}/undo", opt={"access": "staff"}, sync_to_thread=True)
+def undo(request: PageRequest, booking_id: BookingId) -> Response[str]:
+    """Confirm it again, while its customer does not know yet."""
+
+    def act(session: Session, actor: str) -> str:
+        desk.undo_cancel(session, booking_id, actor)
+        return "The booking stands, and so do its reminders. Nothing was sent."
+
+    return _act(request, booking_id, act)
+
+
+@post("/{booking_id:str}/remind", opt={"access": "staff"}, sync_to_thread=True)
+def remind(request: PageRequest, booking_id: BookingId) -> Response[str]:
+    """Send one more reminder, at once."""
+
+    def act(session: Session, actor: str) -> str:
+        desk.remind_now(session, booking_id, actor)
+        return "The reminder is on its way."
+
+    return _act(request, booking_id, act)
+
+
+def _act(
+    request: PageRequest,
+    booking_id: str,
+    act: Callable[[Session, str], str],
+    undo: str | None = None,
+) -> Response[str]:
+    """Do it, and say on the booking's page what was done, or why it was not."""
+    here = redirect(request, f"/bookings/{booking_id}")
+    try:
+        with db.database().write() as session:
+            done = act(session, request.user.actor)
+    except Conflict as conflict:
+        return toast(here, conflict.detail, bad=True)
+    return toast(here, done, undo)
+
+
+def _found(session: Session, asked: Mapping[str, str]) -> dict[str, Any]:
+    """The page of the list, and the reminders of its bookings. Raises Invalid."""
+    newest_first = _period(asked) == "past" or bool(asked["to"] and not asked["from"])
+    filters, cursor = _filters(session, asked), asked["cursor"] or None
+    found = search.page(session, filters, PAGE, cursor, newest_first=newest_first)
+    reminders = reminders_of(session, [booking.id for booking in found.bookings])
+    rows = [(booking, reminders[booking.id]) for booking in found.bookings]
+    return {"rows": rows, "earlier": found.earlier, "later": found.later}
+
+
+def _filters(session: Session, asked: Mapping[str, str]) -> search.Filters:
+    """Raises Invalid for days that are none."""
+    first, last = _day(asked, "from"), _day(asked, "to")
+    zone = shop_service.time_zone(shop_service.shop(session))
+    period = _period(asked)
+    starts_from = datetime.combine(first, time(), zone) if first else None
+    starts_to = datetime.combine(last + timedelta(days=1), time(), zone) if last else None
+    return search.Filters(
+        status=asked["status"] or None,
+        barber_id=asked["barber"] or None,
+        starts_from=clock.now() if period == "upcoming" else starts_from,
+        starts_to=clock.now() if period == "past" else starts_to,
+        q=asked["q"] or None,
+        has_failures=bool(asked["failed"]),
+    )
+
+
+def _period(asked: Mapping[str, str]) -> str:
+    """`upcoming` or `past`; empty when days are asked for, or one booking by its id."""
+    if asked["from"] or asked["to"] or search.is_id(asked["q"]):
+        return ""
+    return "past" if asked["past"] else "upcoming"
+
+
+def _is_filtered(asked: Mapping[str, str]) -> bool:
+    return any(asked[name] for name in ("q", "status", "barber", "from", "to", "failed"))
+
+
+def _day(asked: Mapping[str, str], name: str) -> date | None:
+    try:
+        return date.fromisoformat(asked[name]) if asked[name] else None
+    except ValueError:
+        message = "must be a day, like 2026-11-23"
+        raise Invalid([FieldError(name, message)]) from None
+
+
+def _address(asked: Mapping[str, str]) -> str:
+    query = urlencode({name: value for name, value in asked.items() if value}, quote_via=quote)
+    return f"/bookings?{query}" if query else "/bookings"
+
+
+def _text(session: Session, booking: Booking, message: Message, at: datetime) -> str:
+    """What the customer would read then; empty if the shop's text cannot be filled in."""
+    try:
+        return compose(session, message, booking, at).body
+    except TextError:
+        return ""
+
+
+def _outcome(attempt: Attempt) -> str:
+    """What became of a POST, in words."""
+    if attempt.outcome == "accepted":
+        return "taken by Twilio"
+    if attempt.outcome is None and attempt.error_code is None:
+        return "nobody knows yet"
+    return explain(attempt.error_code, asynchronous=attempt.outcome == "undelivered").words
+
+
+def _may_undo(booking: Booking, told: story.Story) -> bool:
+    first = told.next
+    is_untold = first is not None and first.kind == "cancellation" and not first.attempts
+    return booking.status == "cancelled" and is_untold
+
+
+router = Router(
+    "/bookings",
+    route_handlers=[list_bookings, show_booking, cancel, undo, remind],
+    include_in_schema=False,
+)

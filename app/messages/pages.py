@@ -1,0 +1,152 @@
+"""The page of failed sends: why, and what to do; a retry of one, of some, or of all of a reason."""
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from litestar import Response, Router, get, post
+from litestar.params import FromQuery, PathParameter
+from sqlalchemy.orm import Session
+
+from app import db
+from app.bookings import desk
+from app.errors import Conflict, Invalid
+from app.messages import failures, service
+from app.messages.failures import Group, Retried
+from app.web.pages import Form, PageRequest, is_partial, page, redirect, toast
+
+SHOWN = 8
+"""Messages of a reason that are shown while there are other reasons."""
+
+WRONG_NUMBER = frozenset({"21211", "21612", "21614", "63003", "63024", "63031"})
+"""Twilio errors that another number of the customer may cure (`whatsapp/error_codes.toml`)."""
+
+_JOB_ID = r"^booking_[A-Za-z0-9]{1,32}-[a-z]{1,20}-[0-9]{1,9}$"
+_OURS = re.compile(r"/(?![/\\])[!-~]*")
+
+JobId = Annotated[str, PathParameter(pattern=_JOB_ID, description="A message's job id.")]
+
+
+@get("/failed", opt={"access": "viewer"}, sync_to_thread=True)
+def show(request: PageRequest, code: FromQuery[str] = "") -> Response[str]:
+    """What failed, by reason; with `code`, of this reason alone, but all of it."""
+    return _page(request, code)
+
+
+@post("/failed/retry", opt={"access": "staff"}, sync_to_thread=True)
+def retry_many(request: PageRequest, form: Form) -> Response[str]:
+    """Retry the messages in `id`, or all that failed for the reason `code`."""
+    code = form.get("code", "")
+    job_ids = [each for each in form.getall("id", []) if re.fullmatch(_JOB_ID, each)]
+    if not job_ids and not code:
+        return _back(request, form, "Select the messages to retry first.", bad=True)
+    with db.database().write() as session:
+        found = failures.job_ids_of(session, code) if code else job_ids
+        retried = failures.retry_many(session, found, request.user.actor)
+    return _back(request, form, in_words(retried), bad=not retried.done)
+
+
+@post("/messages/{job_id:str}/retry", opt={"access": "staff"}, sync_to_thread=True)
+def retry(request: PageRequest, job_id: JobId, form: Form) -> Response[str]:
+    """Try one again, now, and go back to the page in `next`."""
+
+    def act(session: Session) -> None:
+        service.retry(session, job_id, request.user.actor)
+
+    return _act(request, form, act, "Retrying now.")
+
+
+@post("/messages/{job_id:str}/correct", opt={"access": "staff"}, sync_to_thread=True)
+def correct(request: PageRequest, job_id: JobId, form: Form) -> Response[str]:
+    """Put the customer's number right, and try again; what is wrong with `phone` stands beside it."""
+    phone = form.get("phone", "")
+
+    def act(session: Session) -> None:
+        desk.correct_number(session, job_id, phone, request.user.actor)
+
+    try:
+        return _act(request, form, act, "Number corrected. Retrying now.")
+    except Invalid as invalid:
+        problem = f"This {invalid.errors[0].message}."
+        return _again(request, job_id, phone, problem)
+
+
+def in_words(retried: Retried) -> str:
+    """What came of it: `2 retried · 1 not: the appointment has begun`."""
+    parts = [f"{count} not: {_within(why)}" for why, count in retried.refused.items()]
+    if retried.done or not parts:
+        parts.insert(0, f"{retried.done} retried")
+    return " · ".join(parts)
+
+
+def _act(
+    request: PageRequest, form: Form, act: Callable[[Session], None], done: str
+) -> Response[str]:
+    try:
+        with db.database().write() as session:
+            act(session)
+    except Conflict as conflict:
+        return _back(request, form, f"Not retried: {_within(conflict.detail)}.", bad=True)
+    return _back(request, form, done)
+
+
+def _back(request: PageRequest, form: Form, text: str, *, bad: bool = False) -> Response[str]:
+    """The page that the form was on, with what was done."""
+    onwards = form.get("next", "")
+    if is_partial(request) and not onwards:
+        return toast(_page(request, form.get("shown", "")), text, bad=bad)
+    url = onwards if _OURS.fullmatch(onwards) else "/failed"
+    return toast(redirect(request, url), text, bad=bad)
+
+
+def _page(request: PageRequest, code: str) -> Response[str]:
+    return page(request, "messages/failed.html", partial="messages/_failed.html", **_found(code))
+
+
+def _again(request: PageRequest, job_id: str, phone: str, problem: str) -> Response[str]:
+    """The form of a number that was wrong, with what was typed."""
+    typed = {"job_id": job_id, "phone": phone, "problem": problem}
+    found = _found("", typed)
+    messages = [each for group in found["groups"] for each in group.messages]
+    message = next((each for each in messages if each.id == job_id), None)
+    if message is None:
+        return toast(redirect(request, "/failed"), "It has been retried already.", bad=True)
+    partial = "messages/_failed_correct.html"
+    answer = page(
+        request, "messages/failed.html", partial=partial, status=422, message=message, **found
+    )
+    answer.headers |= {"HX-Retarget": f"#correct-{job_id}", "HX-Reswap": "outerHTML"}
+    return answer
+
+
+def _found(code: str, typed: dict[str, str] | None = None) -> dict[str, Any]:
+    with db.database().read() as session:
+        groups = failures.groups(session)
+    chosen = [group for group in groups if group.advice.code == code] or groups
+    return {
+        "groups": chosen,
+        "is_one_reason": len(chosen) < len(groups),
+        "shown_of": lambda group: _shown(group, len(chosen), typed),
+        "at_most": failures.AT_MOST,
+        "wrong_number": WRONG_NUMBER,
+        "typed": typed or {},
+    }
+
+
+def _shown(group: Group, reasons: int, typed: dict[str, str] | None) -> list[Any]:
+    """Those that are shown: all if there is no other reason, and always the one that was typed."""
+    if reasons == 1:
+        return group.messages
+    typed_id = (typed or {}).get("job_id")
+    rest = [each for each in group.messages[SHOWN:] if each.id == typed_id]
+    return group.messages[:SHOWN] + rest
+
+
+def _within(sentence: str) -> str:
+    """A sentence as a part of another."""
+    return sentence[:1].lower() + sentence[1:].rstrip(".")
+
+
+router = Router(
+    "/", route_handlers=[show, retry_many, retry, correct], include_in_schema=False
+)

@@ -1,0 +1,165 @@
+"""Signing in and out, the first run, and the theme: the pages around the dashboard."""
+
+from typing import Any
+
+from litestar import Response, Router, get, post
+from litestar.connection import ASGIConnection
+from litestar.datastructures import Cookie
+from litestar.handlers import BaseRouteHandler
+from litestar.params import FromQuery
+
+from app import db
+from app.errors import Conflict, FieldError, Invalid
+from app.settings import settings
+from app.staff import first_run, login
+from app.staff import sessions as staff_sessions
+from app.staff.login import TooManyTries
+from app.web import cookies, csrf
+from app.web.pages import THEME_COOKIE, THEMES, Form, PageRequest, bare_page, redirect
+
+HOME = "/"
+
+_A_YEAR = 31_536_000  # seconds
+
+
+@get("/setup", opt={"access": "public"}, sync_to_thread=True)
+def show_setup(request: PageRequest) -> Response[str]:
+    """The form of the first run, while there is no owner."""
+    if not _is_first_run():
+        return redirect(request, "/login")
+    return bare_page(request, "staff/setup.html", typed={}, errors={})
+
+
+@post("/setup", opt={"access": "public"}, sync_to_thread=True)
+def set_up(request: PageRequest, form: Form) -> Response[str]:
+    """Make the first owner, and sign them in."""
+    try:
+        secret = _made_owner(request, form)
+    except Invalid as invalid:
+        return _setup_again(request, form, 422, errors=_sentences(invalid))
+    except TooManyTries as many:
+        return _too_many(_setup_again(request, form, 429, problem=_later(many)), many)
+    except Conflict:
+        return redirect(request, "/login")
+    return _signed_in(request, secret, HOME)
+
+
+@get("/login", opt={"access": "public"}, sync_to_thread=True)
+def show_login(request: PageRequest, next: FromQuery[str] = "") -> Response[str]:
+    """The form to sign in; the way to /setup when nobody could."""
+    if _is_first_run():
+        return redirect(request, "/setup")
+    return bare_page(request, "staff/login.html", next=_ours(next), email="")
+
+
+@post("/login", opt={"access": "public"}, sync_to_thread=True)
+def log_in(request: PageRequest, form: Form) -> Response[str]:
+    """Sign in, and go on to where one wanted to."""
+    email, onwards = form.get("email", ""), _ours(form.get("next", ""))
+    try:
+        secret = login.log_in(
+            db.database(),
+            email,
+            form.get("password", ""),
+            _address(request),
+            cookies.session_secret(request),
+        )
+    except TooManyTries as many:
+        return _too_many(_login_again(request, 429, email, onwards, _later(many)), many)
+    if secret is None:
+        return _login_again(request, 401, email, onwards, "Email or password is wrong.")
+    return _signed_in(request, secret, onwards or HOME)
+
+
+@post("/logout", opt={"access": "viewer"}, sync_to_thread=True)
+def log_out(request: PageRequest) -> Response[str]:
+    """End the session, here and in the database."""
+    with db.database().write() as session:
+        staff_sessions.end(session, cookies.session_secret(request) or "")
+    answer = redirect(request, "/login")
+    cookies.end_session(answer)
+    return answer
+
+
+@post("/theme", opt={"access": "viewer"}, sync_to_thread=False)
+def choose_theme(request: PageRequest, form: Form) -> Response[str]:
+    """Keep the theme in a cookie, which the next page is made by: so it never flashes."""
+    theme = form.get("theme", "")
+    answer = redirect(request, _ours(form.get("next", "")) or HOME)
+    is_https = settings().public_url.startswith("https:")
+    lasts = _A_YEAR if theme in THEMES else 0
+    answer.set_cookie(Cookie(THEME_COOKIE, value=theme, max_age=lasts, secure=is_https))
+    return answer
+
+
+def _only_from_here(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    if connection.scope.get("method") not in csrf.SAFE_METHODS:
+        csrf.check_origin(connection)
+
+
+def _is_first_run() -> bool:
+    with db.database().read() as session:
+        return first_run.is_first_run(session)
+
+
+def _made_owner(request: PageRequest, form: Form) -> str:
+    """Make the first owner; returns the secret of their session."""
+    database, old = db.database(), cookies.session_secret(request)
+    with login.throttled(database, "/setup", _address(request)), database.write() as session:
+        typed = [form.get(name, "") for name in ("code", "email", "name", "password")]
+        user = first_run.set_up(session, settings().state_dir, *typed)
+        return login.begin(session, user, old)
+
+
+def _setup_again(request: PageRequest, form: Form, status: int, **context: Any) -> Response[str]:
+    return bare_page(
+        request, "staff/setup.html", status=status, typed=form, **{"errors": {}, **context}
+    )
+
+
+def _login_again(
+    request: PageRequest, status: int, email: str, onwards: str, problem: str
+) -> Response[str]:
+    context = {"email": email, "next": onwards, "problem": problem}
+    return bare_page(request, "staff/login.html", status=status, **context)
+
+
+def _signed_in(request: PageRequest, secret: str, url: str) -> Response[str]:
+    answer = redirect(request, url)
+    cookies.set_session(answer, secret)
+    return answer
+
+
+def _too_many(answer: Response[str], many: TooManyTries) -> Response[str]:
+    answer.headers["Retry-After"] = str(int(many.wait.total_seconds()) + 1)
+    return answer
+
+
+def _later(many: TooManyTries) -> str:
+    minutes = int(many.wait.total_seconds() // 60) + 1
+    return f"Too many tries. Wait {minutes} minute{'s' if minutes > 1 else ''}, then try again."
+
+
+def _sentences(invalid: Invalid) -> dict[str, str]:
+    def sentence(error: FieldError) -> str:
+        return f"This {error.message}."
+
+    return {error.field: sentence(error) for error in invalid.errors}
+
+
+def _address(request: PageRequest) -> str:
+    return request.client.host if request.client else "unknown"
+
+
+def _ours(url: str) -> str:
+    """`url` if it is a path on this site, else nothing."""
+    is_path = url.startswith("/") and not url.startswith(("//", "/\\")) and url.isprintable()
+    return url if is_path and url.isascii() else ""
+
+
+router = Router(
+    "/",
+    route_handlers=[show_setup, set_up, show_login, log_in, log_out, choose_theme],
+    guards=[_only_from_here],
+    include_in_schema=False,
+)

@@ -1,0 +1,49 @@
+"""No posts from other sites: a token in each form, and the browser's own word on where it is from.
+
+The token is Litestar's (a signed cookie that the form repeats). Calls that carry no cookie of ours
+need none: the API's have a bearer token, the webhooks' a signature.
+"""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from litestar.config.csrf import CSRFConfig
+from litestar.connection import ASGIConnection
+from litestar.exceptions import PermissionDeniedException
+
+from app.settings import Settings, settings
+
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+EXEMPT = ("^/api/", "^/webhooks/", "^/simulator", "^/schema", "^/health$", "^/static/")
+
+
+def cookie_name(found: Settings) -> str:
+    """A browser takes a `__Host-` cookie from this host alone, and only over https."""
+    return "__Host-chairtime-csrf" if _is_https(found) else "chairtime-csrf"
+
+
+def csrf_config(found: Settings) -> CSRFConfig:
+    """What Litestar's middleware needs."""
+    return CSRFConfig(
+        secret=found.secret_key,
+        cookie_name=cookie_name(found),
+        cookie_secure=_is_https(found),
+        cookie_httponly=True,
+        exclude=list(EXEMPT),
+    )
+
+
+def check_origin(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+    """Raise PermissionDeniedException for a request that another site's page made."""
+    site = connection.headers.get("Sec-Fetch-Site", "none")
+    origin = connection.headers.get("Origin")
+    if site not in {"none", "same-origin"} or not _is_ours(origin, connection.headers.get("Host")):
+        raise PermissionDeniedException("This form was sent by another site.")
+
+
+def _is_ours(origin: str | None, host: str | None) -> bool:
+    return origin is None or origin == settings().public_url or urlsplit(origin).netloc == host
+
+
+def _is_https(found: Settings) -> bool:
+    return found.public_url.startswith("https:")

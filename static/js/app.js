@@ -1,0 +1,121 @@
+// The little that is not HTML or htmx: toasts, dialogs, the theme without a reload, the clock.
+// Everything also works without it. Handlers hang on the document, so swaps never lose them.
+(() => {
+  "use strict";
+
+  const SHOWN_FOR = 7000; // ms
+  const UNDO_FOR = 10000; // ms, as long as the server waits before it tells the customer
+
+  const closest = (event, selector) => event.target.closest?.(selector);
+
+  // --- toasts ---
+
+  function addToast({ text, undo, bad }) {
+    const toast = document.getElementById("toast-template").content.firstElementChild.cloneNode(true);
+    toast.classList.toggle("is-bad", Boolean(bad));
+    toast.querySelector(".toast-text").textContent = text;
+    const form = toast.querySelector("form");
+    if (undo) form.setAttribute("action", undo);
+    else form.remove();
+    if (bad) {
+      const use = toast.querySelector("use");
+      use.setAttribute("href", use.getAttribute("href").replace(/#.*/, "#failed"));
+    }
+    show(toast);
+  }
+
+  function show(toast) {
+    toast.querySelector(".toast-close").hidden = false;
+    document.getElementById("toasts").append(toast);
+    let timer;
+    const wait = () => {
+      timer = setTimeout(() => toast.remove(), toast.querySelector("form") ? UNDO_FOR : SHOWN_FOR);
+    };
+    const stay = () => clearTimeout(timer);
+    wait();
+    if (toast.querySelector("form")) return; // its time is the server's
+    toast.addEventListener("pointerenter", stay);
+    toast.addEventListener("focusin", stay);
+    toast.addEventListener("pointerleave", wait);
+    toast.addEventListener("focusout", wait);
+  }
+
+  // A toast that came with the page is added again: only what changes is read aloud.
+  function showArrived() {
+    for (const toast of document.querySelectorAll("#toasts > .toast:has(.toast-close[hidden])")) {
+      toast.remove();
+      requestAnimationFrame(() => show(toast));
+    }
+  }
+
+  document.addEventListener("toast", (event) => addToast(event.detail));
+  document.addEventListener("htmx:after:swap", showArrived);
+  document.addEventListener("htmx:error", () => {
+    addToast({ text: "Chairtime does not answer. Check the network, then try again.", bad: true });
+  });
+
+  // --- dialogs, the menu, the theme ---
+
+  function openDialog(link, event) {
+    const dialog = document.getElementById(link.hash.slice(1));
+    if (!dialog?.matches("dialog")) return;
+    event.preventDefault();
+    dialog.showModal();
+  }
+
+  function chooseTheme(button, event) {
+    event.preventDefault();
+    const root = document.documentElement;
+    if (button.value === "system") delete root.dataset.theme;
+    else root.dataset.theme = button.value;
+    const lasts = button.value === "system" ? 0 : 31536000;
+    const secure = location.protocol === "https:" ? "; Secure" : "";
+    document.cookie = `chairtime-theme=${button.value}; Path=/; Max-Age=${lasts}; SameSite=Lax${secure}`;
+    for (const each of button.parentElement.querySelectorAll("button")) {
+      each.setAttribute("aria-pressed", String(each === button));
+    }
+  }
+
+  document.addEventListener("click", (event) => {
+    const link = closest(event, 'a[href^="#"]');
+    const theme = closest(event, 'button[name="theme"]');
+    const sample = closest(event, "[data-toast]"); // the style guide's
+    if (sample) addToast(JSON.parse(sample.dataset.toast));
+    else if (closest(event, ".toast-close")) closest(event, ".toast").remove();
+    else if (theme) chooseTheme(theme, event);
+    else if (closest(event, "[data-close]")) {
+      event.preventDefault();
+      closest(event, "dialog").close();
+    } else if (link && link.hash.length > 1) openDialog(link, event);
+    else if (event.target.matches?.("dialog")) event.target.close(); // its backdrop
+    for (const menu of document.querySelectorAll("details.menu[open]")) {
+      if (!menu.contains(event.target)) menu.open = false;
+    }
+  });
+
+  document.addEventListener("keydown", (event) => {
+    const button = closest(event, 'a[role="button"]');
+    if (button && event.key === " ") {
+      event.preventDefault();
+      button.click();
+    }
+    const menu = event.key === "Escape" && document.querySelector("details.menu[open]");
+    if (menu) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  });
+
+  // --- the clock ---
+
+  function tick() {
+    const clock = document.getElementById("clock");
+    if (!clock) return;
+    const { zone, locale } = clock.dataset;
+    const style = { timeStyle: "short", timeZone: zone };
+    clock.textContent = new Intl.DateTimeFormat(locale, style).format(new Date());
+  }
+
+  setInterval(tick, 10000);
+  showArrived();
+})();

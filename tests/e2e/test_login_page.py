@@ -1,0 +1,172 @@
+"""The way in, and what surrounds every page, in a real browser."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.fake_twilio import FakeTwilio
+from tests.support.running import RunningShop
+from tests.support.valkey import Valkey
+
+PASSWORD = "correct horse battery"
+EMAIL = "owner@example.com"
+
+
+@pytest.fixture
+def shop(tmp_path: Path, twilio: FakeTwilio, valkey: Valkey) -> Iterator[RunningShop]:
+    with RunningShop(tmp_path, twilio, valkey) as running:
+        yield running
+
+
+@pytest.fixture
+def owned(tmp_path: Path, twilio: FakeTwilio, valkey: Valkey) -> Iterator[RunningShop]:
+    owner = {"CHAIRTIME_OWNER_EMAIL": EMAIL, "CHAIRTIME_OWNER_PASSWORD": PASSWORD}
+    with RunningShop(tmp_path, twilio, valkey, **owner) as running:
+        yield running
+
+
+@pytest.fixture
+def problems(page: Page) -> list[str]:
+    """What the browser complained about: errors of the page, and what its policy forbids."""
+    found: list[str] = []
+    page.on("console", lambda message: found.append(message.text))
+    page.on("pageerror", lambda error: found.append(str(error)))
+    return found
+
+
+def url(shop: RunningShop) -> str:
+    return shop.environment["PUBLIC_URL"]
+
+
+def log_in(page: Page, shop: RunningShop, onwards: str = "/styleguide") -> None:
+    page.goto(f"{url(shop)}/login?next={onwards}")
+    page.get_by_label("Email").fill(EMAIL)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(url(shop) + onwards)
+
+
+def test_the_first_run_makes_the_owner_and_the_login_lets_them_in_again(
+    page: Page, shop: RunningShop, problems: list[str]
+) -> None:
+    page.goto(f"{url(shop)}/login")
+    expect(page.get_by_role("heading", name="Welcome to Chairtime")).to_be_visible()
+    page.get_by_label("Setup code").fill("WRON-GWRO-NGWR-ONGW")
+    page.get_by_label("Your name").fill("Maximiliane Ångström")
+    page.get_by_label("Email").fill(EMAIL)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Create the account").click()
+    code = page.get_by_label("Setup code")
+    expect(code).to_have_accessible_description(
+        "This is not the one that Chairtime printed when it started."
+    )
+    expect(code).to_be_focused()
+    code.fill((shop.folder / "var" / "setup-code").read_text())
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: "/setup" not in url)
+    assert {cookie["name"] for cookie in page.context.cookies()} >= {"chairtime"}
+    page.goto(f"{url(shop)}/setup")
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+    log_in(page, shop)
+    expect(page.get_by_role("heading", name="Style guide")).to_be_visible()
+
+
+def test_a_wrong_password_is_said_and_the_email_is_kept(page: Page, owned: RunningShop) -> None:
+    page.goto(f"{url(owned)}/login")
+    page.get_by_label("Email").fill(EMAIL)
+    page.get_by_label("Password").fill("something else entirely")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("alert")).to_have_text("Email or password is wrong.")
+    expect(page.get_by_label("Email")).to_have_value(EMAIL)
+    expect(page.get_by_label("Password")).to_be_focused()
+
+
+def test_the_theme_stays_chosen_and_the_way_out_ends_the_session(
+    page: Page, owned: RunningShop, problems: list[str]
+) -> None:
+    log_in(page, owned)
+    page.get_by_label("account and theme").click()
+    page.get_by_role("button", name="Dark").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    expect(page.get_by_role("button", name="Dark")).to_have_attribute("aria-pressed", "true")
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.get_by_label("account and theme").click()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Log out")).to_be_hidden()
+    page.get_by_label("account and theme").click()
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+    assert "chairtime" not in {cookie["name"] for cookie in page.context.cookies()}
+    assert problems == []
+
+
+def test_everything_around_the_pages_works_without_javascript(
+    browser: Browser, owned: RunningShop
+) -> None:
+    page = browser.new_context(java_script_enabled=False).new_page()
+    log_in(page, owned)
+    page.get_by_label("account and theme").click()
+    page.get_by_role("button", name="Dark").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.goto(f"{url(owned)}/styleguide")
+    page.get_by_role("button", name="Ask first").click()
+    expect(page.get_by_role("dialog", name="Cancel this booking?")).to_be_visible()
+    page.get_by_role("link", name="Keep it").click()
+    expect(page.get_by_role("dialog", name="Cancel this booking?")).to_be_hidden()
+    page.get_by_label("account and theme").click()
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+    page.context.close()
+
+
+def test_a_dialog_holds_the_focus_and_gives_it_back(page: Page, owned: RunningShop) -> None:
+    page.goto(f"{url(owned)}/styleguide")
+    opener = page.get_by_role("button", name="Ask first")
+    opener.focus()
+    page.keyboard.press("Space")
+    dialog = page.get_by_role("dialog", name="Cancel this booking?")
+    expect(dialog.get_by_role("link", name="Keep it")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(opener).to_be_focused()
+    opener.click()
+    dialog.get_by_role("link", name="Keep it").click()
+    expect(dialog).to_be_hidden()
+
+
+def test_a_toast_is_announced_can_be_dismissed_and_goes_by_itself(
+    page: Page, owned: RunningShop
+) -> None:
+    page.clock.install()
+    page.goto(f"{url(owned)}/styleguide")
+    status = page.locator("#toasts")
+    expect(status).to_have_attribute("aria-live", "polite")
+    page.get_by_role("button", name="Toast with undo").click()
+    expect(status).to_contain_text("Booking cancelled.")
+    expect(status.get_by_role("button", name="Undo")).to_be_visible()
+    page.clock.fast_forward(10_100)
+    expect(status.locator(".toast")).to_have_count(0)
+    page.get_by_role("button", name="Toast of a failure").click()
+    status.get_by_role("button", name="Dismiss").click()
+    expect(status.locator(".toast")).to_have_count(0)
+
+
+def test_nothing_is_cut_off_at_any_width(page: Page, owned: RunningShop) -> None:
+    for width in (320, 390, 768, 1360):
+        page.set_viewport_size({"width": width, "height": 844})
+        for path in ("/login", "/styleguide", "/nothing"):
+            page.goto(url(owned) + path)
+            assert page.evaluate("document.documentElement.scrollWidth") == width, (path, width)
+
+
+def test_the_skip_link_leads_past_the_navigation(page: Page, owned: RunningShop) -> None:
+    page.goto(f"{url(owned)}/styleguide")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Previous day")).to_be_focused()

@@ -1,0 +1,192 @@
+"""What surrounds every page: its counters and banners, toasts, redirects, and errors for people."""
+
+import json
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from litestar import Response
+
+from app.db import Database
+from app.messages.models import Sending, Worker
+from app.web.pages import frame, toast
+from tests import factories
+from tests.integration.conftest import Client
+from tests.support.frozen import FrozenClock
+from tests.support.staff import HTMX, add_user, sign_in
+
+HTML = {"Accept": "text/html"}
+
+
+def styleguide(client: Client, **headers: str) -> str:
+    answer = client.get("/styleguide", headers=headers)
+    assert answer.status_code == 200
+    return answer.text
+
+
+def sending(db: Database, **values: Any) -> None:
+    with db.write() as session:
+        row = session.get_one(Sending, 1)
+        for name, value in values.items():
+            setattr(row, name, value)
+
+
+def add_worker(db: Database, clock: FrozenClock) -> None:
+    now = clock.now()
+    with db.write() as session:
+        session.add(Worker(id="w", host="h", pid=1, threads=1, started_at=now, seen_at=now))
+
+
+def test_the_counters_and_the_badge_show_what_the_queue_holds(
+    sqlite_api: Client, sqlite_db: Database, clock: FrozenClock
+) -> None:
+    with sqlite_db.write() as session:
+        for state in ("pending", "pending", "failed"):
+            booking = factories.booking(session)
+            factories.message(session, booking, state, due_at=clock.now() + timedelta(hours=1))
+    page = styleguide(sqlite_api)
+    assert "<b>2</b> planned" in page
+    assert "<b>1</b> failed" in page
+    assert '1<span class="visually-hidden"> failed</span>' in page
+
+
+def test_the_frame_says_who_paused_sending_and_why_it_stopped(
+    db: Database, clock: FrozenClock
+) -> None:
+    user = add_user(db, name="Zoë")
+    now = clock.now()
+    sending(db, paused_at=now, paused_by=f"user:{user.id}", breaker_code="20003", breaker_at=now)
+    with db.read() as session:
+        found = frame(session)
+    assert (found.paused_at, found.paused_by) == (now, "Zoë")
+    assert found.stopped is not None
+    assert found.stopped.words
+    assert not found.has_worker
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"paused_by": "token:1"}, "Sending is paused"),
+        ({"breaker_code": "20003"}, "Sending has stopped: "),
+    ],
+)
+def test_a_banner_is_on_every_page_while_nothing_is_sent(
+    sqlite_api: Client, sqlite_db: Database, clock: FrozenClock, values: dict[str, Any], words: str
+) -> None:
+    add_worker(sqlite_db, clock)
+    before = styleguide(sqlite_api)
+    assert "<strong>Sending" not in before.partition("<main")[0]
+    at = "paused_at" if "paused_by" in values else "breaker_at"
+    sending(sqlite_db, **values, **{at: clock.now()})
+    assert f"<strong>{words}" in styleguide(sqlite_api).partition("<main")[0]
+
+
+def test_a_banner_warns_when_no_worker_is_alive(
+    sqlite_api: Client, sqlite_db: Database, clock: FrozenClock
+) -> None:
+    def is_warned() -> bool:
+        return "No worker is running" in styleguide(sqlite_api).partition("<main")[0]
+
+    assert is_warned()
+    add_worker(sqlite_db, clock)
+    assert not is_warned()
+    clock.move(seconds=61)
+    assert is_warned()
+
+
+# --- toasts and redirects ---
+
+
+def test_a_toast_after_a_redirect_is_on_the_next_page_once(sqlite_api: Client) -> None:
+    said = {"text": "Booking “<b>” cancelled.", "undo": "/bookings/1/undo", "bad": False}
+    sqlite_api.cookies.set("chairtime-toast", quote(json.dumps(said)), domain="testserver.local")
+    page = styleguide(sqlite_api)
+    assert "Booking “&lt;b&gt;” cancelled." in page
+    assert 'action="/bookings/1/undo"' in page
+    assert "chairtime-toast" not in sqlite_api.cookies
+    assert "Booking “" not in styleguide(sqlite_api)
+
+
+@pytest.mark.parametrize(
+    "cookie",
+    ["x", "%7B", "[]", "null", '{"text": 1, "undo": 5}', '{"text": "a", "undo": "//evil"}'],
+)
+def test_a_toast_cookie_may_hold_anything(sqlite_api: Client, cookie: str) -> None:
+    sqlite_api.cookies.set("chairtime-toast", quote(cookie), domain="testserver.local")
+    page = styleguide(sqlite_api)
+    assert 'action="//evil"' not in page
+
+
+def test_a_toast_beside_a_swap_goes_by_a_header_that_any_text_fits_into() -> None:
+    answer = toast(Response(""), "Gruß an Zoë\r\nX: 1", undo="/u")
+    value = answer.headers["HX-Trigger"]
+    assert value.isascii()
+    assert "\n" not in value
+    assert json.loads(value) == {
+        "toast": {"text": "Gruß an Zoë\r\nX: 1", "undo": "/u", "bad": False}
+    }
+
+
+def test_a_redirect_is_a_303_and_for_htmx_a_location(
+    sqlite_api: Client, sqlite_db: Database
+) -> None:
+    sign_in(sqlite_api, sqlite_db)
+    form = {"theme": "dark", "next": "/queue"}
+    answer = sqlite_api.post("/theme", data=form)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/queue")
+    answer = sqlite_api.post("/theme", data=form, headers=HTMX)
+    assert (answer.status_code, answer.headers["HX-Location"]) == (201, "/queue")
+
+
+def test_a_page_differs_for_htmx_and_is_kept_by_nobody(sqlite_api: Client) -> None:
+    headers = sqlite_api.get("/styleguide").headers
+    assert headers["Vary"] == "HX-Request"
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["Content-Type"] == "text/html; charset=utf-8"
+
+
+# --- errors ---
+
+
+def test_a_person_gets_a_page_and_a_program_gets_json(sqlite_api: Client) -> None:
+    page = sqlite_api.get("/nothing", headers=HTML)
+    assert page.status_code == 404
+    assert "<h1>There is nothing here</h1>" in page.text
+    assert sqlite_api.get("/nothing").json()["status"] == 404
+    answer = sqlite_api.get("/api/bookings/booking_x", headers=HTML)
+    assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+def test_an_error_that_htmx_meets_is_a_toast(sqlite_api: Client) -> None:
+    answer = sqlite_api.get("/nothing", headers=HTMX)
+    assert answer.status_code == 404
+    assert json.loads(answer.headers["HX-Trigger"])["toast"] == {
+        "text": "There is nothing here.",
+        "undo": None,
+        "bad": True,
+    }
+
+
+def test_an_old_form_says_that_its_page_must_be_loaded_again(
+    sqlite_api: Client, sqlite_db: Database
+) -> None:
+    sign_in(sqlite_api, sqlite_db)
+    answer = sqlite_api.post("/theme", headers={**HTML, "x-csrftoken": "old"})
+    assert answer.status_code == 403
+    assert "Load it again." in answer.text
+
+
+def test_an_unexpected_error_shows_its_number_in_the_log_and_nothing_else(
+    sqlite_api: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_session: object) -> None:
+        raise RuntimeError("secret +447700900123")
+
+    monkeypatch.setattr("app.web.pages.frame", fail)
+    answer = sqlite_api.get("/styleguide", headers=HTML)
+    assert answer.status_code == 500
+    assert "secret" not in answer.text
+    assert caplog.records[-1].getMessage()[:32] in answer.text
+    assert "+447700900123" not in caplog.text

@@ -1,0 +1,224 @@
+"""Sessions of staff: how they begin and end, and what pages do with them."""
+
+import pytest
+from litestar.testing import TestClient
+from sqlalchemy import func, select
+
+from app.asgi import create_app
+from app.db import Database
+from app.staff import sessions
+from app.staff.models import AuditEvent, StaffSession, User
+from tests.conftest import Configure
+from tests.integration.conftest import Client
+from tests.support.frozen import FrozenClock
+from tests.support.staff import HTMX, add_user, sign_in
+
+
+def begin(db: Database, role: str = "staff") -> tuple[User, str]:
+    user = add_user(db, role)
+    with db.write() as session:
+        return user, sessions.start(session, user)
+
+
+def is_found(db: Database, secret: str) -> bool:
+    with db.read() as session:
+        return sessions.find(session, secret) is not None
+
+
+def test_a_session_is_found_by_its_secret_of_which_only_a_digest_is_kept(
+    db: Database, clock: FrozenClock
+) -> None:
+    user, secret = begin(db, "viewer")
+
+    with db.read() as session:
+        found = sessions.find(session, secret)
+        kept = session.scalars(select(StaffSession)).one()
+    assert found is not None
+    assert (found.id, found.name, found.role) == (user.id, "Ann Lee", "viewer")
+    assert found.actor == f"user:{user.id}"
+    assert len(secret) >= 43  # 256 bits in base64
+    assert secret not in (kept.id, kept.user_id)
+    assert not is_found(db, secret + "x")
+    assert not is_found(db, kept.id)
+    assert not is_found(db, "\udcff")
+
+
+def test_a_session_ends_after_eight_hours_without_use(db: Database, clock: FrozenClock) -> None:
+    _, secret = begin(db)
+    clock.move(hours=7, minutes=59)
+    with db.read() as session:
+        found = sessions.find(session, secret)
+    assert found is not None
+    with db.write() as session:
+        sessions.note_use(session, found.session_id)
+    clock.move(hours=7, minutes=59)
+    assert is_found(db, secret)
+    clock.move(minutes=1)
+    assert not is_found(db, secret)
+
+
+def test_a_session_ends_after_twenty_hours_however_much_it_is_used(
+    db: Database, clock: FrozenClock
+) -> None:
+    _, secret = begin(db)
+    for _ in range(19):
+        clock.move(hours=1)
+        with db.write() as session:
+            found = sessions.find(session, secret)
+            assert found is not None
+            sessions.note_use(session, found.session_id)
+    clock.move(hours=1)
+    assert not is_found(db, secret)
+
+
+def test_who_is_disabled_has_no_session_any_more(db: Database, clock: FrozenClock) -> None:
+    user, secret = begin(db)
+    with db.write() as session:
+        session.get_one(User, user.id).disabled_at = clock.now()
+    assert not is_found(db, secret)
+
+
+def test_a_role_that_changes_holds_from_the_next_request_on(
+    db: Database, clock: FrozenClock
+) -> None:
+    user, secret = begin(db, "owner")
+    with db.write() as session:
+        session.get_one(User, user.id).role = "viewer"
+    with db.read() as session:
+        found = sessions.find(session, secret)
+    assert found is not None
+    assert not found.may("staff")
+
+
+def test_an_ended_session_is_gone_and_ending_it_again_does_nothing(
+    db: Database, clock: FrozenClock
+) -> None:
+    _, secret = begin(db)
+    for _ in range(2):
+        with db.write() as session:
+            sessions.end(session, secret)
+    assert not is_found(db, secret)
+    with db.read() as session:
+        actions = session.scalars(select(AuditEvent.action).order_by(AuditEvent.id)).all()
+    assert actions == ["session.started", "session.ended"]
+
+
+def test_old_sessions_are_forgotten_when_somebody_logs_in(db: Database, clock: FrozenClock) -> None:
+    begin(db)
+    clock.move(hours=9)
+    begin(db)
+    with db.read() as session:
+        assert session.scalar(select(func.count()).select_from(StaffSession)) == 1
+
+
+@pytest.mark.parametrize(
+    ("role", "may"),
+    [
+        ("owner", {"owner", "staff", "viewer"}),
+        ("staff", {"staff", "viewer"}),
+        ("viewer", {"viewer"}),
+    ],
+)
+def test_a_higher_role_may_do_what_a_lower_one_may(role: str, may: set[str]) -> None:
+    from app import clock
+
+    someone = sessions.SignedIn("user_1", "Ann", role, "", clock.now())
+    assert {each for each in ("owner", "staff", "viewer") if someone.may(each)} == may
+
+
+# --- over HTTP ---
+
+
+def test_a_page_without_a_session_leads_to_the_login_and_back(sqlite_api: Client) -> None:
+    answer = sqlite_api.post("/logout", follow_redirects=False)
+    assert answer.status_code == 403  # no CSRF token yet
+    sqlite_api.get("/login")
+    token = {"x-csrftoken": sqlite_api.cookies["chairtime-csrf"]}
+    answer = sqlite_api.post("/logout", headers=token, follow_redirects=False)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/login")
+    page = {**token, **HTMX, "HX-Current-URL": "http://testserver/today?date=2026-11-24"}
+    answer = sqlite_api.post("/logout", headers=page, follow_redirects=False)
+    assert answer.headers["HX-Redirect"] == "/login?next=%2Ftoday%3Fdate%3D2026-11-24"
+
+
+def test_logging_out_ends_the_session_in_the_database_and_in_the_browser(
+    sqlite_api: Client, sqlite_db: Database
+) -> None:
+    sign_in(sqlite_api, sqlite_db)
+    secret = sqlite_api.cookies["chairtime"]
+    answer = sqlite_api.post("/logout")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/login")
+    assert "chairtime" not in sqlite_api.cookies
+    assert not is_found(sqlite_db, secret)
+
+
+def test_the_use_of_a_session_is_noted_once_a_minute(
+    sqlite_api: Client, sqlite_db: Database, clock: FrozenClock
+) -> None:
+    sign_in(sqlite_api, sqlite_db)
+    start = clock.now()
+    clock.move(seconds=59)
+    sqlite_api.post("/theme", data={"theme": "dark"})
+    assert seen_at(sqlite_db) == start
+    clock.move(seconds=1)
+    sqlite_api.post("/theme", data={"theme": "dark"})
+    sqlite_api.get("/health")  # behind the request's back, so give it a moment
+    for _ in range(100):
+        if seen_at(sqlite_db) == clock.now():
+            break
+    assert seen_at(sqlite_db) == clock.now()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "null"},
+        {"x-csrftoken": ""},
+        {"x-csrftoken": "0" * 128},
+    ],
+)
+def test_a_post_of_another_site_is_refused_and_changes_nothing(
+    sqlite_api: Client, sqlite_db: Database, headers: dict[str, str]
+) -> None:
+    sign_in(sqlite_api, sqlite_db)
+    answer = sqlite_api.post("/logout", headers=headers)
+    assert answer.status_code == 403
+    assert is_found(sqlite_db, sqlite_api.cookies["chairtime"])
+
+
+def test_our_own_origin_may_post(sqlite_api: Client, sqlite_db: Database) -> None:
+    sign_in(sqlite_api, sqlite_db)
+    ours = {"Origin": "http://testserver.local", "Sec-Fetch-Site": "same-origin"}
+    assert sqlite_api.post("/theme", headers=ours, data={}).status_code == 303
+
+
+def test_the_theme_is_kept_in_a_cookie_and_made_into_the_next_page(
+    sqlite_api: Client, sqlite_db: Database
+) -> None:
+    sign_in(sqlite_api, sqlite_db)
+    answer = sqlite_api.post("/theme", data={"theme": "dark", "next": "/styleguide"})
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/styleguide")
+    assert 'data-theme="dark"' in sqlite_api.get("/styleguide").text
+    sqlite_api.post("/theme", data={"theme": "system", "next": "//evil.example"})
+    assert "data-theme" not in sqlite_api.get("/styleguide").text
+
+
+def test_over_https_the_cookies_are_bound_to_the_host(
+    sqlite_db: Database, clock: FrozenClock, configure: Configure
+) -> None:
+    configure(PUBLIC_URL="https://shop.example.com")
+    add_user(sqlite_db)
+    with TestClient(create_app(), base_url="https://shop.example.com") as client:
+        cookie = client.get("/login").headers["Set-Cookie"]
+    assert cookie.startswith("__Host-chairtime-csrf=")
+    flags = {part.strip().lower() for part in cookie.split(";")[1:]}
+    assert {"secure", "httponly", "path=/", "samesite=lax"} <= flags
+    assert not [flag for flag in flags if flag.startswith("domain")]
+
+
+def seen_at(db: Database) -> object:
+    with db.read() as session:
+        return session.scalars(select(StaffSession.seen_at)).one()

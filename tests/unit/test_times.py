@@ -1,0 +1,68 @@
+"""Times as pages show them."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from app.web import times
+
+NOW = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)
+MADRID = ZoneInfo("Europe/Madrid")  # there it is the 24th already
+
+
+def text(markup: str) -> str:
+    return markup.partition(">")[2].removesuffix("</time>")
+
+
+@pytest.mark.parametrize(
+    ("locale", "clock", "when", "day", "ago", "until"),
+    [
+        ("en_US", "12:30 AM", "today 12:30 AM", "Tuesday, November 24", "90 minutes ago", "in 3 hours"),
+        ("en-GB", "00:30", "today 00:30", "Tuesday, 24 November", "90 minutes ago", "in 3 hours"),
+        ("de", "00:30", "heute 00:30", "Dienstag, 24. November", "vor 90 Minuten", "in 3 Stunden"),
+        ("es", "0:30", "hoy 0:30", "martes, 24 de noviembre", "hace 90 minutos", "dentro de 3 horas"),
+        ("ja", "0:30", "11月24日(火) 0:30", "11月24日火曜日", "90 分前", "3 時間後"),
+    ],
+)  # fmt: skip
+def test_times_are_in_the_zone_and_language_of_the_shop(
+    locale: str, clock: str, when: str, day: str, ago: str, until: str
+) -> None:
+    with times.shown_in(MADRID, locale, NOW):
+        shown = [
+            times.clock_time(NOW),
+            times.when(NOW),
+            times.day(NOW),
+            times.ago(NOW - timedelta(minutes=90)),
+            times.until(NOW + timedelta(hours=3)),
+        ]
+    assert [text(each) for each in shown] == [clock, when, day, ago, until]
+
+
+def test_the_exact_time_is_for_the_pointer_and_for_machines() -> None:
+    with times.shown_in(MADRID, "en_US", NOW):
+        shown = times.clock_time(NOW)
+    assert 'datetime="2026-11-23T23:30:00+00:00"' in shown
+    assert 'title="Tuesday, November 24, 2026 12:30:00 AM CET"' in shown
+
+
+def test_the_days_around_today_have_names_and_far_ones_their_year() -> None:
+    with times.shown_in(MADRID, "en_GB", NOW):
+        at = [times.when_text(NOW + timedelta(days=days)) for days in (-1, 1, 7, 400)]
+        far = text(times.day(date(2028, 1, 3)))
+    assert at == ["yesterday 00:30", "tomorrow 00:30", "Tue 1 Dec 00:30", "Wed, 29 Dec 2027 00:30"]
+    assert far == "Monday, 3 January 2028"
+
+
+def test_what_is_past_is_never_in_the_future_and_the_other_way_round() -> None:
+    with times.shown_in(MADRID, "en", NOW):
+        assert text(times.ago(NOW + timedelta(seconds=5))) == "1 second ago"
+        assert text(times.until(NOW - timedelta(minutes=5))) == "in 1 second"
+
+
+def test_a_moment_that_a_clock_change_repeats_is_shown_by_its_offset() -> None:
+    london = ZoneInfo("Europe/London")
+    with times.shown_in(london, "en_GB", NOW):
+        first = times.exact(datetime(2026, 10, 25, 0, 30, tzinfo=UTC))
+        second = times.exact(datetime(2026, 10, 25, 1, 30, tzinfo=UTC))
+    assert (first[-12:], second[-12:]) == ("01:30:00 BST", "01:30:00 GMT")
