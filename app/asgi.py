@@ -4,6 +4,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from granian.utils.proxies import wrap_asgi_with_proxy_headers
 from litestar import Litestar, Router
 from litestar.datastructures import CacheControlHeader
 from litestar.di import Provide
@@ -15,8 +16,10 @@ from app.bookings import api as bookings
 from app.bookings import board
 from app.bookings import pages as booking_pages
 from app.messages import api as messages
+from app.messages import pages as message_pages
 from app.queue import api as queue
 from app.queue import live
+from app.queue import pages as queue_pages
 from app.settings import Settings, settings
 from app.staff import pages as staff_pages
 from app.web import access, error_pages, openapi
@@ -43,7 +46,7 @@ def create_app() -> Litestar:
         route_handlers=_routes(found),
         guards=[access.guard],
         exception_handlers=error_pages.HANDLERS,
-        csrf_config=csrf_config(found),
+        csrf_config=csrf_config(),
         dependencies={"form": Provide(read_form)},
         before_send=[security_headers(is_https=found.public_url.startswith("https:"))],
         request_max_body_size=MAX_BODY,
@@ -67,6 +70,7 @@ def _routes(found: Settings) -> list[Router]:
     )
     routes = [bookings.router, messages.router, queue.router, webhooks.router, static]
     routes += [staff_pages.router, live.router, board.router, booking_pages.router]
+    routes += [message_pages.router, queue_pages.router]
     if not found.production:
         from app.web import styleguide
 
@@ -83,4 +87,5 @@ async def _limit_threads() -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "handler"))
 
 
-app = create_app()
+# A login's address is the customer's own, not the proxy's; nobody else may say whose it is.
+app = wrap_asgi_with_proxy_headers(create_app(), list(settings().trusted_proxies))

@@ -65,11 +65,14 @@ def serve(workers: int, grace: int) -> None:
     from app import preflight, supervisor
     from app.staff import first_run
 
-    supervisor.end_with_parent()
+    is_supervised = supervisor.end_with_parent()
     found = settings()
     preflight.check_port(found.host, found.port)
     with preflight.reachable_database().write() as session:
         first_run.ensure(session, found)
+        code = first_run.setup_code(session, found.state_dir)
+    if code is not None and not is_supervised:
+        click.echo(f"First run: open {found.public_url}/setup with the setup code {code}")
     options = f"--interface asgi --workers {workers} --workers-kill-timeout {grace}"
     address = ["--host", found.host, "--port", str(found.port)]
     _become("granian", [*options.split(), "--respawn-failed-workers", *address, "app.asgi:app"])

@@ -4,6 +4,7 @@ Every variable is described in `.env.example`; whatever is wrong is said at star
 """
 
 import hashlib
+import ipaddress
 import os
 import re
 import secrets
@@ -43,6 +44,7 @@ class Settings:
     host: str
     port: int
     public_url: str
+    trusted_proxies: tuple[str, ...]
     production: bool
     secret_key: str = field(repr=False)
     state_dir: Path
@@ -108,6 +110,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         "host": host,
         "port": port,
         "public_url": reader.public_url(production) or f"http://127.0.0.1:{port}",
+        "trusted_proxies": reader.networks("TRUSTED_PROXIES"),
         "production": production,
         "secret_key": secret,
         "state_dir": state_dir,
@@ -259,6 +262,15 @@ class _Reader:
             return delays
 
         return self.parsed(name, default, parse, "seconds between tries, such as 5,25,125")
+
+    def networks(self, name: str) -> tuple[str, ...]:
+        def parse(text: str) -> tuple[str, ...]:
+            given = tuple(part.strip() for part in text.split(","))
+            for network in given:
+                ipaddress.ip_network(network)
+            return given
+
+        return self.parsed(name, (), parse, "addresses or networks, such as 127.0.0.1,10.1.0.0/16")
 
     def time_zone(self, name: str) -> str:
         return self.parsed(

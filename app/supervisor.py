@@ -109,14 +109,14 @@ class Program:
                 self._say(self.name, line.decode("utf-8", "replace").rstrip())
 
 
-def end_with_parent() -> None:
-    """Get SIGTERM when the supervisor that started us dies, however it dies; Linux only."""
+def end_with_parent() -> bool:
+    """Whether a supervisor started us; we get SIGTERM when it dies, however it dies (on Linux)."""
     parent = os.environ.pop(_PARENT, None)
-    if parent is None or sys.platform != "linux":
-        return
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != int(parent):  # it died before we could ask
-        sys.exit(1)
+    if parent is not None and sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != int(parent):  # it died before we could ask
+            sys.exit(1)
+    return parent is not None
 
 
 def _environment(environment: Mapping[str, str]) -> dict[str, str]:

@@ -105,7 +105,7 @@ def _moved(request: PageRequest, booking: Booking, was: Place, words: str) -> Re
     }
     undo = f"/bookings/{booking.id}/move?{urlencode(fields)}"
     if is_partial(request):
-        return toast(Response("", media_type="text/html"), words, undo)
+        return toast(Response("", status_code=200, media_type="text/html"), words, undo)
     with db.database().read() as session:
         zone = shop_service.time_zone(shop_service.shop(session))
     shown = booking.starts_at.astimezone(zone).date()

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 
 from litestar import Response, Router, get, post
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from app import clock, db
 from app.bookings import desk, search, service, story
@@ -69,11 +69,11 @@ def show_booking(request: PageRequest, booking_id: BookingId) -> Response[str]:
     """One booking with its timeline, and its messages as the customer reads them."""
     now = clock.now()
     with db.database().read() as session:
-        booking = service.get(session, booking_id)
-        session.refresh(booking, ["service", "barber"])
+        booking = _booking(session, booking_id)
         told = story.tell(timeline.timeline(session, booking_id), now)
         is_open = booking.status == "confirmed" and booking.starts_at > now
         may_act = is_open and request.user.may("staff")
+        _shop = shop_service.shop(session)  # while it is held, each text finds it without a query
         context: dict[str, Any] = {
             "next_text": _text(session, booking, told.next, told.next.due_at) if told.next else "",
             "cancellation": _text(session, booking, Message(kind="cancellation"), now),
@@ -184,16 +184,27 @@ def _is_filtered(asked: Mapping[str, str]) -> bool:
 
 
 def _day(asked: Mapping[str, str], name: str) -> date | None:
+    if not asked[name]:
+        return None
     try:
-        return date.fromisoformat(asked[name]) if asked[name] else None
+        day = date.fromisoformat(asked[name])
+        if not date.min.year < day.year < date.max.year:  # it has an equal in each time zone
+            raise ValueError(day)
     except ValueError:
-        message = "must be a day, like 2026-11-23"
-        raise Invalid([FieldError(name, message)]) from None
+        raise Invalid([FieldError(name, "must be a day, like 2026-11-23")]) from None
+    return day
 
 
 def _address(asked: Mapping[str, str]) -> str:
     query = urlencode({name: value for name, value in asked.items() if value}, quote_via=quote)
     return f"/bookings?{query}" if query else "/bookings"
+
+
+def _booking(session: Session, booking_id: str) -> Booking:
+    """The booking, with its service and barber loaded. Raises NotFound."""
+    names = (joinedload(Booking.service), joinedload(Booking.barber))
+    found = session.get(Booking, booking_id, options=names)
+    return found or service.get(session, booking_id)
 
 
 def _text(session: Session, booking: Booking, message: Message, at: datetime) -> str:

@@ -1,7 +1,7 @@
 """What failed, grouped by reason, and repairing it: one, several, or after a corrected number."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
@@ -11,10 +11,12 @@ from app.errors import Conflict, NotFound
 from app.messages import service
 from app.messages.models import Message
 from app.messages.useful import is_one_of
-from app.whatsapp.errors import Advice, explain
+from app.whatsapp.errors import Advice, Kind, explain
 
 AT_MOST = 500
 """Failed messages that are shown, the newest first."""
+
+_GIVEN_UP = "It was tried again and again, in vain. Press Retry, or call the customer."
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,9 @@ def newest(session: Session, limit: int) -> Sequence[Message]:
 
 def advice_of(message: Message) -> Advice:
     """Why a message failed, and what to do."""
-    return explain(message.error_code, asynchronous=message.reason == "undelivered")
+    advice = explain(message.error_code, asynchronous=message.reason == "undelivered")
+    is_for_good = advice.kind in {Kind.PERMANENT, Kind.CONFIGURATION}
+    return advice if is_for_good else replace(advice, advice=_GIVEN_UP)
 
 
 def retry_many(session: Session, job_ids: Iterable[str], actor: str) -> Retried:

@@ -2,21 +2,26 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 from litestar import Response, Router, get, post
 from litestar.params import FromQuery, PathParameter
 from sqlalchemy.orm import Session
 
-from app import db
+from app import clock, db
 from app.bookings import desk
 from app.errors import Conflict, Invalid
 from app.messages import failures, service
 from app.messages.failures import Group, Retried
+from app.messages.models import Message
 from app.web.pages import Form, PageRequest, is_partial, page, redirect, toast
 
 SHOWN = 8
-"""Messages of a reason that are shown while there are other reasons."""
+"""Messages of a reason that are shown beside the other reasons."""
+
+MOST_SHOWN = 100
+"""Those of a reason that is looked at alone."""
 
 WRONG_NUMBER = frozenset({"21211", "21612", "21614", "63003", "63024", "63031"})
 """Twilio errors that another number of the customer may cure (`whatsapp/error_codes.toml`)."""
@@ -58,7 +63,7 @@ def retry(request: PageRequest, job_id: JobId, form: Form) -> Response[str]:
 
 @post("/messages/{job_id:str}/correct", opt={"access": "staff"}, sync_to_thread=True)
 def correct(request: PageRequest, job_id: JobId, form: Form) -> Response[str]:
-    """Put the customer's number right, and try again; what is wrong with `phone` stands beside it."""
+    """Put the customer's number right, and retry; what is wrong with `phone` stands beside it."""
     phone = form.get("phone", "")
 
     def act(session: Session) -> None:
@@ -107,39 +112,50 @@ def _again(request: PageRequest, job_id: str, phone: str, problem: str) -> Respo
     """The form of a number that was wrong, with what was typed."""
     typed = {"job_id": job_id, "phone": phone, "problem": problem}
     found = _found("", typed)
-    messages = [each for group in found["groups"] for each in group.messages]
+    messages = (each for group in found["groups"] for each in group.messages)
     message = next((each for each in messages if each.id == job_id), None)
     if message is None:
-        return toast(redirect(request, "/failed"), "It has been retried already.", bad=True)
-    partial = "messages/_failed_correct.html"
+        return toast(redirect(request, "/failed"), "Somebody else has just retried it.", bad=True)
     answer = page(
-        request, "messages/failed.html", partial=partial, status=422, message=message, **found
+        request,
+        "messages/failed.html",
+        partial="messages/_failed_correct.html",
+        status=422,
+        message=message,
+        **found,
     )
-    answer.headers |= {"HX-Retarget": f"#correct-{job_id}", "HX-Reswap": "outerHTML"}
+    answer.headers.update({"HX-Retarget": f"#correct-{job_id}", "HX-Reswap": "outerHTML"})
     return answer
 
 
 def _found(code: str, typed: dict[str, str] | None = None) -> dict[str, Any]:
+    """What the page shows: all reasons, or the one with this `code` while there is something."""
     with db.database().read() as session:
         groups = failures.groups(session)
-    chosen = [group for group in groups if group.advice.code == code] or groups
+    alone = [group for group in groups if group.advice.code == code]
     return {
-        "groups": chosen,
-        "is_one_reason": len(chosen) < len(groups),
-        "shown_of": lambda group: _shown(group, len(chosen), typed),
+        "groups": alone or groups,
+        "code": code if alone else "",
+        "shown_of": partial(_shown, MOST_SHOWN if alone else SHOWN, (typed or {}).get("job_id")),
+        "most_shown": MOST_SHOWN,
         "at_most": failures.AT_MOST,
+        "is_cut": sum(len(group.messages) for group in groups) == failures.AT_MOST,
+        "is_too_late": _is_too_late,
         "wrong_number": WRONG_NUMBER,
         "typed": typed or {},
     }
 
 
-def _shown(group: Group, reasons: int, typed: dict[str, str] | None) -> list[Any]:
-    """Those that are shown: all if there is no other reason, and always the one that was typed."""
-    if reasons == 1:
-        return group.messages
-    typed_id = (typed or {}).get("job_id")
-    rest = [each for each in group.messages[SHOWN:] if each.id == typed_id]
-    return group.messages[:SHOWN] + rest
+def _shown(most: int, always: str | None, group: Group) -> list[Message]:
+    """What can still be sent first."""
+    found = sorted(group.messages, key=_is_too_late)
+    return found[:most] + [each for each in found[most:] if each.id == always]
+
+
+def _is_too_late(message: Message) -> bool:
+    booking = message.booking
+    is_off = message.kind == "reminder" and booking.status != "confirmed"
+    return is_off or booking.starts_at <= clock.now()
 
 
 def _within(sentence: str) -> str:
@@ -147,6 +163,4 @@ def _within(sentence: str) -> str:
     return sentence[:1].lower() + sentence[1:].rstrip(".")
 
 
-router = Router(
-    "/", route_handlers=[show, retry_many, retry, correct], include_in_schema=False
-)
+router = Router("/", route_handlers=[show, retry_many, retry, correct], include_in_schema=False)

@@ -17,7 +17,8 @@ def record(session: Session, callback_id: str, sid: str, status: str, error_code
     not know is kept and nothing more, so that Twilio does not send it again.
     """
     status, code = status.lower()[:32], error_code[:32]
-    attempt = session.get(Attempt, callback_id)
+    # Locked first: each receipt's foreign key holds it too, and two would wait for each other.
+    attempt = session.get(Attempt, callback_id, with_for_update=True)
     is_new = _keep(session, attempt, callback_id, sid, status, code)
     if attempt is None or not is_new or status not in RANKS:
         return

@@ -86,9 +86,8 @@ def choose_theme(request: PageRequest, form: Form) -> Response[str]:
     """Keep the theme in a cookie, which the next page is made by: so it never flashes."""
     theme = form.get("theme", "")
     answer = redirect(request, _ours(form.get("next", "")) or HOME)
-    is_https = settings().public_url.startswith("https:")
     lasts = _A_YEAR if theme in THEMES else 0
-    answer.set_cookie(Cookie(THEME_COOKIE, value=theme, max_age=lasts, secure=is_https))
+    answer.set_cookie(Cookie(THEME_COOKIE, value=theme, max_age=lasts, secure=cookies.is_https()))
     return answer
 
 

@@ -1,4 +1,4 @@
-"""The cookie of a session: for us alone, for no script, and over https alone where there is any."""
+"""Our cookies: for this host alone, for no script, and over https alone where there is any."""
 
 from typing import Any
 
@@ -8,43 +8,48 @@ from litestar.datastructures import Cookie
 
 from app.settings import settings
 from app.staff.sessions import LONGEST
-from app.web.csrf import cookie_name as csrf_cookie_name
+
+CSRF = "chairtime-csrf"
+
+_SESSION = "chairtime"
 
 
-def session_secret(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
-    """The secret of the session that the browser came with; whether it is one is not known yet."""
-    return connection.cookies.get(_name()) or None
+def is_https() -> bool:
+    """Whether browsers reach us by https."""
+    return settings().public_url.startswith("https:")
 
 
-def set_session(answer: Response[Any], secret: str) -> None:
-    """Give the browser a session, and with it a new CSRF token."""
+def named(name: str) -> str:
+    """`name` as the browser knows it: a `__Host-` cookie is of this host and https alone."""
+    return f"__Host-{name}" if is_https() else name
+
+
+def give(answer: Response[Any], name: str, value: str, max_age: int) -> None:
+    """Set a cookie for `max_age` seconds; 0 takes it away."""
     answer.set_cookie(
         Cookie(
-            _name(),
-            value=secret,
-            max_age=int(LONGEST.total_seconds()),
-            secure=_is_https(),
+            named(name),
+            value=value,
+            max_age=max_age,
+            secure=is_https(),
             httponly=True,
             samesite="lax",
         )
     )
-    _forget(answer, csrf_cookie_name(settings()))
+
+
+def session_secret(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
+    """The secret of the session that the browser came with; whether it is one is not known yet."""
+    return connection.cookies.get(named(_SESSION)) or None
+
+
+def set_session(answer: Response[Any], secret: str) -> None:
+    """Give the browser a session, and by its next page a new CSRF token."""
+    give(answer, _SESSION, secret, int(LONGEST.total_seconds()))
+    give(answer, CSRF, "", 0)
 
 
 def end_session(answer: Response[Any]) -> None:
     """Take the session from the browser, and its CSRF token."""
-    _forget(answer, _name())
-    _forget(answer, csrf_cookie_name(settings()))
-
-
-def _forget(answer: Response[Any], name: str) -> None:
-    gone = Cookie(name, value="", max_age=0, secure=_is_https(), httponly=True, samesite="lax")
-    answer.set_cookie(gone)
-
-
-def _name() -> str:
-    return "__Host-chairtime" if _is_https() else "chairtime"
-
-
-def _is_https() -> bool:
-    return settings().public_url.startswith("https:")
+    give(answer, _SESSION, "", 0)
+    give(answer, CSRF, "", 0)

@@ -11,23 +11,19 @@ from litestar.config.csrf import CSRFConfig
 from litestar.connection import ASGIConnection
 from litestar.exceptions import PermissionDeniedException
 
-from app.settings import Settings, settings
+from app.settings import settings
+from app.web import cookies
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 EXEMPT = ("^/api/", "^/webhooks/", "^/simulator", "^/schema", "^/health$", "^/static/")
 
 
-def cookie_name(found: Settings) -> str:
-    """A browser takes a `__Host-` cookie from this host alone, and only over https."""
-    return "__Host-chairtime-csrf" if _is_https(found) else "chairtime-csrf"
-
-
-def csrf_config(found: Settings) -> CSRFConfig:
+def csrf_config() -> CSRFConfig:
     """What Litestar's middleware needs."""
     return CSRFConfig(
-        secret=found.secret_key,
-        cookie_name=cookie_name(found),
-        cookie_secure=_is_https(found),
+        secret=settings().secret_key,
+        cookie_name=cookies.named(cookies.CSRF),
+        cookie_secure=cookies.is_https(),
         cookie_httponly=True,
         exclude=list(EXEMPT),
     )
@@ -43,7 +39,3 @@ def check_origin(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
 
 def _is_ours(origin: str | None, host: str | None) -> bool:
     return origin is None or origin == settings().public_url or urlsplit(origin).netloc == host
-
-
-def _is_https(found: Settings) -> bool:
-    return found.public_url.startswith("https:")

@@ -21,7 +21,7 @@ AnyRequest = Request[Any, Any, Any]
 _HEADINGS = {
     401: "Log in first",
     403: "You may not do this",
-    404: "There is nothing here",
+    404: "Not found",
     405: "This cannot be done here",
     409: "That is not possible now",
     413: "That is too much",
@@ -42,7 +42,7 @@ def _for_people(answer: Callable[[Any, Any], Response[bytes]]) -> Callable[[Any,
 
 def _page(request: AnyRequest, found: Response[bytes]) -> Response[str]:
     problem = msgspec.json.decode(found.content, type=Problem)
-    detail = _OLD_PAGE if problem.detail.startswith("CSRF") else problem.detail
+    detail = _detail(problem)
     status = problem.status
     if is_htmx(request):
         answer = toast(Response("", status_code=status, media_type="text/html"), detail, bad=True)
@@ -53,11 +53,17 @@ def _page(request: AnyRequest, found: Response[bytes]) -> Response[str]:
             status=status,
             heading=_HEADINGS.get(status, "Something went wrong"),
             detail=detail,
-            errors=problem.errors,
             request_id=problem.request_id or "",
         )
     answer.headers.update(found.headers)
     return answer
+
+
+def _detail(problem: Problem) -> str:
+    if problem.detail.startswith("CSRF"):
+        return _OLD_PAGE
+    wrong = [f"{each.field} {each.message}." for each in problem.errors]
+    return " ".join([problem.detail, *wrong])
 
 
 def _to_login(request: AnyRequest, error: NotSignedIn) -> Response[Any]:

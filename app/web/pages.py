@@ -40,7 +40,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, unquote
 
 from litestar import Request, Response
-from litestar.datastructures import Cookie, MultiDict, State
+from litestar.datastructures import MultiDict, State
 from litestar.di import NamedDependency
 from litestar.enums import MediaType
 from litestar.template.base import csrf_token
@@ -50,11 +50,11 @@ from app import clock, db
 from app.messages.models import Sending
 from app.queue import stats
 from app.queue.stats import Stats
-from app.settings import settings
 from app.shop import service as shop_service
 from app.shop.models import Shop
 from app.staff.models import User
 from app.staff.sessions import SignedIn
+from app.web import cookies
 from app.web.templating import render
 from app.whatsapp.errors import Advice, explain
 
@@ -137,8 +137,8 @@ def page(
     )
     answer = Response(html, status_code=status, media_type=MediaType.HTML)
     answer.headers["Vary"] = "HX-Request"
-    if name != partial and _TOAST_COOKIE in request.cookies:
-        answer.delete_cookie(_TOAST_COOKIE)
+    if name != partial and cookies.named(_TOAST_COOKIE) in request.cookies:
+        cookies.give(answer, _TOAST_COOKIE, "", 0)
     return answer
 
 
@@ -165,7 +165,8 @@ def is_partial(request: Request[Any, Any, Any]) -> bool:
 def redirect(request: Request[Any, Any, Any], url: str) -> Response[str]:
     """Go on to a page of ours: 303, and for htmx an HX-Location."""
     if is_htmx(request):
-        return Response("", headers={"HX-Location": url}, media_type=MediaType.HTML)
+        headers = {"HX-Location": url}
+        return Response("", status_code=200, headers=headers, media_type=MediaType.HTML)
     return Response("", status_code=303, headers={"Location": url}, media_type=MediaType.HTML)
 
 
@@ -173,11 +174,7 @@ def toast(answer: Answer, text: str, undo: str | None = None, *, bad: bool = Fal
     """Say `text` on the page that is seen next; `bad` if it did not work."""
     message = {"text": text, "undo": undo, "bad": bad}
     if answer.headers.keys() & {"Location", "HX-Location"}:
-        is_https = settings().public_url.startswith("https:")
-        value = quote(json.dumps(message))
-        answer.set_cookie(
-            Cookie(_TOAST_COOKIE, value=value, max_age=_TOAST_FOR, httponly=True, secure=is_https)
-        )
+        cookies.give(answer, _TOAST_COOKIE, quote(json.dumps(message)), _TOAST_FOR)
     else:
         answer.headers["HX-Trigger"] = json.dumps({"toast": message})
     return answer
@@ -207,7 +204,7 @@ def _theme(request: Request[Any, Any, Any]) -> str | None:
 def _waiting_toast(request: Request[Any, Any, Any]) -> dict[str, Any] | None:
     """What the page before wanted to say; a cookie may hold anything."""
     try:
-        message = json.loads(unquote(request.cookies.get(_TOAST_COOKIE, "")))
+        message = json.loads(unquote(request.cookies.get(cookies.named(_TOAST_COOKIE), "")))
         text, undo = str(message["text"]), message.get("undo")
     except (ValueError, TypeError, LookupError, AttributeError):
         return None

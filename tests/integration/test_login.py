@@ -17,6 +17,7 @@ from sqlalchemy import func, select
 import app.db
 from app.asgi import create_app
 from app.db import Database
+from app.errors import Conflict
 from app.settings import settings
 from app.staff import first_run, login, sessions, throttle
 from app.staff.models import LoginAttempt, StaffSession, User
@@ -328,3 +329,25 @@ def test_a_second_owner_cannot_be_made_by_the_first_run(browser: Client, state: 
     browser.get("/login")
     answer = submit(browser, "/setup", code=shown, **{**form, "email": "b@example.com"})
     assert (answer.status_code, answer.headers["Location"]) == (303, "/login")
+
+
+def test_two_who_set_up_at_the_same_time_make_one_owner(db: Database, tmp_path: Path) -> None:
+    with db.read() as session:
+        shown = first_run.setup_code(session, tmp_path) or ""
+    refused: list[str] = []
+
+    def set_up(email: str) -> None:
+        try:
+            with db.write() as session:
+                first_run.set_up(session, tmp_path, shown, email, "Ann", PASSWORD)
+        except Conflict as conflict:
+            refused.append(conflict.reason)
+
+    threads = [threading.Thread(target=set_up, args=(f"{name}@example.com",)) for name in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert refused == ["set_up"]
+    with db.read() as session:
+        assert session.scalar(select(func.count()).select_from(User)) == 1

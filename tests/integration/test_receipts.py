@@ -113,8 +113,9 @@ def test_a_failure_and_an_older_status_at_once_end_as_a_retry(db: Database) -> N
 def test_a_receipt_for_an_attempt_that_nobody_knows_is_kept_and_changes_nothing(
     db: Database,
 ) -> None:
+    sid = factories.sid()
     for _ in range(2):
-        receive(db, "0" * 36, factories.sid(), "delivered")
+        receive(db, "0" * 36, sid, "delivered")
 
     with db.read() as session:
         [row] = session.scalars(select(Receipt))
@@ -249,7 +250,7 @@ def test_a_message_that_was_not_delivered_is_sent_again_at_its_delay(
     assert len(twilio.posts()) == 1
     clock.move(seconds=1)
     work()
-    first, second = twilio.messages()
+    _, second = twilio.messages()
     row = message(db, job_id)
     assert (row.sid, row.attempts, row.tries) == (second.sid, 2, 1)
     assert [attempt.outcome for attempt in attempts(db, job_id)] == ["undelivered", "accepted"]

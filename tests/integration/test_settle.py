@@ -287,7 +287,7 @@ def test_a_message_that_another_attempt_has_is_not_taken_for_this_one(
 
 def due_for(db: Database, clock: FrozenClock) -> str:
     with db.write() as session:
-        of = factories.booking(session, clock.now() + timedelta(hours=8), customer_phone=HOME)
+        of = factories.booking(session, clock.now() + timedelta(hours=7), customer_phone=HOME)
         return factories.message(session, of).id
 
 

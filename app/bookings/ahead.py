@@ -1,0 +1,270 @@
+"""What a draft would come to: free times, who is in its way, its reminders, its first message."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.bookings import desk, draft, phones
+from app.bookings.desk import Customer
+from app.bookings.draft import Draft, Moment
+from app.bookings.fields import FARTHEST
+from app.bookings.models import Booking
+from app.errors import Invalid
+from app.messages.compose import compose
+from app.messages.models import Message
+from app.messages.texts import TextError
+from app.messages.useful import is_pending
+from app.reminders.plan import Plan, PlanTooLong
+from app.reminders.policy import of_shop
+from app.shop import service as shop_service
+from app.shop.models import Barber, Service
+from app.shop.service import shop, time_zone
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What can be chosen; `service` and `barber` are what the draft has chosen."""
+
+    services: Sequence[Service]
+    barbers: Sequence[Barber]
+    service: Service | None
+    barber: Barber | None
+
+
+@dataclass(frozen=True)
+class Reminders:
+    """The plan that a draft gets; `replaced` planned ones give way, if it moves a booking.
+
+    `plan` is None when nothing is planned anew. `every` is the policy's, `text` the first message
+    as it will read.
+    """
+
+    plan: Plan | None
+    replaced: int
+    every: timedelta
+    text: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """A draft looked ahead with, as far as it is filled in; `at` and `free` are UTC.
+
+    `free` is None until barber, service and day are chosen. `same` is the rival that is this very
+    booking. `changed` names the fields in which the draft differs from the booking it changes.
+    """
+
+    choices: Choices
+    known: Customer | None
+    day: date | None
+    free: Sequence[datetime] | None
+    moment: Moment | None
+    turns: Sequence[datetime]
+    time_problem: str
+    is_open: bool
+    opening: tuple[datetime, datetime] | None
+    rivals: Sequence[Booking]
+    same: Booking | None
+    reminders: Reminders | None
+    changed: Sequence[str]
+
+    @property
+    def overlap(self) -> str:
+        """The rivals, as `Draft.overlap` has them."""
+        return draft.ids_of(self.rivals)
+
+    @property
+    def is_many(self) -> bool:
+        """Whether so many reminders need a yes."""
+        plan = self.reminders and self.reminders.plan
+        return plan is not None and len(plan.times) > draft.MANY
+
+
+def look(session: Session, typed: Draft, booking: Booking | None = None) -> Ahead:
+    """Look ahead with what is typed so far; `booking` is the one that it changes."""
+    choices = _choices(session, typed, booking)
+    day = _day(typed)
+    moment, problem = _moment(session, typed, booking)
+    rivals = _rivals(session, choices, moment, booking)
+    return Ahead(
+        choices=choices,
+        known=_known(session, typed, booking),
+        day=day,
+        free=_free(session, choices, day, booking),
+        moment=moment,
+        turns=_turns(session, typed) if moment and moment.is_twice else (),
+        time_problem=problem,
+        rivals=rivals,
+        same=_same(session, typed, moment, rivals),
+        reminders=_reminders(session, typed, choices, moment, booking) if moment else None,
+        changed=_changed(session, typed, booking) if booking else (),
+        **_opening(session, choices, day, moment),
+    )
+
+
+def first_day(session: Session) -> date:
+    """The day that a new booking is for unless one says so: today, or tomorrow after closing."""
+    now = clock.now()
+    today = now.astimezone(time_zone(shop(session))).date()
+    _, closes = desk.opening(session, today)
+    return today if now < closes else today + timedelta(days=1)
+
+
+def _choices(session: Session, typed: Draft, booking: Booking | None) -> Choices:
+    """All that is offered, and what the booking has although it is not offered any more."""
+    services = list(shop_service.services(session))
+    barbers = list(shop_service.barbers(session))
+    if booking and booking.service_id not in {each.id for each in services}:
+        services.append(session.get_one(Service, booking.service_id))
+    if booking and booking.barber_id not in {each.id for each in barbers}:
+        barbers.append(session.get_one(Barber, booking.barber_id))
+    return Choices(
+        services,
+        barbers,
+        next((each for each in services if each.id == typed.service), None),
+        next((each for each in barbers if each.id == typed.barber), None),
+    )
+
+
+def _known(session: Session, typed: Draft, booking: Booking | None) -> Customer | None:
+    try:
+        number = phones.parse(typed.phone, shop(session).country)
+    except ValueError:
+        return None
+    if booking and booking.customer_phone == number:
+        return None
+    return desk.known_customer(session, number)
+
+
+def _day(typed: Draft) -> date | None:
+    """The day, if one can book on it."""
+    try:
+        day = draft.day_of(typed)
+    except Invalid:
+        return None
+    away = day - clock.now().date()
+    return day if timedelta(days=-1) <= away <= FARTHEST + timedelta(days=1) else None
+
+
+def _moment(session: Session, typed: Draft, booking: Booking | None) -> tuple[Moment | None, str]:
+    """When it begins, and what is wrong with that; neither until a day and a time are typed."""
+    if not typed.day or not typed.time:
+        return None, ""
+    try:
+        zone = time_zone(shop(session))
+        moment = draft.moment(typed, zone)
+        if booking and draft.on_the_clock(booking.starts_at, zone) == draft.on_the_clock(
+            moment.at, zone
+        ):
+            return replace(moment, at=booking.starts_at), ""
+        draft.check_time(session, moment.at)
+    except Invalid as invalid:
+        return None, invalid.errors[0].message
+    return moment, ""
+
+
+def _turns(session: Session, typed: Draft) -> Sequence[datetime]:
+    """The first and the second time that the clock shows it."""
+    zone = time_zone(shop(session))
+    return [draft.moment(replace(typed, turn=turn), zone).at for turn in ("", "2")]
+
+
+def _free(
+    session: Session, choices: Choices, day: date | None, booking: Booking | None
+) -> Sequence[datetime] | None:
+    """The free times, each time of the clock once."""
+    if not (day and choices.service and choices.barber):
+        return None
+    but = booking.id if booking else ""
+    found = desk.free_times(session, choices.barber.id, choices.service, day, but)
+    zone = time_zone(shop(session))
+    return list({at.astimezone(zone).time(): at for at in reversed(found)}.values())[::-1]
+
+
+def _rivals(
+    session: Session, choices: Choices, moment: Moment | None, booking: Booking | None
+) -> Sequence[Booking]:
+    if not (moment and choices.service and choices.barber):
+        return ()
+    ends_at = moment.at + timedelta(minutes=choices.service.minutes)
+    place = (choices.barber.id, moment.at, ends_at)
+    if booking and place == (booking.barber_id, booking.starts_at, booking.ends_at):
+        return ()  # it is there already
+    return draft.rivals(session, *place, but=booking.id if booking else "")
+
+
+def _same(
+    session: Session, typed: Draft, moment: Moment | None, rivals: Sequence[Booking]
+) -> Booking | None:
+    if not (moment and rivals):
+        return None
+    try:
+        phone = phones.parse(typed.phone, shop(session).country)
+    except ValueError:
+        return None
+    mine = (phone, typed.service, moment.at)
+    for each in rivals:
+        if (each.customer_phone, each.service_id, each.starts_at) == mine:
+            return each
+    return None
+
+
+def _reminders(
+    session: Session, typed: Draft, choices: Choices, moment: Moment, booking: Booking | None
+) -> Reminders:
+    every = of_shop(shop(session)).every
+    replaced = _pending(session, booking) if booking else 0
+    if booking and booking.starts_at == moment.at:
+        return Reminders(None, replaced, every)
+    try:
+        plan = desk.preview(session, moment.at)
+    except PlanTooLong as error:
+        return Reminders(None, replaced, every, problem=str(error))
+    text = _text(session, typed, choices, moment, plan) if plan.times else ""
+    return Reminders(plan, replaced, every, text)
+
+
+def _pending(session: Session, booking: Booking) -> int:
+    """How many of its reminders are still to go."""
+    where = (Message.booking_id == booking.id) & (Message.kind == "reminder") & is_pending()
+    return session.scalar(select(func.count()).select_from(Message).where(where)) or 0
+
+
+def _text(session: Session, typed: Draft, choices: Choices, moment: Moment, plan: Plan) -> str:
+    """The first reminder; empty while it cannot be written."""
+    if not (choices.service and choices.barber):
+        return ""
+    booking = Booking(
+        customer_name=typed.name,
+        service_id=choices.service.id,
+        barber_id=choices.barber.id,
+        starts_at=moment.at,
+    )
+    try:
+        return compose(session, Message(kind="reminder"), booking, plan.times[0]).body
+    except TextError:
+        return ""
+
+
+def _changed(session: Session, typed: Draft, booking: Booking) -> Sequence[str]:
+    """In the words of NewBooking; nothing while something is wrong."""
+    try:
+        return sorted(draft.changes_of(session, booking, typed))
+    except Invalid:
+        return ("",)
+
+
+def _opening(
+    session: Session, choices: Choices, day: date | None, moment: Moment | None
+) -> dict[str, Any]:
+    if day is None:
+        return {"opening": None, "is_open": True}
+    opens, closes = opening = desk.opening(session, day)
+    length = timedelta(minutes=choices.service.minutes if choices.service else 0)
+    is_open = moment is None or opens <= moment.at <= closes - length
+    return {"opening": opening, "is_open": is_open}

@@ -1,0 +1,271 @@
+"""A booking as it is typed into its form, with a day and a time on the shop's clock; and saved."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Self
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.bookings import desk, fields, service
+from app.bookings.models import Booking
+from app.bookings.service import NewBooking
+from app.errors import Conflict, FieldError, Invalid
+from app.reminders.plan import PlanTooLong
+from app.settings import settings
+from app.shop.service import shop, time_zone
+
+MANY = 100
+"""More reminders than this are asked about before they are planned."""
+
+OTHER = "other"
+"""What the form says for a time that it does not offer: it is in `other_time` then."""
+
+_LONGEST = timedelta(hours=12)  # of a service: how far back a booking may begin and still go on
+_MINUTE = timedelta(minutes=1)
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_TIME = re.compile(r"(\d{1,2}):(\d{2})(?::00)?")
+_MISSING = {
+    "customer_phone": "Enter the customer’s phone number.",
+    "customer_name": "Enter the customer’s name.",
+    "service_id": "Choose a service.",
+    "barber_id": "Choose a barber.",
+}
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The fields of the form as they were typed.
+
+    `day` (2026-11-23) and `time` (14:30) are on the shop's clock; `turn` is "2" for the second
+    time that the clock shows it. `overlap` has the ids of the bookings beside which it is to be
+    made, `sure` the number of reminders agreed to, `seen` when the booking had last been changed.
+    """
+
+    phone: str = ""
+    name: str = ""
+    email: str = ""
+    service: str = ""
+    barber: str = ""
+    day: str = ""
+    time: str = ""
+    turn: str = ""
+    overlap: str = ""
+    sure: str = ""
+    seen: str = ""
+
+    @classmethod
+    def of_form(cls, typed: Mapping[str, str]) -> Self:
+        """What a form sent."""
+        found = {name: typed.get(name, "").strip() for name in cls.__dataclass_fields__}
+        if found["time"] in {"", OTHER}:
+            found["time"] = typed.get("other_time", "").strip()
+        return cls(**found)
+
+    @classmethod
+    def of_booking(cls, booking: Booking, zone: ZoneInfo) -> Self:
+        """What the form of a booking shows at first."""
+        return cls(
+            phone=booking.customer_phone,
+            name=booking.customer_name,
+            email=booking.customer_email or "",
+            service=booking.service_id,
+            barber=booking.barber_id,
+            **on_the_clock(booking.starts_at, zone),
+            seen=booking.updated_at.isoformat(),
+        )
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When a day and a time are: UTC. `is_twice` when the clock shows that time twice."""
+
+    at: datetime
+    is_twice: bool
+
+
+def on_the_clock(at: datetime, zone: ZoneInfo) -> dict[str, str]:
+    """The fields `day`, `time` and `turn` that mean `at`, to the minute."""
+    local = at.astimezone(zone)
+    return {"day": f"{local:%Y-%m-%d}", "time": f"{local:%H:%M}", "turn": "2" if local.fold else ""}
+
+
+def day_of(draft: Draft) -> date:
+    """The day that was typed. Raises Invalid."""
+    try:
+        if _DAY.fullmatch(draft.day):
+            return date.fromisoformat(draft.day)
+    except ValueError:
+        pass
+    raise Invalid([FieldError("day", "Choose a day, such as 2026-11-23.")])
+
+
+def moment(draft: Draft, zone: ZoneInfo) -> Moment:
+    """When the draft begins. Raises Invalid, also for a time that the clock leaps over."""
+    day = day_of(draft)
+    found = _TIME.fullmatch(draft.time)
+    if not found or int(found[1]) > 23 or int(found[2]) > 59:
+        raise Invalid([FieldError("time", "Choose a time, such as 14:30.")])
+    naive = datetime(day.year, day.month, day.day, int(found[1]), int(found[2]))  # noqa: DTZ001
+    try:
+        return _moment(naive, draft.turn, zone)
+    except OverflowError:  # at either end of the calendar
+        raise Invalid([FieldError("day", "Choose a day in the coming year.")]) from None
+
+
+def rivals(
+    session: Session, barber_id: str, starts_at: datetime, ends_at: datetime, but: str = ""
+) -> Sequence[Booking]:
+    """The barber's confirmed bookings at that time, other than `but`, the earliest first."""
+    return session.scalars(
+        select(Booking)
+        .where(
+            Booking.barber_id == barber_id,
+            Booking.starts_at < ends_at,
+            Booking.starts_at > starts_at - _LONGEST,
+            Booking.ends_at > starts_at,
+            Booking.status == "confirmed",
+            Booking.id != but,
+        )
+        .order_by(Booking.starts_at, Booking.id)
+    ).all()
+
+
+def ids_of(bookings: Iterable[Booking]) -> str:
+    """As `Draft.overlap` has them."""
+    return ",".join(sorted(booking.id for booking in bookings))
+
+
+def book(session: Session, draft: Draft, actor: str) -> tuple[Booking, bool]:
+    """Make the booking; False if it was there already.
+
+    Raises Invalid with all the fields that are wrong, and Conflict `barber_taken` for a booking
+    beside it that the draft does not name.
+    """
+    values = _values(session, draft, _time_of(session, draft))
+    new = NewBooking(**values, allow_overlap=bool(draft.overlap))
+    _check_number(session, draft, new.scheduled_time)
+    booking, is_new = service.create(session, new, actor)
+    if is_new:
+        _check_rivals(session, booking, draft)
+    return booking, is_new
+
+
+def change(session: Session, booking_id: str, draft: Draft, actor: str) -> tuple[Booking, bool]:
+    """Change the booking to what the draft says; False if that is how it is.
+
+    Raises what `service.change` raises, and Conflict `changed_meanwhile` if the draft is of an
+    older state than there is.
+    """
+    booking = service.to_change(session, booking_id)
+    changes = changes_of(session, booking, draft)
+    if not changes:
+        return booking, False
+    if draft.seen != booking.updated_at.isoformat():
+        raise Conflict("changed_meanwhile", "Somebody else has changed this booking meanwhile.")
+    if "scheduled_time" in changes:
+        _check_number(session, draft, changes["scheduled_time"])
+    service.change(session, booking_id, {**changes, "allow_overlap": bool(draft.overlap)}, actor)
+    if changes.keys() & {"service_id", "barber_id", "scheduled_time"}:
+        _check_rivals(session, booking, draft)
+    return booking, True
+
+
+def changes_of(session: Session, booking: Booking, draft: Draft) -> dict[str, Any]:
+    """The fields of NewBooking in which the draft differs from the booking. Raises Invalid.
+
+    A time that was left alone is no change, even if it has seconds, which the form does not show.
+    """
+    shown = Draft.of_booking(booking, time_zone(shop(session)))
+    is_moved = (draft.day, draft.time, draft.turn) != (shown.day, shown.time, shown.turn)
+    values = _values(session, draft, _time_of(session, draft) if is_moved else {})
+    at = values.pop("scheduled_time", booking.starts_at)
+    changes = {name: value for name, value in values.items() if getattr(booking, name) != value}
+    return changes | ({"scheduled_time": at} if at != booking.starts_at else {})
+
+
+def check_time(session: Session, at: datetime) -> None:
+    """Raises Invalid for a time that no booking can have, such as one in the past."""
+    _clean(session, {"scheduled_time": at})
+
+
+def _moment(naive: datetime, turn: str, zone: ZoneInfo) -> Moment:
+    if not _exists(naive, zone):
+        then = naive
+        while not _exists(then, zone):
+            then += _MINUTE
+        problem = f"There is no {naive:%H:%M} on that day, as the clocks go forward. The next time "
+        raise Invalid([FieldError("time", f"{problem}is {then:%H:%M}.")])
+    first, second = (naive.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
+    is_twice = first.utcoffset() != second.utcoffset()
+    return Moment((second if turn == "2" else first).astimezone(UTC), is_twice)
+
+
+def _exists(naive: datetime, zone: ZoneInfo) -> bool:
+    """Whether the clock ever shows it."""
+    there_and_back = naive.replace(tzinfo=zone).astimezone(UTC).astimezone(zone)
+    return there_and_back.replace(tzinfo=None) == naive
+
+
+def _time_of(session: Session, draft: Draft) -> dict[str, Any]:
+    """The field `scheduled_time`, or what is wrong with it, for `_values` to say with the rest."""
+    try:
+        return {"scheduled_time": moment(draft, time_zone(shop(session))).at}
+    except Invalid as invalid:
+        return {"scheduled_time": invalid}
+
+
+def _values(session: Session, draft: Draft, time: Mapping[str, Any]) -> dict[str, Any]:
+    """The draft as cleaned fields of NewBooking. Raises Invalid with all that is wrong."""
+    typed: dict[str, Any] = {
+        "customer_phone": draft.phone,
+        "customer_name": draft.name,
+        "customer_email": draft.email or None,
+        "service_id": draft.service,
+        "barber_id": draft.barber,
+        **time,
+    }
+    errors = [FieldError(name, text) for name, text in _MISSING.items() if not typed[name]]
+    if isinstance(wrong_time := typed.get("scheduled_time"), Invalid):
+        errors += wrong_time.errors
+        del typed["scheduled_time"]
+    given = {name: value for name, value in typed.items() if value or name not in _MISSING}
+    try:
+        cleaned = _clean(session, given)
+    except Invalid as invalid:
+        errors += invalid.errors
+    if errors:
+        raise Invalid(errors)
+    return cleaned
+
+
+def _clean(session: Session, values: Mapping[str, Any]) -> dict[str, Any]:
+    return fields.clean(
+        values,
+        country=shop(session).country,
+        own_number=settings().whatsapp_from_number,
+        now=clock.now(),
+    )
+
+
+def _check_number(session: Session, draft: Draft, at: datetime) -> None:
+    """Raises Invalid for many reminders that nobody agreed to."""
+    try:
+        number = len(desk.preview(session, at).times)
+    except PlanTooLong:
+        return  # the service says so
+    agreed = int(draft.sure) if draft.sure.isdecimal() and len(draft.sure) < 6 else 0
+    if number > max(MANY, agreed):
+        message = f"These are {number} reminders to one customer. Tick “Yes, really” if so."
+        raise Invalid([FieldError("sure", message)])
+
+
+def _check_rivals(session: Session, booking: Booking, draft: Draft) -> None:
+    """Raises Conflict for a rival that was not shown; the barber is locked by now."""
+    there = rivals(session, booking.barber_id, booking.starts_at, booking.ends_at, booking.id)
+    if {rival.id for rival in there} - set(draft.overlap.split(",")):
+        raise Conflict("barber_taken", "The barber has another booking then.")

@@ -1,0 +1,69 @@
+"""The page of the queue: what waits, what left and how late, who works on it; pause and resume."""
+
+from litestar import Response, Router, get, post
+
+from app import db
+from app.messages import failures, sender
+from app.queue import stats
+from app.queue.chart import draw
+from app.queue.stats import Lateness
+from app.web.pages import PageRequest, page, redirect, toast
+
+NEXT_DUE = 10
+FAILED_SHOWN = 5
+
+
+@get("/queue", opt={"access": "viewer"}, sync_to_thread=True)
+def show(request: PageRequest) -> Response[str]:
+    """The queue as it is now."""
+    with db.database().read() as session:
+        workers = stats.workers(session)
+        chart = draw(stats.per_minute(session))
+        lateness = stats.lateness(session)
+        due = stats.next_due(session, NEXT_DUE)
+        failed = failures.newest(session, FAILED_SHOWN)
+    return page(
+        request,
+        "queue/page.html",
+        partial="queue/_queue.html",
+        workers=workers,
+        hosts=len({worker.host for worker in workers}),
+        chart=chart,
+        lateness=in_words(lateness),
+        due=due,
+        failed=failed,
+        advice_of=failures.advice_of,
+    )
+
+
+@post("/queue/pause", opt={"access": "owner"}, sync_to_thread=True)
+def pause(request: PageRequest) -> Response[str]:
+    """Send nothing until it is resumed."""
+    with db.database().write() as session:
+        sender.pause(session, request.user.actor)
+    return toast(redirect(request, "/queue"), "Sending is paused. Nothing goes out.")
+
+
+@post("/queue/resume", opt={"access": "owner"}, sync_to_thread=True)
+def resume(request: PageRequest) -> Response[str]:
+    """Send again."""
+    with db.database().write() as session:
+        sender.resume(session, request.user.actor)
+    return toast(redirect(request, "/queue"), "Sending again.")
+
+
+def in_words(lateness: Lateness) -> str:
+    """How late the messages of the last hour left."""
+    if lateness.median is None or lateness.p99 is None:
+        return "nothing was sent in the last hour"
+    half, most = _seconds(lateness.median), _seconds(lateness.p99)
+    return f"half left within {half} of their time, 99 of 100 within {most}"
+
+
+def _seconds(seconds: float) -> str:
+    if seconds < 10:
+        return f"{max(seconds, 0.1):.1f} s"
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+router = Router("/", route_handlers=[show, pause, resume], include_in_schema=False)

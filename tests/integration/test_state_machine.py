@@ -1,0 +1,302 @@
+"""The whole life of messages as a state machine: anything may happen at any time, in any order.
+
+Real services on SQLite, a real Valkey, the fake Twilio over HTTP, and a clock that only moves when
+told to. `STATE_MACHINE_EXAMPLES=500 pytest tests/integration/test_state_machine.py` runs longer.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import delete, select, update
+
+from app.bookings import desk
+from app.bookings.models import Booking
+from app.db import Database
+from app.errors import Conflict
+from app.messages import receipts, sender, service
+from app.messages.lifecycle.compare_and_set import booking_of
+from app.messages.models import Attempt, DailySent, Message, Receipt, Sending
+from app.messages.receipt_ranks import NOT_DELIVERED, rank_of
+from app.messages.tick import Process, tick
+from app.queue.stats import stats
+from app.staff.models import AuditEvent
+from tests.fake_twilio import Accepted, FakeTwilio, Fault
+from tests.support.frozen import FrozenClock
+from tests.support.lifecycle import book, cancel, move, work
+from tests.support.valkey import Valkey
+
+EXAMPLES = int(os.environ.get("STATE_MACHINE_EXAMPLES", "25"))
+STEPS = 40
+PHONES = ("+447700900101", "+447700900102")
+FAULTS = {
+    "transient": Fault.error(400, 63012),
+    "permanent": Fault.error(400, 63024),
+    "configuration": Fault.error(400, 21212),
+    "rate": Fault.error(429, 20429, 3),
+    "verify": Fault.error(503, 20503),
+    "verify, but accepted": Fault.error(503, 20503, after_accept=True),
+    "lost answer": Fault("lost_answer"),
+    "garbage": Fault("garbage_201"),
+    "reset": Fault("reset_before"),
+}
+RECEIPTS = st.sampled_from(
+    [("queued", ""), ("sent", ""), ("delivered", ""), ("read", "")]
+    + [("failed", "30008"), ("undelivered", "63024"), ("failed", "63016"), ("failed", "63018")]
+)
+PICK = st.integers(0, 1000)
+
+
+class Lifecycle(RuleBasedStateMachine):
+    """Bookings of two customers, and all that can happen to their messages."""
+
+    db: Database
+    clock: FrozenClock
+    valkey: Valkey
+    twilio: FakeTwilio
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bookings: list[str] = []
+        self.times: dict[str, Any] = {}  # what each number was first planned for
+        self.frozen: dict[str, int] = {}  # attempts of what was cancelled or moved away, by then
+        self.failures: Counter[str] = Counter()  # receipts of failures, by message
+        self.posts_seen = len(self.twilio.posts())
+        self.process = Process()
+        self._empty()
+
+    def _empty(self) -> None:
+        self.valkey.flush()
+        self.twilio.lists_down = False
+        with self.db.write() as session:
+            for table in (Receipt, Attempt, Message, Booking, AuditEvent, DailySent):
+                session.execute(delete(table))
+            nothing = dict.fromkeys(
+                ("paused_at", "paused_by", "breaker_code", "breaker_at", "probe_at", "slow_until")
+            )
+            session.execute(update(Sending).values(probes=0, **nothing))
+
+    # --- what people do ---
+
+    @rule(hours=st.sampled_from([0.1, 1, 2.5, 4, 7]), phone=st.sampled_from(PHONES))
+    def create(self, hours: float, phone: str) -> None:
+        self.bookings.append(book(self.db, hours, customer_phone=phone))
+
+    @precondition(lambda self: self.bookings)
+    @rule(pick=PICK, hours=st.sampled_from([0.5, 3, 5]))
+    def move(self, pick: int, hours: float) -> None:
+        self._stop(pick, lambda booking_id: move(self.db, booking_id, hours))
+
+    @precondition(lambda self: self.bookings)
+    @rule(pick=PICK)
+    def cancel(self, pick: int) -> None:
+        self._stop(pick, lambda booking_id: cancel(self.db, booking_id))
+
+    def _stop(self, pick: int, act: Callable[[str], None]) -> None:
+        """Cancel or move: what there was before must not begin any more."""
+        booking_id = self.bookings[pick % len(self.bookings)]
+        before = self._find(Booking, booking_id)
+        old = [row.id for row in self._messages() if row.booking_id == booking_id]
+        try:
+            act(booking_id)
+        except Conflict:
+            return
+        after = self._find(Booking, booking_id)
+        if (before.status, before.starts_at) == (after.status, after.starts_at):
+            return  # it was the same again
+        for job_id in old:
+            if self._find(Message, job_id).kind == "reminder":
+                self.frozen.setdefault(job_id, self._find(Message, job_id).attempts)
+
+    @precondition(lambda self: self.bookings)
+    @rule(pick=PICK)
+    def remind_now(self, pick: int) -> None:
+        self._try(desk.remind_now, self.bookings[pick % len(self.bookings)], "user:1")
+
+    @rule(pick=PICK)
+    def retry(self, pick: int) -> None:
+        if failed := [row for row in self._messages() if row.state == "failed"]:
+            self._try(service.retry, failed[pick % len(failed)].id, "user:1")
+
+    @rule(is_pause=st.booleans())
+    def pause_or_resume(self, is_pause: bool) -> None:
+        self._try(sender.pause if is_pause else sender.resume, "user:1")
+
+    # --- what time and machines do ---
+
+    @rule(seconds=st.sampled_from([1, 5, 30, 61, 130, 900, 7200]))
+    def wait(self, seconds: int) -> None:
+        self.clock.move(seconds=seconds)
+
+    @rule()
+    def tick(self) -> None:
+        tick(self.process)
+
+    @rule()
+    def work(self) -> None:
+        work()
+
+    @rule()
+    def work_for_a_while(self) -> None:
+        for _ in range(4):
+            tick(self.process)
+            work()
+            self.clock.move(seconds=40)
+
+    @rule()
+    def flush_the_queue(self) -> None:
+        self.valkey.flush()
+
+    # --- what Twilio does ---
+
+    @rule(
+        phone=st.sampled_from(PHONES), names=st.lists(st.sampled_from(sorted(FAULTS)), max_size=3)
+    )
+    def go_wrong(self, phone: str, names: list[str]) -> None:
+        self.twilio.script(phone, [FAULTS[name] for name in names])
+
+    @rule(is_down=st.booleans())
+    def lists(self, is_down: bool) -> None:
+        self.twilio.lists_down = is_down
+
+    @rule(pick=PICK, receipt=RECEIPTS)
+    def call_back(self, pick: int, receipt: tuple[str, str]) -> None:
+        accepted = self._accepted()
+        if not accepted:
+            return
+        message = accepted[pick % len(accepted)]
+        status, code = receipt
+        attempt_id = _attempt_id(message)
+        with self.db.write() as session:
+            receipts.record(session, attempt_id, message.sid, status, code)
+        if rank_of(status) == NOT_DELIVERED:
+            self.failures[self._find(Attempt, attempt_id).message_id] += 1
+
+    # --- what must always be true ---
+
+    @invariant()
+    def nobody_gets_a_message_twice_unless_one_was_not_delivered(self) -> None:
+        sent = Counter(self._message_of(message) for message in self._accepted())
+        for job_id, times in sent.items():
+            assert times <= 1 + self.failures[job_id], f"{job_id} was accepted {times} times"
+
+    @invariant()
+    def nothing_is_posted_at_or_after_its_appointment(self) -> None:
+        for post in self.twilio.posts()[self.posts_seen :]:
+            attempt_id = post.form["StatusCallback"].rpartition("/")[2].partition("#")[0]
+            message = self._find(Attempt, attempt_id).message_id
+            starts_at = self._find(Booking, booking_of(message)).starts_at
+            assert post.at < starts_at
+        self.posts_seen = len(self.twilio.posts())
+
+    @invariant()
+    def what_was_cancelled_or_moved_away_begins_no_more(self) -> None:
+        for message in self._messages():
+            if message.id in self.frozen:
+                assert message.attempts == self.frozen[message.id], message.id
+                assert message.state != "pending", message.id
+
+    @invariant()
+    def a_number_means_the_same_message_for_ever(self) -> None:
+        for message in self._messages():
+            assert self.times.setdefault(message.id, message.planned_for) == message.planned_for
+
+    @invariant()
+    def the_counters_agree_with_the_rows(self) -> None:
+        now = self.clock.now()
+        rows = Counter(service.api_state(message, now) for message in self._messages())
+        with self.db.read() as session:
+            counted = vars(stats(session))
+        assert counted == {name: rows[name] for name in counted}
+
+    def teardown(self) -> None:
+        """In the end, with everything repaired, nothing is left waiting or unexplained."""
+        self.twilio.lists_down = False
+        self.twilio.chaos(0, {})
+        self._try(sender.resume, "user:1")
+        for _ in range(60):
+            self.clock.move(minutes=5)
+            tick(self.process)
+            work()
+        self.clock.move(hours=24)
+        for _ in range(4):
+            self.clock.move(minutes=5)
+            tick(self.process)
+            work()
+        for message in self._messages():
+            assert message.state in {"sent", "failed", "cancelled", "skipped"}, message.state
+            assert message.state == "sent" or message.reason
+        for check in (
+            self.nobody_gets_a_message_twice_unless_one_was_not_delivered,
+            self.nothing_is_posted_at_or_after_its_appointment,
+            self.what_was_cancelled_or_moved_away_begins_no_more,
+            self.the_counters_agree_with_the_rows,
+        ):
+            check()
+        self._every_accepted_message_is_known()
+
+    def _every_accepted_message_is_known(self) -> None:
+        """What Twilio has and did not fail is shown as sent, or was doubled and is shown so."""
+        for accepted in self._accepted():
+            message = self._find(Message, self._message_of(accepted))
+            assert message.state == "sent" or self.failures[message.id] or message.attempts > 1
+
+    # --- helpers ---
+
+    def _messages(self) -> list[Message]:
+        with self.db.read() as session:
+            return list(session.scalars(select(Message)))
+
+    def _find(self, table: Any, key: str) -> Any:
+        with self.db.read() as session:
+            return session.get_one(table, key)
+
+    def _accepted(self) -> list[Accepted]:
+        """This example's messages at Twilio."""
+        with self.db.read() as session:
+            known = set(session.scalars(select(Attempt.id)))
+        return [message for message in self.twilio.messages() if _attempt_id(message) in known]
+
+    def _message_of(self, accepted: Accepted) -> str:
+        found: str = self._find(Attempt, _attempt_id(accepted)).message_id
+        return found
+
+    def _try(self, act: Callable[..., Any], *args: str) -> None:
+        try:
+            with self.db.write() as session:
+                act(session, *args)
+        except Conflict:
+            pass
+
+
+def _attempt_id(message: Accepted) -> str:
+    return str(message.status_callback).rpartition("/")[2].partition("#")[0]
+
+
+@pytest.mark.usefixtures("clock")
+def test_whatever_happens_no_message_is_lost_doubled_late_or_sent_after_a_cancel(
+    sqlite_db: Database, clock: FrozenClock, valkey: Valkey, twilio: FakeTwilio
+) -> None:
+    Lifecycle.db, Lifecycle.clock = sqlite_db, clock
+    Lifecycle.valkey, Lifecycle.twilio = valkey, twilio
+
+    run_state_machine_as_test(
+        Lifecycle,
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=STEPS,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
