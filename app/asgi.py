@@ -14,6 +14,7 @@ from litestar.template import TemplateConfig
 
 from app.bookings import api as bookings
 from app.bookings import board
+from app.bookings import forms as booking_forms
 from app.bookings import pages as booking_pages
 from app.messages import api as messages
 from app.messages import pages as message_pages
@@ -69,7 +70,9 @@ def _routes(found: Settings) -> list[Router]:
         cache_control=CacheControlHeader(public=True, max_age=STATIC_MAX_AGE),
     )
     routes = [bookings.router, messages.router, queue.router, webhooks.router, static]
-    routes += [staff_pages.router, live.router, board.router, booking_pages.router]
+    # Both have a handler for /bookings, which Litestar merges within a router alone.
+    of_bookings = Router("/", route_handlers=[booking_pages.router, booking_forms.router])
+    routes += [staff_pages.router, live.router, board.router, of_bookings]
     routes += [message_pages.router, queue_pages.router]
     if not found.production:
         from app.web import styleguide

@@ -1,6 +1,6 @@
 """What a draft would come to: free times, who is in its way, its reminders, its first message."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -53,12 +53,16 @@ class Reminders:
 
 @dataclass(frozen=True)
 class Ahead:
-    """A draft looked ahead with, as far as it is filled in; `at` and `free` are UTC.
+    """A draft looked ahead with, as far as it is filled in.
 
-    `free` is None until barber, service and day are chosen. `same` is the rival that is this very
-    booking. `changed` names the fields in which the draft differs from the booking it changes.
+    `draft` has the name and the email of a known customer where none was typed.
+    `free` is None until barber, service and day are chosen; it and `turns`, the two times that the
+    clock shows the time of the draft, are in the shop's zone. `same` is the rival that is this very
+    booking. `changed` names the fields of NewBooking in which the draft differs from the booking
+    that it changes; None for a new one, and while something is wrong.
     """
 
+    draft: Draft
     choices: Choices
     known: Customer | None
     day: date | None
@@ -71,7 +75,11 @@ class Ahead:
     rivals: Sequence[Booking]
     same: Booking | None
     reminders: Reminders | None
-    changed: Sequence[str]
+    changed: Set[str] | None
+
+    def offers(self, time: str) -> bool:
+        """Whether `time` (14:30) is among the free ones."""
+        return any(f"{at:%H:%M}" == time for at in self.free or ())
 
     @property
     def overlap(self) -> str:
@@ -81,19 +89,22 @@ class Ahead:
     @property
     def is_many(self) -> bool:
         """Whether so many reminders need a yes."""
-        plan = self.reminders and self.reminders.plan
+        plan = self.reminders.plan if self.reminders else None
         return plan is not None and len(plan.times) > draft.MANY
 
 
 def look(session: Session, typed: Draft, booking: Booking | None = None) -> Ahead:
     """Look ahead with what is typed so far; `booking` is the one that it changes."""
+    known = _known(session, typed, booking)
+    typed = _filled(typed, known)
     choices = _choices(session, typed, booking)
     day = _day(typed)
     moment, problem = _moment(session, typed, booking)
     rivals = _rivals(session, choices, moment, booking)
     return Ahead(
+        draft=typed,
         choices=choices,
-        known=_known(session, typed, booking),
+        known=known,
         day=day,
         free=_free(session, choices, day, booking),
         moment=moment,
@@ -102,7 +113,7 @@ def look(session: Session, typed: Draft, booking: Booking | None = None) -> Ahea
         rivals=rivals,
         same=_same(session, typed, moment, rivals),
         reminders=_reminders(session, typed, choices, moment, booking) if moment else None,
-        changed=_changed(session, typed, booking) if booking else (),
+        changed=_changed(session, typed, booking) if booking else None,
         **_opening(session, choices, day, moment),
     )
 
@@ -141,6 +152,12 @@ def _known(session: Session, typed: Draft, booking: Booking | None) -> Customer 
     return desk.known_customer(session, number)
 
 
+def _filled(typed: Draft, known: Customer | None) -> Draft:
+    if known is None:
+        return typed
+    return replace(typed, name=typed.name or known.name, email=typed.email or known.email or "")
+
+
 def _day(typed: Draft) -> date | None:
     """The day, if one can book on it."""
     try:
@@ -169,9 +186,10 @@ def _moment(session: Session, typed: Draft, booking: Booking | None) -> tuple[Mo
 
 
 def _turns(session: Session, typed: Draft) -> Sequence[datetime]:
-    """The first and the second time that the clock shows it."""
     zone = time_zone(shop(session))
-    return [draft.moment(replace(typed, turn=turn), zone).at for turn in ("", "2")]
+    return [
+        draft.moment(replace(typed, turn=turn), zone).at.astimezone(zone) for turn in ("1", "2")
+    ]
 
 
 def _free(
@@ -182,8 +200,8 @@ def _free(
         return None
     but = booking.id if booking else ""
     found = desk.free_times(session, choices.barber.id, choices.service, day, but)
-    zone = time_zone(shop(session))
-    return list({at.astimezone(zone).time(): at for at in reversed(found)}.values())[::-1]
+    local = [at.astimezone(time_zone(shop(session))) for at in reversed(found)]
+    return list({at.time(): at for at in local}.values())[::-1]
 
 
 def _rivals(
@@ -251,12 +269,11 @@ def _text(session: Session, typed: Draft, choices: Choices, moment: Moment, plan
         return ""
 
 
-def _changed(session: Session, typed: Draft, booking: Booking) -> Sequence[str]:
-    """In the words of NewBooking; nothing while something is wrong."""
+def _changed(session: Session, typed: Draft, booking: Booking) -> Set[str] | None:
     try:
-        return sorted(draft.changes_of(session, booking, typed))
+        return draft.changes_of(session, booking, typed).keys()
     except Invalid:
-        return ("",)
+        return None
 
 
 def _opening(

@@ -96,11 +96,6 @@ class Board:
     now_row: int | None
     cancelled: int
 
-    @property
-    def count(self) -> int:
-        """How many bookings it shows."""
-        return sum(len(column.blocks) for column in self.columns)
-
 
 @dataclass(frozen=True)
 class Need:

@@ -64,6 +64,8 @@ class Draft:
         found = {name: typed.get(name, "").strip() for name in cls.__dataclass_fields__}
         if found["time"] in {"", OTHER}:
             found["time"] = typed.get("other_time", "").strip()
+        if written := _TIME.fullmatch(found["time"]):
+            found["time"] = f"{int(written[1]):02}:{written[2]}"
         return cls(**found)
 
     @classmethod
@@ -78,6 +80,11 @@ class Draft:
             **on_the_clock(booking.starts_at, zone),
             seen=booking.updated_at.isoformat(),
         )
+
+    @property
+    def agreed(self) -> int:
+        """The number of reminders agreed to."""
+        return int(self.sure) if re.fullmatch("[0-9]{1,5}", self.sure) else 0
 
 
 @dataclass(frozen=True)
@@ -146,7 +153,7 @@ def book(session: Session, draft: Draft, actor: str) -> tuple[Booking, bool]:
     Raises Invalid with all the fields that are wrong, and Conflict `barber_taken` for a booking
     beside it that the draft does not name.
     """
-    values = _values(session, draft, _time_of(session, draft))
+    values = _values(session, draft)
     new = NewBooking(**values, allow_overlap=bool(draft.overlap))
     _check_number(session, draft, new.scheduled_time)
     booking, is_new = service.create(session, new, actor)
@@ -182,7 +189,7 @@ def changes_of(session: Session, booking: Booking, draft: Draft) -> dict[str, An
     """
     shown = Draft.of_booking(booking, time_zone(shop(session)))
     is_moved = (draft.day, draft.time, draft.turn) != (shown.day, shown.time, shown.turn)
-    values = _values(session, draft, _time_of(session, draft) if is_moved else {})
+    values = _values(session, draft, with_time=is_moved)
     at = values.pop("scheduled_time", booking.starts_at)
     changes = {name: value for name, value in values.items() if getattr(booking, name) != value}
     return changes | ({"scheduled_time": at} if at != booking.starts_at else {})
@@ -211,15 +218,7 @@ def _exists(naive: datetime, zone: ZoneInfo) -> bool:
     return there_and_back.replace(tzinfo=None) == naive
 
 
-def _time_of(session: Session, draft: Draft) -> dict[str, Any]:
-    """The field `scheduled_time`, or what is wrong with it, for `_values` to say with the rest."""
-    try:
-        return {"scheduled_time": moment(draft, time_zone(shop(session))).at}
-    except Invalid as invalid:
-        return {"scheduled_time": invalid}
-
-
-def _values(session: Session, draft: Draft, time: Mapping[str, Any]) -> dict[str, Any]:
+def _values(session: Session, draft: Draft, *, with_time: bool = True) -> dict[str, Any]:
     """The draft as cleaned fields of NewBooking. Raises Invalid with all that is wrong."""
     typed: dict[str, Any] = {
         "customer_phone": draft.phone,
@@ -227,13 +226,15 @@ def _values(session: Session, draft: Draft, time: Mapping[str, Any]) -> dict[str
         "customer_email": draft.email or None,
         "service_id": draft.service,
         "barber_id": draft.barber,
-        **time,
     }
     errors = [FieldError(name, text) for name, text in _MISSING.items() if not typed[name]]
-    if isinstance(wrong_time := typed.get("scheduled_time"), Invalid):
-        errors += wrong_time.errors
-        del typed["scheduled_time"]
     given = {name: value for name, value in typed.items() if value or name not in _MISSING}
+    cleaned: dict[str, Any] = {}
+    try:
+        if with_time:
+            given["scheduled_time"] = moment(draft, time_zone(shop(session))).at
+    except Invalid as invalid:
+        errors += invalid.errors
     try:
         cleaned = _clean(session, given)
     except Invalid as invalid:
@@ -258,8 +259,7 @@ def _check_number(session: Session, draft: Draft, at: datetime) -> None:
         number = len(desk.preview(session, at).times)
     except PlanTooLong:
         return  # the service says so
-    agreed = int(draft.sure) if draft.sure.isdecimal() and len(draft.sure) < 6 else 0
-    if number > max(MANY, agreed):
+    if number > max(MANY, draft.agreed):
         message = f"These are {number} reminders to one customer. Tick “Yes, really” if so."
         raise Invalid([FieldError("sure", message)])
 

@@ -109,21 +109,16 @@ def _take_due(session: Session, limit: int) -> Due:
     stale = now - timedelta(seconds=3 * settings().feed_every)
     is_unfed = Message.fed_at.is_(None)
     is_unclaimed = (Message.due_at < stale) & (Message.fed_at < stale)
-    found = (
-        select(Message.id)
+    found = session.execute(
+        select(Message.id, Message.due_at)
         .where(is_pending(), Message.due_at <= now + FEED_WINDOW, is_unfed | is_unclaimed)
         .order_by(Message.due_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
-    )
-    taken = session.execute(
-        update(Message)
-        .where(Message.id.in_(found))
-        .values(fed_at=now)
-        .returning(Message.id, Message.due_at)
-        .execution_options(synchronize_session=False)
-    )
-    return sorted(taken, key=lambda row: row.due_at)  # what an UPDATE returns has no order
+    ).all()
+    if found:
+        _set_fed(session, [row.id for row in found], now)
+    return found
 
 
 def _schedule(due: Due) -> None:
@@ -139,9 +134,13 @@ def _schedule(due: Due) -> None:
 
 def _unfeed(job_ids: Iterable[str]) -> None:
     with database().write() as session:
-        session.execute(
-            update(Message)
-            .where(Message.id.in_(list(job_ids)))
-            .values(fed_at=None)
-            .execution_options(synchronize_session=False)
-        )
+        _set_fed(session, job_ids, None)
+
+
+def _set_fed(session: Session, job_ids: Iterable[str], at: datetime | None) -> None:
+    session.execute(
+        update(Message)
+        .where(Message.id.in_(list(job_ids)))
+        .values(fed_at=at)
+        .execution_options(synchronize_session=False)
+    )

@@ -79,9 +79,9 @@ def correct(request: PageRequest, job_id: JobId, form: Form) -> Response[str]:
 def in_words(retried: Retried) -> str:
     """What came of it: `2 retried · 1 not: the appointment has begun`."""
     parts = [f"{count} not: {_within(why)}" for why, count in retried.refused.items()]
-    if retried.done or not parts:
+    if retried.done:
         parts.insert(0, f"{retried.done} retried")
-    return " · ".join(parts)
+    return " · ".join(parts) or "Nothing is left to retry."
 
 
 def _act(

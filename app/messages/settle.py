@@ -42,21 +42,21 @@ def settle_due() -> int:
 def _take_due(now: datetime, lease: datetime) -> list[str]:
     """Claim the look-ups until `lease`: another process's tick finds their time moved."""
     with database().write() as session:
-        due = (
+        due = session.scalars(
             select(Message.id)
             .where(Message.check_at.is_not(None), Message.check_at <= now)
             .order_by(Message.check_at)
             .limit(_AT_ONCE)
             .with_for_update(skip_locked=True)
-        )
-        taken = session.scalars(
-            update(Message)
-            .where(Message.id.in_(due))
-            .values(check_at=lease)
-            .returning(Message.id)
-            .execution_options(synchronize_session=False)
-        )
-        return list(taken)
+        ).all()
+        if due:
+            session.execute(
+                update(Message)
+                .where(Message.id.in_(due))
+                .values(check_at=lease)
+                .execution_options(synchronize_session=False)
+            )
+    return list(due)
 
 
 def _settle(job_id: str, lease: datetime) -> None:

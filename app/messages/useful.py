@@ -20,7 +20,12 @@ _OCCUPY_THEIR_SLOT = ("pending", "sending", "uncertain", "sent")
 
 
 def is_one_of(column: InstrumentedAttribute[str], *values: str) -> ColumnElement[bool]:
-    """`column IN (values)` with the values in the SQL: a partial index is used for no parameter."""
+    """`column IN (values)` with the values in the SQL: a partial index is used for no parameter.
+
+    A single value becomes an `=`, as in the indexes: SQLite does not see that they are the same.
+    """
+    if len(values) == 1:
+        return column == bindparam(None, values[0], literal_execute=True)
     return column.in_(bindparam(None, values, expanding=True, literal_execute=True))
 
 
@@ -42,10 +47,11 @@ def why_not(now: datetime) -> ColumnElement[Any]:
 
 def _newer_is_due(now: datetime) -> ColumnElement[bool]:
     newer = aliased(Message)
-    return exists().where(
+    found = exists().where(
         newer.booking_id == Message.booking_id,
         is_one_of(newer.kind, "reminder"),
         is_one_of(newer.state, *_OCCUPY_THEIR_SLOT),
         newer.planned_for > Message.planned_for,
         newer.planned_for <= now,
     )
+    return found.correlate(Message)

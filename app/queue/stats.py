@@ -35,9 +35,10 @@ def stats(session: Session) -> Stats:
     pending, waiting = session.execute(
         select(func.count(), func.count().filter(is_due)).select_from(Message).where(is_pending())
     ).one()
+    is_checked = Message.check_at.is_not(None) & (Message.state == "uncertain")
     active = sum(
-        session.scalar(count.where(is_one_of(Message.state, state))) or 0
-        for state in ("sending", "uncertain")
+        session.scalar(count.where(is_active)) or 0
+        for is_active in (is_one_of(Message.state, "sending"), is_checked)
     )
     return Stats(
         waiting=waiting,

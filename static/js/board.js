@@ -11,7 +11,8 @@
   const EDGE = 70; // px from the window's edge, where dragging scrolls
 
   let pressed = null; // a block under the pointer, not moved yet: { block, x, y, id, timer }
-  let held = null; // what is being moved: { block, ghost, row, column, grip, by, id }
+  let held = null; // what is being moved: { block, ghost, row, column, grip, by, id, refocus }
+  // held.by is who moves it: the pointer, the keys, or nobody while the dialog asks.
   let isStale = false; // the board changed while a booking was held
 
   const byId = (id) => document.getElementById(id);
@@ -92,6 +93,8 @@
 
   async function ask() {
     const { block, row, column } = held;
+    held.refocus = held.by === "keys";
+    held.by = "nobody";
     byId("move-bar").hidden = true;
     const values = {
       at: timeAt(row).toISOString(),
@@ -114,11 +117,11 @@
   // The dialog's form was answered with nothing: the booking was moved. The ghost stays until the
   // new board is there, which has the booking in its place.
   async function kept() {
-    const { block, by } = held;
+    const { block, refocus } = held;
     held = null;
     byId("move-dialog").close();
     await refresh();
-    if (by === "keys") byId(`open-${block.dataset.booking}`)?.focus({ preventScroll: true });
+    if (refocus) byId(`open-${block.dataset.booking}`)?.focus({ preventScroll: true });
   }
 
   function refresh() {
@@ -132,7 +135,7 @@
 
   function press(event) {
     const block = event.target.closest(".block.is-movable");
-    if (!block || event.button !== 0 || !event.isPrimary || event.target.closest(".block-move")) return;
+    if (!block || held?.by === "nobody" || event.button !== 0 || !event.isPrimary || event.target.closest(".block-move")) return;
     if (held) end();
     pressed = { block, x: event.clientX, y: event.clientY, id: event.pointerId };
     if (event.pointerType === "touch") pressed.timer = setTimeout(lift, HOLD_FOR);
@@ -237,7 +240,7 @@
     if (byId("move-dialog").open || isButton || !STEPS.includes(event.key)) return;
     event.preventDefault();
     if (held.by === "keys") step(event.key);
-    else if (event.key === "Escape") leave();
+    else if (event.key === "Escape" && held.by === "pointer") leave();
   }
 
   // From a time or booking to the next one: the arrow keys spare some forty stops of Tab.
@@ -278,7 +281,7 @@
   document.addEventListener("click", (event) => {
     const move = event.target.closest?.(".block-move");
     const button = event.target.closest?.("[data-move]");
-    if (button && held) step(button.dataset.move);
+    if (button && held?.by === "keys") step(button.dataset.move);
     else if (move && !event.ctrlKey && !event.metaKey) {
       event.preventDefault();
       beginByKeys(move.closest(".block"));
@@ -290,9 +293,9 @@
   byId("move-dialog")?.addEventListener("close", () => {
     byId("move-panel").replaceChildren();
     if (!held) return;
-    const { block, by } = held;
+    const { block, refocus } = held;
     leave();
-    if (by === "keys") block.querySelector(".block-open").focus();
+    if (refocus) block.querySelector(".block-open").focus();
   });
 
   document.addEventListener("htmx:after:swap", () => {

@@ -4,9 +4,11 @@ Real services on SQLite, a real Valkey, the fake Twilio over HTTP, and a clock t
 told to. `STATE_MACHINE_EXAMPLES=500 pytest tests/integration/test_state_machine.py` runs longer.
 """
 
+import itertools
 import os
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -32,14 +34,16 @@ from app.messages.receipt_ranks import NOT_DELIVERED, rank_of
 from app.messages.tick import Process, tick
 from app.queue.stats import stats
 from app.staff.models import AuditEvent
+from tests.conftest import Configure
 from tests.fake_twilio import Accepted, FakeTwilio, Fault
 from tests.support.frozen import FrozenClock
 from tests.support.lifecycle import book, cancel, move, work
 from tests.support.valkey import Valkey
 
-EXAMPLES = int(os.environ.get("STATE_MACHINE_EXAMPLES", "25"))
-STEPS = 40
-PHONES = ("+447700900101", "+447700900102")
+EXAMPLES = int(os.environ.get("STATE_MACHINE_EXAMPLES", "15"))
+STEPS = 30
+START = datetime(2026, 11, 23, tzinfo=UTC)
+SERIAL = itertools.count(100_000)
 FAULTS = {
     "transient": Fault.error(400, 63012),
     "permanent": Fault.error(400, 63024),
@@ -51,11 +55,12 @@ FAULTS = {
     "garbage": Fault("garbage_201"),
     "reset": Fault("reset_before"),
 }
-RECEIPTS = st.sampled_from(
-    [("queued", ""), ("sent", ""), ("delivered", ""), ("read", "")]
-    + [("failed", "30008"), ("undelivered", "63024"), ("failed", "63016"), ("failed", "63018")]
-)
+FAILED = [("failed", "30008"), ("undelivered", "63024"), ("failed", "63016"), ("failed", "63018")]
+RECEIPTS = st.sampled_from([*[(name, "") for name in ("queued", "sent", "delivered")], *FAILED])
+SCRIPTS = st.lists(st.sampled_from(sorted(FAULTS)), max_size=3)
+ENDED = {"sent", "failed", "cancelled", "skipped"}
 PICK = st.integers(0, 1000)
+PHONE = st.integers(0, 1)
 
 
 class Lifecycle(RuleBasedStateMachine):
@@ -68,6 +73,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        self.phones = [f"+447911{next(SERIAL)}" for _ in range(2)]  # new ones: Twilio forgets none
         self.bookings: list[str] = []
         self.times: dict[str, Any] = {}  # what each number was first planned for
         self.frozen: dict[str, int] = {}  # attempts of what was cancelled or moved away, by then
@@ -77,6 +83,7 @@ class Lifecycle(RuleBasedStateMachine):
         self._empty()
 
     def _empty(self) -> None:
+        self.clock.set(START)
         self.valkey.flush()
         self.twilio.lists_down = False
         with self.db.write() as session:
@@ -89,9 +96,9 @@ class Lifecycle(RuleBasedStateMachine):
 
     # --- what people do ---
 
-    @rule(hours=st.sampled_from([0.1, 1, 2.5, 4, 7]), phone=st.sampled_from(PHONES))
-    def create(self, hours: float, phone: str) -> None:
-        self.bookings.append(book(self.db, hours, customer_phone=phone))
+    @rule(hours=st.sampled_from([0.1, 1, 2.5, 4, 7]), phone=PHONE)
+    def create(self, hours: float, phone: int) -> None:
+        self.bookings.append(book(self.db, hours, customer_phone=self.phones[phone]))
 
     @precondition(lambda self: self.bookings)
     @rule(pick=PICK, hours=st.sampled_from([0.5, 3, 5]))
@@ -160,11 +167,9 @@ class Lifecycle(RuleBasedStateMachine):
 
     # --- what Twilio does ---
 
-    @rule(
-        phone=st.sampled_from(PHONES), names=st.lists(st.sampled_from(sorted(FAULTS)), max_size=3)
-    )
-    def go_wrong(self, phone: str, names: list[str]) -> None:
-        self.twilio.script(phone, [FAULTS[name] for name in names])
+    @rule(phone=PHONE, names=SCRIPTS)
+    def go_wrong(self, phone: int, names: list[str]) -> None:
+        self.twilio.script(self.phones[phone], [FAULTS[name] for name in names])
 
     @rule(is_down=st.booleans())
     def lists(self, is_down: bool) -> None:
@@ -223,19 +228,19 @@ class Lifecycle(RuleBasedStateMachine):
     def teardown(self) -> None:
         """In the end, with everything repaired, nothing is left waiting or unexplained."""
         self.twilio.lists_down = False
-        self.twilio.chaos(0, {})
         self._try(sender.resume, "user:1")
-        for _ in range(60):
-            self.clock.move(minutes=5)
-            tick(self.process)
-            work()
-        self.clock.move(hours=24)
-        for _ in range(4):
-            self.clock.move(minutes=5)
+        for pause in [
+            *[timedelta(minutes=5)] * 60,
+            timedelta(hours=24),
+            *[timedelta(minutes=5)] * 4,
+        ]:
+            if all(message.state in ENDED for message in self._messages()):
+                break
+            self.clock.set(self.clock.now() + pause)
             tick(self.process)
             work()
         for message in self._messages():
-            assert message.state in {"sent", "failed", "cancelled", "skipped"}, message.state
+            assert message.state in ENDED, (message.id, message.state)
             assert message.state == "sent" or message.reason
         for check in (
             self.nobody_gets_a_message_twice_unless_one_was_not_delivered,
@@ -247,10 +252,16 @@ class Lifecycle(RuleBasedStateMachine):
         self._every_accepted_message_is_known()
 
     def _every_accepted_message_is_known(self) -> None:
-        """What Twilio has and did not fail is shown as sent, or was doubled and is shown so."""
+        """What Twilio has and did not fail is shown as sent.
+
+        Except when Twilio called it a failure of its own (5xx), sent no receipt, and another try
+        was not wanted any more, so that nobody looked.
+        """
         for accepted in self._accepted():
-            message = self._find(Message, self._message_of(accepted))
-            assert message.state == "sent" or self.failures[message.id] or message.attempts > 1
+            attempt = self._find(Attempt, _attempt_id(accepted))
+            message = self._find(Message, attempt.message_id)
+            is_excused = self.failures[message.id] or attempt.error_code == "20503"
+            assert message.state == "sent" or is_excused, (message.id, message.state)
 
     # --- helpers ---
 
@@ -286,8 +297,13 @@ def _attempt_id(message: Accepted) -> str:
 
 @pytest.mark.usefixtures("clock")
 def test_whatever_happens_no_message_is_lost_doubled_late_or_sent_after_a_cancel(
-    sqlite_db: Database, clock: FrozenClock, valkey: Valkey, twilio: FakeTwilio
+    sqlite_db: Database,
+    clock: FrozenClock,
+    valkey: Valkey,
+    twilio: FakeTwilio,
+    configure: Configure,
 ) -> None:
+    configure(WHATSAPP_MAX_PER_SECOND="400")
     Lifecycle.db, Lifecycle.clock = sqlite_db, clock
     Lifecycle.valkey, Lifecycle.twilio = valkey, twilio
 

@@ -1,0 +1,74 @@
+// The booking form: what is chosen survives new free times, a known customer fills what is empty,
+// and one click saves once. Everything also works without it.
+(() => {
+  "use strict";
+
+  if (window.chairtimeBookingForm) return; // a page that htmx put in place of another brings it again
+  window.chairtimeBookingForm = true;
+
+  const byId = (id) => document.getElementById(id);
+  const form = () => byId("booking-form");
+  const radios = () => [...form().querySelectorAll('input[name="time"]')];
+
+  let chosen = ""; // the time, whether a chip offers it or not
+
+  function note() {
+    const radio = radios().find((each) => each.checked);
+    chosen = radio?.value === "other" ? byId("other_time").value : radio?.value ?? chosen;
+  }
+
+  // New free times came. Without a chip for the chosen time it moves to the field beside them.
+  function choose() {
+    const chip = radios().find((each) => each.value === chosen);
+    if (!chosen || document.activeElement === byId("other_time")) return;
+    if (chip) chip.checked = true;
+    else {
+      byId("time-other").checked = true;
+      byId("other_time").value = chosen;
+    }
+  }
+
+  // Only what is empty, or was filled in for the number before.
+  function fill() {
+    const known = byId("known").querySelector("[data-name]");
+    for (const name of ["name", "email"]) {
+      const field = byId(name);
+      const value = known?.dataset[name] ?? "";
+      const isOurs = field.dataset.filled && field.value === field.dataset.filled;
+      if (field === document.activeElement || (field.value && !isOurs)) continue;
+      field.value = value;
+      field.dataset.filled = value;
+    }
+  }
+
+  function mark() {
+    const input = byId("other_time");
+    input.required = byId("time-other").checked;
+  }
+
+  document.addEventListener("input", (event) => {
+    if (!form()?.contains(event.target)) return;
+    note();
+    mark();
+    if (event.target.id === "time-other") byId("other_time").focus();
+  });
+
+  document.addEventListener("htmx:after:swap", () => {
+    if (!form()) return;
+    choose();
+    fill();
+    mark();
+  });
+
+  document.addEventListener("submit", (event) => {
+    if (event.target === form()) byId("save").disabled = true;
+  });
+
+  // Back from the next page, the browser shows this one as it was left.
+  addEventListener("pageshow", () => {
+    if (!form()) return;
+    byId("save").disabled = false;
+    note();
+    mark();
+  });
+})();

@@ -1,0 +1,357 @@
+"""Today's board in a real browser: moving by drag, by keyboard and by finger; live; on a phone."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.fake_twilio import FakeTwilio
+from tests.support.accessibility import serious_problems
+from tests.support.dashboard import OWNER, log_in, problems_of
+from tests.support.running import RunningShop
+from tests.support.valkey import Valkey
+
+# A zone in which it is noon, so that the day and its opening hours are around us.
+_AHEAD = 12 - datetime.now(UTC).hour
+ZONE = f"Etc/GMT{-_AHEAD:+d}" if _AHEAD else "Etc/GMT"
+LOCAL = timezone(timedelta(hours=_AHEAD))
+
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture
+def shop(tmp_path: Path, twilio: FakeTwilio, valkey: Valkey) -> Iterator[RunningShop]:
+    with RunningShop(tmp_path, twilio, valkey, SHOP_TIMEZONE=ZONE, **OWNER) as running:
+        yield running
+
+
+def at(clock: str, days: int = 1) -> datetime:
+    """That time by the shop's clock, tomorrow."""
+    day = datetime.now(LOCAL).date() + timedelta(days=days)
+    return datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=LOCAL)
+
+
+def book(shop: RunningShop, clock: str, days: int = 1, **fields: Any) -> dict[str, Any]:
+    """A booking at that time by the shop's clock, tomorrow, with the first barber."""
+    return shop.book(0, scheduledTime=at(clock, days).isoformat(), **fields)
+
+
+def open_board(page: Page, shop: RunningShop, days: int = 1, query: str = "") -> None:
+    """Log in and look at that day, until it is live."""
+    log_in(page, shop)
+    page.goto(f"{shop.environment['PUBLIC_URL']}/today?date={at('12:00', days).date()}{query}")
+    expect(page.locator("#live")).to_have_text("live")
+
+
+def block(page: Page, booking: dict[str, Any]) -> Locator:
+    return page.locator(f"#block-{booking['id']}")
+
+
+def place(shop: RunningShop, booking: dict[str, Any]) -> tuple[str, str]:
+    """The time by the shop's clock and the barber, as the API tells."""
+    found = shop.api.get(f"/api/bookings/{booking['id']}").json()
+    local = datetime.fromisoformat(found["scheduledTime"]).astimezone(LOCAL)
+    return f"{local:%H:%M}", found["barberId"]
+
+
+def drag(page: Page, what: Locator, minutes: int = 0, columns: int = 0) -> None:
+    """Drag by the mouse, a quarter of an hour at a time, and let go."""
+    lift(page, what, minutes, columns)
+    page.mouse.up()
+
+
+def lift(page: Page, what: Locator, minutes: int = 0, columns: int = 0) -> None:
+    what.scroll_into_view_if_needed()
+    box, column = what.bounding_box(), page.locator(".board-column").first.bounding_box()
+    assert box
+    assert column
+    x, y = box["x"] + 30, box["y"] + 8
+    row = page.evaluate(
+        "parseFloat(getComputedStyle(document.querySelector('.board-rows')).gridAutoRows)"
+    )
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + columns * column["width"], y + minutes / 5 * row, steps=8)
+
+
+def dialog(page: Page) -> Locator:
+    return page.get_by_role("dialog")
+
+
+def keep(page: Page) -> None:
+    dialog(page).get_by_role("button", name="Keep").click()
+    expect(dialog(page)).to_be_hidden()
+
+
+def test_a_drag_shows_what_it_changes_before_it_is_kept_and_can_be_undone(
+    page: Page, shop: RunningShop
+) -> None:
+    booking = book(shop, "10:00", customerName="Luis Ortega")
+    open_board(page, shop)
+    problems = problems_of(page)
+    drag(page, block(page, booking), minutes=90, columns=1)
+    expect(dialog(page)).to_contain_text("Move Luis Ortega?")
+    expect(dialog(page)).to_contain_text(
+        re.compile(r"From.*10:00.*Sam.*To.*11:30.*Alex", re.DOTALL)
+    )
+    expect(dialog(page)).to_contain_text(
+        re.compile(r"\d+ planned reminders are replaced by\s+\d+:")
+    )
+    assert place(shop, booking) == ("10:00", "barber_1")
+    keep(page)
+    expect(page.locator("#column-barber_2").locator(".block")).to_contain_text("11:30")
+    expect(page.locator(".is-ghost")).to_have_count(0)
+    assert place(shop, booking) == ("11:30", "barber_2")
+    assert "cancelled" in shop.states(booking)
+    page.locator("#toasts").get_by_role("button", name="Undo").click()
+    expect(page.locator("#column-barber_1").locator(".block")).to_contain_text("10:00")
+    assert place(shop, booking) == ("10:00", "barber_1")
+    assert problems == []
+
+
+def test_a_drag_that_is_not_kept_changes_nothing(page: Page, shop: RunningShop) -> None:
+    booking = book(shop, "10:00")
+    open_board(page, shop)
+    problems = problems_of(page)
+    drag(page, block(page, booking), minutes=60)
+    dialog(page).get_by_role("link", name="Cancel").click()
+    expect(dialog(page)).to_be_hidden()
+    drag(page, block(page, booking), minutes=30)
+    expect(dialog(page)).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(dialog(page)).to_be_hidden()
+    lift(page, block(page, booking), minutes=30)
+    page.keyboard.press("Escape")
+    page.mouse.up()
+    expect(page.locator(".is-ghost, .is-source")).to_have_count(0)
+    assert place(shop, booking) == ("10:00", "barber_1")
+    assert "/today" in page.url  # and no click has opened the booking
+    assert problems == []
+
+
+def test_a_click_opens_the_booking(page: Page, shop: RunningShop) -> None:
+    booking = book(shop, "10:00")
+    open_board(page, shop)
+    block(page, booking).click(position={"x": 30, "y": 10})
+    page.wait_for_url(f"**/bookings/{booking['id']}")
+
+
+def test_a_taken_time_is_named_and_may_be_kept_all_the_same(page: Page, shop: RunningShop) -> None:
+    booking = book(shop, "10:00")
+    book(shop, "11:00", customerName="Ada Lovelace", barberId="barber_2")
+    open_board(page, shop)
+    drag(page, block(page, booking), minutes=60, columns=1)
+    expect(dialog(page).get_by_role("alert")).to_contain_text("Alex is taken then: Ada Lovelace")
+    keep(page)
+    both = page.locator("#column-barber_2 .block")
+    expect(both).to_have_count(2)
+    boxes = [both.nth(turn).bounding_box() for turn in range(2)]
+    assert boxes[0]
+    assert boxes[1]
+    left, right = sorted(box["x"] for box in boxes if box)
+    assert right - left >= boxes[0]["width"]
+
+
+def test_of_two_who_drag_one_booking_the_second_sees_why_not(page: Page, shop: RunningShop) -> None:
+    booking = book(shop, "10:00")
+    open_board(page, shop)
+    lift(page, block(page, booking), minutes=60)
+    to = {"scheduledTime": at("15:00").isoformat(), "barberId": "barber_3"}
+    assert shop.api.patch(f"/api/bookings/{booking['id']}", json=to).status_code == 200
+    page.mouse.up()
+    expect(dialog(page)).to_contain_text("Somebody else has moved this booking meanwhile.")
+    expect(dialog(page)).to_contain_text(re.compile(r"3:00.PM, with Robin"))
+    dialog(page).get_by_role("link", name="Close").click()
+    expect(page.locator("#column-barber_3 .block")).to_contain_text("3:00")
+    assert place(shop, booking) == ("15:00", "barber_3")
+
+
+def test_the_keyboard_moves_a_booking_and_keeps_its_place_on_the_page(
+    page: Page, shop: RunningShop
+) -> None:
+    booking = book(shop, "10:00", customerName="Luis Ortega")
+    open_board(page, shop)
+    problems = problems_of(page)
+    link = block(page, booking).locator(".block-open")
+    said = page.locator("#board-status")
+    link.focus()
+    page.keyboard.press("m")
+    expect(said).to_contain_text("Moving Luis Ortega. 10:00")
+    expect(said).to_contain_text("Enter: move here. Escape: leave it.")
+    for key in ("ArrowDown", "ArrowDown", "ArrowRight", "ArrowRight", "ArrowLeft", "ArrowUp"):
+        page.keyboard.press(key)
+    expect(said).to_have_text(re.compile(r"^10:15.AM, Alex$"))
+    page.keyboard.press("Escape")
+    expect(said).to_contain_text("Luis Ortega stays at 10:00")
+    expect(link).to_be_focused()
+    page.keyboard.press("m")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(dialog(page).get_by_role("button", name="Keep")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(dialog(page)).to_be_hidden()
+    expect(page.locator("#column-barber_2 .block")).to_contain_text("10:15")
+    expect(link).to_be_focused()
+    assert place(shop, booking) == ("10:15", "barber_2")
+    assert problems == []
+
+
+def test_the_move_button_of_a_block_offers_buttons_for_the_arrow_keys(
+    page: Page, shop: RunningShop
+) -> None:
+    booking = book(shop, "10:00")
+    open_board(page, shop)
+    block(page, booking).locator(".block-open").focus()
+    page.keyboard.press("Tab")
+    expect(block(page, booking).get_by_role("link", name="Move")).to_be_focused()
+    page.keyboard.press("Enter")
+    bar = page.get_by_role("group", name="Move the booking")
+    for name in ("15 minutes later", "15 minutes later", "The next barber", "15 minutes earlier"):
+        bar.get_by_role("button", name=name).click()
+    expect(bar).to_contain_text(re.compile(r"Luis Ortega: 10:15.AM, Alex"))
+    bar.get_by_role("button", name="Move here").click()
+    keep(page)
+    assert place(shop, booking) == ("10:15", "barber_2")
+
+
+def test_an_empty_time_leads_to_a_new_booking_for_it(page: Page, shop: RunningShop) -> None:
+    open_board(page, shop)
+    slot = page.get_by_role("link", name=re.compile(r"Book Alex at 2:30"))
+    wanted = f"{at('14:30').astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    assert slot.get_attribute("href") == f"/bookings/new?barber=barber_2&at={wanted}"
+    page.get_by_role("link", name=re.compile("Book Sam at 9:00")).focus()
+    for _ in range(11):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowRight")
+    expect(slot).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/bookings/new?*")
+
+
+def test_what_happens_elsewhere_appears_and_the_focus_stays(page: Page, shop: RunningShop) -> None:
+    booking = book(shop, "10:00")
+    open_board(page, shop)
+    link = block(page, booking).locator(".block-open")
+    link.focus()
+    book(shop, "09:00", customerName="Ada Lovelace")
+    expect(page.locator(".board")).to_contain_text("Ada Lovelace")
+    expect(page.locator("#day-counts")).to_contain_text("2 bookings")
+    expect(link).to_be_focused()
+
+
+def test_the_present_is_a_line_that_moves_on_by_itself(page: Page, shop: RunningShop) -> None:
+    page.clock.install()
+    open_board(page, shop, days=0)
+    expect(page.locator(".board-column .now")).to_have_count(3)
+    line, top = (
+        page.locator(".now").first.bounding_box(),
+        page.locator(".board-rows").first.bounding_box(),
+    )
+    assert line
+    assert top
+    minutes = (datetime.now(LOCAL) - at("09:00", days=0)).total_seconds() / 60
+    assert line["y"] - top["y"] == pytest.approx(minutes / 5 * 8, abs=9)
+    with page.expect_request(lambda request: "/today" in request.url):
+        page.clock.fast_forward(60_000)
+    tomorrow = at("12:00").date()
+    page.goto(f"{shop.environment['PUBLIC_URL']}/today?date={tomorrow}")
+    expect(page.locator(".now")).to_have_count(0)
+
+
+def test_the_days_are_turned_by_links_and_picked_by_a_form(page: Page, shop: RunningShop) -> None:
+    log_in(page, shop, "/today")
+    today, tomorrow = at("12:00", days=0).date(), at("12:00").date()
+    page.get_by_role("link", name="The day after").click()
+    page.wait_for_url(f"**/today?date={tomorrow}")
+    page.get_by_role("link", name="The day before").click()
+    page.wait_for_url(f"**/today?date={today}")
+    page.get_by_label("Another day").fill("2026-12-24")
+    page.wait_for_url("**/today?date=2026-12-24")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("December 24")
+    page.get_by_role("navigation", name="Day").get_by_role("link", name="Today").click()
+    page.wait_for_url("**/today")
+
+
+def test_a_phone_shows_the_day_without_scrolling_sideways_and_one_barber_alone(
+    browser: Browser, shop: RunningShop
+) -> None:
+    booking = book(shop, "10:00", barberId="barber_2", customerName="Maximiliane Obermüller-Weiß")
+    page = browser.new_context(viewport=PHONE).new_page()  # type: ignore[arg-type]
+    problems = problems_of(page)
+    open_board(page, shop)
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    expect(block(page, booking)).to_be_visible()
+    page.get_by_role("navigation", name="Barbers").get_by_role("link", name="Alex").click()
+    expect(page.locator(".board-column")).to_have_count(1)
+    expect(block(page, booking)).to_contain_text("Maximiliane Obermüller-Weiß")
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    assert problems == []
+    page.context.close()
+
+
+def test_a_finger_that_stays_lifts_a_booking_and_one_that_moves_scrolls(
+    browser: Browser, shop: RunningShop
+) -> None:
+    booking = book(shop, "10:00")
+    page = browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True).new_page()  # type: ignore[arg-type]
+    open_board(page, shop, query="&barber=barber_1")
+    touch = page.context.new_cdp_session(page)
+    block(page, booking).scroll_into_view_if_needed()
+    box = block(page, booking).bounding_box()
+    assert box
+    x, y = box["x"] + 40, box["y"] + 10
+
+    def finger(what: str, down: int = 0) -> None:
+        points = [] if what == "touchEnd" else [{"x": x, "y": y + down}]
+        touch.send("Input.dispatchTouchEvent", {"type": what, "touchPoints": points})
+
+    finger("touchStart")
+    finger("touchMove", -60)
+    finger("touchEnd")
+    expect(page.locator(".is-ghost")).to_have_count(0)
+    block(page, booking).evaluate("each => each.scrollIntoView({ block: 'center' })")
+    box = block(page, booking).bounding_box()
+    assert box
+    y = box["y"] + 10
+    finger("touchStart")
+    expect(page.locator(".is-ghost")).to_be_visible()
+    for down in range(0, 97, 8):
+        finger("touchMove", down)
+    finger("touchEnd")
+    keep(page)
+    assert place(shop, booking) == ("11:00", "barber_1")
+    page.context.close()
+
+
+def test_without_javascript_the_board_is_there_and_move_leads_to_the_form(
+    browser: Browser, shop: RunningShop
+) -> None:
+    booking = book(shop, "10:00")
+    page = browser.new_context(java_script_enabled=False).new_page()
+    log_in(page, shop, f"/today?date={at('12:00').date()}")
+    move = block(page, booking).get_by_role("link", name="Move")
+    assert move.get_attribute("href") == f"/bookings/{booking['id']}/edit"
+    page.get_by_label("Another day").fill("2026-12-24")
+    page.get_by_role("button", name="Go").click()
+    page.wait_for_url("**/today?date=2026-12-24")
+    page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nobody_is_kept_out_by_colour_or_by_a_missing_word(
+    browser: Browser, shop: RunningShop, scheme: str
+) -> None:
+    booking = book(shop, "10:00", days=1)
+    book(shop, "10:10", days=1)
+    page = browser.new_context(color_scheme=scheme).new_page()  # type: ignore[arg-type]
+    open_board(page, shop)
+    assert serious_problems(page) == []
+    drag(page, block(page, booking), minutes=15)
+    expect(dialog(page)).to_be_visible()
+    assert serious_problems(page) == []
+    page.context.close()
