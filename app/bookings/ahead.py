@@ -4,6 +4,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -95,23 +96,24 @@ class Ahead:
 
 def look(session: Session, typed: Draft, booking: Booking | None = None) -> Ahead:
     """Look ahead with what is typed so far; `booking` is the one that it changes."""
-    known = _known(session, typed, booking)
+    zone = time_zone(row := shop(session))  # held here, the row is read once for all that follows
+    known = _known(session, typed, row.country, booking)
     typed = _filled(typed, known)
     choices = _choices(session, typed, booking)
     day = _day(typed)
-    moment, problem = _moment(session, typed, booking)
+    moment, problem = _moment(session, typed, zone, booking)
     rivals = _rivals(session, choices, moment, booking)
     return Ahead(
         draft=typed,
         choices=choices,
         known=known,
         day=day,
-        free=_free(session, choices, day, booking),
+        free=_free(session, choices, day, zone, booking),
         moment=moment,
-        turns=_turns(session, typed) if moment and moment.is_twice else (),
+        turns=_turns(typed, zone) if moment and moment.is_twice else (),
         time_problem=problem,
         rivals=rivals,
-        same=_same(session, typed, moment, rivals),
+        same=_same(typed, row.country, moment, rivals),
         reminders=_reminders(session, typed, choices, moment, booking) if moment else None,
         changed=_changed(session, typed, booking) if booking else None,
         **_opening(session, choices, day, moment),
@@ -142,9 +144,11 @@ def _choices(session: Session, typed: Draft, booking: Booking | None) -> Choices
     )
 
 
-def _known(session: Session, typed: Draft, booking: Booking | None) -> Customer | None:
+def _known(
+    session: Session, typed: Draft, country: str | None, booking: Booking | None
+) -> Customer | None:
     try:
-        number = phones.parse(typed.phone, shop(session).country)
+        number = phones.parse(typed.phone, country)
     except ValueError:
         return None
     if booking and booking.customer_phone == number:
@@ -168,12 +172,13 @@ def _day(typed: Draft) -> date | None:
     return day if timedelta(days=-1) <= away <= FARTHEST + timedelta(days=1) else None
 
 
-def _moment(session: Session, typed: Draft, booking: Booking | None) -> tuple[Moment | None, str]:
+def _moment(
+    session: Session, typed: Draft, zone: ZoneInfo, booking: Booking | None
+) -> tuple[Moment | None, str]:
     """When it begins, and what is wrong with that; neither until a day and a time are typed."""
     if not typed.day or not typed.time:
         return None, ""
     try:
-        zone = time_zone(shop(session))
         moment = draft.moment(typed, zone)
         if booking and draft.on_the_clock(booking.starts_at, zone) == draft.on_the_clock(
             moment.at, zone
@@ -185,22 +190,25 @@ def _moment(session: Session, typed: Draft, booking: Booking | None) -> tuple[Mo
     return moment, ""
 
 
-def _turns(session: Session, typed: Draft) -> Sequence[datetime]:
-    zone = time_zone(shop(session))
+def _turns(typed: Draft, zone: ZoneInfo) -> Sequence[datetime]:
     return [
         draft.moment(replace(typed, turn=turn), zone).at.astimezone(zone) for turn in ("1", "2")
     ]
 
 
 def _free(
-    session: Session, choices: Choices, day: date | None, booking: Booking | None
+    session: Session,
+    choices: Choices,
+    day: date | None,
+    zone: ZoneInfo,
+    booking: Booking | None,
 ) -> Sequence[datetime] | None:
     """The free times, each time of the clock once."""
     if not (day and choices.service and choices.barber):
         return None
     but = booking.id if booking else ""
     found = desk.free_times(session, choices.barber.id, choices.service, day, but)
-    local = [at.astimezone(time_zone(shop(session))) for at in reversed(found)]
+    local = [at.astimezone(zone) for at in reversed(found)]
     return list({at.time(): at for at in local}.values())[::-1]
 
 
@@ -217,12 +225,12 @@ def _rivals(
 
 
 def _same(
-    session: Session, typed: Draft, moment: Moment | None, rivals: Sequence[Booking]
+    typed: Draft, country: str | None, moment: Moment | None, rivals: Sequence[Booking]
 ) -> Booking | None:
     if not (moment and rivals):
         return None
     try:
-        phone = phones.parse(typed.phone, shop(session).country)
+        phone = phones.parse(typed.phone, country)
     except ValueError:
         return None
     mine = (phone, typed.service, moment.at)

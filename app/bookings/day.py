@@ -26,7 +26,7 @@ from app.whatsapp.errors import Advice
 
 ROW = timedelta(minutes=5)
 SLOT_ROWS = 6
-"""Half an hour: how long a free time is that can be clicked."""
+"""Half an hour: how long a free time is that can be clicked (`.slot` in board.css)."""
 
 MOST_LANES = 8
 """Bookings side by side; more of them lie on top of each other."""
@@ -67,7 +67,6 @@ class Slot:
 
     at: datetime
     row: int
-    rows: int = SLOT_ROWS
 
 
 @dataclass(frozen=True)

@@ -123,12 +123,12 @@ def _show(
 ) -> Response[str]:
     """The form; for htmx only what follows from it, as its fields are being typed in."""
     with db.database().read() as session:
+        shop = shop_service.shop(session)
         booking = service.get(session, booking_id) if booking_id else None
         if booking and conflict:
             session.refresh(booking, ["service", "barber"])
             typed = replace(typed, seen=booking.updated_at.isoformat())
         looked = ahead.look(session, typed, booking)
-        shop = shop_service.shop(session)
     today = clock.now().astimezone(shop_service.time_zone(shop)).date()
     return page(
         request,

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
+from sqlalchemy import DDL, CheckConstraint, ForeignKey, Index, String, event, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db import Base, UtcDateTime
@@ -10,6 +10,17 @@ from app.shop.models import Barber, Service
 
 STATUSES = ("confirmed", "cancelled", "completed", "no_show")
 _CONFIRMED = text("status = 'confirmed'")
+
+
+def _parts(column: str) -> Index:
+    """By three letters that follow each other, on PostgreSQL: what finds a part of a name."""
+    index = Index(
+        f"ix_booking_{column}_parts",
+        column,
+        postgresql_using="gin",
+        postgresql_ops={column: "gin_trgm_ops"},
+    )
+    return index.ddl_if(dialect="postgresql")
 
 
 class Booking(Base):
@@ -35,6 +46,8 @@ class Booking(Base):
         Index(None, "status", "starts_at", "id"),
         Index(None, "customer_phone", "starts_at"),
         Index(None, "updated_at"),
+        _parts("customer_name"),
+        _parts("customer_phone"),
     )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -51,3 +64,10 @@ class Booking(Base):
 
     service: Mapped[Service] = relationship(lazy="raise_on_sql")
     barber: Mapped[Barber] = relationship(lazy="raise_on_sql")
+
+
+event.listen(
+    Base.metadata,
+    "before_create",
+    DDL("CREATE EXTENSION IF NOT EXISTS pg_trgm").execute_if(dialect="postgresql"),
+)

@@ -62,6 +62,7 @@
     ghost.setAttribute("aria-hidden", "true");
     held = { block, ghost, by, ...more };
     block.classList.add("is-source");
+    document.body.classList.add("is-moving");
     place(Number(block.dataset.row), column);
   }
 
@@ -82,7 +83,7 @@
     held.ghost.remove();
     held.block.classList.remove("is-source");
     byId("move-bar").hidden = true;
-    document.body.classList.remove("is-dragging");
+    document.body.classList.remove("is-dragging", "is-moving");
     held = null;
     if (isStale) refresh();
   }
@@ -119,6 +120,7 @@
   async function kept() {
     const { block, refocus } = held;
     held = null;
+    document.body.classList.remove("is-moving");
     byId("move-dialog").close();
     await refresh();
     if (refocus) byId(`open-${block.dataset.booking}`)?.focus({ preventScroll: true });

@@ -1,5 +1,5 @@
 // Opens the live stream, opens it again when it does not answer, and says how it is.
-// It is the script that opens it, so nothing is told before there is somebody to hear it.
+// Not by hx-sse:connect: htmx may look at the page before its extension is there.
 (() => {
   "use strict";
 
@@ -22,9 +22,10 @@
   }
 
   function connect() {
-    if (!element() || !window.htmx) return;
-    element().dataset.state ??= "connecting";
-    htmx.trigger(element(), "connect");
+    const live = element();
+    if (!live) return;
+    live.dataset.state ??= "connecting";
+    htmx.ajax("GET", live.dataset.stream, { source: live, timeout: 10000 });
   }
 
   function failed(event, status) {
@@ -85,5 +86,6 @@
     connection.reader.cancel();
   }, 5000);
 
-  setTimeout(connect); // after htmx, which has put itself off like this
+  htmx.config.morphIgnore.push("open"); // what somebody has opened stays so when news arrive
+  connect();
 })();

@@ -113,7 +113,9 @@ def test_a_drag_shows_what_it_changes_before_it_is_kept_and_can_be_undone(
     assert problems == []
 
 
-def test_a_drag_that_is_not_kept_changes_nothing(page: Page, shop: RunningShop) -> None:
+def test_a_drag_that_is_not_kept_changes_nothing_and_a_click_opens_the_booking(
+    page: Page, shop: RunningShop
+) -> None:
     booking = book(shop, "10:00")
     open_board(page, shop)
     problems = problems_of(page)
@@ -131,11 +133,6 @@ def test_a_drag_that_is_not_kept_changes_nothing(page: Page, shop: RunningShop) 
     assert place(shop, booking) == ("10:00", "barber_1")
     assert "/today" in page.url  # and no click has opened the booking
     assert problems == []
-
-
-def test_a_click_opens_the_booking(page: Page, shop: RunningShop) -> None:
-    booking = book(shop, "10:00")
-    open_board(page, shop)
     block(page, booking).click(position={"x": 30, "y": 10})
     page.wait_for_url(f"**/bookings/{booking['id']}")
 
@@ -147,7 +144,7 @@ def test_a_taken_time_is_named_and_may_be_kept_all_the_same(page: Page, shop: Ru
     drag(page, block(page, booking), minutes=60, columns=1)
     expect(dialog(page).get_by_role("alert")).to_contain_text("Alex is taken then: Ada Lovelace")
     keep(page)
-    both = page.locator("#column-barber_2 .block")
+    both = page.locator("#column-barber_2 article")
     expect(both).to_have_count(2)
     boxes = [both.nth(turn).bounding_box() for turn in range(2)]
     assert boxes[0]
@@ -342,16 +339,18 @@ def test_without_javascript_the_board_is_there_and_move_leads_to_the_form(
     page.context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nobody_is_kept_out_by_colour_or_by_a_missing_word(
-    browser: Browser, shop: RunningShop, scheme: str
-) -> None:
-    booking = book(shop, "10:00", days=1)
-    book(shop, "10:10", days=1)
-    page = browser.new_context(color_scheme=scheme).new_page()  # type: ignore[arg-type]
+def test_nobody_is_kept_out_by_colour_or_by_a_missing_word(page: Page, shop: RunningShop) -> None:
+    booking = book(shop, "10:00")
+    book(shop, "10:10")
     open_board(page, shop)
-    assert serious_problems(page) == []
     drag(page, block(page, booking), minutes=15)
     expect(dialog(page)).to_be_visible()
-    assert serious_problems(page) == []
-    page.context.close()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        assert serious_problems(page) == []
+    page.keyboard.press("Escape")
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        for days in (-1, 0, 1):
+            page.goto(f"{shop.environment['PUBLIC_URL']}/today?date={at('12:00', days).date()}")
+            assert serious_problems(page) == []

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from litestar.testing import TestClient
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from app.asgi import create_app
 from app.bookings import day
@@ -23,6 +23,7 @@ from tests.conftest import Configure
 from tests.integration.conftest import Client, fill
 from tests.support.frozen import FrozenClock
 from tests.support.staff import HTMX, sign_in
+from tests.support.statements import counted
 from tests.support.valkey import Valkey
 
 DAY = date(2026, 11, 23)
@@ -230,14 +231,8 @@ def test_the_number_of_queries_is_the_same_for_one_booking_and_for_many(
     staff: Client, shop: Database
 ) -> None:
     def count() -> int:
-        statements: list[str] = []
-
-        def note(*args: Any) -> None:
-            statements.append(args[2])
-
-        event.listen(shop.engine, "before_cursor_execute", note)
-        assert staff.get("/today").status_code == 200
-        event.remove(shop.engine, "before_cursor_execute", note)
+        with counted(shop) as statements:
+            assert staff.get("/today").status_code == 200
         return len([each for each in statements if not each.startswith("BEGIN")])
 
     book(shop, 10)

@@ -47,7 +47,7 @@ def text_of(html: str) -> str:
 
 def link(html: str, label: str) -> str:
     """Where the link with this label leads."""
-    icon = r"(?:<svg[^>]*><use[^>]*></svg>)?"
+    icon = r"(?:\s*<svg[^>]*>\s*<use[^>]*>\s*</svg>\s*)?"
     found = re.search(rf'<a[^>]*href="([^"]+)"[^>]*>{icon}{label}', html)
     assert found, label
     return unescape(found[1])

@@ -303,6 +303,24 @@ def test_while_the_queue_is_away_booking_moving_and_cancelling_work_and_the_tick
     assert sum("has been cancelled" in body for body in bodies) == 1
 
 
+def test_a_fed_message_is_cancelled_also_when_its_task_cannot_be_revoked(
+    db: Database, clock: FrozenClock, valkey: Valkey, twilio: FakeTwilio
+) -> None:
+    with db.write() as session:
+        factories.shop(session, reminder_every=120)
+    booking_id = book(db, hours=0.1)
+    assert len(fed()) == 2
+    valkey.stop()
+    cancel(db, booking_id)
+    valkey.start()
+    clock.move(minutes=3)
+    tick(Process())
+    work()
+
+    assert {row.state for row in messages(db, booking_id)} == {"cancelled"}
+    assert ["has been cancelled" in sent.body for sent in twilio.messages()] == [True]
+
+
 def test_what_did_not_get_into_the_queue_is_left_for_the_next_tick(
     db: Database, clock: FrozenClock, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:

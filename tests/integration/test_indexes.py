@@ -32,7 +32,7 @@ from tests.support.lifecycle import book
 from tests.support.postgres import Postgres
 from tests.support.valkey import Valkey
 
-BOOKINGS = 20_000  # one each 25 minutes: those of the last three weeks are still to come
+BOOKINGS = 10_000  # one each 50 minutes: those of the last three weeks are still to come
 BIG = ("message", "booking", "attempt", "receipt", "audit_event")
 HISTORY = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -59,7 +59,7 @@ def _rows() -> list[tuple[Any, list[dict[str, Any]]]]:
     """A year of bookings: most are over, with two messages each; those to come have eight."""
     bookings, messages, attempts, receipts_, events = [], [], [], [], []
     for number in range(BOOKINGS):
-        starts_at = HISTORY + timedelta(minutes=25 * number)
+        starts_at = HISTORY + timedelta(minutes=50 * number)
         booking_id = f"booking_{number:026d}"
         bookings.append(_booking(number, booking_id, starts_at))
         events.append(_event(booking_id, starts_at))
@@ -255,7 +255,7 @@ def writing(db: Database, act: Callable[..., object], *args: Any) -> Callable[[]
     return run
 
 
-SOME_BOOKING = f"booking_{18_000:026d}"
+SOME_BOOKING = f"booking_{9_000:026d}"
 SOME_JOB = f"{SOME_BOOKING}-reminder-1"
 
 

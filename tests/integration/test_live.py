@@ -443,5 +443,5 @@ def test_each_page_opens_the_stream_with_the_time_it_was_made(
 ) -> None:
     sign_in(sqlite_api, sqlite_db)
     text = sqlite_api.get("/queue").text
-    assert f'hx-sse:connect="/live?since={clock.now().timestamp()}"' in text
+    assert f'data-stream="/live?since={clock.now().timestamp()}"' in text
     assert timedelta(seconds=live.SLACK) < live.WINDOW

@@ -1,0 +1,118 @@
+"""A shop with years behind it, written straight into PostgreSQL: 200,000 bookings, 2,000,000 messages.
+
+Eight barbers with a booking each half hour of an eight-hour day; 30 days of it are still to come.
+Each booking has a reminder every two hours of the 20 before it. Of those whose time has passed
+nearly all were sent; the attempts of the last 100 days are kept, as are the names of all.
+"""
+
+from sqlalchemy import Connection, Engine, text
+
+BOOKINGS = 200_000
+REMINDERS = 10  # of each booking
+FAILED_EACH = 3_000  # of how many messages one failed
+
+_PER_DAY = 128
+_COMING = 30 * _PER_DAY
+_WITH_ATTEMPTS = 100 * _PER_DAY
+
+_NAMES = """
+    ARRAY['Ada','Bilal','Chiara','Diego','Emma','Femi','Grace','Hiro','Ines','Jonas','Kofi','Léa',
+      'Mateusz','Nadia','Omar','Priya','Quinn','Rosa','Søren','Tom','Uma','Viktor','Wen','Zoë']
+"""
+_SURNAMES = """
+    ARRAY['Lovelace','Haddad','Ferri','Morales','Lindqvist','Adeyemi','O’Neill','Tanaka','Carvalho',
+      'Weber','Mensah','Dubois','Nowak','Petrova','Farouk','Nair','Baker','Jiménez','Holm',
+      'Ashworth','Krishnan','Novák','Li','Roux','Khalil','Ångström','Obermüller-Weiß','Castellanos']
+"""
+
+# The day of booking number n, counted back from the last one, and its place in that day.
+_STARTS_AT = f"""
+    date_trunc('day', now()) + (30 - (n / {_PER_DAY})) * interval '1 day'
+      + interval '9 hours' + (n % 16) * interval '30 minutes'
+"""
+
+_BOOKINGS = f"""
+    INSERT INTO booking (id, customer_name, customer_phone, service_id, barber_id, starts_at,
+      ends_at, status, created_at, updated_at)
+    SELECT 'booking_' || lpad(n::text, 26, '0'),
+      ({_NAMES})[1 + n % 24] || ' ' || ({_SURNAMES})[1 + (n / 24) % 28],
+      '+4477009' || lpad((n % 9973)::text, 5, '0'),
+      'haircut', 'barber_' || (1 + (n % {_PER_DAY}) / 16), at, at + interval '30 minutes',
+      CASE WHEN n % 12 = 0 THEN 'cancelled' WHEN at > now() THEN 'confirmed'
+        WHEN n % 25 = 0 THEN 'no_show' ELSE 'completed' END,
+      at - interval '20 hours', at - interval '20 hours'
+    FROM generate_series(0, {BOOKINGS - 1}) AS n, LATERAL (SELECT {_STARTS_AT} AS at) AS _
+"""  # noqa: S608
+
+_MESSAGES = f"""
+    INSERT INTO message (id, booking_id, kind, number, state, planned_for, due_at, reason, attempts,
+      tries, checks, verify_first, doubled, sid, sent_at, delivery_status, delivery_rank,
+      error_code, updated_at)
+    SELECT id || '-reminder-' || turn, id, 'reminder', turn, state, due, due,
+      CASE state WHEN 'failed' THEN 'refused' WHEN 'cancelled' THEN 'booking_cancelled'
+        WHEN 'skipped' THEN 'superseded' END,
+      (state IN ('sent', 'failed'))::int, (state IN ('sent', 'failed'))::int, 0, false, false,
+      CASE WHEN state = 'sent' THEN 'SM' || md5(id || turn) END,
+      CASE WHEN state = 'sent' THEN due + interval '1 second' END,
+      CASE WHEN state = 'sent' THEN 'read' END, CASE WHEN state = 'sent' THEN 4 ELSE 0 END,
+      CASE WHEN state = 'failed' THEN '63024' END, least(due, now() - interval '1 minute')
+    FROM (
+      SELECT id, turn, due, CASE
+          WHEN status = 'cancelled' THEN 'cancelled'
+          WHEN due > now() THEN 'pending'
+          WHEN (n * 13 + turn) % {FAILED_EACH} = 0 THEN 'failed'
+          WHEN (n + turn) % 40 = 0 THEN 'skipped'
+          ELSE 'sent' END AS state
+      FROM (
+        SELECT id, status, turn, substr(id, 9)::int AS n,
+          starts_at - ({REMINDERS} - turn) * interval '2 hours' - interval '1 hour' AS due
+        FROM booking, generate_series(1, {REMINDERS}) AS turn
+      ) AS planned
+    ) AS told
+"""  # noqa: S608
+
+_ATTEMPTS = f"""
+    INSERT INTO attempt (id, message_id, number, sent_to, body, started_at, ended_at, outcome, sid)
+    SELECT gen_random_uuid(), m.id, 1, b.customer_phone, repeat('Hello! ', 40), m.due_at,
+      m.sent_at, CASE WHEN m.sid IS NULL THEN 'refused' ELSE 'accepted' END, m.sid
+    FROM message AS m JOIN booking AS b ON b.id = m.booking_id
+    WHERE m.attempts = 1 AND b.starts_at > now() - {_WITH_ATTEMPTS // _PER_DAY} * interval '1 day'
+"""  # noqa: S608
+
+_EVENTS = """
+    INSERT INTO audit_event (at, actor, action, subject, details)
+    SELECT created_at, 'system', 'booking.created', id, '{}' FROM booking
+"""
+
+_COUNTED = """
+    INSERT INTO daily_sent (day, messages)
+    SELECT (sent_at AT TIME ZONE 'UTC')::date, count(*) FROM message WHERE state = 'sent' GROUP BY 1
+"""
+
+_BARBERS = """
+    INSERT INTO barber (id, name, position, active)
+    SELECT 'barber_' || n, 'Barber ' || n, n, true FROM generate_series(1, 8) AS n
+    ON CONFLICT DO NOTHING
+"""
+
+
+def fill(engine: Engine) -> None:
+    """Write it all into a migrated database, and let PostgreSQL look at it as autovacuum would."""
+    with engine.begin() as connection:
+        indexes = _without_indexes(connection, "message")
+        for statement in (_BARBERS, _BOOKINGS, _MESSAGES, *indexes, _ATTEMPTS, _EVENTS, _COUNTED):
+            connection.execute(text(statement))
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE"))
+
+
+def _without_indexes(connection: Connection, table: str) -> list[str]:
+    """Drop the indexes of `table`, and return what makes them again: twice as quick with so much."""
+    query = """
+        SELECT indexname, indexdef FROM pg_indexes WHERE tablename = :table
+          AND indexname NOT IN (SELECT conname FROM pg_constraint)
+    """
+    found = connection.execute(text(query), {"table": table}).all()
+    for name, _ in found:
+        connection.execute(text(f"DROP INDEX {name}"))
+    return [definition for _, definition in found]

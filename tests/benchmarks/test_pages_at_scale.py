@@ -1,0 +1,145 @@
+"""How long each page takes with 200,000 bookings and 2,000,000 messages on PostgreSQL: `make bench`.
+
+Asked over HTTP, one request at a time; server, worker, database and test share one machine.
+PostgreSQL is that of the tests, without fsync, and freshly analysed.
+"""
+
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from litestar.testing import TestClient
+
+from app.asgi import create_app
+from app.db import Database, database
+from tests import factories
+from tests.benchmarks import large_shop
+from tests.benchmarks.test_live_speed import logged_in
+from tests.conftest import Configure, _migrate
+from tests.fake_twilio import FakeTwilio
+from tests.integration.test_indexes import caught, plan_of, scans
+from tests.support.dashboard import OWNER
+from tests.support.postgres import Postgres
+from tests.support.running import RunningShop
+from tests.support.staff import sign_in
+from tests.support.valkey import Valkey
+
+SECRET = "s" * 40
+TIMES = 40
+MOST_P95 = 0.1  # seconds
+
+BOOKING = f"booking_{30 * 128 + 300:026d}"  # some days ago
+COMING = f"booking_{25 * 128 + 300:026d}"
+DAY = (datetime.now(UTC) - timedelta(days=200)).date()
+
+PAGES = {
+    "today": "/today",
+    "a day long ago": f"/today?date={DAY}",
+    "bookings": "/bookings",
+    "… past": "/bookings?past=1",
+    "… part of a name": "/bookings?q=obermüller",
+    "… part of a name, past": "/bookings?past=1&q=obermüller",
+    "… part of a name that is nobody's": "/bookings?past=1&q=nobody",
+    "… two letters that are nobody's": "/bookings?past=1&q=qz",
+    "… a phone number": "/bookings?past=1&q=%2B447700901234",
+    "… a part of one": "/bookings?past=1&q=00901234",
+    "… a part that is nobody's": "/bookings?past=1&q=555666777",
+    "… an id": f"/bookings?q={BOOKING}",
+    "… by status": "/bookings?past=1&status=no_show",
+    "… by barber": "/bookings?past=1&barber=barber_3",
+    "… by barber and status": "/bookings?past=1&barber=barber_3&status=no_show",
+    "… with failures": "/bookings?past=1&failed=1",
+    "… of a day": f"/bookings?from={DAY}&to={DAY}",
+    "a booking": f"/bookings/{BOOKING}",
+    "a booking to come": f"/bookings/{COMING}",
+    "new booking": f"/bookings/new?barber=barber_1&date={DAY}",
+    "failed sends": "/failed",
+    "queue": "/queue",
+    "API: counters": "/api/queue/stats",
+    "API: bookings": "/api/bookings",
+    "API: … part of a name that is nobody's": "/api/bookings?q=nobody",
+    "API: … confirmed": "/api/bookings?status=confirmed",
+}
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Of one address, in the time of a request: `seconds`; and how many bytes it answers."""
+
+    name: str
+    seconds: list[float]
+    size: int
+
+    @property
+    def p95(self) -> float:
+        return sorted(self.seconds)[int(len(self.seconds) * 0.95) - 1]
+
+    def __str__(self) -> str:
+        median, p95 = statistics.median(self.seconds) * 1000, self.p95 * 1000
+        return f"{self.name:<42}{median:8.1f} ms {p95:8.1f} ms {self.size / 1000:9.1f} kB"
+
+
+@pytest.fixture(scope="module")
+def large(postgres_cluster: Postgres) -> Iterator[str]:
+    """The URL of a database with a large shop in it."""
+    name = postgres_cluster.create()
+    url = postgres_cluster.url(name)
+    _migrate(url)
+    engine = Database(url.replace("postgresql:", "postgresql+psycopg:"))
+    began = time.monotonic()
+    large_shop.fill(engine.engine)
+    print(f"\nfilled in {time.monotonic() - began:.0f} s")
+    engine.close()
+    yield url
+    postgres_cluster.drop(name)
+
+
+def test_each_page_takes_less_than_a_tenth_of_a_second(
+    large: str, tmp_path: Path, twilio: FakeTwilio, valkey: Valkey
+) -> None:
+    with RunningShop(tmp_path, twilio, valkey, database_url=large, **OWNER) as shop:
+        with closing(logged_in(shop)) as pages:
+            found = [
+                _measure(shop.api if path.startswith("/api/") else pages, name, path)
+                for name, path in PAGES.items()
+            ]
+    print(f"\n{'':<42}{'median':>11} {'p95':>11} {'answer':>12}")
+    print(*found, sep="\n")
+    assert [str(each) for each in found if each.p95 >= MOST_P95] == []
+
+
+def _measure(client: httpx.Client, name: str, path: str) -> Figures:
+    """A few requests first, so that PostgreSQL has settled for a plan of each statement."""
+    seconds = []
+    for turn in range(-12, TIMES):
+        began = time.perf_counter()
+        answer = client.get(path)
+        if turn >= 0:
+            seconds.append(time.perf_counter() - began)
+        assert answer.status_code == 200, answer.text
+    return Figures(name, seconds, len(answer.content))
+
+
+def test_no_page_reads_a_large_table_from_end_to_end(
+    large: str, configure: Configure, twilio: FakeTwilio, valkey: Valkey
+) -> None:
+    configure(DATABASE_URL=large)
+    db = database()
+    bad = []
+    with db.write() as session:
+        factories.api_token(session, SECRET)
+    with TestClient(create_app()) as client:
+        sign_in(client, db)
+        client.headers["Authorization"] = f"Bearer {SECRET}"
+        for name, path in PAGES.items():
+            with caught(db) as statements:
+                assert client.get(path).status_code == 200
+            plans = {sql: plan_of(db, (sql, given)) for sql, given in statements}
+            bad += [f"{name}: {sql}\n{plan}" for sql, plan in plans.items() if scans(plan)]
+    assert not bad, "\n\n".join(bad)

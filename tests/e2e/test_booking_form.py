@@ -1,0 +1,282 @@
+"""The form of a booking in a real browser: typed into, with and without JavaScript."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from tests.fake_twilio import FakeTwilio
+from tests.support.accessibility import serious_problems
+from tests.support.dashboard import OWNER, log_in, problems_of
+from tests.support.running import RunningShop
+from tests.support.valkey import Valkey
+
+PHONE = "+44 7700 900123"
+LONG_NAME = "Maximiliane-Wilhelmine Freifrau von Donaudampfschifffahrtsgesellschaft"
+NARROW = {"width": 390, "height": 844}
+
+
+@pytest.fixture
+def shop(tmp_path: Path, twilio: FakeTwilio, valkey: Valkey) -> Iterator[RunningShop]:
+    with RunningShop(tmp_path, twilio, valkey, SHOP_TIMEZONE="Etc/UTC", **OWNER) as running:
+        yield running
+
+
+@pytest.fixture
+def problems(page: Page) -> list[str]:
+    return problems_of(page)
+
+
+@pytest.fixture
+def scriptless(browser: Browser) -> Iterator[Page]:
+    """A browser that runs no script."""
+    context = browser.new_context(java_script_enabled=False)
+    yield context.new_page()
+    context.close()
+
+
+def at(clock: str, days: int = 1) -> datetime:
+    """That time by the shop's clock, tomorrow."""
+    return datetime.fromisoformat(f"{datetime.now(UTC).date() + timedelta(days=days)}T{clock}Z")
+
+
+def book(shop: RunningShop, clock: str, **fields: Any) -> dict[str, Any]:
+    """A booking at that time tomorrow, with the first barber."""
+    return shop.book(0, scheduledTime=at(clock).isoformat(), **fields)
+
+
+def slot(clock: str) -> str:
+    """Where the board's free place at that time tomorrow leads."""
+    return f"/bookings/new?barber=barber_1&at={at(clock):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def bookings(shop: RunningShop) -> list[dict[str, Any]]:
+    return list(shop.api.get("/api/bookings").json()["items"])
+
+
+def chip(page: Page, clock: str) -> Any:
+    return page.get_by_role("radio", name=clock, exact=True)
+
+
+def test_a_free_place_on_the_board_becomes_a_booking(
+    page: Page, shop: RunningShop, problems: list[str]
+) -> None:
+    log_in(page, shop, "/today")
+    page.goto(f"{shop.environment['PUBLIC_URL']}{slot('10:00')}")
+    expect(page.get_by_label("Phone")).to_be_focused()
+    page.keyboard.type(PHONE)
+    page.get_by_label("Name").fill("Luis Ortega")
+    page.get_by_label("Service").select_option("haircut")
+    expect(chip(page, "10:00 AM")).to_be_checked()
+    expect(page.locator("#reminders")).to_contain_text(re.compile(r"\d+ reminders?: "))
+    expect(page.locator("#first-message")).to_contain_text("Hello Luis Ortega!")
+    assert serious_problems(page) == []
+    page.get_by_role("button", name="Book", exact=True).click()
+    expect(page.get_by_role("heading", name="Luis Ortega")).to_be_visible()
+    expect(page.locator("#toasts")).to_contain_text("Luis Ortega is booked.")
+    [booking] = bookings(shop)
+    assert datetime.fromisoformat(booking["scheduledTime"]) == at("10:00")
+    assert problems == []
+
+
+def test_typing_keeps_its_focus_and_its_letters_while_what_follows_is_swapped(
+    page: Page, shop: RunningShop, problems: list[str]
+) -> None:
+    log_in(page, shop, slot("10:00"))
+
+    def slowly(route: Route) -> None:
+        page.wait_for_timeout(120)
+        route.continue_()
+
+    page.route("**/bookings/preview**", slowly)
+    page.get_by_label("Service").select_option("haircut")
+    name = page.get_by_label("Name")
+    name.focus()
+    with page.expect_response("**/bookings/preview**"):
+        page.keyboard.type("Luis Alberto ", delay=60)
+        page.wait_for_timeout(400)
+    page.keyboard.type("Ortega", delay=60)
+    expect(page.locator("#first-message")).to_contain_text("Hello Luis Alberto Ortega!")
+    expect(name).to_be_focused()
+    expect(name).to_have_value("Luis Alberto Ortega")
+    expect(chip(page, "10:00 AM")).to_be_checked()
+    assert problems == []
+
+
+def test_the_arrow_keys_walk_the_free_times_and_stay_there_while_they_are_swapped(
+    page: Page, shop: RunningShop
+) -> None:
+    log_in(page, shop, slot("10:00"))
+    page.get_by_label("Service").select_option("haircut")
+    chip(page, "10:00 AM").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#first-message")).to_contain_text("at 10:15 AM")
+    expect(chip(page, "10:15 AM")).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#first-message")).to_contain_text("at 10:30 AM")
+    expect(chip(page, "10:30 AM")).to_be_checked()
+
+
+def test_a_known_customer_is_filled_in_and_nothing_that_was_typed_is_overwritten(
+    page: Page, shop: RunningShop
+) -> None:
+    book(shop, "09:00", customerName="Kim Known", customerPhone=PHONE, customerEmail="k@a.example")
+    book(shop, "09:30", customerName="Pat Other", customerPhone="+447700900456")
+    log_in(page, shop, "/bookings/new")
+    phone, name, email = (page.get_by_label(label) for label in ("Phone", "Name", "Email"))
+    phone.fill(PHONE)
+    expect(page.locator("#known")).to_contain_text("Has been here before: Kim Known")
+    expect(name).to_have_value("Kim Known")
+    expect(email).to_have_value("k@a.example")
+    phone.fill("+44 7700 900456")
+    expect(name).to_have_value("Pat Other")
+    expect(email).to_have_value("")
+    name.fill("Her sister")
+    phone.fill(PHONE)
+    expect(page.locator("#known")).to_contain_text("Kim Known")
+    expect(email).to_have_value("k@a.example")
+    expect(name).to_have_value("Her sister")
+
+
+def test_a_conflict_is_shown_while_typing_and_booked_only_when_ticked(
+    page: Page, shop: RunningShop, problems: list[str]
+) -> None:
+    book(shop, "10:00")
+    log_in(page, shop, slot("09:45"))
+    page.get_by_label("Phone").fill(PHONE)
+    page.get_by_label("Name").fill("Ana Silva")
+    page.get_by_label("Service").select_option("haircut")
+    conflict = page.locator("#outcome")
+    expect(conflict).to_contain_text("Sam has Luis Ortega 10:00 AM–10:30 AM.")
+    expect(page.get_by_role("radio", name="Another time")).to_be_checked()
+    expect(page.locator("#other_time")).to_have_value("09:45")
+    assert serious_problems(page) == []
+    page.get_by_role("button", name="Book", exact=True).click()
+    tick = page.get_by_label("Book anyway")
+    expect(tick).to_be_focused()  # the browser asks for it
+    assert len(bookings(shop)) == 1
+    tick.check()
+    page.locator("#other_time").fill("10:10")
+    expect(page.locator("#first-message")).to_contain_text("at 10:10 AM")
+    expect(tick).to_be_checked()
+    page.get_by_role("button", name="Book", exact=True).click()
+    expect(page.get_by_role("heading", name="Ana Silva")).to_be_visible()
+    assert len(bookings(shop)) == 2
+    assert problems == []
+
+
+def test_a_tick_is_gone_when_another_booking_is_in_the_way(page: Page, shop: RunningShop) -> None:
+    book(shop, "10:00")
+    book(shop, "12:00", customerName="Ana Silva")
+    log_in(page, shop, slot("10:05"))
+    page.get_by_label("Service").select_option("haircut")
+    page.get_by_label("Book anyway").check()
+    page.locator("#other_time").fill("12:05")
+    expect(page.locator("#outcome")).to_contain_text("Sam has Ana Silva")
+    expect(page.get_by_label("Book anyway")).not_to_be_checked()
+
+
+def test_many_reminders_need_a_tick(page: Page, shop: RunningShop) -> None:
+    log_in(page, shop, slot("10:00"))
+    page.get_by_label("Phone").fill(PHONE)
+    page.get_by_label("Name").fill("Ana Silva")
+    page.get_by_label("Service").select_option("haircut")
+    page.get_by_label("Day").fill(str(at("10:00", days=30).date()))
+    sure = page.get_by_label(re.compile(r"Yes, really: 3\d\d reminders"))
+    expect(sure).to_be_visible()
+    page.get_by_role("button", name="Book", exact=True).click()
+    expect(sure).to_be_focused()
+    assert bookings(shop) == []
+    sure.check()
+    page.get_by_role("button", name="Book", exact=True).click()
+    expect(page.get_by_role("heading", name="Ana Silva")).to_be_visible()
+
+
+def test_two_clicks_make_one_booking(page: Page, shop: RunningShop) -> None:
+    log_in(page, shop, slot("10:00"))
+    page.get_by_label("Phone").fill(PHONE)
+    page.get_by_label("Name").fill("Ana Silva")
+    page.get_by_label("Service").select_option("haircut")
+    posts: list[str] = []
+    page.on("request", lambda request: request.method == "POST" and posts.append(request.url))
+    page.get_by_role("button", name="Book", exact=True).dblclick()
+    expect(page.get_by_role("heading", name="Ana Silva")).to_be_visible()
+    assert len(posts) == 1
+    assert len(bookings(shop)) == 1
+    page.go_back()
+    expect(page.get_by_role("button", name="Book", exact=True)).to_be_enabled()
+
+
+def test_the_change_form_tells_what_becomes_of_the_reminders(
+    page: Page, shop: RunningShop, problems: list[str]
+) -> None:
+    booking = book(shop, "12:00", customerName=LONG_NAME)
+    log_in(page, shop, f"/bookings/{booking['id']}")
+    page.get_by_role("link", name="Change").click()
+    expect(page.get_by_label("Name")).to_have_value(LONG_NAME)
+    expect(page.locator("#outcome")).to_contain_text("Nothing is changed yet.")
+    expect(chip(page, "12:00 PM")).to_be_checked()
+    page.locator("label.chip", has_text=re.compile(r"^\s*10:00 AM")).click()
+    expect(page.locator("#outcome")).to_contain_text(
+        re.compile(r"\d+ planned reminders? (is|are) replaced by \d+: ")
+    )
+    expect(page.locator("#outcome")).not_to_contain_text("Nothing is changed yet.")
+    assert serious_problems(page) == []
+    page.get_by_role("button", name="Save the change").click()
+    expect(page.locator("#toasts")).to_contain_text("The booking is changed.")
+    [changed] = bookings(shop)
+    assert datetime.fromisoformat(changed["scheduledTime"]) == at("10:00")
+    assert problems == []
+
+
+def test_everything_works_without_javascript(scriptless: Page, shop: RunningShop) -> None:
+    page = scriptless
+    book(shop, "10:00", customerPhone=PHONE, customerName="Kim Known")
+    log_in(page, shop, slot("10:00"))
+    page.get_by_label("Phone").fill(PHONE)
+    page.get_by_label("Service").select_option("beard-trim")
+    page.locator("button[name=look]").click()
+    expect(page.get_by_label("Name")).to_have_value("Kim Known")
+    expect(page.locator("#outcome")).to_contain_text("Sam has Kim Known")
+    page.locator("label.chip", has_text=re.compile(r"^\s*2:30 PM")).click()
+    page.get_by_label("Phone").fill("12")
+    page.locator("#overlap-none, [name=overlap]").check()
+    page.get_by_role("button", name="Book", exact=True).click()
+    phone = page.get_by_label("Phone")
+    expect(phone).to_be_focused()
+    expect(phone).to_have_accessible_description(re.compile("This needs its country code"))
+    phone.fill(PHONE)
+    page.get_by_role("button", name="Book", exact=True).click()
+    expect(page.get_by_role("heading", name="Kim Known")).to_be_visible()
+    expect(page.locator("#toasts")).to_contain_text("Kim Known is booked.")
+    page.get_by_role("link", name="Change").click()
+    page.get_by_label("Name").fill("Kim K.")
+    page.get_by_role("button", name="Save the change").click()
+    expect(page.get_by_role("heading", name="Kim K.")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_on_a_phone_nothing_is_cut_off_and_axe_finds_nothing(
+    page: Page, shop: RunningShop, scheme: Any, problems: list[str]
+) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": NARROW["width"], "height": NARROW["height"]})
+    book(shop, "10:00", customerName=LONG_NAME)
+    log_in(page, shop, slot("10:15"))
+    page.get_by_label("Service").select_option("haircut")
+    expect(page.locator("#outcome")).to_contain_text(LONG_NAME)
+    assert page.evaluate("document.documentElement.scrollWidth") == NARROW["width"]
+    assert serious_problems(page) == []
+    assert problems == []
+    page.evaluate("document.getElementById('booking-form').noValidate = true")
+    page.get_by_role("button", name="Book", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("2 things are not right")
+    expect(page.get_by_label("Phone")).to_be_focused()
+    assert page.evaluate("document.documentElement.scrollWidth") == NARROW["width"]
+    assert serious_problems(page) == []
+    page.get_by_role("link", name="Name").click()
+    expect(page).to_have_url(re.compile("#name$"))
