@@ -10,11 +10,11 @@ PIP := $(PYTHON) -m pip --python $(BIN)/python install --disable-pip-version-che
 LOCK := uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-annotate \
   --no-header --no-strip-extras --quiet
 
-.PHONY: help install run test unit e2e lint format lock storm bench system clean
+.PHONY: help install run test unit e2e lint format lock storm bench screenshots system clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: .venv/.installed ## Install what is needed to run, exactly as locked, into .venv
 
@@ -37,6 +37,9 @@ storm: .venv/.installed-dev system ## Run long tests with faults at random
 
 bench: .venv/.installed-dev system ## Measure how fast it is
 	$(PYTEST) -s tests/benchmarks
+
+screenshots: .venv/.installed-dev system ## Take pictures of every page into docs/images
+	$(BIN)/python -m tests.screenshots
 
 lint: .venv/.installed-dev ## Check style, types, imports and templates
 	$(BIN)/ruff check

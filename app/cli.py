@@ -70,7 +70,7 @@ def serve(workers: int, grace: int) -> None:
     preflight.check_port(found.host, found.port)
     with preflight.reachable_database().write() as session:
         first_run.ensure(session, found)
-        code = first_run.setup_code(session, found.state_dir)
+        code = preflight.setup_code(session, found)
     if code is not None and not is_supervised:
         click.echo(f"First run: open {found.public_url}/setup with the setup code {code}")
     options = f"--interface asgi --workers {workers} --workers-kill-timeout {grace}"

@@ -46,10 +46,11 @@ _PHONES = "+4477009{:05d}"  # 900000 to 900999 are kept for fiction (Ofcom)
 _PAST_ENDS = ("completed",) * 8 + ("no_show", "cancelled")
 _COMING_ENDS = ("confirmed",) * 9 + ("cancelled",)
 _FATES = [
-    *["read"] * 40,
-    *["delivered"] * 18,
-    *["sent"] * 5,
-    *["superseded", "superseded", "refused", "gave_up", "undelivered"],
+    *["read"] * 200,
+    *["delivered"] * 90,
+    *["sent"] * 20,
+    *["superseded"] * 6,
+    *["refused", "gave_up", "undelivered"],
 ]
 _RECEIPTS = {
     "sent": ("sent",),
@@ -264,11 +265,10 @@ class _Teller:
         """Twilio took it; `status` is the last it told."""
         attempt = self._attempt(message, 1, message.planned_for, text, "accepted")
         attempt.sid = "SM" + uuid.UUID(int=self._chance.getrandbits(128)).hex
-        steps = _RECEIPTS[status]
-        for step, name in enumerate(steps, start=1):
-            code = _CODES.get(name, "")
-            at = attempt.started_at + timedelta(seconds=step * self._chance.uniform(1, 90))
-            self._receipts.append(_receipt(attempt, name, code, min(at, self._setting.now)))
+        at = attempt.started_at
+        for name in _RECEIPTS[status]:
+            at = min(at + timedelta(seconds=self._chance.uniform(1, 90)), self._setting.now)
+            self._receipts.append(_receipt(attempt, name, _CODES.get(name, ""), at))
         if status == "undelivered":
             attempt.outcome, attempt.error_code = status, _CODES[status]
             message.state, message.reason, message.error_code = "failed", status, _CODES[status]

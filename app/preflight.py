@@ -11,6 +11,7 @@ from pathlib import Path
 import redis
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from app import migrate
 from app.db import Database, database
@@ -18,6 +19,7 @@ from app.errors import Invalid, Refused
 from app.migrate import MigrationError
 from app.queue.embedded import QueueError
 from app.settings import Settings, SettingsError, settings
+from app.staff import first_run
 
 _CONNECT_WITHIN = 10  # seconds
 
@@ -53,6 +55,18 @@ def reachable_database() -> Database:
             f"The database is {where}, this Chairtime needs {where.newest}: run `chairtime migrate`"
         )
     return found
+
+
+def setup_code(session: Session, found: Settings) -> str | None:
+    """What /setup asks for, None once there is an owner. Raises Trouble."""
+    try:
+        return first_run.setup_code(session, found.state_dir)
+    except OSError as error:
+        raise Trouble(
+            f"STATE_DIR: {found.state_dir} cannot be written: {error.strerror}. It keeps the setup "
+            "code until there is an owner: set CHAIRTIME_OWNER_EMAIL and CHAIRTIME_OWNER_PASSWORD, "
+            "or STATE_DIR to a folder that can be written"
+        ) from error
 
 
 def connect() -> Database:

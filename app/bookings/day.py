@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session, joinedload
 from app import clock
 from app.bookings import desk
 from app.bookings.models import Booking
-from app.messages.failures import advice_of
 from app.messages.models import Message
 from app.messages.of_bookings import reminders_of
+from app.messages.service import advice_of
 from app.messages.useful import is_one_of, why_not
 from app.shop import service as shop_service
 from app.shop.models import Barber

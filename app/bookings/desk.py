@@ -40,13 +40,15 @@ def undo_cancel(session: Session, booking_id: str, actor: str) -> Booking:
     """Confirm a cancelled booking again, before its customer was told.
 
     The reminders that were cancelled with it come back at their times, under new numbers: a
-    revoked job id stays revoked. Raises NotFound, and Conflict `told` when it is too late.
+    revoked job id stays revoked. Raises NotFound, and Conflict: `told` when it is too late,
+    `barber_taken` or `same_booking` when the place was booked meanwhile.
     """
     booking = lock_booking(session, booking_id, to_change=True)
     if booking is None:
         raise NotFound("There is no such booking.")
     if booking.status != "cancelled" or not _is_untold(session, booking_id):
         raise Conflict("told", "The customer has been told already. Make a new booking.")
+    service.check_place(session, booking, since=booking.updated_at)
     now = clock.now()
     times = _cancelled_times(session, booking, now)
     booking.status, booking.updated_at = "confirmed", now

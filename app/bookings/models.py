@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import DDL, CheckConstraint, ForeignKey, Index, String, event, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db import Base, UtcDateTime
@@ -13,10 +13,11 @@ _CONFIRMED = text("status = 'confirmed'")
 
 
 def _parts(column: str) -> Index:
-    """By three letters that follow each other, on PostgreSQL: what finds a part of a name."""
+    """What finds a part of a text on PostgreSQL: each three letters that follow each other."""
     index = Index(
         f"ix_booking_{column}_parts",
         column,
+        info={"dialect": "postgresql"},
         postgresql_using="gin",
         postgresql_ops={column: "gin_trgm_ops"},
     )
@@ -64,10 +65,3 @@ class Booking(Base):
 
     service: Mapped[Service] = relationship(lazy="raise_on_sql")
     barber: Mapped[Barber] = relationship(lazy="raise_on_sql")
-
-
-event.listen(
-    Base.metadata,
-    "before_create",
-    DDL("CREATE EXTENSION IF NOT EXISTS pg_trgm").execute_if(dialect="postgresql"),
-)

@@ -16,10 +16,9 @@ from app.bookings.models import Booking
 from app.errors import Conflict, FieldError, Invalid
 from app.messages import timeline
 from app.messages.compose import compose
-from app.messages.failures import advice_of
 from app.messages.models import Attempt, Message
 from app.messages.of_bookings import reminders_of
-from app.messages.service import REASONS
+from app.messages.service import REASONS, advice_of
 from app.messages.texts import TextError
 from app.shop import service as shop_service
 from app.shop.models import Barber

@@ -140,6 +140,18 @@ def to_change(session: Session, booking_id: str) -> Booking:
     return booking
 
 
+def check_place(session: Session, booking: Booking, since: datetime) -> None:
+    """Whether a cancelled booking's place was not taken since then.
+
+    Raises Conflict `same_booking` or `barber_taken`, and Invalid for what is not offered any more.
+    """
+    _, barber = _choices(session, booking.service_id, booking.barber_id)
+    same = _same(session, vars(booking))
+    if same is not None:
+        raise Conflict("same_booking", f"This customer has this very booking: {same.id}.")
+    _check_free(session, barber, booking.starts_at, booking.ends_at, since=since)
+
+
 def _clean(session: Session, values: dict[str, Any]) -> dict[str, Any]:
     return fields.clean(
         values,
@@ -179,21 +191,29 @@ def _same(session: Session, values: Mapping[str, Any]) -> Booking | None:
 
 
 def _check_free(
-    session: Session, barber: Barber, starts_at: datetime, ends_at: datetime, but: str = ""
+    session: Session,
+    barber: Barber,
+    starts_at: datetime,
+    ends_at: datetime,
+    *,
+    but: str = "",
+    since: datetime | None = None,
 ) -> None:
-    """Raises Conflict if the barber has another booking then; `but` is not another."""
-    rival = session.scalars(
-        select(Booking)
-        .where(
-            Booking.barber_id == barber.id,
-            Booking.starts_at < ends_at,
-            Booking.starts_at > starts_at - _LONGEST,
-            Booking.ends_at > starts_at,
-            Booking.status == "confirmed",
-            Booking.id != but,
-        )
-        .limit(1)
-    ).one_or_none()
+    """Raises Conflict if the barber has another booking then, made or moved since then.
+
+    `but` is not another.
+    """
+    query = select(Booking).where(
+        Booking.barber_id == barber.id,
+        Booking.starts_at < ends_at,
+        Booking.starts_at > starts_at - _LONGEST,
+        Booking.ends_at > starts_at,
+        Booking.status == "confirmed",
+        Booking.id != but,
+    )
+    if since is not None:
+        query = query.where(Booking.updated_at >= since)
+    rival = session.scalars(query.limit(1)).one_or_none()
     if rival is not None:
         taken = f"{rival.starts_at:%Y-%m-%dT%H:%M:%SZ} to {rival.ends_at:%H:%M:%SZ}"
         raise Conflict("barber_taken", f"{barber.name} has another booking from {taken}.")

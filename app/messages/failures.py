@@ -1,7 +1,7 @@
 """What failed, grouped by reason, and repairing it: one, several, or after a corrected number."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
@@ -11,12 +11,10 @@ from app.errors import Conflict, NotFound
 from app.messages import service
 from app.messages.models import Message
 from app.messages.useful import is_one_of
-from app.whatsapp.errors import Advice, Kind, explain
+from app.whatsapp.errors import Advice
 
 AT_MOST = 500
 """Failed messages that are shown, the newest first."""
-
-_GIVEN_UP = "It was tried again and again, in vain. Press Retry, or call the customer."
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ def groups(session: Session) -> list[Group]:
     """The failed messages by reason, the largest group first."""
     by_code: dict[str, Group] = {}
     for message in newest(session, AT_MOST):
-        advice = advice_of(message)
+        advice = service.advice_of(message)
         by_code.setdefault(advice.code, Group(advice, [])).messages.append(message)
     return sorted(by_code.values(), key=lambda group: -len(group.messages))
 
@@ -54,13 +52,6 @@ def newest(session: Session, limit: int) -> Sequence[Message]:
         .options(joinedload(Message.booking).joinedload(Booking.service))
         .options(joinedload(Message.booking).joinedload(Booking.barber))
     ).all()
-
-
-def advice_of(message: Message) -> Advice:
-    """Why a message failed, and what to do."""
-    advice = explain(message.error_code, asynchronous=message.reason == "undelivered")
-    is_for_good = advice.kind in {Kind.PERMANENT, Kind.CONFIGURATION}
-    return advice if is_for_good else replace(advice, advice=_GIVEN_UP)
 
 
 def retry_many(session: Session, job_ids: Iterable[str], actor: str) -> Retried:

@@ -1,6 +1,6 @@
 """Reminders as a client of the API sees them: their states in the API's words, and a retry."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -20,7 +20,7 @@ from app.messages.lifecycle.compare_and_set import (
 )
 from app.messages.models import Message
 from app.staff import audit
-from app.whatsapp.errors import explain
+from app.whatsapp.errors import Advice, Kind, explain
 
 REASONS = {
     "appointment_passed": "The appointment has begun",
@@ -33,6 +33,8 @@ REASONS = {
     "undone": "The booking's cancellation was undone",
 }
 """Why a message was skipped or cancelled, and why a retry would be useless: for people."""
+
+_GIVEN_UP = "It was tried again and again, in vain. Press Retry, or call the customer."
 
 _API_STATES = {
     "sending": "active",
@@ -96,6 +98,13 @@ def api_state(message: Message, now: datetime) -> str:
     return _API_STATES[message.state]
 
 
+def advice_of(message: Message) -> Advice:
+    """Why a message failed, and what to do."""
+    advice = explain(message.error_code, asynchronous=message.reason == "undelivered")
+    is_for_good = advice.kind in {Kind.PERMANENT, Kind.CONFIGURATION}
+    return advice if is_for_good else replace(advice, advice=_GIVEN_UP)
+
+
 def _view(message: Message, now: datetime) -> ReminderView:
     return ReminderView(
         job_id=message.id,
@@ -115,7 +124,7 @@ def _error(message: Message) -> str | None:
         return f"{REASONS[str(message.reason)]}."
     if message.error_code is None:
         return None
-    advice = explain(message.error_code, asynchronous=message.reason == "undelivered")
+    advice = advice_of(message)
     return f"{advice.words}. {advice.advice}" if message.state == "failed" else f"{advice.words}."
 
 

@@ -4,6 +4,7 @@ from litestar import Response, Router, get, post
 
 from app import db
 from app.messages import failures, sender
+from app.messages.service import advice_of
 from app.queue import stats
 from app.queue.chart import draw
 from app.queue.stats import Lateness
@@ -32,7 +33,7 @@ def show(request: PageRequest) -> Response[str]:
         lateness=in_words(lateness),
         due=due,
         failed=failed,
-        advice_of=failures.advice_of,
+        advice_of=advice_of,
     )
 
 

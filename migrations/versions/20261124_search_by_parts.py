@@ -1,4 +1,4 @@
-"""Indexes for a part of a customer's name or number, on PostgreSQL, by its own extension pg_trgm."""
+"""Indexes for a part of a customer's name or number, by PostgreSQL's own extension pg_trgm."""
 
 from alembic import op
 

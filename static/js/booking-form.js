@@ -41,15 +41,15 @@
     }
   }
 
-  function mark() {
-    const input = byId("other_time");
-    input.required = byId("time-other").checked;
+  function requireWhatApplies() {
+    byId("other_time").required = byId("time-other").checked;
+    for (const tick of byId("outcome").querySelectorAll("input")) tick.required = true;
   }
 
   document.addEventListener("input", (event) => {
     if (!form()?.contains(event.target)) return;
     note();
-    mark();
+    requireWhatApplies();
     if (event.target.id === "time-other") byId("other_time").focus();
   });
 
@@ -57,7 +57,7 @@
     if (!form()) return;
     choose();
     fill();
-    mark();
+    requireWhatApplies();
   });
 
   document.addEventListener("submit", (event) => {
@@ -69,6 +69,6 @@
     if (!form()) return;
     byId("save").disabled = false;
     note();
-    mark();
+    requireWhatApplies();
   });
 })();

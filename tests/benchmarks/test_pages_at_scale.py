@@ -1,4 +1,4 @@
-"""How long each page takes with 200,000 bookings and 2,000,000 messages on PostgreSQL: `make bench`.
+"""How long each page takes with 200,000 bookings, 2,000,000 messages, PostgreSQL: `make bench`.
 
 Asked over HTTP, one request at a time; server, worker, database and test share one machine.
 PostgreSQL is that of the tests, without fsync, and freshly analysed.
@@ -103,12 +103,14 @@ def large(postgres_cluster: Postgres) -> Iterator[str]:
 def test_each_page_takes_less_than_a_tenth_of_a_second(
     large: str, tmp_path: Path, twilio: FakeTwilio, valkey: Valkey
 ) -> None:
-    with RunningShop(tmp_path, twilio, valkey, database_url=large, **OWNER) as shop:
-        with closing(logged_in(shop)) as pages:
-            found = [
-                _measure(shop.api if path.startswith("/api/") else pages, name, path)
-                for name, path in PAGES.items()
-            ]
+    with (
+        RunningShop(tmp_path, twilio, valkey, database_url=large, **OWNER) as shop,
+        closing(logged_in(shop)) as pages,
+    ):
+        found = [
+            _measure(shop.api if path.startswith("/api/") else pages, name, path)
+            for name, path in PAGES.items()
+        ]
     print(f"\n{'':<42}{'median':>11} {'p95':>11} {'answer':>12}")
     print(*found, sep="\n")
     assert [str(each) for each in found if each.p95 >= MOST_P95] == []

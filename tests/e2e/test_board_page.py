@@ -311,6 +311,7 @@ def test_a_finger_that_stays_lifts_a_booking_and_one_that_moves_scrolls(
     finger("touchMove", -60)
     finger("touchEnd")
     expect(page.locator(".is-ghost")).to_have_count(0)
+    page.wait_for_timeout(1000)  # what was flung comes to rest
     block(page, booking).evaluate("each => each.scrollIntoView({ block: 'center' })")
     box = block(page, booking).bounding_box()
     assert box

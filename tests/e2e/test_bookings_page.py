@@ -124,7 +124,6 @@ def test_a_reminder_goes_from_planned_to_sending_to_delivered_while_one_looks(
     page.locator("#later > summary").click()
     expect(first).to_contain_text("Sending", timeout=8000)
 
-    twilio.auto_callbacks = ("sent", "delivered")
     twilio.release()
     expect(first).to_contain_text("Sent")
     twilio.call_back(twilio.messages()[0].sid, "delivered")

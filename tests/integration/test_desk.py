@@ -170,3 +170,25 @@ def test_a_number_that_is_wrong_again_changes_nothing(
         desk.correct_number(session, failed.id, "12", "user:1")
 
     assert messages(db, booking)[-1].state == "failed"
+
+
+@pytest.mark.parametrize("phone", ["+12125550001", "+12125550009"], ids=["same", "another"])
+def test_a_cancellation_is_not_undone_when_the_place_was_booked_meanwhile(
+    db: Database, clock: FrozenClock, booking: str, phone: str
+) -> None:
+    with db.write() as session:
+        at = service.cancel(session, booking, "user:1", tell_after=desk.UNDO_FOR).starts_at
+    new = service.NewBooking(
+        customer_name="Ana",
+        customer_phone=phone,
+        service_id="haircut",
+        barber_id="barber_1",
+        scheduled_time=at,
+    )
+    with db.write() as session:
+        service.create(session, new, "user:1")
+
+    with pytest.raises(Conflict), db.write() as session:
+        desk.undo_cancel(session, booking, "user:1")
+
+    assert messages(db, booking, "cancellation")[0].state == "pending"

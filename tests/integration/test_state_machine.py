@@ -96,12 +96,12 @@ class Lifecycle(RuleBasedStateMachine):
 
     # --- what people do ---
 
-    @rule(hours=st.sampled_from([0.1, 1, 2.5, 4, 7]), phone=PHONE)
+    @rule(hours=st.sampled_from([0.3, 0.6, 1, 2]), phone=PHONE)
     def create(self, hours: float, phone: int) -> None:
         self.bookings.append(book(self.db, hours, customer_phone=self.phones[phone]))
 
     @precondition(lambda self: self.bookings)
-    @rule(pick=PICK, hours=st.sampled_from([0.5, 3, 5]))
+    @rule(pick=PICK, hours=st.sampled_from([0.4, 1.5]))
     def move(self, pick: int, hours: float) -> None:
         self._stop(pick, lambda booking_id: move(self.db, booking_id, hours))
 
@@ -142,7 +142,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     # --- what time and machines do ---
 
-    @rule(seconds=st.sampled_from([1, 5, 30, 61, 130, 900, 7200]))
+    @rule(seconds=st.sampled_from([1, 5, 30, 61, 130, 600, 1800]))
     def wait(self, seconds: int) -> None:
         self.clock.move(seconds=seconds)
 
@@ -154,9 +154,26 @@ class Lifecycle(RuleBasedStateMachine):
     def work(self) -> None:
         work()
 
+    @rule(name=st.sampled_from(sorted(FAULTS)))
+    def send_the_next_and_let_it_go_wrong(self, name: str) -> None:
+        if message := self._next():
+            phone = self._find(Booking, message.booking_id).customer_phone
+            self.twilio.script(phone, [FAULTS[name]])
+            self.clock.set(max(self.clock.now(), message.due_at))
+            tick(self.process)
+            work()
+
+    @rule(seconds=st.sampled_from([0, 600, 1800]))
+    def be_away_while_the_next_waits_in_the_queue(self, seconds: int) -> None:
+        if message := self._next():
+            self.clock.set(max(self.clock.now(), message.due_at - timedelta(seconds=1)))
+            tick(self.process)
+            self.clock.move(seconds=seconds)
+            work()
+
     @rule()
     def work_for_a_while(self) -> None:
-        for _ in range(4):
+        for _ in range(6):
             tick(self.process)
             work()
             self.clock.move(seconds=40)
@@ -265,6 +282,11 @@ class Lifecycle(RuleBasedStateMachine):
 
     # --- helpers ---
 
+    def _next(self) -> Message | None:
+        """What is due next."""
+        pending = [message for message in self._messages() if message.state == "pending"]
+        return min(pending, key=lambda message: message.due_at, default=None)
+
     def _messages(self) -> list[Message]:
         with self.db.read() as session:
             return list(session.scalars(select(Message)))
@@ -303,7 +325,7 @@ def test_whatever_happens_no_message_is_lost_doubled_late_or_sent_after_a_cancel
     twilio: FakeTwilio,
     configure: Configure,
 ) -> None:
-    configure(WHATSAPP_MAX_PER_SECOND="400")
+    configure(WHATSAPP_MAX_PER_SECOND="400", REMINDER_EVERY="10m")
     Lifecycle.db, Lifecycle.clock = sqlite_db, clock
     Lifecycle.valkey, Lifecycle.twilio = valkey, twilio
 

@@ -1,29 +1,21 @@
-"""`chairtime up` with a shop out of `chairtime demo`, and which pages it has.
+"""`chairtime up` with the shop of `chairtime demo` in it, where it is afternoon now.
 
 with DemoShop(folder) as shop:
-    page.goto(shop.url + "/today")
+    page.goto(f"{shop.url}/today")
 """
 
-import re
-import subprocess
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 from zoneinfo import ZoneInfo
 
-import httpx
-from litestar import Litestar
 from playwright.sync_api import Page
 
 from tests.support.dashboard import OWNER
 from tests.support.ports import free_port
-from tests.support.processes import ROOT, Process, program
+from tests.support.processes import Process, program
 
-NOT_PAGES = ("/static/", "/live", "/schema", "/health", "/webhooks/", "/api/", "/simulator/2010")
-"""What is asked for by GET and is no page; `/schema` is another's, and has a test of its own."""
-
-# Wherever it is afternoon now, so that the day's bookings are half over.
+# The day's bookings are half over wherever it is afternoon.
 _ZONES = """
     Pacific/Auckland, Australia/Sydney, Asia/Tokyo, Asia/Shanghai, Asia/Bangkok, Asia/Dhaka,
     Asia/Karachi, Asia/Dubai, Africa/Nairobi, Africa/Cairo, Europe/Berlin, Europe/London,
@@ -46,12 +38,12 @@ def afternoon() -> str:
 
 
 class DemoShop:
-    """The running shop; ended with the block. `OWNER` may log in."""
+    """The running shop, ended with the block."""
 
     def __init__(self, folder: Path, **variables: str) -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        self.environment = {
+        self._environment = {
             "STATE_DIR": str(folder / "var"),
             "PORT": str(port),
             "SHOP_TIMEZONE": afternoon(),
@@ -61,14 +53,34 @@ class DemoShop:
             **variables,
         }
         self._folder = folder
-        self._up = Process([program("chairtime"), "up"], self.environment, folder, "up")
 
     def __enter__(self) -> Self:
-        self._up.__enter__()
-        self._up.wait_for("Ctrl-C ends everything")
-        with Process([program("chairtime"), "demo"], self.environment, self._folder, "demo") as demo:
-            assert demo.wait() == 0, demo.output()
+        up = Process([program("chairtime"), "up"], self._environment, self._folder, "up")
+        self._up = up.__enter__()
+        up.wait_for("Ctrl-C ends everything", timeout=60)
+        self.run("demo")
         return self
 
     def __exit__(self, *_: object) -> None:
         self._up.__exit__()
+
+    def run(self, *arguments: str) -> None:
+        """Run a `chairtime` command in it."""
+        command = [program("chairtime"), *arguments]
+        with Process(command, self._environment, self._folder, arguments[0]) as process:
+            assert process.wait(60) == 0, process.output()
+
+    def log_in(self, page: Page) -> None:
+        """As the owner, by the form."""
+        page.goto(f"{self.url}/login")
+        page.get_by_label("Email").fill(OWNER["CHAIRTIME_OWNER_EMAIL"])
+        page.get_by_label("Password").fill(OWNER["CHAIRTIME_OWNER_PASSWORD"])
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"{self.url}/today")
+
+    def booking(self, page: Page, which: str = "/bookings") -> str:
+        """The address of the first booking of a list, for somebody logged in."""
+        page.goto(f"{self.url}{which}")
+        href = page.locator("main a[href^='/bookings/booking_']").first.get_attribute("href")
+        assert href
+        return href

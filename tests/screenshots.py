@@ -1,0 +1,148 @@
+"""Pictures of every page, from the shop of `chairtime demo`, into docs/images: `make screenshots`.
+
+Each is the first screen, in light, in dark, and on a phone.
+"""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.support.dashboard import OWNER
+from tests.support.demo import DemoShop
+from tests.support.processes import ROOT
+
+FOLDER = ROOT / "docs" / "images"
+MOST_BYTES = 200_000
+
+WAYS: dict[str, dict[str, Any]] = {
+    "light": {"viewport": {"width": 1280, "height": 860}, "color_scheme": "light"},
+    "dark": {"viewport": {"width": 1280, "height": 860}, "color_scheme": "dark"},
+    "phone": {
+        "viewport": {"width": 390, "height": 844},
+        "device_scale_factor": 1.5,
+        "is_mobile": True,
+        "has_touch": True,
+    },
+}
+
+Way = Callable[[DemoShop, Page], None]
+"""How to come to a page, and what to do there before its picture is taken."""
+
+
+def at(address: str) -> Way:
+    """The page at this address, as it is."""
+
+    def go(shop: DemoShop, page: Page) -> None:
+        page.goto(shop.url + address)
+
+    return go
+
+
+def booking(shop: DemoShop, page: Page) -> None:
+    """One of which some reminders are sent and some are not."""
+    page.goto(shop.url + shop.booking(page))
+
+
+def editing(shop: DemoShop, page: Page) -> None:
+    """The form of the same booking."""
+    page.goto(f"{shop.url}{shop.booking(page)}/edit")
+
+
+def booking_form(shop: DemoShop, page: Page) -> None:
+    """A customer whom the shop knows, and a time with its plan."""
+    page.goto(f"{shop.url}/bookings/new?barber=barber_2")
+    page.get_by_label("Phone").fill("+44 7700 900007")
+    page.get_by_label("Name").fill("Hiro Tanaka")
+    page.get_by_label("Service").select_option("haircut")
+    page.locator("#free-times label").last.click()
+    expect(page.locator("#outcome")).to_contain_text("reminder")
+
+
+def moving(shop: DemoShop, page: Page) -> None:
+    """A booking is moved on the board, and what that changes is asked."""
+    page.goto(f"{shop.url}/today")
+    page.get_by_role("link", name="The day after").click()
+    page.locator(".is-movable .block-open").nth(1).focus()
+    for key in ("m", "ArrowDown", "ArrowDown", "Enter"):
+        page.keyboard.press(key)
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+PAGES: dict[str, Way] = {
+    "today": at("/today"),
+    "move": moving,
+    "bookings": at("/bookings"),
+    "booking": booking,
+    "new-booking": booking_form,
+    "change-booking": editing,
+    "failed": at("/failed"),
+    "queue": at("/queue"),
+    "styleguide": at("/styleguide"),
+}
+
+
+def main() -> None:
+    """Take them all. Exits with 1 if one is too large to be kept."""
+    FOLDER.mkdir(exist_ok=True)
+    nobody = dict.fromkeys(OWNER, "")  # so that there is a first run
+    with (
+        tempfile.TemporaryDirectory(prefix="chairtime-screenshots-") as folder,
+        DemoShop(Path(folder), **nobody) as shop,
+        sync_playwright() as playwright,
+    ):
+        chromium = shutil.which("chromium")
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        _take(browser, shop, {"setup": at("/setup")})
+        _set_up(browser, shop, (Path(folder) / "var" / "setup-code").read_text())
+        _take(browser, shop, {"login": at("/login")})
+        _take(browser, shop, PAGES, logged_in=True)
+    too_large = [path for path in FOLDER.glob("*.png") if path.stat().st_size > MOST_BYTES]
+    if too_large:
+        sys.exit(f"larger than {MOST_BYTES} bytes: {', '.join(map(str, too_large))}")
+
+
+def _set_up(browser: Browser, shop: DemoShop, code: str) -> None:
+    page = browser.new_page()
+    page.goto(f"{shop.url}/setup")
+    page.get_by_label("Setup code").fill(code)
+    page.get_by_label("Your name").fill("Ana Duarte")
+    page.get_by_label("Email").fill(OWNER["CHAIRTIME_OWNER_EMAIL"])
+    page.get_by_label("Password").fill(OWNER["CHAIRTIME_OWNER_PASSWORD"])
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{shop.url}/today")
+    page.close()
+
+
+def _take(
+    browser: Browser, shop: DemoShop, pages: dict[str, Way], *, logged_in: bool = False
+) -> None:
+    for way, options in WAYS.items():
+        context = browser.new_context(**options)
+        page = context.new_page()
+        if logged_in:
+            shop.log_in(page)
+        for name, go in pages.items():
+            go(shop, page)
+            _settle(page)
+            path = FOLDER / f"{name}-{way}.png"
+            page.screenshot(path=path, animations="disabled")
+            print(f"{path.relative_to(ROOT)}  {path.stat().st_size / 1000:.0f} kB")
+        context.close()
+
+
+def _settle(page: Page) -> None:
+    """Fonts are there, the stream is live, and it is seen from its top."""
+    page.evaluate("document.fonts.ready")
+    if page.locator("#live").count():
+        expect(page.locator("#live")).to_have_text("live")
+    page.mouse.move(0, 0)
+    page.evaluate("scrollTo(0, 0)")
+
+
+if __name__ == "__main__":
+    main()
