@@ -25,6 +25,7 @@ from app.settings import Settings, settings
 from app.staff import pages as staff_pages
 from app.web import access, error_pages, openapi
 from app.web.bodies import MAX_BODY
+from app.web.compression import compression_config
 from app.web.csrf import csrf_config
 from app.web.headers import security_headers
 from app.web.pages import read_form
@@ -48,6 +49,7 @@ def create_app() -> Litestar:
         guards=[access.guard],
         exception_handlers=error_pages.HANDLERS,
         csrf_config=csrf_config(),
+        compression_config=compression_config(),
         dependencies={"form": Provide(read_form)},
         before_send=[security_headers(is_https=found.public_url.startswith("https:"))],
         request_max_body_size=MAX_BODY,

@@ -20,7 +20,7 @@
   // New free times came. Without a chip for the chosen time it moves to the field beside them.
   function choose() {
     const chip = radios().find((each) => each.value === chosen);
-    if (!chosen || document.activeElement === byId("other_time")) return;
+    if (!chosen || document.activeElement.closest(".other-time")) return; // it is being typed
     if (chip) chip.checked = true;
     else {
       byId("time-other").checked = true;
@@ -50,7 +50,11 @@
     if (!form()?.contains(event.target)) return;
     note();
     requireWhatApplies();
-    if (event.target.id === "time-other") byId("other_time").focus();
+  });
+
+  // By pointer only: whoever walks the times by arrow keys stays among them.
+  document.addEventListener("click", (event) => {
+    if (event.target.id === "time-other" && event.detail) byId("other_time").focus();
   });
 
   document.addEventListener("htmx:after:swap", () => {

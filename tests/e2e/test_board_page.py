@@ -41,10 +41,11 @@ def book(shop: RunningShop, clock: str, days: int = 1, **fields: Any) -> dict[st
 
 
 def open_board(page: Page, shop: RunningShop, days: int = 1, query: str = "") -> None:
-    """Log in and look at that day, until it is live."""
+    """Log in and look at that day, until it is live and stays where it is."""
     log_in(page, shop)
     page.goto(f"{shop.environment['PUBLIC_URL']}/today?date={at('12:00', days).date()}{query}")
     expect(page.locator("#live")).to_have_text("live")
+    expect(page.get_by_text("No worker is running")).to_have_count(0)  # it would push the board
 
 
 def block(page: Page, booking: dict[str, Any]) -> Locator:

@@ -120,6 +120,11 @@ def test_the_arrow_keys_walk_the_free_times_and_stay_there_while_they_are_swappe
     page.keyboard.press("ArrowRight")
     expect(page.locator("#first-message")).to_contain_text("at 10:30 AM")
     expect(chip(page, "10:30 AM")).to_be_checked()
+    page.locator("#chips input").last.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("radio", name="Another time")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.locator("#other_time")).to_be_focused()
 
 
 def test_a_known_customer_is_filled_in_and_nothing_that_was_typed_is_overwritten(
