@@ -17,7 +17,7 @@
 - `page()` renders at once, in the handler's thread. `template` extends `layout.html`; `partial` is
   what an htmx swap gets instead, and what the page includes. Give `status=422` to show a form
   again; htmx swaps a 422 like a 200. Only what a relationship has loaded can be shown.
-- `redirect()` is a 303, and for htmx an `HX-Location`: both then GET the page that shows the
+- `redirect()` is a 303, and for htmx an `HX-Redirect`: both then GET the page that shows the
   result. `toast(answer, text, undo="/bookings/x/undo")` says what was done; `undo` is a URL that
   the toast's button POSTs to.
 - `form: Form` is the body of a form: `form.get("name", "")`, `form.getall("id", [])`. Its CSRF
@@ -163,9 +163,9 @@ def is_partial(request: Request[Any, Any, Any]) -> bool:
 
 
 def redirect(request: Request[Any, Any, Any], url: str) -> Response[str]:
-    """Go on to a page of ours: 303, and for htmx an HX-Location."""
+    """Go on to a page of ours: 303, and for htmx an HX-Redirect."""
     if is_htmx(request):
-        headers = {"HX-Location": url}
+        headers = {"HX-Redirect": url}
         return Response("", status_code=200, headers=headers, media_type=MediaType.HTML)
     return Response("", status_code=303, headers={"Location": url}, media_type=MediaType.HTML)
 
@@ -173,7 +173,7 @@ def redirect(request: Request[Any, Any, Any], url: str) -> Response[str]:
 def toast(answer: Answer, text: str, undo: str | None = None, *, bad: bool = False) -> Answer:
     """Say `text` on the page that is seen next; `bad` if it did not work."""
     message = {"text": text, "undo": undo, "bad": bad}
-    if answer.headers.keys() & {"Location", "HX-Location"}:
+    if answer.headers.keys() & {"Location", "HX-Redirect"}:
         cookies.give(answer, _TOAST_COOKIE, quote(json.dumps(message)), _TOAST_FOR)
     else:
         answer.headers["HX-Trigger"] = json.dumps({"toast": message})
