@@ -163,7 +163,8 @@ def _engine(url: str) -> Engine:
             max_overflow=30,
             pool_pre_ping=True,
             hide_parameters=True,
-            connect_args={"connect_timeout": 5},
+            # Of its own accord psycopg reads bytes, not text, from a database in SQL_ASCII.
+            connect_args={"connect_timeout": 5, "client_encoding": "utf8"},
         )
     path = make_url(url).database
     if path:

@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 
 from app import clock, db, migrate, preflight
 from app.db import Database
-from app.messages import compose, delivery, texts
-from app.messages.models import Worker
+from app.messages import compose, delivery, sender, texts
+from app.messages.models import Sending, Worker
 from app.preflight import Trouble
 from app.settings import TWILIO_API, Settings, SettingsError, settings
 from app.shop.service import shop, time_zone
@@ -85,6 +85,7 @@ def _database_and_worker() -> Iterator[Finding]:
         return
     with database.read() as session:
         yield _worker(session)
+        yield _sending(sender.state(session))
         yield _time_zone(session)
     if not database.is_sqlite:
         with database.read() as session:
@@ -113,6 +114,19 @@ def _worker(session: Session) -> Finding:
         )
     last = f"last seen {seen[0]:%Y-%m-%d %H:%M} UTC" if seen else "none was ever seen"
     return Finding("FAIL", "worker", f"{last}; nothing is sent: start `chairtime worker`")
+
+
+def _sending(state: Sending) -> Finding:
+    if state.paused_at is not None:
+        since = f"since {state.paused_at:%Y-%m-%d %H:%M} UTC"
+        text = f"paused by staff {since}, so nothing goes out: resume it on the Queue page"
+        return Finding("FAIL", "sending", text)
+    if state.breaker_code is not None:
+        advice = errors.explain(state.breaker_code)
+        probe = f"the next probe is at {state.probe_at:%H:%M:%S} UTC"
+        text = f"stopped: {advice.words} ({advice.code}); {probe}. {advice.advice}"
+        return Finding("FAIL", "sending", text)
+    return Finding("ok", "sending", "neither paused nor stopped")
 
 
 def _time_zone(session: Session) -> Finding:
@@ -184,6 +198,9 @@ def _credentials(found: Settings, client: WhatsAppClient) -> Finding:
     variables = "WHATSAPP_ACCOUNT_SID and WHATSAPP_AUTH_TOKEN"
     if outcome.code == "20003":
         return Finding("FAIL", "whatsapp", f"Twilio refuses {variables}: copy both anew")
+    if outcome.code == "unreachable":
+        text = f"{found.whatsapp_api_url} cannot be reached: check the network and WHATSAPP_API_URL"
+        return Finding("FAIL", "whatsapp", text)
     return Finding("FAIL", "whatsapp", f"{advice.words} ({outcome.code}). {advice.advice}")
 
 

@@ -324,7 +324,8 @@ class _Reader:
     def database_url(self, state_dir: Path) -> str:
         def parse(text: str) -> str:
             scheme, separator, rest = text.partition("://")
-            if scheme == "sqlite" and rest.strip("/"):  # in memory, each connection has its own
+            # In memory each connection would have a database of its own.
+            if scheme == "sqlite" and rest.strip("/") not in {"", ":memory:"}:
                 return text
             if not separator or scheme.split("+")[0] not in {"postgresql", "postgres"}:
                 raise ValueError

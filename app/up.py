@@ -49,8 +49,14 @@ def run(found: Settings) -> None:
             preflight.check_queue(found)
         token = _prepared(preflight.connect(), found)
         queue = stack.enter_context(_queue(found))
-        programs = [stack.enter_context(_running(name, stop)) for name in ("web", "worker")]
-        _supervise(programs, queue, _Greeting(found, token), stop)
+        programs = [stack.enter_context(_running("web", stop))]
+        greeting = _Greeting(found, token)
+        while not stop.wait(_LOOK_EVERY):
+            _keep_alive(programs, queue)
+            # Not before: what is due would try a simulator that does not listen yet.
+            if len(programs) == 1 and greeting.web_answers():
+                programs.append(stack.enter_context(_running("worker", stop)))
+            greeting.say_when_ready()
         say("chairtime", "ending; press Ctrl-C again to end at once")
 
 
@@ -110,14 +116,23 @@ class _Greeting:
             say("chairtime", f"{self._found.local_url}/health is not well yet; still waiting")
             self._is_late = True
 
+    def web_answers(self) -> bool:
+        """Whether the web app is there, with its database and its queue."""
+        return self._checks() is not None
+
     def _is_healthy(self) -> bool:
+        checks = self._checks()
+        return checks is not None and all(check == "ok" for check in checks.values())
+
+    def _checks(self) -> dict[str, str] | None:
+        """What /health found, None while it is not well at all."""
         url = f"{self._found.local_url}/health"
         try:
             answer = urllib3.request("GET", url, timeout=1, retries=False)
-            checks = json.loads(answer.data)["checks"].values()
-        except (urllib3.exceptions.HTTPError, ValueError, LookupError, AttributeError, TypeError):
-            return False
-        return answer.status == 200 and all(check == "ok" for check in checks)
+            checks = json.loads(answer.data)["checks"]
+        except (urllib3.exceptions.HTTPError, ValueError, LookupError, TypeError):
+            return None
+        return checks if answer.status == 200 and isinstance(checks, dict) else None
 
 
 def banner(found: Settings, token: str | None, code: str | None) -> str:
@@ -222,14 +237,10 @@ def _running(name: str, stop: _Stop) -> Iterator[Program]:
 _ARGUMENTS = {"web": ["serve", "--grace", str(_OPEN_REQUESTS_GET)], "worker": ["worker"]}
 
 
-def _supervise(
-    programs: list[Program], queue: Embedded | None, greeting: _Greeting, stop: _Stop
-) -> None:
-    """Keep everything running until a signal comes. Raises Trouble when it cannot be done."""
-    while not stop.wait(_LOOK_EVERY):
-        if queue is not None and not queue.is_alive():
-            say("chairtime", "the queue server ended; started again")
-            queue.restart()
-        for program in programs:
-            program.keep_alive()
-        greeting.say_when_ready()
+def _keep_alive(programs: list[Program], queue: Embedded | None) -> None:
+    """Start again what has ended. Raises Trouble when it cannot be done."""
+    if queue is not None and not queue.is_alive():
+        say("chairtime", "the queue server ended; started again")
+        queue.restart()
+    for program in programs:
+        program.keep_alive()

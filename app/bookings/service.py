@@ -1,6 +1,6 @@
 """Bookings: creating, changing and cancelling them, with what follows for their messages."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -153,12 +153,34 @@ def check_place(session: Session, booking: Booking, since: datetime) -> None:
 
 
 def _clean(session: Session, values: dict[str, Any]) -> dict[str, Any]:
-    return fields.clean(
-        values,
-        country=shop(session).country,
-        own_number=settings().whatsapp_from_number,
-        now=clock.now(),
+    """Raises Invalid with all that is wrong, what does not exist included."""
+    try:
+        return fields.clean(
+            values,
+            country=shop(session).country,
+            own_number=settings().whatsapp_from_number,
+            now=clock.now(),
+        )
+    except Invalid as invalid:
+        readable = values.keys() - {error.field for error in invalid.errors}
+        raise Invalid([*invalid.errors, *_unknown(session, values, readable)]) from None
+
+
+def _unknown(session: Session, values: Mapping[str, Any], names: Set[str]) -> list[FieldError]:
+    """An error for each service and barber among `names` that there is not."""
+    tables: tuple[tuple[str, type[Service | Barber]], ...] = (
+        ("service", Service),
+        ("barber", Barber),
     )
+    return [
+        _no_such(kind, values[f"{kind}_id"])
+        for kind, table in tables
+        if f"{kind}_id" in names and session.get(table, values[f"{kind}_id"]) is None
+    ]
+
+
+def _no_such(kind: str, given: str) -> FieldError:
+    return FieldError(f"{kind}_id", f"There is no {kind} {given!r}.")
 
 
 def _choices(session: Session, service_id: str, barber_id: str) -> tuple[Service, Barber]:
@@ -170,9 +192,9 @@ def _choices(session: Session, service_id: str, barber_id: str) -> tuple[Service
     barber = session.get(Barber, barber_id, with_for_update={"key_share": True})
     problems = []
     if service is None or not service.active:
-        problems.append(FieldError("service_id", f"There is no service {service_id!r}."))
+        problems.append(_no_such("service", service_id))
     if barber is None or not barber.active:
-        problems.append(FieldError("barber_id", f"There is no barber {barber_id!r}."))
+        problems.append(_no_such("barber", barber_id))
     if problems or service is None or barber is None:
         raise Invalid(problems)
     return service, barber

@@ -105,7 +105,9 @@ def _on_wrong_parameters(request: AnyRequest, error: ValidationException) -> Res
     if any(each.get("source") == "path" for each in found):
         return problem(404, "There is nothing here.")
     errors = [
-        FieldError(_written_name(request, each.get("key", "")), in_words(each["message"]))
+        FieldError("body", "is missing: a JSON object is needed")
+        if each.get("key") == "data"  # whatever is in a body is found by web.bodies
+        else FieldError(_written_name(request, each.get("key", "")), in_words(each["message"]))
         for each in found
     ]
     return problem(422, "Some fields are wrong.", errors)
@@ -113,8 +115,6 @@ def _on_wrong_parameters(request: AnyRequest, error: ValidationException) -> Res
 
 def _written_name(request: AnyRequest, key: str) -> str:
     """What the caller calls the handler's parameter `key`."""
-    if key == "data":
-        return "body"
     definition = request.route_handler.parsed_fn_signature.parameters.get(key)
     known = definition.kwarg_definition if definition else None
     return getattr(known, "name", None) or key

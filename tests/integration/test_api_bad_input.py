@@ -211,7 +211,7 @@ def test_a_wrong_change_changes_nothing(api: Client, change: dict[str, Any]) -> 
     assert api.get(path).json() == booking
 
 
-@pytest.mark.parametrize("path", ["/", "/api", "/api/nothing", "/webhooks/x", "/health/x"])
+@pytest.mark.parametrize("path", ["/api", "/api/nothing", "/webhooks/x", "/health/x"])
 def test_an_unknown_address_is_a_404_problem(sqlite_api: Client, path: str) -> None:
     assert problem(sqlite_api.get(path))["status"] == 404
 
@@ -249,3 +249,20 @@ def test_no_answer_repeats_the_host_that_was_asked_for(sqlite_api: Client) -> No
         sqlite_api.get("/schema/openapi.json", headers=headers),
     ):
         assert "evil" not in answer.text + str(answer.headers)
+
+
+def test_all_that_is_wrong_is_said_at_once_what_does_not_exist_included(sqlite_api: Client) -> None:
+    answer = sqlite_api.post(
+        "/api/bookings",
+        json=body(customerPhone="12", serviceId="nope", barberId="nobody", customerName=""),
+    )
+    assert fields(answer) == {"customerPhone", "serviceId", "barberId", "customerName"}
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+def test_a_body_that_is_missing_is_asked_for(sqlite_api: Client, method: str) -> None:
+    path = "/api/bookings" if method == "POST" else "/api/bookings/booking_1"
+    answer = sqlite_api.request(method, path)
+    assert problem(answer)["errors"] == [
+        {"field": "body", "message": "is missing: a JSON object is needed"}
+    ]

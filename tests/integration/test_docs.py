@@ -198,7 +198,7 @@ def restored(
         WHATSAPP_REMINDER_CONTENT_SID=TEMPLATE,
         UNCERTAIN_QUIET="0.1",
         SEND_TIMEOUT="1",
-        SEND_LEASE="3",
+        SEND_LEASE="30",
     )
     return postgres_db
 

@@ -9,6 +9,7 @@ from app import clock as app_clock
 from app import doctor
 from app.cli import main
 from app.db import Database
+from app.messages import sender
 from app.messages.models import Worker
 from tests import factories
 from tests.conftest import Configure
@@ -192,3 +193,21 @@ def test_a_clock_that_differs_fails(sqlite_db: Database) -> None:
 def _with_real_twilio(configure: Configure) -> doctor.Settings:
     configure(WHATSAPP_API_URL=None)
     return doctor.settings()
+
+
+def test_sending_that_is_paused_or_stopped_fails_and_says_what_to_do(sqlite_db: Database) -> None:
+    add_worker(sqlite_db, seconds_ago=1)
+    with sqlite_db.write() as session:
+        sender.pause(session, "user:1")
+    assert "paused by staff" in report()["sending"]
+
+    with sqlite_db.write() as session:
+        sender.resume(session, "user:1")
+        sender.stop(session, "20003")
+    found = report()["sending"]
+    assert found.startswith("FAIL")
+    assert "Twilio refused our login (20003); the next probe is at" in found
+
+    with sqlite_db.write() as session:
+        sender.go(session)
+    assert "neither paused nor stopped" in report()["sending"]

@@ -68,6 +68,7 @@ def test_a_variable_that_is_empty_or_blank_counts_as_not_set(folder: str) -> Non
         ("PUBLIC_URL", "https://shop.example.com/app", "without path"),
         ("PUBLIC_URL", "http://shop.example.com:99999", "without path"),
         ("WHATSAPP_API_URL", "foo", "it must be http(s)://host, with a path if need be"),
+        ("DATABASE_URL", "sqlite:///:memory:", "it must be postgresql://… or sqlite:///path"),
         ("DATABASE_URL", "sqlite://", "it must be postgresql://… or sqlite:///path"),
         ("DATABASE_URL", "postgresql://db:port/shop", "it must be postgresql://… or sqlite:///"),
         ("REDIS_URL", "redis://queue:99999/0", "it must be redis://…, rediss://… or unix://…"),
