@@ -5,7 +5,8 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 # The parts where a wrong branch sends a message twice, or never.
 CRITICAL := app/messages/*,app/reminders/*,app/bookings/*,app/queue/api.py
-SLOW_TESTS := $(wildcard tests/e2e tests/faults)
+# The main job, whose messages must be in time; nothing else may run beside it.
+TIMED := tests/e2e/test_main_job.py
 PIP := $(PYTHON) -m pip --python $(BIN)/python install --disable-pip-version-check --quiet
 LOCK := uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-annotate \
   --no-header --no-strip-extras --quiet
@@ -29,8 +30,9 @@ unit: .venv/.installed-dev system ## Run the unit and integration tests, with th
 	$(BIN)/coverage report
 	$(BIN)/coverage report --include='$(CRITICAL)' --fail-under=95 --format=total
 
-e2e: .venv/.installed-dev system ## Run the end-to-end and fault tests, one at a time
-	$(if $(SLOW_TESTS),$(PYTEST) -m 'not storm' $(SLOW_TESTS))
+e2e: .venv/.installed-dev system ## Run the end-to-end tests, then one at a time those that measure time
+	$(PYTEST) -n auto --dist loadfile -m 'not storm' --ignore $(TIMED) tests/e2e
+	$(PYTEST) -m 'not storm' $(TIMED) tests/faults
 
 storm: .venv/.installed-dev system ## Run long tests with faults at random
 	$(PYTEST) -m storm tests/faults
