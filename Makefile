@@ -7,11 +7,13 @@ PYTEST := $(BIN)/python -m pytest
 CRITICAL := app/messages/*,app/reminders/*,app/bookings/*,app/queue/api.py
 # The main job, whose messages must be in time; nothing else may run beside it.
 TIMED := tests/e2e/test_main_job.py
+# The dashboard's pages in a browser, while it is being built.
+PAGES := $(patsubst %,tests/e2e/test_%.py,all_pages board_page booking_form bookings_page failed_page live_page queue_page)
 PIP := $(PYTHON) -m pip --python $(BIN)/python install --disable-pip-version-check --quiet
 LOCK := uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-annotate \
   --no-header --no-strip-extras --quiet
 
-.PHONY: help install run test unit e2e lint format lock storm bench screenshots system clean
+.PHONY: help install run test unit e2e lint format lock pages storm bench screenshots system clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -31,8 +33,11 @@ unit: .venv/.installed-dev system ## Run the unit and integration tests, with th
 	$(BIN)/coverage report --include='$(CRITICAL)' --fail-under=95 --format=total
 
 e2e: .venv/.installed-dev system ## Run the end-to-end tests, then one at a time those that measure time
-	$(PYTEST) -n auto --dist loadfile -m 'not storm' --ignore $(TIMED) tests/e2e
+	$(PYTEST) -n auto --dist loadfile -m 'not storm' $(filter-out $(TIMED) $(PAGES),$(wildcard tests/e2e/test_*.py))
 	$(PYTEST) -m 'not storm' $(TIMED) tests/faults
+
+pages: .venv/.installed-dev system ## Run the tests of the dashboard's pages in a browser
+	$(PYTEST) -n auto --dist loadfile $(PAGES)
 
 storm: .venv/.installed-dev system ## Run long tests with faults at random
 	$(PYTEST) -m storm tests/faults

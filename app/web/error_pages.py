@@ -68,7 +68,7 @@ def _detail(problem: Problem) -> str:
 
 def _to_login(request: AnyRequest, error: NotSignedIn) -> Response[Any]:
     """On to /login, and from there back to the page that was wanted."""
-    if request.url.path == "/live":  # htmx's extension asks for a stream everywhere
+    if "text/event-stream" in request.headers.get("Accept", ""):
         return problems.problem(401, error.detail)
     if is_htmx(request):
         wanted = urlsplit(request.headers.get("HX-Current-URL", ""))

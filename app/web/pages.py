@@ -17,7 +17,7 @@
 - `page()` renders at once, in the handler's thread. `template` extends `layout.html`; `partial` is
   what an htmx swap gets instead, and what the page includes. Give `status=422` to show a form
   again; htmx swaps a 422 like a 200. Only what a relationship has loaded can be shown.
-- `redirect()` is a 303, and for htmx what comes to it: both then GET the page that shows the
+- `redirect()` is a 303, and for htmx an `HX-Location`: both then GET the page that shows the
   result. `toast(answer, text, undo="/bookings/x/undo")` says what was done; `undo` is a URL that
   the toast's button POSTs to.
 - `form: Form` is the body of a form: `form.get("name", "")`, `form.getall("id", [])`. Its CSRF
@@ -37,7 +37,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 from litestar import Request, Response
 from litestar.datastructures import MultiDict, State
@@ -163,14 +163,9 @@ def is_partial(request: Request[Any, Any, Any]) -> bool:
 
 
 def redirect(request: Request[Any, Any, Any], url: str) -> Response[str]:
-    """Go on to a page of ours: 303, and for htmx what comes to the same.
-
-    HX-Location swaps the body alone, which is enough for the page that is open; another one needs
-    its own style sheet and script too, so it is loaded whole.
-    """
+    """Go on to a page of ours: 303, and for htmx an HX-Location."""
     if is_htmx(request):
-        is_open = urlsplit(request.headers.get("HX-Current-URL", "")).path == urlsplit(url).path
-        headers = {"HX-Location" if is_open else "HX-Redirect": url}
+        headers = {"HX-Location": url}
         return Response("", status_code=200, headers=headers, media_type=MediaType.HTML)
     return Response("", status_code=303, headers={"Location": url}, media_type=MediaType.HTML)
 
@@ -178,7 +173,7 @@ def redirect(request: Request[Any, Any, Any], url: str) -> Response[str]:
 def toast(answer: Answer, text: str, undo: str | None = None, *, bad: bool = False) -> Answer:
     """Say `text` on the page that is seen next; `bad` if it did not work."""
     message = {"text": text, "undo": undo, "bad": bad}
-    if answer.headers.keys() & {"Location", "HX-Location", "HX-Redirect"}:
+    if answer.headers.keys() & {"Location", "HX-Location"}:
         cookies.give(answer, _TOAST_COOKIE, quote(json.dumps(message)), _TOAST_FOR)
     else:
         answer.headers["HX-Trigger"] = json.dumps({"toast": message})

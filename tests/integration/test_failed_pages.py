@@ -141,7 +141,7 @@ def test_a_retry_from_a_bookings_page_goes_back_there(client: Client, shop: Data
     onwards = {"next": "/bookings/booking_1?x=1"}
     assert client.post(address, data=onwards).headers["Location"] == onwards["next"]
     assert (
-        client.post(address, data=onwards, headers=HTMX).headers["HX-Redirect"] == onwards["next"]
+        client.post(address, data=onwards, headers=HTMX).headers["HX-Location"] == onwards["next"]
     )
 
 

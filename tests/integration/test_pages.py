@@ -137,7 +137,7 @@ def test_a_redirect_is_a_303_and_for_htmx_a_location(
     answer = sqlite_api.post("/theme", data=form)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/queue")
     answer = sqlite_api.post("/theme", data=form, headers=HTMX)
-    assert (answer.status_code, answer.headers["HX-Redirect"]) == (200, "/queue")
+    assert (answer.status_code, answer.headers["HX-Location"]) == (200, "/queue")
 
 
 def test_a_page_differs_for_htmx_and_is_kept_by_nobody(sqlite_api: Client) -> None:
