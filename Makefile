@@ -5,8 +5,8 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 # The parts where a wrong branch sends a message twice, or never.
 CRITICAL := app/messages/*,app/reminders/*,app/bookings/*,app/queue/api.py
-# The main job, whose messages must be in time; nothing else may run beside it.
-TIMED := tests/e2e/test_main_job.py
+# What must happen in time; nothing else may run beside it.
+TIMED := tests/e2e/test_main_job.py tests/e2e/test_up.py
 # The dashboard's pages in a browser, while it is being built.
 PAGES := $(patsubst %,tests/e2e/test_%.py,all_pages board_page booking_form bookings_page failed_page live_page queue_page)
 PIP := $(PYTHON) -m pip --python $(BIN)/python install --disable-pip-version-check --quiet

@@ -29,8 +29,8 @@ from app.supervisor import Program
 
 _LOOK_EVERY = 0.1  # seconds
 _SAY_SO_AFTER = 20.0  # seconds without an answer of /health
-_WORKER_ENDS_WITHIN = 4.5  # with the two below and the queue's 2 s: less than ten
-_WEB_ENDS_WITHIN = 3.0
+_WORKER_ENDS_WITHIN = 4.0  # with the two below and the queue's 2 s: clearly less than ten
+_WEB_ENDS_WITHIN = 2.5
 _OPEN_REQUESTS_GET = 2
 
 _print_lock = threading.Lock()
