@@ -106,8 +106,12 @@ def test_two_browsers_that_retry_at_once_send_one_message(
               setTimeout(() => button.click(), 1000 - (Date.now() % 1000));
             }"""
         )
+    texts = []
     for page in pages:
+        expect(page.locator("#toasts .toast")).to_have_count(1)
+        texts.append(page.locator("#toasts .toast-text").inner_text())
         expect(page.get_by_role("heading", name="Nothing failed")).to_be_visible()
+    assert "Retrying now." in texts
     twilio.wait_for(1, to=WRONG)
     pages[0].wait_for_timeout(1500)
     assert len(twilio.messages(WRONG)) == 1
