@@ -236,13 +236,11 @@ def _variables(kind: str, theirs: set[str], ours: set[str]) -> Finding:
 
 def _texts(is_readable: bool) -> dict[str, str]:
     """Our text of each kind of message: the shop's own, if the database can be read."""
-    ours = {"reminder": texts.REMINDER_TEXT, "cancellation": texts.CANCELLATION_TEXT}
-    if is_readable:
-        with db.database().read() as session:
-            row = shop(session)
-            own = {"reminder": row.reminder_text, "cancellation": row.cancellation_text}
-        ours |= {kind: text for kind, text in own.items() if text}
-    return ours
+    if not is_readable:
+        return dict(texts.DEFAULTS)
+    with db.database().read() as session:
+        row = shop(session)
+        return {kind: compose.text_of(row, kind) for kind in texts.DEFAULTS}
 
 
 def _twilio_clock(found: Settings) -> Iterator[Finding]:

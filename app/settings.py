@@ -58,6 +58,8 @@ class Settings:
     whatsapp_api_url: str
     whatsapp_reminder_content_sid: str | None
     whatsapp_cancellation_content_sid: str | None
+    whatsapp_confirmation_content_sid: str | None
+    whatsapp_moved_content_sid: str | None
     whatsapp_max_per_second: float
     reminder_every: float
     retry_delays: tuple[float, ...]
@@ -182,10 +184,12 @@ def _whatsapp(reader: "_Reader", secret: str) -> dict[str, Any]:
         "whatsapp_auth_token": reader.text(names[1]) or simulated[32:],
         "whatsapp_from_number": reader.phone(names[2]) or "+15550001111",
         "whatsapp_api_url": reader.api_url("WHATSAPP_API_URL"),
-        "whatsapp_reminder_content_sid": reader.content_sid("WHATSAPP_REMINDER_CONTENT_SID"),
-        "whatsapp_cancellation_content_sid": reader.content_sid(
-            "WHATSAPP_CANCELLATION_CONTENT_SID"
-        ),
+        **{
+            f"whatsapp_{kind}_content_sid": reader.content_sid(
+                f"WHATSAPP_{kind.upper()}_CONTENT_SID"
+            )
+            for kind in ("reminder", "cancellation", "confirmation", "moved")
+        },
     }
 
 

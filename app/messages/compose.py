@@ -29,10 +29,15 @@ class Content:
 def compose(
     session: Session, message: Message, booking: Booking, at: datetime | None = None
 ) -> Content:
-    """The content of `message` if it goes out now, or `at` another time. Raises texts.TextError."""
+    """The content of `message` if it goes out now, or `at` another time. Raises texts.TextError.
+
+    What staff answer is sent as they wrote it: within 24 hours WhatsApp takes free text.
+    """
+    if message.text is not None:
+        return Content(message.text, None, {})
     row = shop(session)
     values = _values(session, row, booking, at or clock.now())
-    text = _text(row, message.kind)
+    text = text_of(row, message.kind)
     return Content(
         body=texts.render(text, values),
         content_sid=content_sid(message.kind),
@@ -45,18 +50,16 @@ def variable(placeholder: str) -> str:
     return _TOO_LONG.get(placeholder, placeholder)
 
 
-def _text(row: Shop, kind: str) -> str:
-    if kind == "reminder":
-        return row.reminder_text or texts.REMINDER_TEXT
-    return row.cancellation_text or texts.CANCELLATION_TEXT
+def text_of(row: Shop, kind: str) -> str:
+    """The shop's text for messages of this kind, with its placeholders."""
+    own: str | None = getattr(row, f"{kind}_text")
+    return own or texts.DEFAULTS[kind]
 
 
 def content_sid(kind: str) -> str | None:
-    """The Twilio template for messages of this kind, if one is set."""
-    found = settings()
-    if kind == "reminder":
-        return found.whatsapp_reminder_content_sid
-    return found.whatsapp_cancellation_content_sid
+    """The Twilio template for messages of this kind, if one is set; an answer has none."""
+    found: str | None = getattr(settings(), f"whatsapp_{kind}_content_sid", None)
+    return found
 
 
 def _values(session: Session, row: Shop, booking: Booking, at: datetime) -> dict[str, str]:

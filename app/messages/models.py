@@ -13,7 +13,7 @@ from app.bookings.models import Booking
 from app.db import Base, UtcDateTime
 
 STATES = ("pending", "sending", "uncertain", "sent", "failed", "cancelled", "skipped")
-KINDS = ("reminder", "cancellation")
+KINDS = ("reminder", "cancellation", "confirmation", "moved", "answer")
 OUTCOMES = ("accepted", "refused", "not_sent", "undelivered")
 
 _ENDED_BADLY = "state IN ('failed', 'cancelled', 'skipped')"
@@ -48,6 +48,8 @@ class Message(Base):
             "(state = 'sent') = (sid IS NOT NULL AND sent_at IS NOT NULL)", name="sent_has_sid"
         ),
         CheckConstraint(f"({_ENDED_BADLY}) = (reason IS NOT NULL)", name="reason"),
+        CheckConstraint("(kind = 'answer') = (text IS NOT NULL)", name="text"),
+        CheckConstraint("ask_at IS NULL OR state = 'sent'", name="ask"),
         UniqueConstraint("booking_id", "kind", "number"),
         _partial(
             "uq_message_slot",
@@ -66,6 +68,7 @@ class Message(Base):
             "ix_message_revoked", "due_at", where="state = 'cancelled' AND fed_at IS NOT NULL"
         ),
         _partial("ix_message_sent", "sent_at", where="state = 'sent'"),
+        _partial("ix_message_ask", "ask_at", where="ask_at IS NOT NULL"),
         Index(None, "updated_at"),
     )
 
@@ -93,6 +96,9 @@ class Message(Base):
     delivery_rank: Mapped[int] = mapped_column(default=0)
     error_code: Mapped[str | None] = mapped_column(String(32))
     doubled: Mapped[bool] = mapped_column(default=False)  # seen at Twilio more than once
+    text: Mapped[str | None] = mapped_column(Text)  # of an answer, as staff wrote it
+    ask_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when to ask what became of it
+    asks: Mapped[int] = mapped_column(default=0)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
     booking: Mapped[Booking] = relationship(lazy="raise_on_sql")
@@ -167,6 +173,8 @@ class Sending(Base):
     probe_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     probes: Mapped[int] = mapped_column(default=0)
     slow_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    slowed: Mapped[int] = mapped_column(default=0)  # times in a row
+    replies_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when to fetch missed ones
 
 
 class Worker(Base):

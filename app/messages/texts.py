@@ -42,6 +42,40 @@ If this was a mistake, please contact us to reschedule.
 
 Thank you! 🙏"""
 
+CONFIRMATION_TEXT = """\
+Hello {customerName}! 👋
+
+Your appointment is booked.
+
+📅 Date & Time: {formattedDateTime}
+✂️ Service: {serviceName}
+💈 Barber: {barberName}
+
+Reply CANCEL to cancel this appointment.
+
+We look forward to seeing you! 💯"""
+
+MOVED_TEXT = """\
+Hello {customerName}! 👋
+
+Your appointment has a new time.
+
+📅 Date & Time: {formattedDateTime}
+✂️ Service: {serviceName}
+💈 Barber: {barberName}
+
+Reply CANCEL to cancel this appointment.
+
+We look forward to seeing you! 💯"""
+
+DEFAULTS = {
+    "reminder": REMINDER_TEXT,
+    "cancellation": CANCELLATION_TEXT,
+    "confirmation": CONFIRMATION_TEXT,
+    "moved": MOVED_TEXT,
+}
+"""The text of each kind of message that the shop has not changed; an answer is staff's own."""
+
 PLACEHOLDERS = (
     "customerName",
     "formattedDateTime",

@@ -6,15 +6,23 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, exists
+from sqlalchemy import ColumnElement, and_, bindparam, case, exists, func, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from app.bookings.models import Booking
-from app.messages.models import Message
+from app.customers.models import Customer, MonthlySent
+from app.customers.service import WINDOW, month_of
+from app.messages.models import DailySent, Message
+from app.shop.models import Shop
 
 APPOINTMENT_PASSED = "appointment_passed"
 NOT_CONFIRMED = "not_confirmed"
 SUPERSEDED = "superseded"
+OPTED_OUT = "opted_out"
+NO_CONSENT = "no_consent"
+WINDOW_CLOSED = "window_closed"
+BUDGET_OF_CUSTOMER = "budget_customer"
+BUDGET_OF_SHOP = "budget_shop"
 
 _OCCUPY_THEIR_SLOT = ("pending", "sending", "uncertain", "sent")
 
@@ -35,12 +43,21 @@ def is_pending() -> ColumnElement[bool]:
 
 
 def why_not(now: datetime) -> ColumnElement[Any]:
-    """Why a Message joined with its Booking is not worth sending any more; NULL if it is."""
-    is_reminder = Message.kind == "reminder"
+    """Why a Message joined with its Booking is not worth sending any more; NULL if it is.
+
+    A cancellation and what staff answer are sent whatever the budget: they are few, and missed.
+    """
+    is_answer = Message.kind == "answer"
+    is_counted = Message.kind.not_in(("cancellation", "answer"))
     return case(
-        (Booking.starts_at <= now, APPOINTMENT_PASSED),
-        (and_(is_reminder, Booking.status != "confirmed"), NOT_CONFIRMED),
-        (and_(is_reminder, _newer_is_due(now)), SUPERSEDED),
+        (and_(~is_answer, Booking.starts_at <= now), APPOINTMENT_PASSED),
+        (and_(is_counted, Booking.status != "confirmed"), NOT_CONFIRMED),
+        (and_(Message.kind == "reminder", _newer_is_due(now)), SUPERSEDED),
+        (_customer(Customer.opted_out_at.is_not(None)), OPTED_OUT),
+        (_customer(Customer.consent.is_(False)), NO_CONSENT),
+        (and_(is_answer, ~_customer(Customer.written_at > now - WINDOW)), WINDOW_CLOSED),
+        (and_(is_counted, _customer_had_enough(now)), BUDGET_OF_CUSTOMER),
+        (and_(is_counted, _shop_had_enough(now)), BUDGET_OF_SHOP),
         else_=None,
     )
 
@@ -55,3 +72,22 @@ def _newer_is_due(now: datetime) -> ColumnElement[bool]:
         newer.planned_for <= now,
     )
     return found.correlate(Message)
+
+
+def _customer(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    found = exists().where(Customer.address == Booking.customer_phone, condition)
+    return found.correlate(Booking)
+
+
+def _customer_had_enough(now: datetime) -> ColumnElement[bool]:
+    found = exists().where(
+        MonthlySent.month == month_of(now),
+        MonthlySent.address == Booking.customer_phone,
+        Shop.budget_per_customer <= MonthlySent.messages,
+    )
+    return found.correlate(Booking)
+
+
+def _shop_had_enough(now: datetime) -> ColumnElement[bool]:
+    sent = select(func.sum(DailySent.messages)).where(DailySent.day >= month_of(now))
+    return exists().where(Shop.budget_per_month <= sent.scalar_subquery())

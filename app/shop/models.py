@@ -1,8 +1,9 @@
 """Tables of the shop: one row of `shop`, its services and its barbers."""
 
 from datetime import time
+from decimal import Decimal
 
-from sqlalchemy import CheckConstraint, String, Text
+from sqlalchemy import CheckConstraint, Numeric, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base
@@ -17,6 +18,8 @@ class Shop(Base):
         CheckConstraint("count_from IN ('booking', 'appointment')", name="count_from"),
         CheckConstraint("(quiet_from IS NULL) = (quiet_until IS NULL)", name="quiet_hours"),
         CheckConstraint("opens_at < closes_at", name="opening_hours"),
+        CheckConstraint("budget_per_customer > 0 AND budget_per_month > 0", name="budget"),
+        CheckConstraint("(message_price IS NULL) = (currency IS NULL)", name="price"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -34,6 +37,15 @@ class Shop(Base):
     closes_at: Mapped[time]
     reminder_text: Mapped[str | None] = mapped_column(Text)
     cancellation_text: Mapped[str | None] = mapped_column(Text)
+    confirmation_text: Mapped[str | None] = mapped_column(Text)
+    moved_text: Mapped[str | None] = mapped_column(Text)
+    confirmation_on: Mapped[bool] = mapped_column(default=False)
+    moved_on: Mapped[bool] = mapped_column(default=False)
+    cancel_words: Mapped[str | None] = mapped_column(Text)  # beside "cancel", with commas between
+    budget_per_customer: Mapped[int | None]  # messages in a month
+    budget_per_month: Mapped[int | None]  # messages of the whole shop
+    message_price: Mapped[Decimal | None] = mapped_column(Numeric(10, 4))
+    currency: Mapped[str | None] = mapped_column(String(3))
 
 
 class Service(Base):

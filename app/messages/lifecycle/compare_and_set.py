@@ -21,6 +21,8 @@ _NOT_SENT: dict[str, Any] = {
     "sent_at": None,
     "delivery_status": None,
     "delivery_rank": 0,
+    "ask_at": None,
+    "asks": 0,
 }
 
 

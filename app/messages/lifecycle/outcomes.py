@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.bookings.models import Booking
+from app.customers import service as customers
 from app.db import insert
 from app.messages import sender
 from app.messages.lifecycle.compare_and_set import (
@@ -70,7 +71,7 @@ def mark_sent(session: Session, attempt_id: str, sid: str, status: str | None) -
         error_code=None,
     )
     if won:
-        _count_sent(session, now, 1)
+        _count_sent(session, attempt.sent_to, now, 1)
     else:
         set_if(session, attempt.message_id, Message.sid != sid, doubled=True)
     return won
@@ -211,7 +212,7 @@ def _mark_undelivered(session: Session, attempt_id: str, code: str) -> datetime 
         return None
     attempt.outcome, attempt.error_code = "undelivered", code
     if message.sent_at is not None:
-        _count_sent(session, message.sent_at, -1)
+        _count_sent(session, attempt.sent_to, message.sent_at, -1)
     advice = errors.explain(code, asynchronous=True)
     until = sender.pause_for(session, advice)
     is_unwanted = message.cancel_reason or why_not_now(session, message.id, clock.now())
@@ -250,7 +251,8 @@ def _fail(session: Session, message: Message, reason: str, code: str) -> None:
     leave(session, message, state="failed", reason=reason, error_code=code)
 
 
-def _count_sent(session: Session, at: datetime, change: int) -> None:
+def _count_sent(session: Session, address: str, at: datetime, change: int) -> None:
+    customers.count_sent(session, address, at, change)
     statement = insert(session, DailySent).values(day=at.date(), messages=change)
     session.execute(
         statement.on_conflict_do_update(

@@ -59,14 +59,14 @@ def cancel_pending(session: Session, booking_id: str, reason: str) -> list[str]:
         update(Message)
         .where(
             Message.booking_id == booking_id,
-            Message.kind == "reminder",
+            Message.kind.not_in(("cancellation", "answer")),
             is_one_of(Message.state, "sending", "uncertain", "sent", "failed"),
         )
         .values(cancel_reason=reason)
     )
     cancelled = session.execute(
         update(Message)
-        .where(Message.booking_id == booking_id, is_pending())
+        .where(Message.booking_id == booking_id, is_pending(), Message.kind != "answer")
         .values(state="cancelled", reason=reason, updated_at=now)
         .returning(Message.id, Message.fed_at)
     ).all()

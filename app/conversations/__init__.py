@@ -1,0 +1,1 @@
+"""What customers answer: their replies, what follows from them, and what staff write back."""

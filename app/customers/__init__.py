@@ -1,0 +1,1 @@
+"""Who the shop writes to: consent, opt-outs, and when somebody wrote last."""

@@ -1,0 +1,50 @@
+"""Tables of what is known of a customer, by the address that WhatsApp knows them by."""
+
+from datetime import date, datetime
+
+from sqlalchemy import CheckConstraint, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import Base, UtcDateTime
+
+CONSENTS = ("form", "api", "reply")
+OPT_OUTS = ("reply", "twilio", "staff")
+
+
+class Customer(Base):
+    """What is known of an address: a phone number (E.164), or the id of somebody who hides theirs.
+
+    No row, or an empty `consent`, means that the shop vouches for the customer's consent.
+    `written_at` is when they last wrote: free text may be sent to them for 24 hours from then.
+    """
+
+    __tablename__ = "customer"
+    __table_args__ = (
+        CheckConstraint(f"consent_how IN {CONSENTS}", name="consent_how"),
+        CheckConstraint(f"opted_out_how IN {OPT_OUTS}", name="opted_out_how"),
+        CheckConstraint(
+            "(consent IS NULL) = (consent_at IS NULL)"
+            " AND (consent IS NULL) = (consent_how IS NULL)",
+            name="consent",
+        ),
+        CheckConstraint("(opted_out_at IS NULL) = (opted_out_how IS NULL)", name="opted_out"),
+    )
+
+    address: Mapped[str] = mapped_column(String(64), primary_key=True)
+    profile_name: Mapped[str | None] = mapped_column(String(100))
+    consent: Mapped[bool | None]
+    consent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    consent_how: Mapped[str | None] = mapped_column(String(10))
+    opted_out_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    opted_out_how: Mapped[str | None] = mapped_column(String(10))
+    written_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class MonthlySent(Base):
+    """How many messages an address got in a month (its first day, UTC), for the budget."""
+
+    __tablename__ = "monthly_sent"
+
+    month: Mapped[date] = mapped_column(primary_key=True)
+    address: Mapped[str] = mapped_column(String(64), primary_key=True)
+    messages: Mapped[int]

@@ -1,0 +1,84 @@
+"""Consent, opt-outs, the 24 hours in which free text may be sent, and how much somebody got."""
+
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import func
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.customers.models import Customer, MonthlySent
+from app.db import insert
+
+ConsentHow = Literal["form", "api", "reply"]
+OptOutHow = Literal["reply", "twilio", "staff"]
+
+WINDOW = timedelta(hours=24) - timedelta(minutes=5)
+"""How long free text may be sent after somebody wrote: WhatsApp's 24 hours (Twilio error 63016),
+less what a message may be on its way."""
+
+
+def find(session: Session, address: str) -> Customer | None:
+    """What is known of an address, None if nothing is."""
+    return session.get(Customer, address, populate_existing=True)
+
+
+def note_consent(session: Session, address: str, given: bool, how: ConsentHow) -> None:
+    """Keep whether somebody agreed to get messages, when that was said, and how."""
+    _put(session, address, consent=given, consent_at=clock.now(), consent_how=how)
+
+
+def opt_out(session: Session, address: str, how: OptOutHow) -> None:
+    """Send this address nothing any more; the first time is kept."""
+    known = find(session, address)
+    if known is None or known.opted_out_at is None:
+        _put(session, address, opted_out_at=clock.now(), opted_out_how=how)
+
+
+def opt_in(session: Session, address: str) -> None:
+    """Send to this address again."""
+    _put(session, address, opted_out_at=None, opted_out_how=None)
+
+
+def note_written(session: Session, address: str, profile_name: str | None, at: datetime) -> None:
+    """Somebody wrote to us at `at`; what was noted for a later time stays."""
+    statement = insert(session, Customer).values(
+        address=address, profile_name=profile_name, written_at=at
+    )
+    later = func.coalesce(Customer.written_at, at) <= at
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["address"],
+            set_={"written_at": at, "profile_name": profile_name},
+            where=later,
+        )
+    )
+
+
+def window_closes(session: Session, address: str) -> datetime | None:
+    """Until when free text may be sent to this address; None if they never wrote."""
+    known = find(session, address)
+    return known.written_at + WINDOW if known and known.written_at else None
+
+
+def count_sent(session: Session, address: str, at: datetime, change: int) -> None:
+    """One message more (or less: `change` is -1) that was sent to this address at `at`."""
+    statement = insert(session, MonthlySent).values(
+        month=month_of(at), address=address, messages=change
+    )
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["month", "address"],
+            set_={"messages": MonthlySent.messages + change},
+        )
+    )
+
+
+def month_of(at: datetime) -> date:
+    """The first day of the month, in UTC, that `at` belongs to."""
+    return at.date().replace(day=1)
+
+
+def _put(session: Session, address: str, **values: Any) -> None:
+    statement = insert(session, Customer).values(address=address, **values)
+    session.execute(statement.on_conflict_do_update(index_elements=["address"], set_=values))
