@@ -16,6 +16,7 @@ from app.bookings import api as bookings
 from app.bookings import board
 from app.bookings import forms as booking_forms
 from app.bookings import pages as booking_pages
+from app.conversations import pages as conversation_pages
 from app.messages import api as messages
 from app.messages import pages as message_pages
 from app.queue import api as queue
@@ -73,7 +74,9 @@ def _routes(found: Settings) -> list[Router]:
     )
     routes = [bookings.router, messages.router, queue.router, webhooks.router, static]
     # Both have a handler for /bookings, which Litestar merges within a router alone.
-    of_bookings = Router("/", route_handlers=[booking_pages.router, booking_forms.router])
+    of_bookings = Router(
+        "/", route_handlers=[booking_pages.router, booking_forms.router, conversation_pages.router]
+    )
     routes += [staff_pages.router, live.router, board.router, of_bookings]
     routes += [message_pages.router, queue_pages.router]
     if not found.production:

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.bookings.models import Booking
+from app.conversations.models import Reply
 from app.db import Base
 from app.messages.models import Attempt, Message, Receipt
 from app.shop.models import Barber, Service, Shop
@@ -130,6 +131,23 @@ def receipt(session: Session, of: Attempt, status: str = "delivered", **values: 
         "received_at": clock.now(),
     }
     return _added(session, Receipt(**(given | values)))
+
+
+def reply(session: Session, of: Booking | None = None, **values: Any) -> Reply:
+    """A message from a booking's customer, for staff to read."""
+    now = clock.now()
+    given = {
+        "sid": sid(),
+        "sender": of.customer_phone if of else phone(),
+        "body": "Can I bring my son?",
+        "media": 0,
+        "received_at": now,
+        "effect": "for_staff",
+        "booking_id": of.id if of else None,
+        "needs_attention": True,
+        "updated_at": now,
+    }
+    return _added(session, Reply(**(given | values)))
 
 
 def user(session: Session, **values: Any) -> User:

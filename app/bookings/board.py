@@ -13,6 +13,7 @@ from app import clock, db
 from app.bookings import day, moving
 from app.bookings.models import Booking
 from app.bookings.moving import Place
+from app.conversations import service as conversations
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.queue import stats
 from app.shop import service as shop_service
@@ -21,6 +22,7 @@ from app.web.pages import Form, PageRequest, is_partial, page, redirect, toast
 
 NEXT_TO_SEND = 5
 NEEDS_SHOWN = 5
+MOST_REPLIES = 100
 _DAYS = (date(2000, 1, 1), date(2100, 12, 31))
 
 _FIELDS = {"scheduled_time": "The new time", "at": "The new time", "barber_id": "The barber"}
@@ -41,6 +43,7 @@ def show(
         today = day.today(session)
         board = day.board(session, _day(date) if date else today)
         needs = day.needs_attention(session)
+        replies = conversations.open_replies(session, MOST_REPLIES)
         due = stats.next_due(session, NEXT_TO_SEND)
     return page(
         request,
@@ -54,7 +57,8 @@ def show(
         previous=board.date - timedelta(days=1),
         next=board.date + timedelta(days=1),
         needs=needs[:NEEDS_SHOWN],
-        more_needs=max(0, len(needs) - NEEDS_SHOWN),
+        replies=replies[:NEEDS_SHOWN],
+        all_needs=len(needs) + len(replies),
         due=due,
     )
 

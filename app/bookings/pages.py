@@ -13,6 +13,8 @@ from app import clock, db
 from app.bookings import desk, search, service, story
 from app.bookings.api import BookingId
 from app.bookings.models import Booking
+from app.conversations import service as conversations
+from app.conversations.service import Chat, ReplyEntry
 from app.errors import Conflict, FieldError, Invalid
 from app.messages import timeline
 from app.messages.compose import compose
@@ -69,7 +71,8 @@ def show_booking(request: PageRequest, booking_id: BookingId) -> Response[str]:
     now = clock.now()
     with db.database().read() as session:
         booking = _booking(session, booking_id)
-        told = story.tell(timeline.timeline(session, booking_id), now)
+        chat = conversations.chat(session, booking)
+        told = story.tell(_entries(session, booking, chat), now)
         is_open = booking.status == "confirmed" and booking.starts_at > now
         may_act = is_open and request.user.may("staff")
         _shop = shop_service.shop(session)  # while it is held, each text finds it without a query
@@ -84,6 +87,8 @@ def show_booking(request: PageRequest, booking_id: BookingId) -> Response[str]:
         partial="bookings/_show.html",
         booking=booking,
         story=told,
+        chat=chat,
+        max_answer=conversations.MAX_ANSWER,
         may_act=may_act,
         may_undo=_may_undo(booking, told) and request.user.may("staff"),
         undo_seconds=int(desk.UNDO_FOR.total_seconds()),
@@ -204,6 +209,13 @@ def _booking(session: Session, booking_id: str) -> Booking:
     names = (joinedload(Booking.service), joinedload(Booking.barber))
     found = session.get(Booking, booking_id, options=names)
     return found or service.get(session, booking_id)
+
+
+def _entries(session: Session, booking: Booking, chat: Chat) -> list[story.Entry]:
+    """What happened and is planned, replies included, in the order of time."""
+    found: list[story.Entry] = [*timeline.timeline(session, booking.id)]
+    found += [ReplyEntry(reply) for reply in chat.replies]
+    return sorted(found, key=lambda entry: entry.at)
 
 
 def _text(session: Session, booking: Booking, message: Message, at: datetime) -> str:

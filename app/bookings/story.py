@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from app.conversations.service import ReplyEntry
 from app.messages.models import Message
-from app.messages.timeline import Entry, EventEntry, MessageEntry
+from app.messages.timeline import EventEntry, MessageEntry
+
+Entry = MessageEntry | EventEntry | ReplyEntry
 
 RECENT = 8
 """Entries of what happened that are in sight, before the older ones are folded."""
@@ -31,6 +34,10 @@ class Moment:
     def is_message(self) -> bool:
         return isinstance(self.entry, MessageEntry)
 
+    @property
+    def is_reply(self) -> bool:
+        return isinstance(self.entry, ReplyEntry)
+
 
 @dataclass(frozen=True)
 class Story:
@@ -51,7 +58,7 @@ class Story:
 
 
 def tell(entries: Sequence[Entry], now: datetime) -> Story:
-    """The story of the entries of `timeline.timeline`, which are in the order of time."""
+    """The story of entries that are in the order of time."""
     messages = [entry for entry in entries if isinstance(entry, MessageEntry)]
     planned = [entry for entry in messages if _is_planned(entry.message, now)]
     past = _past(entries, now)
@@ -82,6 +89,8 @@ def _past(entries: Sequence[Entry], now: datetime) -> list[Moment]:
     for entry in entries:
         if isinstance(entry, EventEntry):
             moments.append(Moment(entry, cancelled.setdefault(entry.event.id, [])))
+        elif isinstance(entry, ReplyEntry):
+            moments.append(Moment(entry))
         elif not _is_planned(entry.message, now):
             event = _cause(entry.message, events)
             if event is None:

@@ -24,12 +24,13 @@ from litestar.params import FromQuery, HeaderParameter
 from litestar.response import ServerSentEvent
 from litestar.response.sse import ServerSentEventMessage
 from litestar.template.base import csrf_token
-from sqlalchemy import ColumnElement, literal, select
+from sqlalchemy import ColumnElement, func, literal, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app import db
 from app.bookings.models import Booking
+from app.conversations.models import Reply
 from app.messages.models import Message
 from app.messages.useful import is_pending
 from app.queue import stats
@@ -52,13 +53,15 @@ MOST_BOOKINGS = 200
 """So many are named at once; of more, a page is told that it missed something."""
 EVERYTHING = ("missed", "board", "failed", "queue")
 
+_OF_REPLY = (func.coalesce(Reply.booking_id, ""), Reply.sid, literal("reply"))
+
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
 
 class Change(NamedTuple):
-    """A booking's row, or one of its messages, as a look found it."""
+    """A booking's row, or one of its messages or replies, as a look found it."""
 
     booking_id: str
     message_id: str | None
@@ -106,6 +109,7 @@ def look(session: Session) -> Look:
         *_newest(session, row, Message.updated_at, since),
         *_newest(session, row, Message.due_at, since, due),
         *_newest(session, (Booking.id, literal(None), Booking.status), Booking.updated_at, since),
+        *_newest(session, _OF_REPLY, Reply.updated_at, since),
     ]
     workers = tuple(worker.id for worker in stats.workers(session))
     return Look(found, workers, frozenset(changes))

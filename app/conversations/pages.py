@@ -1,0 +1,67 @@
+"""What staff do with a customer's reply: answer it, or tick it off."""
+
+from typing import Annotated
+
+from litestar import Response, Router, post
+from litestar.params import PathParameter
+
+from app import db
+from app.bookings import service as bookings
+from app.bookings.api import BookingId
+from app.conversations import service
+from app.errors import Conflict, Invalid
+from app.web.pages import Form, PageRequest, page, redirect, toast
+
+ReplySid = Annotated[str, PathParameter(pattern=r"^[A-Za-z0-9]{1,34}$", description="Its SID.")]
+
+
+@post("/bookings/{booking_id:str}/answer", opt={"access": "staff"}, sync_to_thread=True)
+def answer(request: PageRequest, booking_id: BookingId, form: Form) -> Response[str]:
+    """Send staff's own words; what is wrong with them stands beside them."""
+    text = form.get("text", "")
+    here = redirect(request, f"/bookings/{booking_id}")
+    try:
+        with db.database().write() as session:
+            service.answer(session, booking_id, text, request.user.actor)
+    except Conflict as conflict:
+        return toast(here, conflict.detail, bad=True)
+    except Invalid as invalid:
+        return _again(request, booking_id, text, invalid.errors[0].message)
+    return toast(here, "Your answer is on its way.")
+
+
+@post("/replies/{sid:str}/handled", opt={"access": "staff"}, sync_to_thread=True)
+def mark_handled(request: PageRequest, sid: ReplySid) -> Response[str]:
+    """Take a reply out of what needs attention."""
+    with db.database().write() as session:
+        service.mark_handled(session, sid, request.user.actor)
+    undo = f"/replies/{sid}/reopen"
+    return toast(redirect(request, "/today"), "Marked as looked after.", undo)
+
+
+@post("/replies/{sid:str}/reopen", opt={"access": "staff"}, sync_to_thread=True)
+def reopen(request: PageRequest, sid: ReplySid) -> Response[str]:
+    """Put it back."""
+    with db.database().write() as session:
+        service.reopen(session, sid, request.user.actor)
+    return toast(redirect(request, "/today"), "Back in “Needs attention”.")
+
+
+def _again(request: PageRequest, booking_id: str, text: str, problem: str) -> Response[str]:
+    with db.database().read() as session:
+        booking = bookings.get(session, booking_id)
+        chat = service.chat(session, booking)
+    return page(
+        request,
+        "conversations/answer.html",
+        partial="conversations/_answer.html",
+        status=422,
+        booking=booking,
+        chat=chat,
+        max_answer=service.MAX_ANSWER,
+        typed=text,
+        errors={"text": problem},
+    )
+
+
+router = Router("/", route_handlers=[answer, mark_handled, reopen], include_in_schema=False)

@@ -1,0 +1,196 @@
+"""The exchange with a customer, as a chat, and what staff do with a reply: answer, or tick it off.
+
+A reply belongs to a booking, or, if it seems to be about none, to all of its sender's number.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.bookings.models import Booking
+from app.conversations.models import Reply
+from app.customers import service as customers
+from app.errors import Conflict, FieldError, Invalid, NotFound
+from app.messages.feed import feed_after_commit
+from app.messages.lifecycle import plans
+from app.messages.lifecycle.compare_and_set import lock_booking
+from app.messages.models import Attempt, Message
+from app.messages.service import REASONS
+from app.messages.useful import OPTED_OUT, WINDOW_CLOSED, is_one_of
+from app.reminders.plan import Plan
+from app.staff import audit
+
+MOST_LINES = 30
+MAX_ANSWER = 1600
+"""Characters of free text (Twilio error 21617)."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing said: by them (`reply`), or by us (`message`; none if it was the TwiML answer)."""
+
+    at: datetime
+    text: str
+    message: Message | None = None
+    reply: Reply | None = None
+
+
+@dataclass(frozen=True)
+class Chat:
+    """What was said, oldest first, the last MOST_LINES; and whether staff can answer.
+
+    `closes_at` is until when free text may be sent; None if the customer never wrote.
+    """
+
+    lines: Sequence[Line]
+    replies: Sequence[Reply]
+    closes_at: datetime | None
+    is_open: bool
+    has_opted_out: bool
+
+
+@dataclass(frozen=True)
+class ReplyEntry:
+    """A reply as an entry of a booking's timeline."""
+
+    reply: Reply
+
+    @property
+    def at(self) -> datetime:
+        return self.reply.received_at
+
+
+def chat(session: Session, booking: Booking) -> Chat:
+    """The exchange about a booking."""
+    replies = _replies(session, booking)
+    lines = sorted([*_ours(session, booking), *_theirs(replies)], key=lambda line: line.at)
+    known = customers.find(session, booking.customer_phone)
+    closes_at = known.written_at + customers.WINDOW if known and known.written_at else None
+    has_opted_out = known is not None and known.opted_out_at is not None
+    is_open = closes_at is not None and closes_at > clock.now() and not has_opted_out
+    return Chat(lines[-MOST_LINES:], replies, closes_at, is_open, has_opted_out)
+
+
+def open_replies(session: Session, limit: int) -> list[tuple[Reply, Booking | None]]:
+    """What customers wrote and nobody has looked after, newest first, with the bookings."""
+    rows = session.execute(
+        select(Reply, Booking)
+        .outerjoin(Booking, Booking.id == Reply.booking_id)
+        .where(Reply.needs_attention)
+        .order_by(Reply.received_at.desc())
+        .limit(limit)
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def mark_handled(session: Session, sid: str, actor: str) -> None:
+    """Somebody has looked after a reply; harmless when it was done. Raises NotFound."""
+    _get(session, sid)
+    done = {"needs_attention": False, "handled_at": clock.now(), "handled_by": actor}
+    if _set(session, (Reply.sid == sid) & Reply.needs_attention, **done):
+        audit.record(session, actor, "reply.handled", sid)
+
+
+def reopen(session: Session, sid: str, actor: str) -> None:
+    """Take `mark_handled` back. Raises NotFound."""
+    _get(session, sid)
+    opened = {"needs_attention": True, "handled_at": None, "handled_by": None}
+    if _set(session, (Reply.sid == sid) & Reply.handled_at.is_not(None), **opened):
+        audit.record(session, actor, "reply.reopened", sid)
+
+
+def answer(session: Session, booking_id: str, text: str, actor: str) -> str:
+    """Send staff's own words to a booking's customer; returns the job id.
+
+    What they wrote counts as looked after. Raises NotFound, Invalid (`text`), and Conflict
+    `window_closed` or `opted_out`: WhatsApp takes free text for 24 hours after the customer wrote
+    (Twilio error 63016).
+    """
+    booking = lock_booking(session, booking_id, to_change=True)
+    if booking is None:
+        raise NotFound("There is no such booking.")
+    text = _checked(text)
+    found = chat(session, booking)
+    if not found.is_open:
+        reason = OPTED_OUT if found.has_opted_out else WINDOW_CLOSED
+        raise Conflict(reason, f"{REASONS[reason]}. Call them instead.")
+    [job_id] = plans.plan(session, booking_id, "answer", Plan((clock.now(),)), text)
+    feed_after_commit(session, [job_id])
+    done = {"needs_attention": False, "handled_at": clock.now(), "handled_by": actor}
+    _set(session, _about(booking) & Reply.needs_attention, **done)
+    audit.record(session, actor, "booking.answered", booking_id, job_id=job_id)
+    return job_id
+
+
+def _checked(text: str) -> str:
+    """Raises Invalid."""
+    text = text.replace("\r\n", "\n").strip()
+    if not text:
+        raise Invalid([FieldError("text", "Write something first.")])
+    if len(text) > MAX_ANSWER:
+        problem = f"WhatsApp takes {MAX_ANSWER:,} characters; this has {len(text):,}."
+        raise Invalid([FieldError("text", problem)])
+    if any(ord(letter) < 32 and letter not in "\n\t" for letter in text):
+        raise Invalid([FieldError("text", "It has a character that cannot be sent.")])
+    return text
+
+
+def _ours(session: Session, booking: Booking) -> list[Line]:
+    """What was sent, and answers also while they wait or when they failed."""
+    rows = session.execute(
+        select(Message, Attempt.body)
+        .outerjoin(Attempt, Attempt.id == Message.attempt_id)
+        .where(
+            Message.booking_id == booking.id,
+            is_one_of(Message.state, "sent") | (Message.kind == "answer"),
+        )
+        .order_by(Message.updated_at.desc())
+        .limit(MOST_LINES)
+    )
+    return [
+        Line(message.sent_at or message.planned_for, message.text or body or "", message=message)
+        for message, body in rows
+    ]
+
+
+def _theirs(replies: Sequence[Reply]) -> Iterator[Line]:
+    for reply in replies:
+        yield Line(reply.received_at, reply.body, reply=reply)
+        if reply.answer:
+            yield Line(reply.received_at, reply.answer)
+
+
+def _replies(session: Session, booking: Booking) -> Sequence[Reply]:
+    """The newest, oldest first."""
+    newest = session.scalars(
+        select(Reply).where(_about(booking)).order_by(Reply.received_at.desc()).limit(MOST_LINES)
+    ).all()
+    return newest[::-1]
+
+
+def _about(booking: Booking) -> ColumnElement[bool]:
+    is_theirs = (Reply.sender == booking.customer_phone) & Reply.booking_id.is_(None)
+    return (Reply.booking_id == booking.id) | is_theirs
+
+
+def _get(session: Session, sid: str) -> Reply:
+    found = session.get(Reply, sid)
+    if found is None:
+        raise NotFound("There is no such reply.")
+    return found
+
+
+def _set(session: Session, condition: ColumnElement[bool], **values: Any) -> bool:
+    """Whether any reply was changed."""
+    result = session.execute(
+        update(Reply)
+        .where(condition)
+        .values(updated_at=clock.now(), **values)
+        .execution_options(synchronize_session=False)
+    )
+    return bool(result.rowcount)  # type: ignore[attr-defined]
