@@ -3,17 +3,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
-# The parts where a wrong branch sends a message twice, or never.
-CRITICAL := app/messages/*,app/reminders/*,app/bookings/*,app/queue/api.py
-# What must happen in time; nothing else may run beside it.
-TIMED := tests/e2e/test_main_job.py tests/e2e/test_up.py
-# The dashboard's pages in a browser, while it is being built.
-PAGES := $(patsubst %,tests/e2e/test_%.py,all_pages board_page booking_form bookings_page failed_page live_page queue_page)
+COVERED := $(BIN)/python -m slipcover --dont-wrap-pytest
 PIP := $(PYTHON) -m pip --python $(BIN)/python install --disable-pip-version-check --quiet
 LOCK := uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-annotate \
   --no-header --no-strip-extras --quiet
 
-.PHONY: help install run test unit e2e lint format lock pages storm bench screenshots system clean
+.PHONY: help install run test unit e2e lint format lock storm bench screenshots system clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -27,17 +22,12 @@ run: .venv/.installed ## Run everything: web app, worker, queue, database, simul
 test: lint unit e2e ## Check everything, then run all tests; installs what they need
 
 unit: .venv/.installed-dev system ## Run the unit and integration tests, with their coverage
-	$(BIN)/coverage erase
-	$(PYTEST) -n auto --dist worksteal --cov --cov-report= tests/unit tests/integration
-	$(BIN)/coverage report
-	$(BIN)/coverage report --include='$(CRITICAL)' --fail-under=95 --format=total
+	$(COVERED) --json --out .coverage.json -m pytest -n auto --dist worksteal tests/unit tests/integration
+	$(COVERED) --fail-under 95 --out .coverage.json --merge .coverage.json
 
 e2e: .venv/.installed-dev system ## Run the end-to-end tests, then one at a time those that measure time
-	$(PYTEST) -n auto --dist loadfile -m 'not storm' $(filter-out $(TIMED) $(PAGES),$(wildcard tests/e2e/test_*.py))
-	$(PYTEST) -m 'not storm' $(TIMED) tests/faults
-
-pages: .venv/.installed-dev system ## Run the tests of the dashboard's pages in a browser
-	$(PYTEST) -n auto --dist loadfile $(PAGES)
+	$(PYTEST) -n auto --dist worksteal -m 'not timed and not storm' tests/e2e tests/faults
+	$(PYTEST) -m 'timed and not storm' tests/e2e tests/faults
 
 storm: .venv/.installed-dev system ## Run long tests with faults at random
 	$(PYTEST) -m storm tests/faults

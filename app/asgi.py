@@ -17,12 +17,16 @@ from app.bookings import board
 from app.bookings import forms as booking_forms
 from app.bookings import pages as booking_pages
 from app.conversations import pages as conversation_pages
+from app.customers import pages as customer_pages
 from app.messages import api as messages
+from app.messages import forms as text_forms
 from app.messages import pages as message_pages
 from app.queue import api as queue
 from app.queue import live
 from app.queue import pages as queue_pages
 from app.settings import Settings, settings
+from app.shop import pages as shop_pages
+from app.staff import forms as staff_forms
 from app.staff import pages as staff_pages
 from app.web import access, error_pages, openapi
 from app.web.bodies import MAX_BODY
@@ -79,6 +83,8 @@ def _routes(found: Settings) -> list[Router]:
     )
     routes += [staff_pages.router, live.router, board.router, of_bookings]
     routes += [message_pages.router, queue_pages.router]
+    routes += [staff_forms.router, shop_pages.router]
+    routes += [text_forms.router, customer_pages.router]
     if not found.production:
         from app.web import styleguide
 

@@ -62,15 +62,18 @@ def up() -> None:
 )
 def serve(workers: int, grace: int) -> None:
     """Run the web app on HOST and PORT."""
-    from app import preflight, supervisor
+    from app import preflight, supervisor, template_check
     from app.staff import first_run
 
     is_supervised = supervisor.end_with_parent()
     found = settings()
     preflight.check_port(found.host, found.port)
-    with preflight.reachable_database().write() as session:
+    database = preflight.reachable_database()
+    with database.write() as session:
         first_run.ensure(session, found)
         code = preflight.setup_code(session, found)
+    if not is_supervised:  # `up` tells the code, and its worker what is wrong with the templates
+        _warn(template_check.troubles(database))
     if code is not None and not is_supervised:
         click.echo(f"First run: open {found.public_url}/setup with the setup code {code}")
     options = f"--interface asgi --workers {workers} --workers-kill-timeout {grace}"
@@ -81,11 +84,12 @@ def serve(workers: int, grace: int) -> None:
 @main.command()
 def worker() -> None:
     """Run a worker, which sends what is due. As many as wanted may run."""
-    from app import preflight, supervisor
+    from app import preflight, supervisor, template_check
 
     supervisor.end_with_parent()
-    preflight.reachable_database()
+    database = preflight.reachable_database()
     preflight.check_queue(settings())
+    _warn(template_check.troubles(database))
     _become("huey_consumer", _WORKER.split())
 
 
@@ -191,6 +195,11 @@ def token_revoke(id: str) -> None:
     with preflight.reachable_database().write() as session:
         tokens.revoke(session, id, "system")
     click.echo(f"Revoked {id}.")
+
+
+def _warn(lines: list[str]) -> None:
+    for line in lines:
+        click.echo(f"chairtime: {line}", err=True)
 
 
 def _token_line(found: "ApiToken") -> str:

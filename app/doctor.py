@@ -3,10 +3,9 @@
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal
+from typing import Any
 
 import redis
 import urllib3
@@ -14,38 +13,20 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from app import clock, db, migrate, preflight
+from app import clock, db, doctor_twilio, migrate, preflight
 from app.db import Database
-from app.messages import compose, delivery, sender, texts
+from app.findings import Finding
+from app.messages import compose, delivery, sender, templates, texts
 from app.messages.models import Sending, Worker
 from app.preflight import Trouble
 from app.settings import TWILIO_API, Settings, SettingsError, settings
 from app.shop.service import shop, time_zone
 from app.whatsapp import errors
-from app.whatsapp.client import LookupFailed, WhatsAppClient
-
-Level = Literal["ok", "warn", "FAIL"]
 
 WORKER_SEEN_WITHIN = timedelta(seconds=60)
 """A worker writes down that it lives every FEED_EVERY (at most 60) seconds."""
 CLOCKS_DIFFER = 5.0
 """Seconds; more than this between two clocks makes reminders visibly early or late."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the report: `text` says how it is and, if that is bad, what to do."""
-
-    level: Level
-    subject: str
-    text: str
-
-    @property
-    def has_failed(self) -> bool:
-        return self.level == "FAIL"
-
-    def __str__(self) -> str:
-        return f"{self.level:4}  {self.subject}: {self.text}"
 
 
 def examine() -> Iterator[Finding]:
@@ -126,6 +107,9 @@ def _sending(state: Sending) -> Finding:
         probe = f"the next probe is at {state.probe_at:%H:%M:%S} UTC"
         text = f"stopped: {advice.words} ({advice.code}); {probe}. {advice.advice}"
         return Finding("FAIL", "sending", text)
+    if sender.is_limited(state):
+        until = f"until {state.slow_until:%Y-%m-%d %H:%M} UTC"
+        return Finding("warn", "sending", f"waits {until}: a limit at WhatsApp or Twilio")
     return Finding("ok", "sending", "neither paused nor stopped")
 
 
@@ -177,70 +161,23 @@ def _kept(client: Any) -> Finding:
 
 def _whatsapp(found: Settings, our_texts: dict[str, str]) -> Iterator[Finding]:
     client = delivery.client()
-    credentials = _credentials(found, client)
+    credentials = doctor_twilio.credentials(found, client)
     yield credentials
-    if credentials.has_failed:
+    if credentials.has_failed or found.simulator:
         return
     yield from _twilio_clock(found)
     for kind, text in our_texts.items():
-        yield _template(found, client, kind, text)
-
-
-def _credentials(found: Settings, client: WhatsAppClient) -> Finding:
-    outcome = client.check_credentials()
-    if outcome.kind == "accepted":
-        whom = "the simulator" if found.simulator else "Twilio"
-        return Finding("ok", "whatsapp", f"{whom} knows our account")
-    if found.simulator:
-        text = "the simulator does not answer: it is part of the web app, start `chairtime up`"
-        return Finding("FAIL", "whatsapp", text)
-    advice = errors.explain(outcome.code)
-    variables = "WHATSAPP_ACCOUNT_SID and WHATSAPP_AUTH_TOKEN"
-    if outcome.code == "20003":
-        return Finding("FAIL", "whatsapp", f"Twilio refuses {variables}: copy both anew")
-    if outcome.code == "unreachable":
-        text = f"{found.whatsapp_api_url} cannot be reached: check the network and WHATSAPP_API_URL"
-        return Finding("FAIL", "whatsapp", text)
-    return Finding("FAIL", "whatsapp", f"{advice.words} ({outcome.code}). {advice.advice}")
-
-
-def _template(found: Settings, client: WhatsAppClient, kind: str, ours: str) -> Finding:
-    variable = f"WHATSAPP_{kind.upper()}_CONTENT_SID"
-    sid = compose.content_sid(kind)
-    if sid is None:
-        if found.simulator:
-            return Finding("ok", f"{kind} template", "none needed by the simulator")
-        text = f"set {variable}: without a template WhatsApp takes only answers within 24 hours"
-        return Finding("warn", f"{kind} template", text)
-    try:
-        there = client.template(sid)
-    except LookupFailed as failed:
-        text = f"Twilio cannot be asked for {sid}: {failed.outcome.detail}"
-        return Finding("FAIL", f"{kind} template", text)
-    if there is None:
-        return Finding("FAIL", f"{kind} template", f"Twilio has no {sid}: correct {variable}")
-    wanted = {compose.variable(name) for name in texts.placeholders(ours)}
-    return _variables(kind, set(there), wanted)
-
-
-def _variables(kind: str, theirs: set[str], ours: set[str]) -> Finding:
-    """A variable without a value would show the customer the template's sample."""
-    if theirs == ours:
-        return Finding("ok", f"{kind} template", "has the variables of our text")
-    text = (
-        f"has the variables {_listed(theirs)}, our text has {_listed(ours)}: "
-        "make them the same, in Twilio's Content Editor or in the shop's text"
-    )
-    return Finding("FAIL", f"{kind} template", text)
+        yield doctor_twilio.template(client, kind, text)
+    yield from doctor_twilio.replies(found, client)
 
 
 def _texts(is_readable: bool) -> dict[str, str]:
-    """Our text of each kind of message: the shop's own, if the database can be read."""
+    """Our text of each kind that is sent: the shop's own, if the database can be read."""
     if not is_readable:
         return dict(texts.DEFAULTS)
     with db.database().read() as session:
         row = shop(session)
-        return {kind: compose.text_of(row, kind) for kind in texts.DEFAULTS}
+        return {kind: compose.text_of(row, kind) for kind in templates.kinds(row)}
 
 
 def _twilio_clock(found: Settings) -> Iterator[Finding]:
@@ -264,7 +201,3 @@ def _public_url(found: Settings) -> Finding:
     if found.production and not found.public_url.startswith("https:"):
         return Finding("warn", "public URL", f"{found.public_url} is not https: passwords show")
     return Finding("ok", "public URL", found.public_url)
-
-
-def _listed(names: set[str]) -> str:
-    return ", ".join(sorted(names)) or "nothing"

@@ -31,12 +31,17 @@ import app.clock  # noqa: E402
 import app.db  # noqa: E402
 import app.migrate  # noqa: E402
 from app.db import Database  # noqa: E402
+from app.staff import login  # noqa: E402
+from app.web import templating  # noqa: E402
 from tests.fake_twilio import FakeTwilio  # noqa: E402
 from tests.support.frozen import FrozenClock  # noqa: E402
-from tests.support.postgres import Postgres  # noqa: E402
+from tests.support.postgres import Postgres, Refillable  # noqa: E402
 from tests.support.valkey import Valkey  # noqa: E402
 
 Configure = Callable[..., None]
+
+# Caches of what no environment changes, and what takes long to make anew for each test.
+ALWAYS_THE_SAME = {templating.environment, login._nobodys_hash}
 
 
 def pytest_unconfigure() -> None:
@@ -61,14 +66,14 @@ def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Configure]:
 
 
 def _forget_what_was_read(keep_database: bool) -> None:
-    """Clear each `@cache` of the app's modules: they all hang on the environment."""
-    keep = app.db.database if keep_database else None
+    """Clear each `@cache` of the app's modules that may hang on the environment."""
+    keep = {*ALWAYS_THE_SAME, app.db.database} if keep_database else ALWAYS_THE_SAME
     if not keep_database and app.db.database.cache_info().currsize:
         app.db.database().close()
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] == "app":
             for value in list(vars(module).values()):
-                if value is not keep and hasattr(value, "cache_clear"):
+                if hasattr(value, "cache_clear") and value not in keep:
                     value.cache_clear()
 
 
@@ -126,10 +131,12 @@ def postgres_cluster() -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
-def _postgres_template(postgres_cluster: Postgres) -> str:
-    name = postgres_cluster.create()
-    _migrate(postgres_cluster.url(name))
-    return name
+def _refillable(postgres_cluster: Postgres) -> Iterator[Refillable]:
+    url = postgres_cluster.url(postgres_cluster.create())
+    _migrate(url)
+    database = Refillable(url)
+    yield database
+    database.close()
 
 
 @pytest.fixture
@@ -142,14 +149,11 @@ def sqlite_db(_sqlite_template: Path, tmp_path: Path, configure: Configure) -> D
 
 
 @pytest.fixture
-def postgres_db(
-    postgres_cluster: Postgres, _postgres_template: str, configure: Configure
-) -> Iterator[Database]:
+def postgres_db(_refillable: Refillable, configure: Configure) -> Database:
     """A migrated PostgreSQL database: what `app.db.database()` returns."""
-    name = postgres_cluster.create(_postgres_template)
-    configure(DATABASE_URL=postgres_cluster.url(name))
-    yield app.db.database()
-    postgres_cluster.drop(name)
+    _refillable.refill()
+    configure(DATABASE_URL=_refillable.url)
+    return app.db.database()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

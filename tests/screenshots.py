@@ -82,6 +82,12 @@ PAGES: dict[str, Way] = {
     "change-booking": editing,
     "failed": at("/failed"),
     "queue": at("/queue"),
+    "staff": at("/staff"),
+    "settings": at("/settings"),
+    "settings-reminders": at("/settings/reminders"),
+    "settings-barbers": at("/settings/barbers"),
+    "settings-texts": at("/settings/texts"),
+    "settings-cost": at("/settings/customers"),
     "styleguide": at("/styleguide"),
 }
 

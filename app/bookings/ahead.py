@@ -15,11 +15,16 @@ from app.bookings.desk import Customer
 from app.bookings.draft import Draft, Moment
 from app.bookings.fields import FARTHEST
 from app.bookings.models import Booking
+from app.bookings.overlap import overlapping
+from app.customers import budget
+from app.customers import service as customers
+from app.customers.models import Customer as Contact
 from app.errors import Invalid
 from app.messages.compose import compose
 from app.messages.models import Message
+from app.messages.service import REASONS
 from app.messages.texts import TextError
-from app.messages.useful import is_pending
+from app.messages.useful import NO_CONSENT, OPTED_OUT, is_pending
 from app.reminders.plan import Plan, PlanTooLong
 from app.reminders.policy import of_shop
 from app.shop import service as shop_service
@@ -42,7 +47,8 @@ class Reminders:
     """The plan that a draft gets; `replaced` planned ones give way, if it moves a booking.
 
     `plan` is None when nothing is planned anew. `every` is the policy's, `text` the first message
-    as it will read.
+    as it will read. `at_once` is what tells the customer of the booking itself ("confirmation",
+    "moved"), empty if nothing does; `cost` is that of all, if the shop has set a price.
     """
 
     plan: Plan | None
@@ -50,13 +56,16 @@ class Reminders:
     every: timedelta
     text: str = ""
     problem: str = ""
+    at_once: str = ""
+    cost: str = ""
 
 
 @dataclass(frozen=True)
 class Ahead:
     """A draft looked ahead with, as far as it is filled in.
 
-    `draft` has the name and the email of a known customer where none was typed.
+    `draft` has the name and the email of a known customer where none was typed. `contact` is what
+    the number said about messages, `unheard` why none would go out, in words.
     `free` is None until barber, service and day are chosen; it and `turns`, the two times that the
     clock shows the time of the draft, are in the shop's zone. `same` is the rival that is this very
     booking. `changed` names the fields of NewBooking in which the draft differs from the booking
@@ -66,6 +75,8 @@ class Ahead:
     draft: Draft
     choices: Choices
     known: Customer | None
+    contact: Contact | None
+    unheard: str
     day: date | None
     free: Sequence[datetime] | None
     moment: Moment | None
@@ -97,7 +108,9 @@ class Ahead:
 def look(session: Session, typed: Draft, booking: Booking | None = None) -> Ahead:
     """Look ahead with what is typed so far; `booking` is the one that it changes."""
     zone = time_zone(row := shop(session))  # held here, the row is read once for all that follows
-    known = _known(session, typed, row.country, booking)
+    phone = _phone(typed, row.country)
+    known = _known(session, phone, booking)
+    contact = customers.find(session, phone) if phone else None
     typed = _filled(typed, known)
     choices = _choices(session, typed, booking)
     day = _day(typed)
@@ -107,13 +120,15 @@ def look(session: Session, typed: Draft, booking: Booking | None = None) -> Ahea
         draft=typed,
         choices=choices,
         known=known,
+        contact=contact,
+        unheard=_unheard(typed, contact),
         day=day,
         free=_free(session, choices, day, zone, booking),
         moment=moment,
         turns=_turns(typed, zone) if moment and moment.is_twice else (),
         time_problem=problem,
         rivals=rivals,
-        same=_same(typed, row.country, moment, rivals),
+        same=_same(typed, phone, moment, rivals),
         reminders=_reminders(session, typed, choices, moment, booking) if moment else None,
         changed=_changed(session, typed, booking) if booking else None,
         **_opening(session, choices, day, moment),
@@ -144,16 +159,25 @@ def _choices(session: Session, typed: Draft, booking: Booking | None) -> Choices
     )
 
 
-def _known(
-    session: Session, typed: Draft, country: str | None, booking: Booking | None
-) -> Customer | None:
+def _phone(typed: Draft, country: str | None) -> str | None:
     try:
-        number = phones.parse(typed.phone, country)
+        return phones.parse(typed.phone, country)
     except ValueError:
         return None
-    if booking and booking.customer_phone == number:
+
+
+def _known(session: Session, phone: str | None, booking: Booking | None) -> Customer | None:
+    if phone is None or (booking and booking.customer_phone == phone):
         return None
-    return desk.known_customer(session, number)
+    return desk.known_customer(session, phone)
+
+
+def _unheard(typed: Draft, contact: Contact | None) -> str:
+    """Why each message would be skipped at its time; empty if it would not."""
+    if contact and contact.opted_out_at:
+        return REASONS[OPTED_OUT]
+    said = contact.consent if contact and typed.is_agreed is None else typed.is_agreed
+    return REASONS[NO_CONSENT] if said is False else ""
 
 
 def _filled(typed: Draft, known: Customer | None) -> Draft:
@@ -221,17 +245,13 @@ def _rivals(
     place = (choices.barber.id, moment.at, ends_at)
     if booking and place == (booking.barber_id, booking.starts_at, booking.ends_at):
         return ()  # it is there already
-    return draft.rivals(session, *place, but=booking.id if booking else "")
+    return session.scalars(overlapping(*place, but=booking.id if booking else "")).all()
 
 
 def _same(
-    typed: Draft, country: str | None, moment: Moment | None, rivals: Sequence[Booking]
+    typed: Draft, phone: str | None, moment: Moment | None, rivals: Sequence[Booking]
 ) -> Booking | None:
-    if not (moment and rivals):
-        return None
-    try:
-        phone = phones.parse(typed.phone, country)
-    except ValueError:
+    if not (phone and moment and rivals):
         return None
     mine = (phone, typed.service, moment.at)
     for each in rivals:
@@ -243,7 +263,8 @@ def _same(
 def _reminders(
     session: Session, typed: Draft, choices: Choices, moment: Moment, booking: Booking | None
 ) -> Reminders:
-    every = of_shop(shop(session)).every
+    row = shop(session)
+    every = of_shop(row).every
     replaced = _pending(session, booking) if booking else 0
     if booking and booking.starts_at == moment.at:
         return Reminders(None, replaced, every)
@@ -251,8 +272,16 @@ def _reminders(
         plan = desk.preview(session, moment.at)
     except PlanTooLong as error:
         return Reminders(None, replaced, every, problem=str(error))
-    text = _text(session, typed, choices, moment, plan) if plan.times else ""
-    return Reminders(plan, replaced, every, text)
+    at_once = "moved" if booking else "confirmation"
+    is_told = getattr(row, f"{at_once}_on")
+    return Reminders(
+        plan,
+        replaced,
+        every,
+        text=_text(session, typed, choices, moment, plan) if plan.times else "",
+        at_once=at_once if is_told else "",
+        cost=budget.cost(row, len(plan.times) + is_told),
+    )
 
 
 def _pending(session: Session, booking: Booking) -> int:

@@ -40,6 +40,15 @@ Time = Annotated[
     ),
 ]
 Overlap = Annotated[bool, Meta(description="Book although the barber has another booking then.")]
+Consent = Annotated[
+    bool | None,
+    Meta(
+        description="What the customer said when asked whether they want WhatsApp messages; kept "
+        "for their number. With false none are sent. null: they were not asked, and what is known "
+        "of them stays; while nothing is known, the shop vouches for their consent.",
+        examples=[True],
+    ),
+]
 
 Status = Literal["confirmed", "cancelled", "completed", "no_show"]
 
@@ -69,6 +78,7 @@ class NewBookingBody(Struct, rename="camel", kw_only=True, forbid_unknown_fields
     barber_id: BarberId
     scheduled_time: Time
     allow_overlap: Overlap = False
+    whatsapp_consent: Consent = None
 
 
 class BookingChanges(Struct, rename="camel", kw_only=True, forbid_unknown_fields=True):
@@ -81,6 +91,7 @@ class BookingChanges(Struct, rename="camel", kw_only=True, forbid_unknown_fields
     barber_id: BarberId | UnsetType = UNSET
     scheduled_time: Time | UnsetType = UNSET
     allow_overlap: Overlap | UnsetType = UNSET
+    whatsapp_consent: Consent | UnsetType = UNSET
 
 
 class BookingAnswer(Struct, rename="camel", kw_only=True):

@@ -18,7 +18,7 @@ from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.queue import stats
 from app.shop import service as shop_service
 from app.web import times
-from app.web.pages import Form, PageRequest, is_partial, page, redirect, toast
+from app.web.pages import Form, PageRequest, is_partial, live_page, page, redirect, toast
 
 NEXT_TO_SEND = 5
 NEEDS_SHOWN = 5
@@ -39,28 +39,7 @@ def show(
     request: PageRequest, date: FromQuery[str] = "", barber: FromQuery[str] = ""
 ) -> Response[str]:
     """A day's board, of all barbers or of one; beside it what needs attention and goes out next."""
-    with db.database().read() as session:
-        today = day.today(session)
-        board = day.board(session, _day(date) if date else today)
-        needs = day.needs_attention(session)
-        replies = conversations.open_replies(session, MOST_REPLIES)
-        due = stats.next_due(session, NEXT_TO_SEND)
-    return page(
-        request,
-        "board/page.html",
-        partial="board/_today.html",
-        board=board,
-        columns=_shown(board, barber),
-        barber=barber,
-        address=_address(date=date, barber=barber),
-        today=today,
-        previous=board.date - timedelta(days=1),
-        next=board.date + timedelta(days=1),
-        needs=needs[:NEEDS_SHOWN],
-        replies=replies[:NEEDS_SHOWN],
-        all_needs=len(needs) + len(replies),
-        due=due,
-    )
+    return live_page(request, "board/page.html", "board/_today.html", lambda: _found(date, barber))
 
 
 @dataclass(frozen=True)
@@ -87,6 +66,29 @@ def move(request: PageRequest, booking_id: FromPath[str], form: Form) -> Respons
         return _refused(request, booking_id, 409, [conflict.detail])
     except Invalid as invalid:
         return _refused(request, booking_id, 422, [_sentence(each) for each in invalid.errors])
+
+
+def _found(date: str, barber: str) -> dict[str, Any]:
+    with db.database().read() as session:
+        _shop = shop_service.shop(session)  # held, it is read once for all that follows
+        today = day.today(session)
+        board = day.board(session, _day(date) if date else today)
+        needs = day.needs_attention(session)
+        replies = conversations.open_replies(session, MOST_REPLIES)
+        due = stats.next_due(session, NEXT_TO_SEND)
+    return {
+        "board": board,
+        "columns": _shown(board, barber),
+        "barber": barber,
+        "address": _address(date=date, barber=barber),
+        "today": today,
+        "previous": board.date - timedelta(days=1),
+        "next": board.date + timedelta(days=1),
+        "needs": needs[:NEEDS_SHOWN],
+        "replies": replies[:NEEDS_SHOWN],
+        "all_needs": len(needs) + len(replies),
+        "due": due,
+    }
 
 
 def _move(request: PageRequest, booking_id: str, wish: _Wish) -> tuple[Booking, Place, str]:

@@ -5,21 +5,23 @@ day of a change to or from summer time has an hour less or more.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from app import clock
 from app.bookings import desk
 from app.bookings.models import Booking
+from app.bookings.overlap import LONGEST
 from app.messages.models import Message
 from app.messages.of_bookings import reminders_of
 from app.messages.service import advice_of
 from app.messages.useful import is_one_of, why_not
+from app.messages.words import Reminders
 from app.shop import service as shop_service
 from app.shop.models import Barber
 from app.whatsapp.errors import Advice
@@ -31,19 +33,16 @@ SLOT_ROWS = 6
 MOST_LANES = 8
 """Bookings side by side; more of them lie on top of each other."""
 
-LONGEST = timedelta(hours=12)
-"""Of a service: how far back a booking may begin and still go on."""
-
 _SHORTEST = 3  # rows that a block needs to be read
 _AT_MOST = 500  # failed messages that are looked at
 
 
 @dataclass(frozen=True)
 class Block:
-    """A booking in its column, `lane` of `lanes` side by side; reminders as plain rows."""
+    """A booking in its column, `lane` of `lanes` side by side."""
 
     booking: Booking
-    reminders: Sequence[Message]
+    reminders: Reminders
     row: int
     rows: int
     lane: int
@@ -54,7 +53,7 @@ class Block:
     @property
     def failure(self) -> Advice | None:
         """Why the newest reminder that was to go out did not, for a booking that is not over."""
-        tried = [each for each in self.reminders if each.state in {"sent", "failed"}]
+        tried = [each for each in self.reminders.near if each.state in {"sent", "failed"}]
         newest = max(tried, key=lambda each: each.number, default=None)
         if self.is_past or newest is None or newest.state != "failed":
             return None
@@ -114,7 +113,7 @@ class _Frame:
     closes: datetime
     zone: ZoneInfo
     now: datetime
-    reminders: dict[str, list[Message]] = field(repr=False)
+    reminders: Mapping[str, Reminders] = field(repr=False)
 
     def row(self, at: datetime) -> int:
         """The row in which `at` lies."""
@@ -162,17 +161,19 @@ def board(session: Session, day: date) -> Board:
 
 def needs_attention(session: Session) -> list[Need]:
     """The failed messages that a retry would still help, one of each booking, the soonest first."""
+    # Not a join: PostgreSQL would read all bookings for it.
+    of_booking = select(why_not(clock.now())).where(Booking.id == Message.booking_id)
     rows = session.scalars(
         select(Message)
         .join(Message.booking)
         .where(
             is_one_of(Message.state, "failed"),
             Message.cancel_reason.is_(None),
-            why_not(clock.now()).is_(None),
+            of_booking.correlate(Message).scalar_subquery().is_(None),
         )
         .order_by(Booking.starts_at, Message.number.desc())
         .limit(_AT_MOST)
-        .options(joinedload(Message.booking))
+        .options(contains_eager(Message.booking))
     )
     newest: dict[str, Message] = {}
     for message in rows:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.bookings import service
 from app.bookings.models import Booking
+from app.bookings.overlap import overlapping
 from app.errors import Conflict, NotFound
 from app.messages import service as messages
 from app.messages.feed import feed_after_commit, revoke_after_commit
@@ -152,16 +153,8 @@ def _cancelled_times(session: Session, booking: Booking, now: datetime) -> tuple
 def _taken(
     session: Session, barber_id: str, opens: datetime, closes: datetime, but: str
 ) -> Sequence[tuple[datetime, datetime]]:
-    rows = session.execute(
-        select(Booking.starts_at, Booking.ends_at).where(
-            Booking.barber_id == barber_id,
-            Booking.starts_at > opens - timedelta(hours=12),
-            Booking.starts_at < closes,
-            Booking.ends_at > opens,
-            Booking.status == "confirmed",
-            Booking.id != but,
-        )
-    )
+    query = overlapping(barber_id, opens, closes, but)
+    rows = session.execute(query.with_only_columns(Booking.starts_at, Booking.ends_at))
     return [(row.starts_at, row.ends_at) for row in rows]
 
 

@@ -1,19 +1,20 @@
 """A booking as it is typed into its form, with a day and a time on the shop's clock; and saved."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.bookings import desk, fields, service
 from app.bookings.models import Booking
+from app.bookings.overlap import overlapping
 from app.bookings.service import NewBooking
+from app.customers import service as customers
 from app.errors import Conflict, FieldError, Invalid
 from app.reminders.plan import PlanTooLong
 from app.settings import settings
@@ -25,7 +26,6 @@ MANY = 100
 OTHER = "other"
 """What the form says for a time that it does not offer: it is in `other_time` then."""
 
-_LONGEST = timedelta(hours=12)  # of a service: how far back a booking may begin and still go on
 _MINUTE = timedelta(minutes=1)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _TIME = re.compile(r"(\d{1,2}):(\d{2})(?::00)?")
@@ -42,8 +42,9 @@ class Draft:
     """The fields of the form as they were typed.
 
     `day` (2026-11-23) and `time` (14:30) are on the shop's clock; `turn` is "2" for the second
-    time that the clock shows it. `overlap` has the ids of the bookings beside which it is to be
-    made, `sure` the number of reminders agreed to, `seen` when the booking had last been changed.
+    time that the clock shows it. `consent` is "yes" or "no", or empty: the customer was not asked.
+    `overlap` has the ids of the bookings beside which it is to be made, `sure` the number of
+    reminders agreed to, `seen` when the booking had last been changed.
     """
 
     phone: str = ""
@@ -54,6 +55,7 @@ class Draft:
     day: str = ""
     time: str = ""
     turn: str = ""
+    consent: str = ""
     overlap: str = ""
     sure: str = ""
     seen: str = ""
@@ -85,6 +87,11 @@ class Draft:
     def agreed(self) -> int:
         """The number of reminders agreed to."""
         return int(self.sure) if re.fullmatch("[0-9]{1,5}", self.sure) else 0
+
+    @property
+    def is_agreed(self) -> bool | None:
+        """What the customer said when asked whether they want messages."""
+        return {"yes": True, "no": False}.get(self.consent)
 
 
 @dataclass(frozen=True)
@@ -122,24 +129,6 @@ def moment(draft: Draft, zone: ZoneInfo) -> Moment:
         return _moment(naive, draft.turn, zone)
     except OverflowError:  # at either end of the calendar
         raise Invalid([FieldError("day", "Choose a day in the coming year.")]) from None
-
-
-def rivals(
-    session: Session, barber_id: str, starts_at: datetime, ends_at: datetime, but: str = ""
-) -> Sequence[Booking]:
-    """The barber's confirmed bookings at that time, other than `but`, the earliest first."""
-    return session.scalars(
-        select(Booking)
-        .where(
-            Booking.barber_id == barber_id,
-            Booking.starts_at < ends_at,
-            Booking.starts_at > starts_at - _LONGEST,
-            Booking.ends_at > starts_at,
-            Booking.status == "confirmed",
-            Booking.id != but,
-        )
-        .order_by(Booking.starts_at, Booking.id)
-    ).all()
 
 
 def ids_of(bookings: Iterable[Booking]) -> str:
@@ -190,14 +179,22 @@ def changes_of(session: Session, booking: Booking, draft: Draft) -> dict[str, An
     shown = Draft.of_booking(booking, time_zone(shop(session)))
     is_moved = (draft.day, draft.time, draft.turn) != (shown.day, shown.time, shown.turn)
     values = _values(session, draft, with_time=is_moved)
-    at = values.pop("scheduled_time", booking.starts_at)
-    changes = {name: value for name, value in values.items() if getattr(booking, name) != value}
-    return changes | ({"scheduled_time": at} if at != booking.starts_at else {})
+    said = values.pop("whatsapp_consent")
+    as_it_is = {**vars(booking), "scheduled_time": booking.starts_at}
+    changes = {name: value for name, value in values.items() if as_it_is[name] != value}
+    if said is not None and said != _known_consent(session, values["customer_phone"]):
+        changes["whatsapp_consent"] = said
+    return changes
 
 
 def check_time(session: Session, at: datetime) -> None:
     """Raises Invalid for a time that no booking can have, such as one in the past."""
     _clean(session, {"scheduled_time": at})
+
+
+def _known_consent(session: Session, phone: str) -> bool | None:
+    known = customers.find(session, phone)
+    return known.consent if known else None
 
 
 def _moment(naive: datetime, turn: str, zone: ZoneInfo) -> Moment:
@@ -226,6 +223,7 @@ def _values(session: Session, draft: Draft, *, with_time: bool = True) -> dict[s
         "customer_email": draft.email or None,
         "service_id": draft.service,
         "barber_id": draft.barber,
+        "whatsapp_consent": draft.is_agreed,
     }
     errors = [FieldError(name, text) for name, text in _MISSING.items() if not typed[name]]
     given = {name: value for name, value in typed.items() if value or name not in _MISSING}
@@ -266,6 +264,7 @@ def _check_number(session: Session, draft: Draft, at: datetime) -> None:
 
 def _check_rivals(session: Session, booking: Booking, draft: Draft) -> None:
     """Raises Conflict for a rival that was not shown; the barber is locked by now."""
-    there = rivals(session, booking.barber_id, booking.starts_at, booking.ends_at, booking.id)
+    place = (booking.barber_id, booking.starts_at, booking.ends_at)
+    there = session.scalars(overlapping(*place, but=booking.id))
     if {rival.id for rival in there} - set(draft.overlap.split(",")):
         raise Conflict("barber_taken", "The barber has another booking then.")

@@ -39,6 +39,7 @@ def clean(
         "barber_id": lambda value: _id(value, "barber"),
         "scheduled_time": lambda value: _time(value, now),
         "allow_overlap": bool,
+        "whatsapp_consent": lambda value: value,
     }
     cleaned: dict[str, Any] = {}
     errors: list[FieldError] = []

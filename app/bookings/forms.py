@@ -22,6 +22,7 @@ from app.bookings.fields import FARTHEST, MAX_NAME
 from app.errors import Conflict, Invalid
 from app.shop import service as shop_service
 from app.shop.models import Shop
+from app.web.names import sentence
 from app.web.pages import Form, PageRequest, page, redirect, toast
 
 _FIELDS = {
@@ -31,6 +32,7 @@ _FIELDS = {
     "service_id": "service",
     "barber_id": "barber",
     "scheduled_time": "time",
+    "whatsapp_consent": "consent",
 }
 _ASK_AGAIN = {"barber_taken", "changed_meanwhile", "same_booking"}
 """Conflicts that the form is shown again for; the others end on the booking's page."""
@@ -38,9 +40,9 @@ _ASK_AGAIN = {"barber_taken", "changed_meanwhile", "same_booking"}
 
 @get("/new", opt={"access": "staff"}, sync_to_thread=True)
 def new(request: PageRequest) -> Response[str]:
-    """An empty form; the link may say `barber`, `at` (RFC 3339) and `phone`."""
+    """An empty form; the link may say `barber` and `at` (RFC 3339)."""
     asked = request.query_params
-    typed, errors = Draft(phone=asked.get("phone", ""), barber=asked.get("barber", "")), {}
+    typed, errors = Draft(barber=asked.get("barber", "")), {}
     with db.database().read() as session:
         zone = shop_service.time_zone(shop_service.shop(session))
         typed = replace(typed, day=ahead.first_day(session).isoformat())
@@ -51,10 +53,13 @@ def new(request: PageRequest) -> Response[str]:
     return _show(request, typed, status=422 if errors else 200, errors=errors, is_new=True)
 
 
-@get("/preview", opt={"access": "staff"}, sync_to_thread=True)
-def preview(request: PageRequest) -> Response[str]:
-    """What the form's fields would come to: free times, conflict, reminders, known customer."""
-    return _show(request, Draft.of_form(request.query_params), request.query_params.get("id", ""))
+@post("/preview", opt={"access": "staff"}, sync_to_thread=True)
+def preview(request: PageRequest, form: Form) -> Response[str]:
+    """What the form's fields would come to: free times, conflict, reminders, known customer.
+
+    It changes nothing. It is a POST as a URL with a phone number would be in the access log.
+    """
+    return _show(request, Draft.of_form(form), form.get("id", ""))
 
 
 @post("/", opt={"access": "staff"}, sync_to_thread=True)
@@ -162,15 +167,8 @@ def _errors(invalid: Invalid) -> dict[str, str]:
     """By the form's fields, the first thing that is wrong with each, as a sentence."""
     found: dict[str, str] = {}
     for error in invalid.errors:
-        found.setdefault(_FIELDS.get(error.field, error.field), _sentence(error.message))
+        found.setdefault(_FIELDS.get(error.field, error.field), sentence(error.message))
     return found
-
-
-def _sentence(message: str) -> str:
-    if message[:1].isupper():
-        return message
-    text = message if message.startswith("there ") else f"this {message}"
-    return f"{text[0].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
 
 
 def _country(shop: Shop) -> str:

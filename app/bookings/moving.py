@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 
 from app.bookings import service
-from app.bookings.day import LONGEST
 from app.bookings.models import Booking
+from app.bookings.overlap import overlapping
 from app.db import Database
 from app.errors import Conflict
 from app.messages.models import Message
@@ -106,13 +106,14 @@ def _tried(session: Session, booking_id: str, seen: Place | None, to: Place) -> 
     old, before = _stay(session, booking), _reminders(session, booking_id)
     _, was = move(session, booking_id, seen, to, "system", allow_overlap=True)
     new, after = _stay(session, booking), _reminders(session, booking_id)
+    place = (booking.barber_id, booking.starts_at, booking.ends_at)
     added = [after[each] for each in sorted(after.keys() - before.keys())]
     return Change(
         booking=booking,
         was=was,
         old=old,
         new=new,
-        rivals=_rivals(session, booking),
+        rivals=session.scalars(overlapping(*place, but=booking_id)).all(),
         cancelled=len(before.keys() - after.keys()),
         planned=sorted(at for state, at in added if state == "pending"),
         quiet=sum(state == "skipped" for state, _ in added),
@@ -134,19 +135,3 @@ def _reminders(session: Session, booking_id: str) -> dict[str, tuple[str, dateti
         )
     )
     return {row.id: (row.state, row.planned_for) for row in rows}
-
-
-def _rivals(session: Session, booking: Booking) -> Sequence[Booking]:
-    return session.scalars(
-        select(Booking)
-        .where(
-            Booking.barber_id == booking.barber_id,
-            Booking.starts_at < booking.ends_at,
-            Booking.starts_at > booking.starts_at - LONGEST,
-            Booking.ends_at > booking.starts_at,
-            Booking.status == "confirmed",
-            Booking.id != booking.id,
-        )
-        .order_by(Booking.starts_at)
-        .options(joinedload(Booking.service))
-    ).all()

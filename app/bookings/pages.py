@@ -15,6 +15,7 @@ from app.bookings.api import BookingId
 from app.bookings.models import Booking
 from app.conversations import service as conversations
 from app.conversations.service import Chat, ReplyEntry
+from app.customers import service as customers
 from app.errors import Conflict, FieldError, Invalid
 from app.messages import timeline
 from app.messages.compose import compose
@@ -77,6 +78,7 @@ def show_booking(request: PageRequest, booking_id: BookingId) -> Response[str]:
         may_act = is_open and request.user.may("staff")
         _shop = shop_service.shop(session)  # while it is held, each text finds it without a query
         context: dict[str, Any] = {
+            "contact": customers.find(session, booking.customer_phone),
             "next_text": _text(session, booking, told.next, told.next.due_at) if told.next else "",
             "cancellation": _text(session, booking, Message(kind="cancellation"), now),
             "reminder": _text(session, booking, Message(kind="reminder"), now),

@@ -3,15 +3,16 @@
 from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from ulid import ULID
 
 from app import clock
-from app.bookings import fields
+from app.bookings import consent, fields
 from app.bookings.models import Booking
+from app.bookings.overlap import overlapping
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.messages.feed import feed_after_commit, revoke_after_commit
 from app.messages.lifecycle import plans
@@ -23,14 +24,14 @@ from app.shop.models import Barber, Service
 from app.shop.service import shop
 from app.staff import audit
 
-_LONGEST = timedelta(
-    minutes=720
-)  # of a service: how far back a booking may begin and still overlap
-
 
 @dataclass(frozen=True, kw_only=True)
 class NewBooking:
-    """What a booking is made of. `scheduled_time` is aware; the phone is as the client wrote it."""
+    """What a booking is made of. `scheduled_time` is aware; the phone is as the client wrote it.
+
+    `whatsapp_consent` is what the customer said when asked whether they want messages; None: they
+    were not asked, and what is known of them stays.
+    """
 
     customer_name: str
     customer_phone: str
@@ -39,20 +40,23 @@ class NewBooking:
     scheduled_time: datetime
     customer_email: str | None = None
     allow_overlap: bool = False
+    whatsapp_consent: bool | None = None
 
 
 def create(session: Session, new: NewBooking, actor: str) -> tuple[Booking, bool]:
-    """Make a booking, its plan of reminders, and feed what is due soon.
+    """Make a booking and its plan of reminders, and feed what is due soon.
 
-    The same booking again (phone, service, barber and time, still confirmed) is returned with
-    False. Raises Invalid, and Conflict `barber_taken` unless `allow_overlap`.
+    A confirmation goes out at once if the shop sends those. The same booking again (phone, service,
+    barber and time, still confirmed) is returned with False. Raises Invalid, and Conflict
+    `barber_taken` unless `allow_overlap`.
     """
     values = _clean(session, asdict(new))
-    allow_overlap = values.pop("allow_overlap")
+    allow_overlap, is_agreed = values.pop("allow_overlap"), values.pop("whatsapp_consent")
     service, barber = _choices(session, values["service_id"], values["barber_id"])
     starts_at = values.pop("scheduled_time")
     same = _same(session, {**values, "starts_at": starts_at})
     if same is not None:
+        consent.note(session, same, is_agreed, actor)
         return same, False
     ends_at = starts_at + timedelta(minutes=service.minutes)
     if not allow_overlap:
@@ -70,43 +74,44 @@ def create(session: Session, new: NewBooking, actor: str) -> tuple[Booking, bool
     session.add(booking)
     session.flush()
     _plan(session, booking)
+    _tell(session, booking, "confirmation")
     audit.record(session, actor, "booking.created", booking.id)
+    consent.note(session, booking, is_agreed, actor)
     return booking, True
 
 
 def change(session: Session, booking_id: str, changes: Mapping[str, Any], actor: str) -> Booking:
     """Change any of NewBooking's fields; another time cancels the old plan and makes a new one.
 
-    Changes that change nothing are fine. Raises NotFound, Invalid, and Conflict: `not_confirmed`,
-    `appointment_passed`, `barber_taken`, `same_booking`.
+    The customer is told of another time if the shop does that. Changes that change nothing are
+    fine. Raises NotFound, Invalid, and Conflict: `not_confirmed`, `appointment_passed`,
+    `barber_taken`, `same_booking`.
     """
     booking = to_change(session, booking_id)
     values = _clean(session, dict(changes))
     allow_overlap = values.pop("allow_overlap", False)
+    is_agreed = values.pop("whatsapp_consent", None)
     if "scheduled_time" in values:
         values["starts_at"] = values.pop("scheduled_time")
     values = {name: value for name, value in values.items() if getattr(booking, name) != value}
-    if not values:
-        return booking
-    is_moved = "starts_at" in values
-    _place(session, booking, values, allow_overlap)
-    booking.updated_at = clock.now()
-    session.flush()
-    if is_moved:
-        revoke_after_commit(session, plans.cancel_pending(session, booking.id, "rescheduled"))
-        _plan(session, booking)
-    action = "booking.rescheduled" if is_moved else "booking.changed"
-    audit.record(session, actor, action, booking.id, fields=sorted(values))
+    if values:
+        _change(session, booking, values, allow_overlap, actor)
+    consent.note(session, booking, is_agreed, actor)
     return booking
 
 
 def cancel(
-    session: Session, booking_id: str, actor: str, tell_after: timedelta = timedelta(0)
+    session: Session,
+    booking_id: str,
+    actor: str,
+    tell_after: timedelta = timedelta(0),
+    *,
+    told: bool = False,
 ) -> Booking:
     """Cancel a booking: its reminders stop, and its customer is told. Each time the same answer.
 
-    `tell_after` leaves time for `desk.undo_cancel`. Raises NotFound, and Conflict
-    `appointment_passed` or `not_confirmed` (it took place).
+    `tell_after` leaves time for `desk.undo_cancel`; a customer who is `told` already gets no
+    message. Raises NotFound, and Conflict `appointment_passed` or `not_confirmed` (it took place).
     """
     booking = _locked(session, booking_id)
     if booking.status == "cancelled":
@@ -116,8 +121,9 @@ def cancel(
     booking.status, booking.updated_at = "cancelled", now
     session.flush()
     revoke_after_commit(session, plans.cancel_pending(session, booking.id, "booking_cancelled"))
-    told = Plan((now + tell_after,))
-    feed_after_commit(session, plans.plan(session, booking.id, "cancellation", told))
+    if not told:
+        at = Plan((now + tell_after,))
+        feed_after_commit(session, plans.plan(session, booking.id, "cancellation", at))
     audit.record(session, actor, "booking.cancelled", booking.id)
     return booking
 
@@ -225,14 +231,7 @@ def _check_free(
 
     `but` is not another.
     """
-    query = select(Booking).where(
-        Booking.barber_id == barber.id,
-        Booking.starts_at < ends_at,
-        Booking.starts_at > starts_at - _LONGEST,
-        Booking.ends_at > starts_at,
-        Booking.status == "confirmed",
-        Booking.id != but,
-    )
+    query = overlapping(barber.id, starts_at, ends_at, but)
     if since is not None:
         query = query.where(Booking.updated_at >= since)
     rival = session.scalars(query.limit(1)).one_or_none()
@@ -257,6 +256,24 @@ def _place(session: Session, booking: Booking, values: dict[str, Any], allow_ove
             _check_free(session, barber, booking.starts_at, booking.ends_at, but=booking.id)
 
 
+def _change(
+    session: Session, booking: Booking, values: dict[str, Any], allow_overlap: bool, actor: str
+) -> None:
+    is_moved, was = "starts_at" in values, booking.starts_at
+    _place(session, booking, values, allow_overlap)
+    booking.updated_at = clock.now()
+    session.flush()
+    if is_moved:
+        revoke_after_commit(session, plans.cancel_pending(session, booking.id, "rescheduled"))
+        _plan(session, booking)
+        _tell(session, booking, "moved")
+    details: dict[str, Any] = {"fields": sorted(values)}
+    if is_moved:
+        details |= {"was": was.isoformat(), "starts_at": booking.starts_at.isoformat()}
+    action = "booking.rescheduled" if is_moved else "booking.changed"
+    audit.record(session, actor, action, booking.id, **details)
+
+
 def _plan(session: Session, booking: Booking) -> None:
     """Raises Invalid for a time so far ahead that the policy makes too many reminders of it."""
     try:
@@ -264,6 +281,13 @@ def _plan(session: Session, booking: Booking) -> None:
     except PlanTooLong as error:
         raise Invalid([FieldError("scheduled_time", str(error))]) from error
     feed_after_commit(session, plans.plan(session, booking.id, "reminder", planned))
+
+
+def _tell(session: Session, booking: Booking, kind: Literal["confirmation", "moved"]) -> None:
+    """Tell the customer at once what was done, if the shop has switched that on."""
+    if getattr(shop(session), f"{kind}_on"):
+        now = Plan((clock.now(),))
+        feed_after_commit(session, plans.plan(session, booking.id, kind, now))
 
 
 def _locked(session: Session, booking_id: str) -> Booking:

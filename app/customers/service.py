@@ -23,9 +23,16 @@ def find(session: Session, address: str) -> Customer | None:
     return session.get(Customer, address, populate_existing=True)
 
 
-def note_consent(session: Session, address: str, given: bool, how: ConsentHow) -> None:
-    """Keep whether somebody agreed to get messages, when that was said, and how."""
+def note_consent(session: Session, address: str, given: bool, how: ConsentHow) -> bool:
+    """Keep whether somebody agreed to get messages, when that was said, and how.
+
+    Returns whether it is news: who says the same again has said it when they first did.
+    """
+    known = find(session, address)
+    if known is not None and known.consent is given:
+        return False
     _put(session, address, consent=given, consent_at=clock.now(), consent_how=how)
+    return True
 
 
 def opt_out(session: Session, address: str, how: OptOutHow) -> None:

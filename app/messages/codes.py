@@ -9,17 +9,22 @@ import hmac
 
 from app.settings import settings
 
-ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-"""32 characters: no I, O, 0 and 1, which are taken for one another."""
+LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
+DIGITS = "23456789"
+"""Without I, O, 0 and 1, which are taken for one another."""
 CODE_LENGTH = 6
 
 _CANCEL = "cancel"
 
 
 def code(booking_id: str) -> str:
-    """The six characters that customers write behind CANCEL, of ALPHABET."""
-    digest = _digest("code", booking_id)
-    return "".join(ALPHABET[byte % len(ALPHABET)] for byte in digest[:CODE_LENGTH])
+    """The six characters that customers write behind CANCEL, of LETTERS and DIGITS.
+
+    The last one is a digit: no word is taken for a code ("cancel please").
+    """
+    *start, end = _digest("code", booking_id)[:CODE_LENGTH]
+    either = LETTERS + DIGITS
+    return "".join(either[byte % len(either)] for byte in start) + DIGITS[end % len(DIGITS)]
 
 
 def cancel_payload(booking_id: str) -> str:
@@ -30,10 +35,8 @@ def cancel_payload(booking_id: str) -> str:
 def booking_of_payload(text: str) -> str | None:
     """The id of the booking that a `cancel_payload` is of; None if we never made it."""
     booking_id = text.removeprefix(f"{_CANCEL}:").partition(":")[0]
-    is_ours = hmac.compare_digest(
-        text.encode("utf-8", "replace"), cancel_payload(booking_id).encode()
-    )
-    return booking_id if is_ours else None
+    ours = cancel_payload(booking_id).encode("utf-8", "replace")
+    return booking_id if hmac.compare_digest(text.encode("utf-8", "replace"), ours) else None
 
 
 def _digest(purpose: str, booking_id: str) -> bytes:

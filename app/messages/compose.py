@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.bookings.models import Booking
-from app.messages import texts
+from app.messages import codes, texts
 from app.messages.models import Message
 from app.settings import settings
 from app.shop.models import Barber, Service, Shop
@@ -17,9 +17,22 @@ _TOO_LONG = {"formattedDateTime": "dateTime"}
 """Placeholders that are longer than the 16 characters of a variable (Twilio error 50540)."""
 
 
+def variable(placeholder: str) -> str:
+    """What a placeholder of our text is called in a template at Twilio."""
+    return _TOO_LONG.get(placeholder, placeholder)
+
+
+CANCEL_PAYLOAD = "cancelPayload"
+"""The variable that a template has as the id of its button "Cancel appointment"."""
+VARIABLES = frozenset({*map(variable, texts.PLACEHOLDERS), CANCEL_PAYLOAD})
+"""All that a template may have."""
+
+
 @dataclass(frozen=True)
 class Content:
-    """`body` is what the customer reads; with a template, `variables` is what Twilio gets."""
+    """`body` is the shop's text. A template, which has words of its own, gets of `variables` those
+    that it has.
+    """
 
     body: str
     content_sid: str | None
@@ -36,18 +49,23 @@ def compose(
     if message.text is not None:
         return Content(message.text, None, {})
     row = shop(session)
-    values = _values(session, row, booking, at or clock.now())
+    values = values_of(session, row, booking, at or clock.now())
     text = text_of(row, message.kind)
     return Content(
         body=texts.render(text, values),
         content_sid=content_sid(message.kind),
-        variables={variable(name): values[name] for name in sorted(texts.placeholders(text))},
+        variables={
+            **{variable(name): value for name, value in values.items()},
+            CANCEL_PAYLOAD: codes.cancel_payload(booking.id),
+        },
     )
 
 
-def variable(placeholder: str) -> str:
-    """What a placeholder of our text is called in a template at Twilio."""
-    return _TOO_LONG.get(placeholder, placeholder)
+def as_template(text: str) -> str:
+    """Our text as the body of a template at Twilio."""
+    return texts.render(
+        text, {name: f"{{{{{variable(name)}}}}}" for name in texts.placeholders(text)}
+    )
 
 
 def text_of(row: Shop, kind: str) -> str:
@@ -62,7 +80,8 @@ def content_sid(kind: str) -> str | None:
     return found
 
 
-def _values(session: Session, row: Shop, booking: Booking, at: datetime) -> dict[str, str]:
+def values_of(session: Session, row: Shop, booking: Booking, at: datetime) -> dict[str, str]:
+    """What stands for each placeholder in a message about `booking` that goes out at `at`."""
     service = session.get_one(Service, booking.service_id)
     barber = session.get_one(Barber, booking.barber_id)
     return {

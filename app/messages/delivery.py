@@ -2,32 +2,30 @@
 
 import logging
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 
 from babel import UnknownLocaleError
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from app import clock
 from app.bookings.models import Booking
 from app.db import database
-from app.messages import sender, turn
+from app.messages import sender, templates, turn
 from app.messages.compose import Content, compose
 from app.messages.lifecycle import claims, outcomes
 from app.messages.lifecycle.claims import Claim
-from app.messages.lifecycle.compare_and_set import booking_of
+from app.messages.lifecycle.compare_and_set import booking_of, kind_of, locked_attempt
 from app.messages.lookup import Sent, find_sent
 from app.messages.models import Message
+from app.messages.templates import NotUsable
 from app.settings import settings
 from app.whatsapp import errors
-from app.whatsapp.client import (
-    LookupFailed,
-    Outcome,
-    OutgoingMessage,
-    WhatsAppClient,
-    WhatsAppConfig,
-)
+from app.whatsapp.client import LookupFailed, OutgoingMessage, WhatsAppClient, WhatsAppConfig
 from app.whatsapp.errors import Kind
+from app.whatsapp.outcome import Outcome
 
 _log = logging.getLogger(__name__)
 
@@ -67,15 +65,18 @@ def record(attempt_id: str, outcome: Outcome) -> datetime | None:
 @cache
 def client() -> WhatsAppClient:
     """This process's sender at Twilio, or at the simulator."""
+    return WhatsAppClient(config())
+
+
+def config() -> WhatsAppConfig:
+    """Whom the settings say to send as."""
     found = settings()
-    return WhatsAppClient(
-        WhatsAppConfig(
-            account_sid=found.whatsapp_account_sid,
-            auth_token=found.whatsapp_auth_token,
-            sender=found.whatsapp_from_number,
-            api_url=found.whatsapp_api_url,
-            timeout=found.send_timeout,
-        )
+    return WhatsAppConfig(
+        account_sid=found.whatsapp_account_sid,
+        auth_token=found.whatsapp_auth_token,
+        sender=found.whatsapp_from_number,
+        api_url=found.whatsapp_api_url,
+        timeout=found.send_timeout,
     )
 
 
@@ -89,14 +90,49 @@ def _send(taken: Claim) -> datetime | None:
             return _mark_found(found)
     if not turn.wait(settings().send_lease / 2):
         return _release(taken, clock.now() + _SOON)
+    try:
+        template: frozenset[str] | Outcome = templates.variables(client(), kind_of(taken.job_id))
+    except LookupFailed as failed:
+        template = failed.outcome
+    except NotUsable as error:
+        with database().write() as session:
+            return _hold_back(session, taken, error.code)
+    return _post(taken, template)
+
+
+def _post(taken: Claim, template: frozenset[str] | Outcome) -> datetime | None:
+    """`template`: the variables it has, or why Twilio could not be asked, and then it gets none."""
     started = time.monotonic()
     content = _start(taken)
-    if content is None:
-        return None
+    if not isinstance(content, Content):
+        return content
+    if isinstance(template, Outcome):
+        return record(taken.attempt_id, _unsent(template))
     if time.monotonic() - started > settings().send_lease / 2:
         # This process stood still, and its lease may be over: it must not send any more.
         return record(taken.attempt_id, Outcome(kind=Kind.TRANSIENT, code="unreachable"))
-    return record(taken.attempt_id, client().send(_outgoing(taken, content)))
+    return record(taken.attempt_id, client().send(_outgoing(taken, content, template)))
+
+
+def _unsent(asked: Outcome) -> Outcome:
+    """What came of a GET before the POST, which therefore was certainly not sent."""
+    if asked.kind in {Kind.CONFIGURATION, Kind.RATE}:
+        return asked
+    code = "unreachable" if asked.kind is Kind.UNCERTAIN else asked.code
+    return replace(asked, kind=Kind.TRANSIENT, code=code)
+
+
+def _hold_back(session: Session, taken: Claim, code: str) -> datetime | None:
+    """Nothing was sent, nor will be before somebody has set up the template.
+
+    Without the reminders' all else is of little use, so that stops everything; a template that
+    only few messages need stops those alone.
+    """
+    if kind_of(taken.job_id) != "reminder":
+        claims.mark_unsendable(session, taken, code)
+        return None
+    until = sender.stop(session, code)
+    return until if claims.release(session, taken, until) else None
 
 
 def _mark_found(found: Sent) -> datetime | None:
@@ -109,13 +145,17 @@ def _release(taken: Claim, until: datetime) -> datetime | None:
         return until if claims.release(session, taken, until) else None
 
 
-def _start(taken: Claim) -> Content | None:
-    """The content of the attempt that begins now; None if it must not be sent after all."""
+def _start(taken: Claim) -> Content | datetime | None:
+    """The content of the attempt that begins now; None if it must not be sent after all, or when
+    to come back.
+    """
     with database().write() as session:
         # Held already here, so that the text says what the booking is when the POST begins.
         held = {"read": True}
         booking = session.get_one(Booking, booking_of(taken.job_id), with_for_update=held)
         message = session.get_one(Message, taken.job_id)
+        if templates.needs_one(session, message, booking):
+            return _hold_back(session, taken, templates.NO_TEMPLATE)
         try:
             content = compose(session, message, booking)
         except (UnknownLocaleError, LookupError, ValueError):
@@ -125,7 +165,7 @@ def _start(taken: Claim) -> Content | None:
         return content if claims.start_attempt(session, taken, content.body) else None
 
 
-def _outgoing(taken: Claim, content: Content) -> OutgoingMessage:
+def _outgoing(taken: Claim, content: Content, variables: frozenset[str]) -> OutgoingMessage:
     found = settings()
     path = f"/webhooks/twilio/status/{taken.attempt_id}"
     callback = f"{found.public_url}{path}{_CALLBACK_RETRIES}"
@@ -134,13 +174,14 @@ def _outgoing(taken: Claim, content: Content) -> OutgoingMessage:
         body=content.body,
         status_callback=callback if found.twilio_can_call_back else None,
         content_sid=content.content_sid,
-        content_variables=content.variables,
+        content_variables={name: content.variables[name] for name in sorted(variables)},
     )
 
 
 def _record(attempt_id: str, outcome: Outcome) -> datetime | None:
     code = outcome.code or "bad_answer"
     with database().write() as session:
+        locked_attempt(session, attempt_id)  # before the row of all sending, as receipts do
         if outcome.kind in {"accepted", Kind.PERMANENT, Kind.RATE}:
             sender.go(session)  # Twilio knows us
         match outcome.kind:

@@ -1,40 +1,57 @@
 """The reminders of many bookings at once, as their rows in a list show them: as beads."""
 
 from collections import defaultdict
-from collections.abc import Iterable
-from typing import cast
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, case, func, select
 from sqlalchemy.orm import Session
 
+from app import clock
 from app.messages.models import Message
 from app.messages.useful import is_one_of
+from app.messages.words import MOST_BEADS, Reminders
 
-_COLUMNS = (
-    Message.booking_id,
-    Message.kind,
-    Message.number,
-    Message.state,
-    Message.reason,
-    Message.error_code,
-    Message.delivery_status,
-    Message.due_at,
-    Message.attempts,
-)
+_SAME_WORD = (Message.state, Message.delivery_status, Message.asks)
+_ANY = (Message.reason, Message.error_code, Message.ask_at, Message.due_at, Message.attempts)
 
 
-def reminders_of(session: Session, booking_ids: Iterable[str]) -> dict[str, list[Message]]:
-    """By booking, its reminders that were not cancelled; one without any has an empty list.
+def _query() -> Select[Any]:
+    """The last MOST_BEADS done and the next ones to come, and groups of the others: no number."""
+    is_coming = is_one_of(Message.state, "pending")
+    nearest = case((is_coming, Message.number), else_=-Message.number)
+    place = func.row_number().over(partition_by=(Message.booking_id, is_coming), order_by=nearest)
+    found = (
+        select(Message.booking_id, Message.number, *_SAME_WORD, *_ANY, place.label("place"))
+        .where(
+            Message.booking_id.in_(bindparam("ids", expanding=True)),
+            is_one_of(Message.kind, "reminder"),
+            Message.state != "cancelled",
+        )
+        .subquery()
+    ).c
+    number = case((found.place <= MOST_BEADS, found.number))
+    same = [found.booking_id, number.label("number"), *(found[each.key] for each in _SAME_WORD)]
+    differ = [found.due_at <= bindparam("now"), found.attempts > 0, found.ask_at.is_(None)]
+    some = [func.min(found[each.key]).label(each.key) for each in _ANY]
+    query = select(*same, *some, func.count().label("alike")).group_by(*same, *differ)
+    return query.order_by(func.min(found.number))
 
-    One query, of what a bead and a reason need, as plain rows: a page of bookings may have
-    thousands of reminders.
+
+_QUERY = _query()
+
+
+def reminders_of(session: Session, booking_ids: Iterable[str]) -> Mapping[str, Reminders]:
+    """By booking, its reminders that were not cancelled; one without any has an empty one.
+
+    One query, of what a bead and a reason need, as plain rows: of hundreds of reminders the few
+    that may be shown, and how many others there are of each kind.
     """
-    found: dict[str, list[Message]] = defaultdict(list)
-    query = select(*_COLUMNS).where(
-        Message.booking_id.in_(list(booking_ids)),
-        is_one_of(Message.kind, "reminder"),
-        Message.state != "cancelled",
-    )
-    for row in session.execute(query):
-        found[row.booking_id].append(cast(Message, row))
-    return found
+    near, rest = defaultdict(list), defaultdict(list)
+    for row in session.execute(_QUERY, {"ids": list(booking_ids), "now": clock.now()}):
+        message = cast(Message, row)
+        if row.number is None:
+            rest[row.booking_id].append((message, row.alike))
+        else:
+            near[row.booking_id].append(message)
+    return defaultdict(Reminders, {each: Reminders(near[each], rest[each]) for each in near})

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from litestar import Response, Router, get, post
 from litestar.params import FromQuery, PathParameter
@@ -15,16 +16,13 @@ from app.errors import Conflict, Invalid
 from app.messages import failures, service
 from app.messages.failures import Group, Retried
 from app.messages.models import Message
-from app.web.pages import Form, PageRequest, is_partial, page, redirect, toast
+from app.web.pages import Form, PageRequest, is_partial, live_page, page, redirect, toast
 
 SHOWN = 8
 """Messages of a reason that are shown beside the other reasons."""
 
 MOST_SHOWN = 100
 """Those of a reason that is looked at alone."""
-
-WRONG_NUMBER = frozenset({"21211", "21612", "21614", "63003", "63024", "63031"})
-"""Twilio errors that another number of the customer may cure (`whatsapp/error_codes.toml`)."""
 
 _JOB_ID = r"^booking_[A-Za-z0-9]{1,32}-[a-z]{1,20}-[0-9]{1,9}$"
 _OURS = re.compile(r"/(?![/\\])[!-~]*")
@@ -33,9 +31,16 @@ JobId = Annotated[str, PathParameter(pattern=_JOB_ID, description="A message's j
 
 
 @get("/failed", opt={"access": "viewer"}, sync_to_thread=True)
-def show(request: PageRequest, code: FromQuery[str] = "") -> Response[str]:
-    """What failed, by reason; with `code`, of this reason alone, but all of it."""
-    return _page(request, code)
+def show(
+    request: PageRequest, code: FromQuery[str] = "", message: FromQuery[str] = ""
+) -> Response[str]:
+    """What failed, by reason; with `code`, of this reason alone, but all of it.
+
+    The one whose job id is `message` is shown among however many, ready to be corrected.
+    """
+    return live_page(
+        request, "messages/failed.html", "messages/_failed.html", lambda: _found(code, message)
+    )
 
 
 @post("/failed/retry", opt={"access": "staff"}, sync_to_thread=True)
@@ -105,13 +110,14 @@ def _back(request: PageRequest, form: Form, text: str, *, bad: bool = False) -> 
 
 
 def _page(request: PageRequest, code: str) -> Response[str]:
-    return page(request, "messages/failed.html", partial="messages/_failed.html", **_found(code))
+    found = _found(code, "")
+    return page(request, "messages/failed.html", partial="messages/_failed.html", **found)
 
 
 def _again(request: PageRequest, job_id: str, phone: str, problem: str) -> Response[str]:
     """The form of a number that was wrong, with what was typed."""
     typed = {"job_id": job_id, "phone": phone, "problem": problem}
-    found = _found("", typed)
+    found = _found("", job_id, typed)
     messages = (each for group in found["groups"] for each in group.messages)
     message = next((each for each in messages if each.id == job_id), None)
     if message is None:
@@ -128,25 +134,28 @@ def _again(request: PageRequest, job_id: str, phone: str, problem: str) -> Respo
     return answer
 
 
-def _found(code: str, typed: dict[str, str] | None = None) -> dict[str, Any]:
+def _found(code: str, wanted: str, typed: dict[str, str] | None = None) -> dict[str, Any]:
     """What the page shows: all reasons, or the one with this `code` while there is something."""
     with db.database().read() as session:
         groups = failures.groups(session)
     alone = [group for group in groups if group.advice.code == code]
+    code = code if alone else ""
+    asked = {name: value for name, value in (("code", code), ("message", wanted)) if value}
     return {
         "groups": alone or groups,
-        "code": code if alone else "",
-        "shown_of": partial(_shown, MOST_SHOWN if alone else SHOWN, (typed or {}).get("job_id")),
+        "code": code,
+        "wanted": wanted,
+        "address": f"/failed?{urlencode(asked)}" if asked else "/failed",
+        "shown_of": partial(_shown, MOST_SHOWN if alone else SHOWN, wanted),
         "most_shown": MOST_SHOWN,
         "at_most": failures.AT_MOST,
         "is_cut": sum(len(group.messages) for group in groups) == failures.AT_MOST,
         "is_too_late": _is_too_late,
-        "wrong_number": WRONG_NUMBER,
         "typed": typed or {},
     }
 
 
-def _shown(most: int, always: str | None, group: Group) -> list[Message]:
+def _shown(most: int, always: str, group: Group) -> list[Message]:
     """What can still be sent first."""
     found = sorted(group.messages, key=_is_too_late)
     return found[:most] + [each for each in found[most:] if each.id == always]

@@ -1,7 +1,8 @@
 """Whether messages may go out at all: paused by staff, stopped by an error, or asked to be slower.
 
 A configuration error would fail every message alike, so it opens a breaker for all of them; one
-probe at growing intervals finds out whether it is repaired, and no try is burnt meanwhile.
+probe at growing intervals finds out whether it is repaired, and no try is burnt meanwhile. What
+WhatsApp refuses, Twilio accepts first: then only a probe that reached WhatsApp closes the breaker.
 """
 
 from datetime import datetime, timedelta
@@ -13,10 +14,18 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.messages.models import Sending
 from app.staff import audit
+from app.whatsapp import errors
 from app.whatsapp.errors import Advice, Kind
 
 _PROBE_AFTER = (60.0, 300.0, 900.0)
 """Seconds from an error to the first probe, from that to the second, and so on."""
+_PATIENCE = 3
+"""Times in a row that a limit is met before all sending waits for the longer of its pauses."""
+_LONGEST_PLAIN = timedelta(minutes=1)
+_NEW_DAY = timedelta(minutes=5)
+"""After midnight (UTC) until a daily limit counts as lifted: Twilio's clock is not ours."""
+_REPLIES_EVERY = timedelta(minutes=5)
+_CLOSED: dict[str, Any] = {"breaker_code": None, "breaker_at": None, "probe_at": None, "probes": 0}
 
 
 def state(session: Session) -> Sending:
@@ -29,6 +38,14 @@ def is_stopped(found: Sending, now: datetime) -> bool:
     waits_for_probe = found.probe_at is not None and found.probe_at > now
     is_slowed = found.slow_until is not None and found.slow_until > now
     return found.paused_at is not None or waits_for_probe or is_slowed
+
+
+def is_limited(found: Sending) -> bool:
+    """Whether a limit of WhatsApp's or the account's holds everything: staff are told of those.
+
+    Pauses of up to a minute are for other reasons, and over before anybody could act.
+    """
+    return found.slow_until is not None and found.slow_until > clock.now() + _LONGEST_PLAIN
 
 
 def may_start(session: Session, now: datetime) -> bool:
@@ -58,17 +75,33 @@ def stop(session: Session, code: str) -> datetime:
 
 
 def go(session: Session) -> None:
-    """Close the breaker: Twilio has taken a message, or refused it for its own sake."""
-    is_open = Sending.breaker_code.is_not(None)
-    _set_if(session, is_open, breaker_code=None, breaker_at=None, probe_at=None, probes=0)
+    """Close the breaker, as Twilio has taken a message, or refused it for its own sake.
+
+    What WhatsApp refuses later is not repaired by that: see `note_arrival`.
+    """
+    code = state(session).breaker_code
+    if code is not None and not errors.is_of_whatsapp(code):
+        _set_if(session, Sending.breaker_code == code, **_CLOSED)
 
 
-def slow_down(session: Session, pause: timedelta) -> datetime:
-    """Start nothing for so long from now on; returns until when."""
-    until = clock.now() + pause
+def note_arrival(session: Session, started_at: datetime) -> None:
+    """A message that was begun at `started_at` has reached WhatsApp.
+
+    If that was after the breaker opened, or after the last pause for a limit, all is well again.
+    Receipts of earlier messages come late, and prove nothing.
+    """
+    found = state(session)
+    if found.breaker_at is not None and found.breaker_at < started_at:
+        _set_if(session, Sending.breaker_at == found.breaker_at, **_CLOSED)
+    if found.slowed and found.slow_until is not None and found.slow_until <= started_at:
+        _set_if(session, Sending.slow_until == found.slow_until, slowed=0)
+
+
+def slow_down(session: Session, until: datetime) -> datetime:
+    """Start nothing until then; returns until when nothing starts, which may be later."""
     is_sooner = Sending.slow_until.is_(None) | (Sending.slow_until < until)
     _set_if(session, is_sooner, slow_until=until)
-    return until
+    return state(session).slow_until or until
 
 
 def pause_for(
@@ -80,10 +113,21 @@ def pause_for(
     """
     if advice.kind is Kind.CONFIGURATION:
         return stop(session, advice.code)
-    if advice.kind is Kind.RATE:
-        seconds = advice.pause if retry_after is None else retry_after
-        return slow_down(session, timedelta(seconds=seconds))
-    return None
+    if advice.kind is not Kind.RATE:
+        return None
+    if advice.until_next_day:
+        return slow_down(session, _next_day(clock.now()))
+    if advice.pause_if_repeated:
+        return _slow_down_more(session, advice)
+    seconds = advice.pause if retry_after is None else retry_after
+    return slow_down(session, clock.now() + timedelta(seconds=seconds))
+
+
+def may_fetch_replies(session: Session) -> bool:
+    """Whether the caller is to fetch the replies that we missed: one process in 5 minutes."""
+    now = clock.now()
+    is_due = Sending.replies_at.is_(None) | (Sending.replies_at <= now)
+    return _set_if(session, is_due, replies_at=now + _REPLIES_EVERY)
 
 
 def pause(session: Session, actor: str) -> None:
@@ -96,6 +140,22 @@ def resume(session: Session, actor: str) -> None:
     """Send again; harmless when nothing is paused."""
     if _set_if(session, Sending.paused_at.is_not(None), paused_at=None, paused_by=None):
         audit.record(session, actor, "sending.resumed", "sending")
+
+
+def _slow_down_more(session: Session, advice: Advice) -> datetime:
+    """A limit met during the pause for it is the same one again, and counts once."""
+    found = state(session)
+    pause = advice.pause if found.slowed + 1 < _PATIENCE else advice.pause_if_repeated
+    until = clock.now() + timedelta(seconds=pause)
+    if not is_limited(found):
+        is_as_read = Sending.slowed == found.slowed
+        _set_if(session, is_as_read, slow_until=until, slowed=found.slowed + 1)
+    return state(session).slow_until or until
+
+
+def _next_day(now: datetime) -> datetime:
+    today = (now - _NEW_DAY).replace(hour=0, minute=0, second=0, microsecond=0)
+    return today + timedelta(days=1) + _NEW_DAY
 
 
 def _set_if(session: Session, condition: ColumnElement[bool], **values: Any) -> bool:

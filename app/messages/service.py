@@ -93,7 +93,7 @@ def retry(session: Session, message_id: str, actor: str) -> None:
     if not _retry(session, message_id):
         raise Conflict("not_failed", "Somebody else has just retried it.")
     feed_after_commit(session, [message_id])
-    audit.record(session, actor, "message.retried", message_id)
+    audit.record(session, actor, "message.retried", message.booking_id, job_id=message_id)
 
 
 def api_state(message: Message, now: datetime) -> str:

@@ -3,11 +3,10 @@
 import time
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
-
 from app import clock
 from app.bookings.models import Booking
 from app.db import database
+from app.messages import due_rows
 from app.messages.delivery import client
 from app.messages.feed import feed_next_try
 from app.messages.lifecycle import outcomes
@@ -31,32 +30,12 @@ def settle_due() -> int:
     now, started = clock.now(), time.monotonic()
     lease = now + timedelta(seconds=settings().send_lease)
     done = 0
-    for job_id in _take_due(now, lease):
+    for job_id in due_rows.take(Message.check_at, now, lease, _AT_ONCE):
         if time.monotonic() - started > _LONGEST:
             break
         _settle(job_id, lease)
         done += 1
     return done
-
-
-def _take_due(now: datetime, lease: datetime) -> list[str]:
-    """Claim the look-ups until `lease`: another process's tick finds their time moved."""
-    with database().write() as session:
-        due = session.scalars(
-            select(Message.id)
-            .where(Message.check_at.is_not(None), Message.check_at <= now)
-            .order_by(Message.check_at)
-            .limit(_AT_ONCE)
-            .with_for_update(skip_locked=True)
-        ).all()
-        if due:
-            session.execute(
-                update(Message)
-                .where(Message.id.in_(due))
-                .values(check_at=lease)
-                .execution_options(synchronize_session=False)
-            )
-    return list(due)
 
 
 def _settle(job_id: str, lease: datetime) -> None:
@@ -93,15 +72,16 @@ def _not_known(job_id: str, lease: datetime) -> None:
         if message.check_at != lease:
             return
         appointment = session.get_one(Booking, message.booking_id).starts_at
+        useful_until = max(appointment, message.due_at)  # an answer may be of later
         is_wanted = message.cancel_reason is None and why_not_now(session, job_id, now) is None
         if message.state == "uncertain" and is_wanted:
             outcomes.check_again(session, job_id, now + _pause(), message.checks)
         else:
-            outcomes.mark_unresolved(session, job_id, _next_look(now, appointment))
+            outcomes.mark_unresolved(session, job_id, _next_look(now, useful_until))
 
 
-def _next_look(now: datetime, appointment: datetime) -> datetime | None:
-    return now + _LATER if now < appointment + _GIVE_UP_AFTER else None
+def _next_look(now: datetime, useful_until: datetime) -> datetime | None:
+    return now + _LATER if now < useful_until + _GIVE_UP_AFTER else None
 
 
 def _pause() -> timedelta:

@@ -119,10 +119,15 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
 class TextError(ValueError):
-    """A text that cannot be used, or not with these values; `position` counts from 0."""
+    """A text that cannot be used, or not with these values.
 
-    def __init__(self, problem: str, text: str = "", position: int | None = None) -> None:
-        self.position = position
+    `position` counts from 0; what is wrong there has `length` characters.
+    """
+
+    def __init__(
+        self, problem: str, text: str = "", position: int | None = None, length: int = 1
+    ) -> None:
+        self.position, self.length = position, length
         if position is not None:
             before = text[:position].split("\n")
             problem = f"{problem} (line {len(before)}, character {len(before[-1]) + 1})"
@@ -135,15 +140,27 @@ def placeholders(text: str) -> set[str]:
 
 
 def check_text(text: str) -> None:
-    """Raise TextError unless `text` can be a message: not empty, not too long, nothing unknown."""
+    """Raise TextError unless `text` can be a message: not empty, nothing unknown, not too long."""
     if not text.strip():
         raise TextError("The text is empty")
     if len(text) > MAX_TEXT:
-        raise TextError(f"The text has {len(text)} characters; WhatsApp takes {MAX_TEXT}")
+        too_many = len(text) - MAX_TEXT
+        problem = f"The text has {len(text)} characters; WhatsApp takes {MAX_TEXT}"
+        raise TextError(problem, text, MAX_TEXT, too_many)
     if found := _UNPRINTABLE.search(text):
         raise TextError("This character cannot be sent", text, found.start())
     for found in _BRACES.finditer(text):
         _check_braces(found.group(), text, found.start())
+    if (longest := most_characters(text)) > MAX_TEXT:
+        raise TextError(
+            f"With the longest names the text would have {longest} characters; WhatsApp takes "
+            f"{MAX_TEXT}. Take out {longest - MAX_TEXT}, or a placeholder"
+        )
+
+
+def most_characters(text: str) -> int:
+    """How long a message of this text can become: with each value as long as it may be."""
+    return len(render(text, dict.fromkeys(placeholders(text), "x" * MAX_VALUE)))
 
 
 def render(text: str, values: Mapping[str, str]) -> str:
@@ -217,7 +234,9 @@ def _check_braces(braces: str, text: str, position: int) -> None:
         raise TextError("Braces belong around a placeholder, as in {customerName}", text, position)
     if braces[1:-1] not in PLACEHOLDERS:
         known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
-        raise TextError(f"{braces} is not a placeholder; there are {known}", text, position)
+        raise TextError(
+            f"{braces} is not a placeholder; there are {known}", text, position, len(braces)
+        )
 
 
 def _step(seconds: float) -> int:

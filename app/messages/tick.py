@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
@@ -17,7 +17,7 @@ from sqlalchemy import delete
 
 from app import clock
 from app.db import database, insert
-from app.messages import feed, settle
+from app.messages import feed, reconcile, settle
 from app.messages.lifecycle import claims, plans
 from app.messages.models import Worker
 from app.settings import settings
@@ -44,7 +44,9 @@ class Process:
 class Ticker:
     """The thread that ticks; one in a process, whatever the number of Huey's own threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, further: Sequence[Callable[[], object]] = ()) -> None:
+        """`further` are steps of each tick beside those of the messages."""
+        self._further = further
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -65,17 +67,25 @@ class Ticker:
     def _run(self) -> None:
         cleaned = -_CLEAN_EVERY
         while not self._stopping.is_set():
-            tick(self._worker)
+            tick(self._worker, self._further)
             if time.monotonic() - cleaned > _CLEAN_EVERY:
                 cleaned = time.monotonic()
                 _do(clean)
             self._stopping.wait(settings().feed_every)
 
 
-def tick(worker: Process) -> None:
+def tick(worker: Process, further: Sequence[Callable[[], object]] = ()) -> None:
     """One round: heartbeat, dead workers' leases, what is too late, the feed, the look-ups."""
     _do(lambda: beat(worker))
-    for step in (expire_leases, skip_useless, feed.feed_due, settle.settle_due, feed.sweep_revoked):
+    ours = (
+        expire_leases,
+        skip_useless,
+        feed.feed_due,
+        settle.settle_due,
+        feed.sweep_revoked,
+        reconcile.ask_due,
+    )
+    for step in (*ours, *further):
         _do(step)
 
 

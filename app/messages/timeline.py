@@ -29,6 +29,20 @@ class EventEntry:
     at: datetime
     who: str
 
+    @property
+    def moved(self) -> tuple[datetime, datetime] | None:
+        """From when to when the booking was moved; None if it was not."""
+        times = self.event.details
+        if "was" not in times:
+            return None
+        return datetime.fromisoformat(times["was"]), datetime.fromisoformat(times["starts_at"])
+
+    @property
+    def message(self) -> str:
+        """The message that it was done to, in words: `reminder 3`; empty if it was the booking."""
+        _, _, words = str(self.event.details.get("job_id", "")).partition("-")
+        return words.replace("-", " ")
+
 
 Entry = MessageEntry | EventEntry
 
@@ -46,8 +60,19 @@ def timeline(session: Session, booking_id: str) -> list[Entry]:
         )
         for message in messages
     ]
-    entries += _events(session, booking_id)
+    entries += events(session, booking_id)
     return sorted(entries, key=lambda entry: entry.at)
+
+
+def events(session: Session, subject: str) -> list[EventEntry]:
+    """What was done to a booking, or another subject of the audit log, the oldest first."""
+    rows = session.execute(
+        select(AuditEvent, User.name)
+        .outerjoin(User, AuditEvent.actor == "user:" + User.id)
+        .where(AuditEvent.subject == subject)
+        .order_by(AuditEvent.id)
+    )
+    return [EventEntry(event, event.at, name or _kind_of(event.actor)) for event, name in rows]
 
 
 def _attempts(
@@ -70,17 +95,11 @@ def _attempts(
     return attempts, receipts
 
 
-def _events(session: Session, booking_id: str) -> list[EventEntry]:
-    rows = session.execute(
-        select(AuditEvent, User.name)
-        .outerjoin(User, AuditEvent.actor == "user:" + User.id)
-        .where(AuditEvent.subject == booking_id)
-    )
-    return [EventEntry(event, event.at, name or _kind_of(event.actor)) for event, name in rows]
-
-
 def _kind_of(actor: str) -> str:
     kind, _, name = actor.partition(":")
-    return {"token": "the API", "customer": "the customer", "user": "a former member"}.get(
-        kind, name or "Chairtime"
-    )
+    kinds = {
+        "token": "the API",
+        "customer": "the customer, by WhatsApp",
+        "user": "a former member",
+    }
+    return kinds.get(kind, name or "Chairtime")

@@ -24,6 +24,9 @@ WINDOW_CLOSED = "window_closed"
 BUDGET_OF_CUSTOMER = "budget_customer"
 BUDGET_OF_SHOP = "budget_shop"
 
+UNCOUNTED = ("cancellation", "answer")
+"""Kinds that are sent whatever the budget, and at any hour: they are few, and missed."""
+
 _OCCUPY_THEIR_SLOT = ("pending", "sending", "uncertain", "sent")
 
 
@@ -43,12 +46,9 @@ def is_pending() -> ColumnElement[bool]:
 
 
 def why_not(now: datetime) -> ColumnElement[Any]:
-    """Why a Message joined with its Booking is not worth sending any more; NULL if it is.
-
-    A cancellation and what staff answer are sent whatever the budget: they are few, and missed.
-    """
+    """Why a Message joined with its Booking is not worth sending any more; NULL if it is."""
     is_answer = Message.kind == "answer"
-    is_counted = Message.kind.not_in(("cancellation", "answer"))
+    is_counted = Message.kind.not_in(UNCOUNTED)
     return case(
         (and_(~is_answer, Booking.starts_at <= now), APPOINTMENT_PASSED),
         (and_(is_counted, Booking.status != "confirmed"), NOT_CONFIRMED),

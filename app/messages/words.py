@@ -9,35 +9,65 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.messages.models import Message
+from app.messages.receipt_ranks import ASK_AFTER
+
+NOT_DELIVERED_YET = (
+    "WhatsApp has had it for a day. The phone is off, or the customer has blocked us: call them."
+)
 
 MOST_BEADS = 8
 """Beads that fit on a block of the board."""
 
 _LEAST_DONE = 2  # of them, before those that are planned
 
+
+@dataclass(frozen=True)
+class Word:
+    """A state: `text` for people, `colour` one of planned, due, sending, sent, ok, bad, none.
+
+    `advice` says what to do about it, if there is anything.
+    """
+
+    text: str
+    colour: str
+    advice: str = ""
+
+
+_Counted = tuple[Word, int]
+
+_PLANNED, _RETRYING, _DUE = (
+    Word("Planned", "planned"),
+    Word("Retrying", "sending"),
+    Word("Due", "due"),
+)
+_STUCK = Word("Not delivered yet", "due", NOT_DELIVERED_YET)
 _WORDS = {
-    "sending": ("Sending", "sending"),
-    "uncertain": ("Checking", "sending"),
-    "sent": ("Sent", "sent"),
-    "failed": ("Failed", "bad"),
-    "cancelled": ("Cancelled", "none"),
-    "skipped": ("Skipped", "none"),
+    "sending": Word("Sending", "sending"),
+    "uncertain": Word("Checking", "sending"),
+    "sent": Word("Sent", "sent"),
+    "failed": Word("Failed", "bad"),
+    "cancelled": Word("Cancelled", "none"),
+    "skipped": Word("Skipped", "none"),
 }
-_RECEIPTS = {"delivered": ("Delivered", "ok"), "read": ("Read", "ok")}
+_RECEIPTS = {"delivered": Word("Delivered", "ok"), "read": Word("Read", "ok")}
 _BOOKINGS = {
-    "confirmed": ("Confirmed", "ok"),
-    "cancelled": ("Cancelled", "none"),
-    "completed": ("Completed", "planned"),
-    "no_show": ("No-show", "due"),
+    "confirmed": Word("Confirmed", "ok"),
+    "cancelled": Word("Cancelled", "none"),
+    "completed": Word("Completed", "planned"),
+    "no_show": Word("No-show", "due"),
 }
 
 
 @dataclass(frozen=True)
-class Word:
-    """A state: `text` for people, `colour` one of planned, due, sending, sent, ok, bad, none."""
+class Reminders:
+    """A booking's reminders that were not cancelled, by number: those `near` the present each.
 
-    text: str
-    colour: str
+    Of the `rest`, each is a sample with how many there are like it: done before those, or to come
+    after them.
+    """
+
+    near: Sequence[Message] = ()
+    rest: Sequence[tuple[Message, int]] = ()
 
 
 @dataclass(frozen=True)
@@ -55,39 +85,60 @@ def staff_word(message: Message, now: datetime) -> Word:
     if message.state == "pending":
         return _waiting(message, now)
     if message.state == "sent" and message.delivery_status in _RECEIPTS:
-        return Word(*_RECEIPTS[message.delivery_status])
-    return Word(*_WORDS[message.state])
+        return _RECEIPTS[message.delivery_status]
+    if message.state == "sent" and message.asks == len(ASK_AFTER) and message.ask_at is None:
+        return _STUCK
+    return _WORDS[message.state]
 
 
 def booking_word(status: str) -> Word:
     """What staff see of a booking's status."""
-    return Word(*_BOOKINGS[status])
+    return _BOOKINGS[status]
 
 
-def beads(messages: Iterable[Message], now: datetime, at_most: int = MOST_BEADS) -> Beads:
-    """A booking's reminders in the order of their numbers, without those that were cancelled.
+def beads(reminders: Reminders, now: datetime) -> Beads:
+    """The beads of a booking's reminders: those that are done, then those to come.
 
-    Of more than `at_most`, the last ones that are done and the first that are to come are shown.
+    Of more than MOST_BEADS, the last ones that are done and the first that are to come are shown.
     """
-    rows = sorted(
-        (each for each in messages if each.kind == "reminder" and each.state != "cancelled"),
-        key=lambda message: message.number,
+    done, coming = _in_words(((each, 1) for each in reminders.near), now)
+    before, after = _in_words(reminders.rest, now)
+    all_done, all_coming = _number([*before, *done]), _number([*coming, *after])
+    shown_done = min(all_done, max(_LEAST_DONE, MOST_BEADS - all_coming))
+    shown_coming = min(all_coming, MOST_BEADS - shown_done)
+    return Beads(
+        [word for word, _ in [*done[len(done) - shown_done :], *coming[:shown_coming]]],
+        all_done - shown_done,
+        all_coming - shown_coming,
+        _summary([*before, *done, *coming, *after]),
     )
-    words = [staff_word(row, now) for row in rows]
-    first = _first_shown(rows, at_most)
-    shown = words[first : first + at_most]
-    counts = Counter(word.text.lower() for word in words)
-    summary = ", ".join(f"{count} {text}" for text, count in counts.items())
-    return Beads(shown, first, len(words) - first - len(shown), summary or "no reminders")
 
 
 def _waiting(message: Message, now: datetime) -> Word:
     if message.due_at <= now:
-        return Word("Due", "due")
-    return Word("Retrying", "sending") if message.attempts else Word("Planned", "planned")
+        return _DUE
+    return _RETRYING if message.attempts else _PLANNED
 
 
-def _first_shown(rows: Sequence[Message], at_most: int) -> int:
-    done = sum(row.state != "pending" for row in rows)
-    wanted = max(done - at_most + 1, done - max(_LEAST_DONE, at_most - (len(rows) - done)))
-    return max(0, min(wanted, len(rows) - at_most))
+def _in_words(
+    counted: Iterable[tuple[Message, int]], now: datetime
+) -> tuple[list[_Counted], list[_Counted]]:
+    """The words of those that are done, and of those to come."""
+    done: list[_Counted] = []
+    coming: list[_Counted] = []
+    for message, count in counted:
+        where = coming if message.state == "pending" else done
+        where.append((staff_word(message, now), count))
+    return done, coming
+
+
+def _number(words: Iterable[_Counted]) -> int:
+    return sum(count for _, count in words)
+
+
+def _summary(words: Iterable[_Counted]) -> str:
+    """How many there are of each word, in the order of the first of them."""
+    counts: Counter[str] = Counter()
+    for word, count in words:
+        counts[word.text.lower()] += count
+    return ", ".join(f"{count} {text}" for text, count in counts.items()) or "no reminders"

@@ -38,6 +38,7 @@ from app.staff import sessions
 from app.staff.sessions import SignedIn
 from app.web import cookies
 from app.web.pages import Frame, PageRequest, frame
+from app.web.shared import Parts
 from app.web.templating import render
 
 LOOK_EVERY = 1.0  # seconds, as all of these
@@ -83,10 +84,16 @@ class Look:
         return self.frame.now.timestamp()
 
     @property
+    def name(self) -> str:
+        """What a page calls it that was told of it."""
+        return f"{self.at:.3f}"
+
+    @property
     def banner_is_of(self) -> tuple[object, ...]:
         """All that the banner depends on."""
         found = self.frame
-        return (found.has_worker, found.paused_at, found.stopped, found.stopped_at, found.probe_at)
+        stopped = found.stopped, found.stopped_at, found.probe_at
+        return (found.has_worker, found.paused_at, *stopped, found.slow_until, found.month)
 
     @cached_property
     def counters(self) -> str:
@@ -187,8 +194,10 @@ class Stream:
         html = latest.counters if self._counters_differ() else ""
         html += latest.banner(self._user, self._csrf) if self._banner_differs() else ""
         messages = [ServerSentEventMessage(data=html)] if html else []
-        messages += [ServerSentEventMessage(event=name) for name in sorted(self._names)]
-        messages.append(ServerSentEventMessage(data=None, event="beat", id=f"{latest.at:.3f}"))
+        messages += [
+            ServerSentEventMessage(event=name, data=latest.name) for name in sorted(self._names)
+        ]
+        messages.append(ServerSentEventMessage(data=None, event="beat", id=latest.name))
         self._told, self._names = latest, set()
         return messages
 
@@ -204,7 +213,8 @@ class Stream:
 class Watcher:
     """Who listens in this process, and the task that looks for them."""
 
-    def __init__(self) -> None:
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
         self._streams: set[Stream] = set()
         self._task: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, "live")  # not the handlers': they may all be busy
@@ -244,6 +254,7 @@ class Watcher:
         while self._streams and not self._is_closed:
             latest = await self._in_thread(look)
             names = news(before, latest) if before else set()
+            self._parts.begin(latest.name)
             for stream in self._streams:
                 stream.tell(latest, names)
             before = latest
@@ -270,7 +281,8 @@ class Watcher:
 @asynccontextmanager
 async def lifespan(app: Litestar) -> AsyncIterator[None]:
     """The watcher of this process. A signal that ends the process ends its streams too."""
-    app.state.live = watcher = Watcher()
+    app.state.parts = parts = Parts()
+    app.state.live = watcher = Watcher(parts)
     loop = asyncio.get_running_loop()
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):

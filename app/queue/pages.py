@@ -1,5 +1,7 @@
 """The page of the queue: what waits, what left and how late, who works on it; pause and resume."""
 
+from typing import Any
+
 from litestar import Response, Router, get, post
 
 from app import db
@@ -8,7 +10,7 @@ from app.messages.service import advice_of
 from app.queue import stats
 from app.queue.chart import draw
 from app.queue.stats import Lateness
-from app.web.pages import PageRequest, page, redirect, toast
+from app.web.pages import PageRequest, live_page, redirect, toast
 
 NEXT_DUE = 10
 FAILED_SHOWN = 5
@@ -17,24 +19,7 @@ FAILED_SHOWN = 5
 @get("/queue", opt={"access": "viewer"}, sync_to_thread=True)
 def show(request: PageRequest) -> Response[str]:
     """The queue as it is now."""
-    with db.database().read() as session:
-        workers = stats.workers(session)
-        chart = draw(stats.per_minute(session))
-        lateness = stats.lateness(session)
-        due = stats.next_due(session, NEXT_DUE)
-        failed = failures.newest(session, FAILED_SHOWN)
-    return page(
-        request,
-        "queue/page.html",
-        partial="queue/_queue.html",
-        workers=workers,
-        hosts=len({worker.host for worker in workers}),
-        chart=chart,
-        lateness=in_words(lateness),
-        due=due,
-        failed=failed,
-        advice_of=advice_of,
-    )
+    return live_page(request, "queue/page.html", "queue/_queue.html", _found)
 
 
 @post("/queue/pause", opt={"access": "owner"}, sync_to_thread=True)
@@ -51,6 +36,20 @@ def resume(request: PageRequest) -> Response[str]:
     with db.database().write() as session:
         sender.resume(session, request.user.actor)
     return toast(redirect(request, "/queue"), "Sending again.")
+
+
+def _found() -> dict[str, Any]:
+    with db.database().read() as session:
+        workers = stats.workers(session)
+        return {
+            "workers": workers,
+            "hosts": len({worker.host for worker in workers}),
+            "chart": draw(stats.per_minute(session)),
+            "lateness": in_words(stats.lateness(session)),
+            "due": stats.next_due(session, NEXT_DUE),
+            "failed": failures.newest(session, FAILED_SHOWN),
+            "advice_of": advice_of,
+        }
 
 
 def in_words(lateness: Lateness) -> str:

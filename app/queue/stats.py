@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, ScalarSelect, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from app import clock
@@ -28,23 +28,24 @@ class Stats:
 
 
 def stats(session: Session) -> Stats:
-    """The counters now; none of them costs more as history grows."""
+    """The counters now, in one statement; none of them costs more as history grows."""
     now = clock.now()
-    count = select(func.count()).select_from(Message)
-    is_due = Message.due_at <= now
-    pending, waiting = session.execute(
-        select(func.count(), func.count().filter(is_due)).select_from(Message).where(is_pending())
-    ).one()
     is_checked = Message.check_at.is_not(None) & (Message.state == "uncertain")
-    active = sum(
-        session.scalar(count.where(is_active)) or 0
-        for is_active in (is_one_of(Message.state, "sending"), is_checked)
+    sent = select(func.coalesce(func.sum(DailySent.messages), 0)).scalar_subquery()
+    figures = (
+        _count(is_pending(), Message.due_at <= now),
+        _count(is_pending()),
+        _count(is_one_of(Message.state, "sending")),
+        _count(is_checked),
+        _count(is_one_of(Message.state, "failed")),
+        sent,
     )
+    waiting, pending, sending, checked, failed, completed = session.execute(select(*figures)).one()
     return Stats(
         waiting=waiting,
-        active=active,
-        completed=session.scalar(select(func.coalesce(func.sum(DailySent.messages), 0))) or 0,
-        failed=session.scalar(count.where(is_one_of(Message.state, "failed"))) or 0,
+        active=sending + checked,
+        completed=completed,
+        failed=failed,
         delayed=pending - waiting,
     )
 
@@ -114,6 +115,10 @@ def workers(session: Session) -> Sequence[Worker]:
     """Worker processes seen in the last minute, the oldest first."""
     alive = Worker.seen_at > clock.now() - ALIVE_FOR
     return session.scalars(select(Worker).where(alive).order_by(Worker.started_at)).all()
+
+
+def _count(*conditions: ColumnElement[bool]) -> ScalarSelect[int]:
+    return select(func.count()).select_from(Message).where(*conditions).scalar_subquery()
 
 
 def _minute(first: datetime, at: datetime) -> int:

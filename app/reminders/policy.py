@@ -4,7 +4,7 @@ A Policy is plain values, so that a form can ask what it would do before it is s
 """
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Literal, cast, get_args
 from zoneinfo import ZoneInfo
 
@@ -55,6 +55,14 @@ class Policy:
         if self.quiet_from < self.quiet_until:
             return self.quiet_from <= local < self.quiet_until
         return local >= self.quiet_from or local < self.quiet_until
+
+    def quiet_until_after(self, at: datetime) -> datetime | None:
+        """When the quiet hours end that `at` (aware) falls in, in UTC; None if it is in none."""
+        if self.quiet_until is None or not self.is_quiet(at):
+            return None
+        local = at.astimezone(self.time_zone)
+        day = local.date() + timedelta(days=local.time() >= self.quiet_until)
+        return datetime.combine(day, self.quiet_until, self.time_zone).astimezone(UTC)
 
     def _check_quiet_hours(self) -> None:
         if (self.quiet_from is None) != (self.quiet_until is None):

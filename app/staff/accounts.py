@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from collections.abc import Callable
 
 from argon2 import PasswordHasher
 from email_validator import EmailNotValidError, validate_email
@@ -12,7 +11,7 @@ from sqlalchemy.orm import Session
 from ulid import ULID
 
 from app import clock
-from app.errors import FieldError, Invalid
+from app.errors import FieldError, Invalid, each_right
 from app.staff import audit
 from app.staff.models import User
 
@@ -34,15 +33,24 @@ _RUNS = ("0123456789" * 21, "abcdefghijklmnopqrstuvwxyz" * 8)
 _LEET = str.maketrans({"@": "a", "4": "a", "3": "e", "1": "i", "!": "i", "0": "o", "$": "s"})
 
 
-def add(session: Session, email: str, name: str, role: str, password: str) -> User:
+def add(
+    session: Session, email: str, name: str, role: str, password: str, actor: str = "system"
+) -> User:
     """Add a user. Raises Invalid naming each field that is wrong."""
-    cleaned = _cleaned(email, name, role, password)
+    cleaned = each_right(
+        {
+            "email": lambda: _email(email),
+            "name": lambda: clean_name(name),
+            "role": lambda: clean_role(role),
+            "password": lambda: clean_password(password, email),
+        }
+    )
     user = User(
         id=f"user_{ULID()}",
         email=cleaned["email"],
         name=cleaned["name"],
         role=role,
-        password_hash=PasswordHasher().hash(password),
+        password_hash=hash_of(password),
         created_at=clock.now(),
     )
     try:
@@ -50,7 +58,7 @@ def add(session: Session, email: str, name: str, role: str, password: str) -> Us
             session.add(user)
     except IntegrityError:
         raise Invalid([FieldError("email", "belongs to a user already")]) from None
-    audit.record(session, "system", "user.added", user.id, role=role)
+    audit.record(session, actor, "user.added", user.id, role=role)
     return user
 
 
@@ -61,34 +69,13 @@ def add_first_owner(session: Session, email: str, password: str) -> User | None:
     return add(session, email, "Owner", "owner", password)
 
 
-def _cleaned(email: str, name: str, role: str, password: str) -> dict[str, str]:
-    rules: dict[str, Callable[[], str]] = {
-        "email": lambda: _email(email),
-        "name": lambda: _name(name),
-        "role": lambda: _role(role),
-        "password": lambda: _password(password, email),
-    }
-    cleaned: dict[str, str] = {}
-    errors: list[FieldError] = []
-    for field, rule in rules.items():
-        try:
-            cleaned[field] = rule()
-        except ValueError as error:
-            errors.append(FieldError(field, str(error)))
-    if errors:
-        raise Invalid(errors)
-    return cleaned
+def hash_of(password: str) -> str:
+    """What is kept of a password: argon2id, with a salt of its own."""
+    return PasswordHasher().hash(password)
 
 
-def _email(email: str) -> str:
-    """Lower case throughout, so that one person cannot be added twice."""
-    try:
-        return validate_email(email.strip(), check_deliverability=False).normalized.lower()
-    except EmailNotValidError as error:
-        raise ValueError(f"is not an email address: {error}") from error
-
-
-def _name(name: str) -> str:
+def clean_name(name: str) -> str:
+    """The name on one line, in NFC. Raises ValueError."""
     text = unicodedata.normalize("NFC", " ".join(name.split()))
     if not text or not text.isprintable():
         raise ValueError("must have letters, and no control characters")
@@ -97,14 +84,18 @@ def _name(name: str) -> str:
     return text
 
 
-def _role(role: str) -> str:
+def clean_role(role: str) -> str:
+    """The role, if it is one. Raises ValueError."""
     if role not in ROLES:
         raise ValueError(f"must be one of {', '.join(ROLES)}")
     return role
 
 
-def _password(password: str, email: str) -> str:
-    """No rules on what it is made of: only its length, and that it is not easily guessed."""
+def clean_password(password: str, email: str) -> str:
+    """The password, if it may be that of the user with this email. Raises ValueError.
+
+    No rules on what it is made of: only its length, and that it is not easily guessed.
+    """
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise ValueError(
             f"has {len(password)} characters: it needs {SHORTEST_PASSWORD} to {LONGEST_PASSWORD}"
@@ -114,6 +105,14 @@ def _password(password: str, email: str) -> str:
     if _is_easily_guessed(password.lower(), email.lower()):
         raise ValueError("is easily guessed: take several words that do not belong together")
     return password
+
+
+def _email(email: str) -> str:
+    """Lower case throughout, so that one person cannot be added twice."""
+    try:
+        return validate_email(email.strip(), check_deliverability=False).normalized.lower()
+    except EmailNotValidError as error:
+        raise ValueError(f"is not an email address: {error}") from error
 
 
 def _is_easily_guessed(password: str, email: str) -> bool:

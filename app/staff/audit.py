@@ -11,8 +11,8 @@ from app.staff.models import AuditEvent
 def record(session: Session, actor: str, action: str, subject: str, **details: Any) -> None:
     """Add one event in the caller's transaction.
 
-    `actor` is `token:<id>`, `user:<id>`, `customer` or `system`; `details` holds no phone number
-    and no name.
+    `actor` is `token:<id>`, `user:<id>`, `customer:reply` or `system`; `details` holds no phone
+    number and no customer's name.
     """
     session.add(
         AuditEvent(at=clock.now(), actor=actor, action=action, subject=subject, details=details)

@@ -12,7 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import Database
-from app.staff import sessions, throttle
+from app.errors import each_right
+from app.staff import accounts, audit, sessions, throttle
 from app.staff.accounts import LONGEST_PASSWORD
 from app.staff.models import LoginAttempt, User
 
@@ -56,6 +57,33 @@ def begin(session: Session, user: User, old_secret: str | None) -> str:
     return sessions.start(session, user)
 
 
+def change_password(database: Database, user_id: str, old: str, new: str, address: str) -> str:
+    """Put `new` in the place of the password `old`; returns the secret of a new session.
+
+    All others of theirs end. A wrong `old` counts as a try to log in. Raises TooManyTries, and
+    Invalid for `old` and `new`.
+    """
+    with database.read() as session:
+        user = session.get_one(User, user_id)
+    with throttled(database, user.email, address) as tries:
+        is_right = _is_right(user, old)
+        if is_right:
+            with database.write() as session:
+                throttle.take_back(session, tries)
+    each_right(
+        {
+            "old": lambda: _confirmed(is_right),
+            "new": lambda: _another(old, new, user.email),
+        }
+    )
+    with database.write() as session:
+        user = session.get_one(User, user_id)
+        user.password_hash = accounts.hash_of(new)
+        sessions.end_all(session, user_id)
+        audit.record(session, f"user:{user_id}", "user.password_changed", user_id)
+        return sessions.start(session, user)
+
+
 @contextmanager
 def throttled(database: Database, account: str, address: str) -> Iterator[list[LoginAttempt]]:
     """Count a try, which the block may take back. Raises TooManyTries."""
@@ -86,6 +114,17 @@ def _is_right(user: User | None, password: str) -> bool:
         return PasswordHasher().verify(hashed, password)
     except (VerificationError, UnicodeEncodeError):
         return False
+
+
+def _confirmed(is_right: bool) -> None:
+    if not is_right:
+        raise ValueError("is not your password")
+
+
+def _another(old: str, new: str, email: str) -> None:
+    if new == old:
+        raise ValueError("is the one that you have: take another")
+    accounts.clean_password(new, email)
 
 
 @cache

@@ -1,5 +1,6 @@
-"""Signing in and out, the first run, and the theme: the pages around the dashboard."""
+"""Signing in and out, the first run, one's own password and theme: pages around the dashboard."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from litestar import Response, Router, get, post
@@ -9,13 +10,24 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import FromQuery
 
 from app import db
-from app.errors import Conflict, FieldError, Invalid
+from app.errors import Conflict, Invalid
 from app.settings import settings
 from app.staff import first_run, login
 from app.staff import sessions as staff_sessions
 from app.staff.login import TooManyTries
+from app.staff.models import User
 from app.web import cookies, csrf
-from app.web.pages import THEME_COOKIE, THEMES, Form, PageRequest, bare_page, redirect
+from app.web.names import sentences
+from app.web.pages import (
+    THEME_COOKIE,
+    THEMES,
+    Form,
+    PageRequest,
+    bare_page,
+    page,
+    redirect,
+    toast,
+)
 
 HOME = "/"
 
@@ -36,7 +48,7 @@ def set_up(request: PageRequest, form: Form) -> Response[str]:
     try:
         secret = _made_owner(request, form)
     except Invalid as invalid:
-        return _setup_again(request, form, 422, errors=_sentences(invalid))
+        return _setup_again(request, form, 422, errors=sentences(invalid))
     except TooManyTries as many:
         return _too_many(_setup_again(request, form, 429, problem=_later(many)), many)
     except Conflict:
@@ -91,6 +103,26 @@ def choose_theme(request: PageRequest, form: Form) -> Response[str]:
     return answer
 
 
+@get("/account", opt={"access": "viewer"}, sync_to_thread=True)
+def show_account(request: PageRequest) -> Response[str]:
+    """Who one is signed in as, and the form to change one's own password."""
+    return _account(request)
+
+
+@post("/account", opt={"access": "viewer"}, sync_to_thread=True)
+def change_password(request: PageRequest, form: Form) -> Response[str]:
+    """Change one's own password, and go on in a session that is new."""
+    old, new = form.get("old", ""), form.get("new", "")
+    try:
+        secret = login.change_password(db.database(), request.user.id, old, new, _address(request))
+    except Invalid as invalid:
+        return _account(request, 422, errors=sentences(invalid))
+    except TooManyTries as many:
+        return _too_many(_account(request, 429, errors={"old": _later(many)}), many)
+    answer = _signed_in(request, secret, "/account")
+    return toast(answer, "Your password is changed. Wherever else you were signed in, you are not.")
+
+
 def _only_from_here(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
     if connection.scope.get("method") not in csrf.SAFE_METHODS:
         csrf.check_origin(connection)
@@ -123,6 +155,14 @@ def _login_again(
     return bare_page(request, "staff/login.html", status=status, **context)
 
 
+def _account(
+    request: PageRequest, status: int = 200, errors: Mapping[str, str] | None = None
+) -> Response[str]:
+    with db.database().read() as session:
+        account = session.get_one(User, request.user.id)
+    return page(request, "staff/account.html", status=status, account=account, errors=errors or {})
+
+
 def _signed_in(request: PageRequest, secret: str, url: str) -> Response[str]:
     answer = redirect(request, url)
     cookies.set_session(answer, secret)
@@ -139,13 +179,6 @@ def _later(many: TooManyTries) -> str:
     return f"Too many tries. Wait {minutes} minute{'s' if minutes > 1 else ''}, then try again."
 
 
-def _sentences(invalid: Invalid) -> dict[str, str]:
-    def sentence(error: FieldError) -> str:
-        return f"This {error.message}."
-
-    return {error.field: sentence(error) for error in invalid.errors}
-
-
 def _address(request: PageRequest) -> str:
     return request.client.host if request.client else "unknown"
 
@@ -158,7 +191,10 @@ def _ours(url: str) -> str:
 
 router = Router(
     "/",
-    route_handlers=[show_setup, set_up, show_login, log_in, log_out, choose_theme],
+    route_handlers=[
+        *(show_setup, set_up, show_login, log_in, log_out),
+        *(show_account, change_password, choose_theme),
+    ],
     guards=[_only_from_here],
     include_in_schema=False,
 )

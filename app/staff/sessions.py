@@ -5,10 +5,11 @@ Not Litestar's sessions: those keep an id that somebody planted before the login
 
 import hashlib
 import secrets
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -59,14 +60,12 @@ def start(session: Session, user: User) -> str:
 
 def find(session: Session, secret: str) -> SignedIn | None:
     """Whose session this is, unless it ended, was idle or lasted too long, or they left."""
-    now = clock.now()
     row = session.execute(
         select(User, StaffSession.seen_at)
         .join(StaffSession, StaffSession.user_id == User.id)
         .where(
             StaffSession.id == _digest(secret),
-            StaffSession.seen_at > now - IDLE,
-            StaffSession.created_at > now - LONGEST,
+            *_is_open(clock.now()),
             User.disabled_at.is_(None),
         )
     ).one_or_none()
@@ -89,6 +88,27 @@ def end(session: Session, secret: str) -> None:
     if row is not None:
         session.delete(row)
         audit.record(session, f"user:{row.user_id}", "session.ended", row.user_id)
+
+
+def end_all(session: Session, user_id: str) -> int:
+    """End whatever the user has open; returns how many sessions that were."""
+    open_ones = select(func.count()).where(StaffSession.user_id == user_id, *_is_open(clock.now()))
+    number = session.scalar(open_ones) or 0
+    session.execute(delete(StaffSession).where(StaffSession.user_id == user_id))
+    return number
+
+
+def open_of_all(session: Session) -> dict[str, list[datetime]]:
+    """When each open session was last used, by the id of its user."""
+    found: dict[str, list[datetime]] = defaultdict(list)
+    query = select(StaffSession.user_id, StaffSession.seen_at).where(*_is_open(clock.now()))
+    for user_id, seen_at in session.execute(query):
+        found[user_id].append(seen_at)
+    return found
+
+
+def _is_open(now: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return StaffSession.seen_at > now - IDLE, StaffSession.created_at > now - LONGEST
 
 
 def _forget_old(session: Session, now: datetime) -> None:

@@ -67,8 +67,8 @@ def _detail(problem: Problem) -> str:
 
 
 def _to_login(request: AnyRequest, error: NotSignedIn) -> Response[Any]:
-    """On to /login, and from there back to the page that was wanted."""
-    if "text/event-stream" in request.headers.get("Accept", ""):
+    """On to /login, and from there back to the page that was wanted; a live stream just ends."""
+    if request.headers.get("Accept", "").startswith("text/event-stream"):  # else htmx adds it
         return problems.problem(401, error.detail)
     if is_htmx(request):
         wanted = urlsplit(request.headers.get("HX-Current-URL", ""))

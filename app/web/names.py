@@ -8,6 +8,7 @@ _IN_WORDS = (
     ("Expected `str | null`", "must be text or null"),
     ("Expected `str`", "must be text"),
     ("Expected `bool`", "must be true or false"),
+    ("Expected `bool | null`", "must be true, false or null"),
     ("Expected `int`", "must be a whole number"),
     ("Expected `datetime`", _A_TIME),
     ("Invalid RFC3339", _A_TIME),
@@ -27,3 +28,16 @@ def camel(name: str) -> str:
 def in_words(message: str) -> str:
     """What msgspec found, as a caller understands it."""
     return next((words for start, words in _IN_WORDS if message.startswith(start)), message)
+
+
+def sentence(message: str) -> str:
+    """What is wrong with a field, as it stands beside it: `is missing` → `This is missing.`"""
+    if message[:1].isupper():
+        return message
+    text = message if message.startswith("there ") else f"this {message}"
+    return f"{text[0].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
+
+
+def sentences(invalid: Invalid) -> dict[str, str]:
+    """The first thing that is wrong with each field."""
+    return {error.field: sentence(error.message) for error in reversed(invalid.errors)}

@@ -17,9 +17,10 @@
 - `page()` renders at once, in the handler's thread. `template` extends `layout.html`; `partial` is
   what an htmx swap gets instead, and what the page includes. Give `status=422` to show a form
   again; htmx swaps a 422 like a 200. Only what a relationship has loaded can be shown.
-- `redirect()` is a 303, and for htmx an `HX-Location`: both then GET the page that shows the
-  result. `toast(answer, text, undo="/bookings/x/undo")` says what was done; `undo` is a URL that
-  the toast's button POSTs to.
+- `live_page(request, template, partial, find)` is that for a page that follows the live stream.
+- `redirect()` is a 303, and for htmx an `HX-Redirect`, or an `HX-Location` if that is the page it
+  is on: each then GETs the page that shows the result. `toast(answer, text, undo="/x/undo")`
+  says what was done; `undo` is a URL that the toast's button POSTs to.
 - `form: Form` is the body of a form: `form.get("name", "")`, `form.getall("id", [])`. Its CSRF
   token is checked already; each form needs `{{ csrf() }}` of `_macros.html`, htmx calls send it
   by themselves.
@@ -34,10 +35,12 @@
 """
 
 import json
-from dataclasses import dataclass
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 from litestar import Request, Response
 from litestar.datastructures import MultiDict, State
@@ -47,6 +50,9 @@ from litestar.template.base import csrf_token
 from sqlalchemy.orm import Session
 
 from app import clock, db
+from app.customers import budget
+from app.customers.budget import Month
+from app.messages import sender
 from app.messages.models import Sending
 from app.queue import stats
 from app.queue.stats import Stats
@@ -55,10 +61,21 @@ from app.shop.models import Shop
 from app.staff.models import User
 from app.staff.sessions import SignedIn
 from app.web import cookies
+from app.web.shared import LOOK, Parts
 from app.web.templating import render
 from app.whatsapp.errors import Advice, explain
 
-__all__ = ["Form", "Frame", "PageRequest", "frame", "page", "read_form", "redirect", "toast"]
+__all__ = [
+    "Form",
+    "Frame",
+    "PageRequest",
+    "frame",
+    "live_page",
+    "page",
+    "read_form",
+    "redirect",
+    "toast",
+]
 
 PageRequest = Request[SignedIn, Any, State]
 """A request to a page: `request.user` is who is signed in."""
@@ -72,12 +89,19 @@ THEME_COOKIE = "chairtime-theme"
 _TOAST_COOKIE = "chairtime-toast"
 _TOAST_FOR = 60  # seconds until the next page must have shown it
 
+_NOBODYS_TOKEN = secrets.token_hex(32)
+"""Stands for the CSRF token in what is rendered for all; nobody can know it."""
+
 Answer = TypeVar("Answer", bound=Response[Any])
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What surrounds each page: `paused_by` is a name, `stopped` why the breaker is open."""
+    """What surrounds each page: `paused_by` is a name, `stopped` why the breaker is open.
+
+    `slow_until` is until when a limit of WhatsApp's or the account's holds all sending.
+    `month` is what was sent, if the shop has a budget and it is nearly used up.
+    """
 
     shop: Shop
     now: datetime
@@ -88,6 +112,8 @@ class Frame:
     stopped: Advice | None
     stopped_at: datetime | None
     probe_at: datetime | None
+    slow_until: datetime | None
+    month: Month | None
 
     @property
     def zone(self) -> str:
@@ -113,6 +139,8 @@ def frame(session: Session) -> Frame:
         stopped=explain(sending.breaker_code) if sending.breaker_code else None,
         stopped_at=sending.breaker_at,
         probe_at=sending.probe_at,
+        slow_until=sending.slow_until if sender.is_limited(sending) else None,
+        month=_month(session),
     )
 
 
@@ -135,11 +163,26 @@ def page(
         **_shared(request),
         **context,
     )
-    answer = Response(html, status_code=status, media_type=MediaType.HTML)
-    answer.headers["Vary"] = "HX-Request"
+    answer = _answer(html, status)
     if name != partial and cookies.named(_TOAST_COOKIE) in request.cookies:
         cookies.give(answer, _TOAST_COOKIE, "", 0)
     return answer
+
+
+def live_page(
+    request: PageRequest, template: str, partial: str, find: Callable[[], dict[str, Any]]
+) -> Response[str]:
+    """The page with what `find` finds, which must be the same for everybody of a role.
+
+    Of a page that the live stream told of a change, the partial is rendered once for all.
+    """
+    look = request.headers.get(LOOK)
+    if look is None or not is_partial(request):
+        return page(request, template, partial, **find())
+    parts: Parts = request.app.state.parts
+    key = (request.url.path, request.url.query, request.user.role)
+    html = parts.get(look, key, lambda: _for_all(request, partial, find()))
+    return _answer(html.replace(_NOBODYS_TOKEN, csrf_token({"request": request})))
 
 
 def bare_page(
@@ -163,17 +206,22 @@ def is_partial(request: Request[Any, Any, Any]) -> bool:
 
 
 def redirect(request: Request[Any, Any, Any], url: str) -> Response[str]:
-    """Go on to a page of ours: 303, and for htmx an HX-Location."""
-    if is_htmx(request):
-        headers = {"HX-Location": url}
-        return Response("", status_code=200, headers=headers, media_type=MediaType.HTML)
-    return Response("", status_code=303, headers={"Location": url}, media_type=MediaType.HTML)
+    """Go on to a page of ours: 303, or what htmx goes by.
+
+    That is HX-Redirect, a whole load; HX-Location swaps the body alone, and the page that htmx is
+    on has its style sheets and scripts already.
+    """
+    if not is_htmx(request):
+        return Response("", status_code=303, headers={"Location": url}, media_type=MediaType.HTML)
+    here = urlsplit(request.headers.get("HX-Current-URL", "")).path
+    name = "HX-Location" if here == urlsplit(url).path else "HX-Redirect"
+    return Response("", status_code=200, headers={name: url}, media_type=MediaType.HTML)
 
 
 def toast(answer: Answer, text: str, undo: str | None = None, *, bad: bool = False) -> Answer:
     """Say `text` on the page that is seen next; `bad` if it did not work."""
     message = {"text": text, "undo": undo, "bad": bad}
-    if answer.headers.keys() & {"Location", "HX-Location"}:
+    if answer.headers.keys() & {"Location", "HX-Location", "HX-Redirect"}:
         cookies.give(answer, _TOAST_COOKIE, quote(json.dumps(message)), _TOAST_FOR)
     else:
         answer.headers["HX-Trigger"] = json.dumps({"toast": message})
@@ -184,6 +232,27 @@ async def read_form(request: Request[Any, Any, Any]) -> Form:
     """The body's fields that are text."""
     found = await request.form()
     return MultiDict([(key, value) for key, value in found.multi_items() if isinstance(value, str)])
+
+
+def _answer(html: str, status: int = 200) -> Response[str]:
+    headers = {"Vary": "HX-Request"}
+    return Response(html, status_code=status, media_type=MediaType.HTML, headers=headers)
+
+
+def _for_all(request: PageRequest, partial: str, context: dict[str, Any]) -> str:
+    """The partial with nothing of a session in it but the role."""
+    with db.database().read() as session:
+        found = frame(session)
+    anybody = replace(request.user, id="", name="", session_id="")
+    return render(
+        partial,
+        found.shop,
+        _NOBODYS_TOKEN,
+        frame=found,
+        user=anybody,
+        path=request.url.path,
+        **context,
+    )
 
 
 def _shared(request: Request[Any, Any, Any]) -> dict[str, Any]:
@@ -210,6 +279,13 @@ def _waiting_toast(request: Request[Any, Any, Any]) -> dict[str, Any] | None:
         return None
     is_ours = isinstance(undo, str) and undo.startswith("/") and not undo.startswith("//")
     return {"text": text, "undo": undo if is_ours else None, "bad": bool(message.get("bad"))}
+
+
+def _month(session: Session) -> Month | None:
+    if shop_service.shop(session).budget_per_month is None:
+        return None
+    month = budget.this_month(session)
+    return month if month.is_near else None
 
 
 def _name_of(session: Session, actor: str | None) -> str | None:

@@ -7,7 +7,8 @@ from litestar import Response, Router, get
 
 from app import clock
 from app.messages.models import Message
-from app.messages.words import Word, staff_word
+from app.messages.receipt_ranks import ASK_AFTER
+from app.messages.words import Reminders, Word, staff_word
 from app.staff.sessions import SignedIn
 from app.web.pages import PageRequest, page
 
@@ -21,6 +22,7 @@ _STATES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("sent", {}),
     ("sent", {"delivery_status": "delivered"}),
     ("sent", {"delivery_status": "read"}),
+    ("sent", {"asks": len(ASK_AFTER)}),
     ("failed", {}),
     ("cancelled", {}),
     ("skipped", {}),
@@ -39,12 +41,13 @@ def show(request: PageRequest) -> Response[str]:
         words=[staff_word(message, now) for message in messages],
         messages=messages,
         rows={
-            "Nothing sent yet": _planned(3),
-            "Half way": [*_done(3), *_planned(2)],
-            "Going wrong": [*_done(2), _message(3, "failed"), *_planned(2)],
-            "A month ahead": [*_done(4), *_planned(355)],
-            "All done": _done(12),
-            "None": [],
+            "Nothing sent yet": Reminders(_planned(3)),
+            "Half way": Reminders([*_done(3), *_planned(2)]),
+            "Going wrong": Reminders([*_done(2), _message(3, "failed"), *_planned(2)]),
+            "A month ahead": Reminders([*_done(4), *_planned(355)]),
+            "All done": Reminders(_done(12)),
+            "None": Reminders(),
+            "Every state": Reminders(messages),
         },
         colours=[Word(name, name) for name in _COLOURS],
         errors={"wrong": "Write it with its country code, such as +1 202 555 0123."},

@@ -6,7 +6,7 @@ Globals: `csrf_value()`, and `asset_version` for the `?v=` of a static file.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -67,8 +67,8 @@ def _word(message: Message) -> words.Word:
     return words.staff_word(message, clock.now())
 
 
-def _beads(messages: Iterable[Message]) -> words.Beads:
-    return words.beads(messages, clock.now())
+def _beads(reminders: words.Reminders) -> words.Beads:
+    return words.beads(reminders, clock.now())
 
 
 def _phone(number: str) -> str:

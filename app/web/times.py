@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from functools import cache
+from datetime import date, datetime, time, timedelta
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 from babel import Locale
@@ -82,7 +82,7 @@ def until(at: datetime) -> Markup:
 
 def clock_text(at: datetime) -> str:
     """`clock_time` without its element, for a `<title>`, an option or a label."""
-    return _one_line(format_time(_local(at), "short", locale=_locale()))
+    return _clock(_local(at).time().replace(second=0, microsecond=0), _locale())
 
 
 def when_text(at: datetime) -> str:
@@ -111,6 +111,11 @@ def local_date(at: datetime) -> date:
 
 def _time(at: datetime, text: str) -> Markup:
     return _ELEMENT.format(at.isoformat(timespec="seconds"), exact(at), text)
+
+
+@lru_cache(maxsize=1_440)
+def _clock(at: time, language: Locale) -> str:
+    return _one_line(format_time(at, "short", locale=language))
 
 
 def _seconds_to(at: datetime) -> float:

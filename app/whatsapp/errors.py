@@ -27,8 +27,11 @@ class Kind(StrEnum):
 class Advice:
     """One error for staff: `words` say what happened, `advice` what to do about it.
 
-    `opted_out`: the customer wants no more messages (Twilio errors 21610 and 63014). `pause`: how
-    many seconds all sending waits after an error of the kind RATE, unless Twilio says another.
+    `opted_out`: the customer wants no more messages (Twilio errors 21610 and 63014).
+    `wrong_number`: another number of the customer may cure it. The rest is for the kind RATE.
+    `pause`: how many seconds all sending waits, unless Twilio says another; `pause_if_repeated`:
+    how many if that does not help, 0 for the same; `until_next_day`: it waits for the next day of
+    UTC instead.
     """
 
     code: str
@@ -36,7 +39,10 @@ class Advice:
     words: str
     advice: str
     opted_out: bool = False
+    wrong_number: bool = False
     pause: float = 5.0
+    pause_if_repeated: float = 0.0
+    until_next_day: bool = False
 
 
 def explain(code: int | str | None, *, asynchronous: bool = False) -> Advice:
@@ -57,6 +63,14 @@ def explain(code: int | str | None, *, asynchronous: bool = False) -> Advice:
 def is_known(code: int | str | None) -> bool:
     """Whether `error_codes.toml` lists `code`."""
     return _clean(code) in _table()
+
+
+def is_of_whatsapp(code: str) -> bool:
+    """Whether `code` tells of what happens once Twilio has accepted a message.
+
+    From 30000 on they are of the delivery, from 63000 on of the channel (Twilio's dictionary).
+    """
+    return code.isdecimal() and int(code) >= 30_000
 
 
 _TRY_AGAIN = "Nothing to do: it is tried again by itself."
@@ -85,7 +99,10 @@ def _table() -> dict[str, Advice]:
             row["words"],
             row["advice"],
             opted_out=row.get("opted_out", False),
+            wrong_number=row.get("wrong_number", False),
             pause=row.get("pause", Advice.pause),
+            pause_if_repeated=row.get("pause_if_repeated", Advice.pause_if_repeated),
+            until_next_day=row.get("until_next_day", Advice.until_next_day),
         )
         for row in rows
         for code in row["codes"]

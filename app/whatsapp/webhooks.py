@@ -1,21 +1,26 @@
-"""What Twilio calls: the status of a message that it accepted."""
+"""What Twilio calls: the status of a message that it accepted, and what a customer wrote."""
 
 import logging
+import re
 from typing import Any
 from uuid import UUID
 
-from litestar import Request, Router, post
+from litestar import Request, Response, Router, post
 from litestar.concurrency import sync_to_thread
 from litestar.exceptions import HTTPException, PermissionDeniedException
 from litestar.params import FromPath
+from twilio.twiml.messaging_response import MessagingResponse  # type: ignore[import-untyped]
 
 from app import db
+from app.conversations import inbound
+from app.conversations.inbound import Incoming
 from app.messages import receipts
 from app.settings import settings
 from app.web.problems import documented
 from app.whatsapp.signature import is_signed, parse_form
 
 _LONGEST_SID, _LONGEST_STATUS, _LONGEST_CODE = 34, 32, 32
+_SID = re.compile(r"[A-Za-z0-9]{1,34}")
 
 _log = logging.getLogger(__name__)
 
@@ -28,10 +33,7 @@ _log = logging.getLogger(__name__)
 )
 async def message_status(attempt_id: FromPath[UUID], request: Request[Any, Any, Any]) -> None:
     """Note a delivery status. An attempt that we do not know is noted too, and changes nothing."""
-    content_type, _ = request.content_type
-    if content_type.lower() != "application/x-www-form-urlencoded":
-        raise HTTPException(status_code=415, detail="A form is expected here.")
-    form = _signed_form(await request.body(), request)
+    form = await _signed_form(request)
     sid = _text(form.get("MessageSid"), _LONGEST_SID)
     status = _text(form.get("MessageStatus"), _LONGEST_STATUS).lower()
     code = _text(form.get("ErrorCode"), _LONGEST_CODE)
@@ -39,9 +41,42 @@ async def message_status(attempt_id: FromPath[UUID], request: Request[Any, Any, 
         await sync_to_thread(_record, str(attempt_id), sid, status, code)
 
 
-def _signed_form(body: bytes, request: Request[Any, Any, Any]) -> Any:
-    """The form, if it is Twilio's and about our account; raises PermissionDeniedException."""
+@post(
+    "/inbound",
+    status_code=200,
+    media_type="text/xml",
+    opt={"access": "signed"},
+    responses=documented(400, 403, 413, 415),
+)
+async def inbound_message(request: Request[Any, Any, Any]) -> Response[str]:
+    """Take a customer's message and answer it, if at all, by TwiML.
+
+    A message that is delivered again is answered the same, and changes nothing.
+    """
+    form = await _signed_form(request)
+    ours, sender = f"whatsapp:{settings().whatsapp_from_number}", form.get("From", "")
+    if form.get("To") != ours:
+        raise PermissionDeniedException("Forbidden.")
+    if not sender or not _SID.fullmatch(form.get("MessageSid", "")):
+        raise HTTPException(status_code=400, detail="MessageSid and From are needed.")
+    is_customer = sender.startswith("whatsapp:") and sender != ours
+    answer = await sync_to_thread(_receive, _incoming(form)) if is_customer else None
+    twiml = MessagingResponse()
+    if answer:
+        twiml.message(answer)
+    return Response(str(twiml), media_type="text/xml")
+
+
+async def _signed_form(request: Request[Any, Any, Any]) -> Any:
+    """The form, if it is Twilio's and about our account.
+
+    Raises HTTPException 415 for what is no form, and PermissionDeniedException.
+    """
+    content_type, _ = request.content_type
+    if content_type.lower() != "application/x-www-form-urlencoded":
+        raise HTTPException(status_code=415, detail="A form is expected here.")
     found = settings()
+    body = await request.body()
     form = parse_form(body)
     is_theirs = is_signed(
         tokens=[found.whatsapp_auth_token],
@@ -53,9 +88,29 @@ def _signed_form(body: bytes, request: Request[Any, Any, Any]) -> Any:
         headers=request.headers,
     )
     if not is_theirs or form.get("AccountSid") != found.whatsapp_account_sid:
-        _log.warning("a status callback was refused: not signed with our auth token")
+        _log.warning("a webhook's request was refused: not signed with our auth token")
         raise PermissionDeniedException("Forbidden.")
     return form
+
+
+def _incoming(form: Any) -> Incoming:
+    media = form.get("NumMedia", "")
+    return Incoming(
+        sid=form["MessageSid"],
+        sender=form["From"],
+        body=form.get("Body", "") or _place(form),
+        profile_name=form.get("ProfileName"),
+        button_payload=form.get("ButtonPayload"),
+        replied_to=form.get("OriginalRepliedMessageSid"),
+        opt_out_type=form.get("OptOutType"),
+        media=int(media) if re.fullmatch("[0-9]{1,3}", media) else 0,
+    )
+
+
+def _place(form: Any) -> str:
+    """A place that was shared comes without a text."""
+    latitude, longitude = form.get("Latitude"), form.get("Longitude")
+    return f"📍 {latitude}, {longitude}" if latitude and longitude else ""
 
 
 def _text(value: str | None, longest: int) -> str:
@@ -68,4 +123,11 @@ def _record(attempt_id: str, sid: str, status: str, code: str) -> None:
         receipts.record(session, attempt_id, sid, status, code)
 
 
-router = Router("/webhooks/twilio", route_handlers=[message_status], tags=["Webhooks"])
+def _receive(incoming: Incoming) -> str | None:
+    with db.database().write() as session:
+        return inbound.receive(session, incoming)
+
+
+router = Router(
+    "/webhooks/twilio", route_handlers=[message_status, inbound_message], tags=["Webhooks"]
+)

@@ -3,9 +3,6 @@
 (() => {
   "use strict";
 
-  if (window.chairtimeBookingForm) return; // a page that htmx put in place of another brings it again
-  window.chairtimeBookingForm = true;
-
   const byId = (id) => document.getElementById(id);
   const form = () => byId("booking-form");
   const radios = () => [...form().querySelectorAll('input[name="time"]')];

@@ -3,13 +3,13 @@
 (() => {
   "use strict";
 
-  if (window.chairtimeLive) return; // a page that htmx put in place of another brings it again
-  window.chairtimeLive = true;
-
   const AGAIN_AFTER = 3000; // ms
   const SILENT_FOR = 40000; // ms; the server says something every 15 s
+  const OURS_FOR = 3000; // ms; longer than the server keeps what it rendered (app/web/shared.py)
 
   let heardAt = Date.now();
+  let look = ""; // the server's look at the database that told us last
+  let changedAt = 0; // when we changed something ourselves
 
   const element = () => document.getElementById("live");
   const isOurs = (event) => event.target.id === "live";
@@ -56,8 +56,22 @@
     say("live");
   });
 
-  document.addEventListener("htmx:sse:before:message", () => {
+  document.addEventListener("htmx:sse:before:message", (event) => {
+    const { message } = event.detail;
     heardAt = Date.now();
+    if (message.event && message.data) look = message.data;
+  });
+
+  // What the server rendered for others since that look is good for us too, but for our own change.
+  const isChange = (ctx) => ctx.request.method !== "GET";
+
+  document.addEventListener("htmx:config:request", (event) => {
+    const { ctx } = event.detail;
+    if (isChange(ctx)) changedAt = Infinity;
+    else if (look && Date.now() - changedAt > OURS_FOR) ctx.request.headers["Chairtime-Look"] = look;
+  });
+  document.addEventListener("htmx:finally:request", (event) => {
+    if (isChange(event.detail.ctx)) changedAt = Date.now();
   });
 
   document.addEventListener("htmx:sse:error", (event) => {
@@ -86,6 +100,5 @@
     connection.reader.cancel();
   }, 5000);
 
-  htmx.config.morphIgnore.push("open"); // what somebody has opened stays so when news arrive
   connect();
 })();

@@ -46,12 +46,12 @@ _BOOKINGS = f"""
 
 _MESSAGES = f"""
     INSERT INTO message (id, booking_id, kind, number, state, planned_for, due_at, reason, attempts,
-      tries, checks, verify_first, doubled, sid, sent_at, delivery_status, delivery_rank,
+      tries, checks, asks, verify_first, doubled, sid, sent_at, delivery_status, delivery_rank,
       error_code, updated_at)
     SELECT id || '-reminder-' || turn, id, 'reminder', turn, state, due, due,
       CASE state WHEN 'failed' THEN 'refused' WHEN 'cancelled' THEN 'booking_cancelled'
         WHEN 'skipped' THEN 'superseded' END,
-      (state IN ('sent', 'failed'))::int, (state IN ('sent', 'failed'))::int, 0, false, false,
+      (state IN ('sent', 'failed'))::int, (state IN ('sent', 'failed'))::int, 0, 0, false, false,
       CASE WHEN state = 'sent' THEN 'SM' || md5(id || turn) END,
       CASE WHEN state = 'sent' THEN due + interval '1 second' END,
       CASE WHEN state = 'sent' THEN 'read' END, CASE WHEN state = 'sent' THEN 4 ELSE 0 END,

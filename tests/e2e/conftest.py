@@ -1,9 +1,17 @@
-"""How the browser of these tests is started."""
+"""How the browser of these tests is started, and the shop that the tests of a module share."""
 
 import shutil
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from playwright.sync_api import StorageState, expect
+
+from tests.fake_twilio import FakeTwilio
+from tests.support.dashboard import Dashboard
+from tests.support.valkey import Valkey
+
+expect.set_options(timeout=10_000)  # ms: a machine may be busy
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +24,44 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
         **({"executable_path": chromium} if chromium else {}),
         "args": ["--no-sandbox", *quiet],
     }
+
+
+@pytest.fixture(scope="module")
+def dashboard(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, _valkey_server: Valkey
+) -> Iterator[Dashboard]:
+    """The running shop of a module, with the environment that its `SHOP` says, if it has one."""
+    variables: dict[str, str] = getattr(request.module, "SHOP", {})
+    _valkey_server.start()
+    _valkey_server.flush()
+    folder = tmp_path_factory.mktemp("dashboard")
+    with (
+        FakeTwilio() as twilio,
+        Dashboard(folder, twilio, _valkey_server, **variables) as shop,
+    ):
+        yield shop
+
+
+@pytest.fixture
+def shop(dashboard: Dashboard) -> Dashboard:
+    """The module's shop, without a booking."""
+    dashboard.clear()
+    return dashboard
+
+
+@pytest.fixture(scope="module")
+def owner(dashboard: Dashboard) -> StorageState:
+    """The cookies of the owner of the module's shop."""
+    return dashboard.log_in()
+
+
+@pytest.fixture
+def browser_context_args(
+    browser_context_args: dict[str, Any], request: pytest.FixtureRequest
+) -> dict[str, Any]:
+    """Nothing moves by itself. Where a module has a `SHOP`, each browser is its owner's."""
+    found = {**browser_context_args, "reduced_motion": "reduce"}
+    if hasattr(request.module, "SHOP"):
+        found["base_url"] = request.getfixturevalue("dashboard").url
+        found["storage_state"] = request.getfixturevalue("owner")
+    return found

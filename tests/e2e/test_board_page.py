@@ -1,32 +1,21 @@
 """Today's board in a real browser: moving by drag, by keyboard and by finger; live; on a phone."""
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.fake_twilio import FakeTwilio
 from tests.support.accessibility import serious_problems
-from tests.support.dashboard import OWNER, log_in, problems_of
-from tests.support.running import RunningShop
-from tests.support.valkey import Valkey
+from tests.support.dashboard import PHONE, Dashboard, assert_fits, live, problems_of
 
 # A zone in which it is noon, so that the day and its opening hours are around us.
 _AHEAD = 12 - datetime.now(UTC).hour
 ZONE = f"Etc/GMT{-_AHEAD:+d}" if _AHEAD else "Etc/GMT"
 LOCAL = timezone(timedelta(hours=_AHEAD))
 
-PHONE = {"width": 390, "height": 844}
-
-
-@pytest.fixture
-def shop(tmp_path: Path, twilio: FakeTwilio, valkey: Valkey) -> Iterator[RunningShop]:
-    with RunningShop(tmp_path, twilio, valkey, SHOP_TIMEZONE=ZONE, **OWNER) as running:
-        yield running
+SHOP = {"SHOP_TIMEZONE": ZONE}
 
 
 def at(clock: str, days: int = 1) -> datetime:
@@ -35,16 +24,15 @@ def at(clock: str, days: int = 1) -> datetime:
     return datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=LOCAL)
 
 
-def book(shop: RunningShop, clock: str, days: int = 1, **fields: Any) -> dict[str, Any]:
+def book(shop: Dashboard, clock: str, days: int = 1, **fields: Any) -> dict[str, Any]:
     """A booking at that time by the shop's clock, tomorrow, with the first barber."""
     return shop.book(0, scheduledTime=at(clock, days).isoformat(), **fields)
 
 
-def open_board(page: Page, shop: RunningShop, days: int = 1, query: str = "") -> None:
-    """Log in and look at that day, until it is live and stays where it is."""
-    log_in(page, shop)
-    page.goto(f"{shop.environment['PUBLIC_URL']}/today?date={at('12:00', days).date()}{query}")
-    expect(page.locator("#live")).to_have_text("live")
+def open_board(page: Page, days: int = 1, query: str = "") -> None:
+    """Look at that day, until it is live and stays where it is."""
+    page.goto(f"/today?date={at('12:00', days).date()}{query}")
+    live(page)
     expect(page.get_by_text("No worker is running")).to_have_count(0)  # it would push the board
 
 
@@ -52,7 +40,7 @@ def block(page: Page, booking: dict[str, Any]) -> Locator:
     return page.locator(f"#block-{booking['id']}")
 
 
-def place(shop: RunningShop, booking: dict[str, Any]) -> tuple[str, str]:
+def place(shop: Dashboard, booking: dict[str, Any]) -> tuple[str, str]:
     """The time by the shop's clock and the barber, as the API tells."""
     found = shop.api.get(f"/api/bookings/{booking['id']}").json()
     local = datetime.fromisoformat(found["scheduledTime"]).astimezone(LOCAL)
@@ -89,10 +77,10 @@ def keep(page: Page) -> None:
 
 
 def test_a_drag_shows_what_it_changes_before_it_is_kept_and_can_be_undone(
-    page: Page, shop: RunningShop
+    page: Page, shop: Dashboard
 ) -> None:
     booking = book(shop, "10:00", customerName="Luis Ortega")
-    open_board(page, shop)
+    open_board(page)
     problems = problems_of(page)
     drag(page, block(page, booking), minutes=90, columns=1)
     expect(dialog(page)).to_contain_text("Move Luis Ortega?")
@@ -115,10 +103,10 @@ def test_a_drag_shows_what_it_changes_before_it_is_kept_and_can_be_undone(
 
 
 def test_a_drag_that_is_not_kept_changes_nothing_and_a_click_opens_the_booking(
-    page: Page, shop: RunningShop
+    page: Page, shop: Dashboard
 ) -> None:
     booking = book(shop, "10:00")
-    open_board(page, shop)
+    open_board(page)
     problems = problems_of(page)
     drag(page, block(page, booking), minutes=60)
     dialog(page).get_by_role("link", name="Cancel").click()
@@ -138,10 +126,10 @@ def test_a_drag_that_is_not_kept_changes_nothing_and_a_click_opens_the_booking(
     page.wait_for_url(f"**/bookings/{booking['id']}")
 
 
-def test_a_taken_time_is_named_and_may_be_kept_all_the_same(page: Page, shop: RunningShop) -> None:
+def test_a_taken_time_is_named_and_may_be_kept_all_the_same(page: Page, shop: Dashboard) -> None:
     booking = book(shop, "10:00")
     book(shop, "11:00", customerName="Ada Lovelace", barberId="barber_2")
-    open_board(page, shop)
+    open_board(page)
     drag(page, block(page, booking), minutes=60, columns=1)
     expect(dialog(page).get_by_role("alert")).to_contain_text("Alex is taken then: Ada Lovelace")
     keep(page)
@@ -154,9 +142,9 @@ def test_a_taken_time_is_named_and_may_be_kept_all_the_same(page: Page, shop: Ru
     assert right - left >= boxes[0]["width"]
 
 
-def test_of_two_who_drag_one_booking_the_second_sees_why_not(page: Page, shop: RunningShop) -> None:
+def test_of_two_who_drag_one_booking_the_second_sees_why_not(page: Page, shop: Dashboard) -> None:
     booking = book(shop, "10:00")
-    open_board(page, shop)
+    open_board(page)
     lift(page, block(page, booking), minutes=60)
     to = {"scheduledTime": at("15:00").isoformat(), "barberId": "barber_3"}
     assert shop.api.patch(f"/api/bookings/{booking['id']}", json=to).status_code == 200
@@ -169,10 +157,10 @@ def test_of_two_who_drag_one_booking_the_second_sees_why_not(page: Page, shop: R
 
 
 def test_the_keyboard_moves_a_booking_and_keeps_its_place_on_the_page(
-    page: Page, shop: RunningShop
+    page: Page, shop: Dashboard
 ) -> None:
     booking = book(shop, "10:00", customerName="Luis Ortega")
-    open_board(page, shop)
+    open_board(page)
     problems = problems_of(page)
     link = block(page, booking).locator(".block-open")
     said = page.locator("#board-status")
@@ -200,10 +188,10 @@ def test_the_keyboard_moves_a_booking_and_keeps_its_place_on_the_page(
 
 
 def test_the_move_button_of_a_block_offers_buttons_for_the_arrow_keys(
-    page: Page, shop: RunningShop
+    page: Page, shop: Dashboard
 ) -> None:
     booking = book(shop, "10:00")
-    open_board(page, shop)
+    open_board(page)
     block(page, booking).locator(".block-open").focus()
     page.keyboard.press("Tab")
     expect(block(page, booking).get_by_role("link", name="Move")).to_be_focused()
@@ -217,8 +205,8 @@ def test_the_move_button_of_a_block_offers_buttons_for_the_arrow_keys(
     assert place(shop, booking) == ("10:15", "barber_2")
 
 
-def test_an_empty_time_leads_to_a_new_booking_for_it(page: Page, shop: RunningShop) -> None:
-    open_board(page, shop)
+def test_an_empty_time_leads_to_a_new_booking_for_it(page: Page, shop: Dashboard) -> None:
+    open_board(page)
     slot = page.get_by_role("link", name=re.compile(r"Book Alex at 2:30"))
     wanted = f"{at('14:30').astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
     assert slot.get_attribute("href") == f"/bookings/new?barber=barber_2&at={wanted}"
@@ -231,9 +219,9 @@ def test_an_empty_time_leads_to_a_new_booking_for_it(page: Page, shop: RunningSh
     page.wait_for_url("**/bookings/new?*")
 
 
-def test_what_happens_elsewhere_appears_and_the_focus_stays(page: Page, shop: RunningShop) -> None:
+def test_what_happens_elsewhere_appears_and_the_focus_stays(page: Page, shop: Dashboard) -> None:
     booking = book(shop, "10:00")
-    open_board(page, shop)
+    open_board(page)
     link = block(page, booking).locator(".block-open")
     link.focus()
     book(shop, "09:00", customerName="Ada Lovelace")
@@ -242,9 +230,9 @@ def test_what_happens_elsewhere_appears_and_the_focus_stays(page: Page, shop: Ru
     expect(link).to_be_focused()
 
 
-def test_the_present_is_a_line_that_moves_on_by_itself(page: Page, shop: RunningShop) -> None:
+def test_the_present_is_a_line_that_moves_on_by_itself(page: Page, shop: Dashboard) -> None:
     page.clock.install()
-    open_board(page, shop, days=0)
+    open_board(page, days=0)
     expect(page.locator(".board-column .now")).to_have_count(3)
     line, top = (
         page.locator(".now").first.bounding_box(),
@@ -257,17 +245,18 @@ def test_the_present_is_a_line_that_moves_on_by_itself(page: Page, shop: Running
     with page.expect_request(lambda request: "/today" in request.url):
         page.clock.fast_forward(60_000)
     tomorrow = at("12:00").date()
-    page.goto(f"{shop.environment['PUBLIC_URL']}/today?date={tomorrow}")
+    page.goto(f"/today?date={tomorrow}")
     expect(page.locator(".now")).to_have_count(0)
 
 
-def test_the_days_are_turned_by_links_and_picked_by_a_form(page: Page, shop: RunningShop) -> None:
-    log_in(page, shop, "/today")
+def test_the_days_are_turned_by_links_and_picked_by_a_form(page: Page, shop: Dashboard) -> None:
+    page.goto("/today")
     today, tomorrow = at("12:00", days=0).date(), at("12:00").date()
     page.get_by_role("link", name="The day after").click()
     page.wait_for_url(f"**/today?date={tomorrow}")
     page.get_by_role("link", name="The day before").click()
     page.wait_for_url(f"**/today?date={today}")
+    expect(page.get_by_role("button", name="Go")).to_be_hidden()
     page.get_by_label("Another day").fill("2026-12-24")
     page.wait_for_url("**/today?date=2026-12-24")
     expect(page.get_by_role("heading", level=1)).to_contain_text("December 24")
@@ -276,28 +265,27 @@ def test_the_days_are_turned_by_links_and_picked_by_a_form(page: Page, shop: Run
 
 
 def test_a_phone_shows_the_day_without_scrolling_sideways_and_one_barber_alone(
-    browser: Browser, shop: RunningShop
+    new_context: Any, shop: Dashboard
 ) -> None:
     booking = book(shop, "10:00", barberId="barber_2", customerName="Maximiliane Obermüller-Weiß")
-    page = browser.new_context(viewport=PHONE).new_page()  # type: ignore[arg-type]
+    page = new_context(viewport=PHONE).new_page()
     problems = problems_of(page)
-    open_board(page, shop)
-    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    open_board(page)
+    assert_fits(page)
     expect(block(page, booking)).to_be_visible()
     page.get_by_role("navigation", name="Barbers").get_by_role("link", name="Alex").click()
     expect(page.locator(".board-column")).to_have_count(1)
     expect(block(page, booking)).to_contain_text("Maximiliane Obermüller-Weiß")
-    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    assert_fits(page)
     assert problems == []
-    page.context.close()
 
 
 def test_a_finger_that_stays_lifts_a_booking_and_one_that_moves_scrolls(
-    browser: Browser, shop: RunningShop
+    new_context: Any, shop: Dashboard
 ) -> None:
     booking = book(shop, "10:00")
-    page = browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True).new_page()  # type: ignore[arg-type]
-    open_board(page, shop, query="&barber=barber_1")
+    page = new_context(viewport=PHONE, has_touch=True, is_mobile=True).new_page()
+    open_board(page, query="&barber=barber_1")
     touch = page.context.new_cdp_session(page)
     block(page, booking).scroll_into_view_if_needed()
     box = block(page, booking).bounding_box()
@@ -312,7 +300,7 @@ def test_a_finger_that_stays_lifts_a_booking_and_one_that_moves_scrolls(
     finger("touchMove", -60)
     finger("touchEnd")
     expect(page.locator(".is-ghost")).to_have_count(0)
-    page.wait_for_timeout(1000)  # what was flung comes to rest
+    page.evaluate(_AT_REST)  # what was flung
     block(page, booking).evaluate("each => each.scrollIntoView({ block: 'center' })")
     box = block(page, booking).bounding_box()
     assert box
@@ -324,35 +312,38 @@ def test_a_finger_that_stays_lifts_a_booking_and_one_that_moves_scrolls(
     finger("touchEnd")
     keep(page)
     assert place(shop, booking) == ("11:00", "barber_1")
-    page.context.close()
+
+
+_AT_REST = """() => new Promise((rest) => {
+  let last = scrollY, still = 0;
+  const look = () => {
+    still = scrollY === last ? still + 1 : 0;
+    last = scrollY;
+    still > 12 ? rest() : requestAnimationFrame(look);
+  };
+  look();
+})"""
 
 
 def test_without_javascript_the_board_is_there_and_move_leads_to_the_form(
-    browser: Browser, shop: RunningShop
+    new_context: Any, shop: Dashboard
 ) -> None:
     booking = book(shop, "10:00")
-    page = browser.new_context(java_script_enabled=False).new_page()
-    log_in(page, shop, f"/today?date={at('12:00').date()}")
+    page = new_context(java_script_enabled=False).new_page()
+    page.goto(f"/today?date={at('12:00').date()}")
     move = block(page, booking).get_by_role("link", name="Move")
     assert move.get_attribute("href") == f"/bookings/{booking['id']}/edit"
     page.get_by_label("Another day").fill("2026-12-24")
     page.get_by_role("button", name="Go").click()
     page.wait_for_url("**/today?date=2026-12-24")
-    page.context.close()
 
 
-def test_nobody_is_kept_out_by_colour_or_by_a_missing_word(page: Page, shop: RunningShop) -> None:
+def test_nobody_is_kept_out_by_colour_or_by_a_missing_word(page: Page, shop: Dashboard) -> None:
     booking = book(shop, "10:00")
     book(shop, "10:10")
-    open_board(page, shop)
+    open_board(page)
     drag(page, block(page, booking), minutes=15)
     expect(dialog(page)).to_be_visible()
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         assert serious_problems(page) == []
-    page.keyboard.press("Escape")
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        for days in (-1, 0, 1):
-            page.goto(f"{shop.environment['PUBLIC_URL']}/today?date={at('12:00', days).date()}")
-            assert serious_problems(page) == []

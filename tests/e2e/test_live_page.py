@@ -1,89 +1,104 @@
 """The word that says how the stream is, what follows a break, and how streams and server end."""
 
+import re
 import signal
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
-import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.fake_twilio import FakeTwilio
-from tests.support.dashboard import OWNER, log_in, problems_of
-from tests.support.processes import Process, program
-from tests.support.running import RunningShop
-from tests.support.valkey import Valkey
+from tests.support.dashboard import Dashboard, live, problems_of
+
+SHOP: dict[str, str] = {}
 
 
-@pytest.fixture
-def shop(tmp_path: Path, twilio: FakeTwilio, valkey: Valkey) -> Iterator[RunningShop]:
-    with RunningShop(tmp_path, twilio, valkey, **OWNER) as running:
-        yield running
-
-
-def start_web(shop: RunningShop) -> Process:
-    """The web app once more, at the same address."""
-    return Process([program("chairtime"), "serve"], shop.environment, shop.folder, "web-again")
-
-
-def test_a_page_says_reconnecting_while_the_server_is_away_and_then_shows_what_it_missed(
-    page: Page, shop: RunningShop
+def test_a_page_whose_server_ends_at_once_says_reconnecting_and_then_shows_what_it_missed(
+    page: Page, shop: Dashboard
 ) -> None:
-    log_in(page, shop, "/queue")
+    page.goto("/queue")
     word = page.locator("#live")
     expect(word).to_have_text("live")
     expect(word).to_have_attribute("data-state", "live")
-    shop.web.stop()
+    began = time.monotonic()
+    shop.web.send(signal.SIGTERM)
+    assert shop.web.wait(10) == 0
+    assert time.monotonic() - began < 5  # the open page does not keep it
     expect(word).to_have_text("reconnecting")
-    with start_web(shop) as again:
-        again.wait_for("Started worker-1")
-        shop.book(20_000)
-        expect(word).to_have_text("live", timeout=20_000)
-        expect(page.locator("#counters")).to_contain_text("2 planned", timeout=3000)
-        expect(page.locator(".count b").first).to_have_text("2")
+    shop.restart_web()
+    shop.book(20_000)
+    expect(word).to_have_text("live", timeout=20_000)
+    expect(page.locator("#counters")).to_contain_text("2 planned")
+    expect(page.locator(".count b").first).to_have_text("2")
 
 
-def test_a_page_whose_first_try_fails_connects_by_itself(page: Page, shop: RunningShop) -> None:
-    log_in(page, shop, "/queue")
+def test_a_page_whose_first_try_fails_connects_by_itself(page: Page, shop: Dashboard) -> None:
+    page.clock.install()
     page.route("**/live?*", lambda route: route.abort())
-    page.reload()
+    page.goto("/queue")
     expect(page.locator("#live")).to_have_text("reconnecting")
     page.unroute("**/live?*")
-    expect(page.locator("#live")).to_have_text("live", timeout=10_000)
+    page.clock.fast_forward(3000)
+    live(page)
 
 
-def test_who_logs_out_in_another_window_is_told_so(page: Page, shop: RunningShop) -> None:
-    log_in(page, shop, "/queue")
-    expect(page.locator("#live")).to_have_text("live")
-    other = page.context.new_page()
-    other.goto(f"{shop.environment['PUBLIC_URL']}/queue")
+def test_who_logs_out_in_another_window_is_told_so(browser: Browser, shop: Dashboard) -> None:
+    context = browser.new_context(base_url=shop.url, storage_state=shop.log_in())
+    page, other = context.new_page(), context.new_page()
+    page.goto("/queue")
+    live(page)
+    other.goto("/queue")
     other.locator("details.menu summary").click()
     other.get_by_role("button", name="Log out").click()
+    expect(other.get_by_role("heading", name="Log in")).to_be_visible()
+    page.evaluate(_BREAK_THE_STREAM)  # as the server does, once it has noticed
     link = page.locator("#live").get_by_role("link", name="logged out")
-    expect(link).to_be_visible(timeout=30_000)
+    expect(link).to_be_visible()
     expect(link).to_have_attribute("href", "/login?next=%2Fqueue")
+    context.close()
+
+
+_BREAK_THE_STREAM = "document.getElementById('live')._htmx.sse.reader.cancel()"
 
 
 def test_there_is_one_stream_however_often_a_page_takes_the_place_of_another(
-    page: Page, shop: RunningShop
+    page: Page, shop: Dashboard
 ) -> None:
     problems = problems_of(page)
-    asked: list[str] = []
-    log_in(page, shop, "/queue")
-    expect(page.locator("#live")).to_have_text("live")
+    page.goto("/queue")
+    live(page)
+    asked: list[Any] = []
     page.on("request", lambda request: "/live" in request.url and asked.append(request.url))
-    for address in ("/failed", "/queue"):
-        page.evaluate("url => htmx.ajax('GET', url, {target: document.body})", address)
-        expect(page.locator("#live")).to_have_text("live")
-        page.wait_for_timeout(500)
+    for _ in range(2):
+        page.evaluate("htmx.ajax('GET', '/queue', {target: document.body})")
+        expect(page.locator("#live[data-state=live]")).to_be_visible()
+    shop.book(20_000)
+    expect(page.locator("#counters")).to_contain_text("2 planned")
     assert len(asked) == 2
     assert problems == []
 
 
-def test_an_open_page_does_not_keep_the_server_from_ending(page: Page, shop: RunningShop) -> None:
-    log_in(page, shop, "/queue")
-    expect(page.locator("#live")).to_have_text("live")
-    began = time.monotonic()
-    shop.web.send(signal.SIGTERM)
-    assert shop.web.wait(10) == 0
-    assert time.monotonic() - began < 2
+def test_a_page_says_which_look_told_it_but_not_right_after_a_change_of_its_own(
+    page: Page, shop: Dashboard
+) -> None:
+    shop.fail(customerName="Ada")
+    page.goto("/failed")
+    live(page)
+    looks: list[str | None] = []
+    page.on(
+        "request",
+        lambda request: (
+            request.method == "GET"
+            and request.url.endswith("/failed")
+            and looks.append(request.headers.get("chairtime-look"))
+        ),
+    )
+    shop.fail(customerName="Ben")
+    expect(page.get_by_role("link", name="Ben")).to_be_visible()
+    assert looks
+    assert all(looks)
+    looks.clear()
+    page.get_by_role("button", name=re.compile("^Retry .* to Ada$")).click()
+    expect(page.get_by_role("link", name="Ada")).to_be_hidden()
+    page.wait_for_timeout(1500)
+    assert looks
+    assert not any(looks)

@@ -1,30 +1,13 @@
 """The way in, and what surrounds every page, in a real browser."""
 
-from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.fake_twilio import FakeTwilio
-from tests.support.running import RunningShop
-from tests.support.valkey import Valkey
+from tests.support.dashboard import OWNER, Dashboard, assert_fits
 
-PASSWORD = "correct horse battery"
-EMAIL = "owner@example.com"
-
-
-@pytest.fixture
-def shop(tmp_path: Path, twilio: FakeTwilio, valkey: Valkey) -> Iterator[RunningShop]:
-    with RunningShop(tmp_path, twilio, valkey) as running:
-        yield running
-
-
-@pytest.fixture
-def owned(tmp_path: Path, twilio: FakeTwilio, valkey: Valkey) -> Iterator[RunningShop]:
-    owner = {"CHAIRTIME_OWNER_EMAIL": EMAIL, "CHAIRTIME_OWNER_PASSWORD": PASSWORD}
-    with RunningShop(tmp_path, twilio, valkey, **owner) as running:
-        yield running
+EMAIL, PASSWORD = OWNER["CHAIRTIME_OWNER_EMAIL"], OWNER["CHAIRTIME_OWNER_PASSWORD"]
 
 
 @pytest.fixture
@@ -36,46 +19,16 @@ def problems(page: Page) -> list[str]:
     return found
 
 
-def url(shop: RunningShop) -> str:
-    return shop.environment["PUBLIC_URL"]
-
-
-def log_in(page: Page, shop: RunningShop, onwards: str = "/styleguide") -> None:
-    page.goto(f"{url(shop)}/login?next={onwards}")
+def log_in(page: Page, dashboard: Dashboard) -> None:
+    page.goto(f"{dashboard.url}/login?next=/styleguide")
     page.get_by_label("Email").fill(EMAIL)
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
-    page.wait_for_url(url(shop) + onwards)
+    page.wait_for_url(f"{dashboard.url}/styleguide")
 
 
-def test_the_first_run_makes_the_owner_and_the_login_lets_them_in_again(
-    page: Page, shop: RunningShop, problems: list[str]
-) -> None:
-    page.goto(f"{url(shop)}/login")
-    expect(page.get_by_role("heading", name="Welcome to Chairtime")).to_be_visible()
-    page.get_by_label("Setup code").fill("WRON-GWRO-NGWR-ONGW")
-    page.get_by_label("Your name").fill("Maximiliane Ångström")
-    page.get_by_label("Email").fill(EMAIL)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Create the account").click()
-    code = page.get_by_label("Setup code")
-    expect(code).to_have_accessible_description(
-        "This is not the one that Chairtime printed when it started."
-    )
-    expect(code).to_be_focused()
-    code.fill((shop.folder / "var" / "setup-code").read_text())
-    page.get_by_label("Password").fill(PASSWORD)
-    page.keyboard.press("Enter")
-    page.wait_for_url(lambda url: "/setup" not in url)
-    assert {cookie["name"] for cookie in page.context.cookies()} >= {"chairtime"}
-    page.goto(f"{url(shop)}/setup")
-    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
-    log_in(page, shop)
-    expect(page.get_by_role("heading", name="Style guide")).to_be_visible()
-
-
-def test_a_wrong_password_is_said_and_the_email_is_kept(page: Page, owned: RunningShop) -> None:
-    page.goto(f"{url(owned)}/login")
+def test_a_wrong_password_is_said_and_the_email_is_kept(page: Page, dashboard: Dashboard) -> None:
+    page.goto(f"{dashboard.url}/login")
     page.get_by_label("Email").fill(EMAIL)
     page.get_by_label("Password").fill("something else entirely")
     page.get_by_role("button", name="Log in").click()
@@ -85,9 +38,9 @@ def test_a_wrong_password_is_said_and_the_email_is_kept(page: Page, owned: Runni
 
 
 def test_the_theme_stays_chosen_and_the_way_out_ends_the_session(
-    page: Page, owned: RunningShop, problems: list[str]
+    page: Page, dashboard: Dashboard, problems: list[str]
 ) -> None:
-    log_in(page, owned)
+    log_in(page, dashboard)
     page.get_by_label("account and theme").click()
     page.get_by_role("button", name="Dark").click()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
@@ -105,14 +58,14 @@ def test_the_theme_stays_chosen_and_the_way_out_ends_the_session(
 
 
 def test_everything_around_the_pages_works_without_javascript(
-    browser: Browser, owned: RunningShop
+    new_context: Any, dashboard: Dashboard
 ) -> None:
-    page = browser.new_context(java_script_enabled=False).new_page()
-    log_in(page, owned)
+    page = new_context(java_script_enabled=False).new_page()
+    log_in(page, dashboard)
     page.get_by_label("account and theme").click()
     page.get_by_role("button", name="Dark").click()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
-    page.goto(f"{url(owned)}/styleguide")
+    page.goto(f"{dashboard.url}/styleguide")
     page.get_by_role("button", name="Ask first").click()
     expect(page.get_by_role("dialog", name="Cancel this booking?")).to_be_visible()
     page.get_by_role("link", name="Keep it").click()
@@ -120,11 +73,10 @@ def test_everything_around_the_pages_works_without_javascript(
     page.get_by_label("account and theme").click()
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()
-    page.context.close()
 
 
-def test_a_dialog_holds_the_focus_and_gives_it_back(page: Page, owned: RunningShop) -> None:
-    page.goto(f"{url(owned)}/styleguide")
+def test_a_dialog_holds_the_focus_and_gives_it_back(page: Page, dashboard: Dashboard) -> None:
+    page.goto(f"{dashboard.url}/styleguide")
     opener = page.get_by_role("button", name="Ask first")
     opener.focus()
     page.keyboard.press("Space")
@@ -139,10 +91,10 @@ def test_a_dialog_holds_the_focus_and_gives_it_back(page: Page, owned: RunningSh
 
 
 def test_a_toast_is_announced_can_be_dismissed_and_goes_by_itself(
-    page: Page, owned: RunningShop
+    page: Page, dashboard: Dashboard
 ) -> None:
     page.clock.install()
-    page.goto(f"{url(owned)}/styleguide")
+    page.goto(f"{dashboard.url}/styleguide")
     status = page.locator("#toasts")
     expect(status).to_have_attribute("aria-live", "polite")
     page.get_by_role("button", name="Toast with undo").click()
@@ -155,16 +107,16 @@ def test_a_toast_is_announced_can_be_dismissed_and_goes_by_itself(
     expect(status.locator(".toast")).to_have_count(0)
 
 
-def test_nothing_is_cut_off_at_any_width(page: Page, owned: RunningShop) -> None:
+def test_nothing_is_cut_off_at_any_width(page: Page, dashboard: Dashboard) -> None:
     for width in (320, 390, 768, 1360):
         page.set_viewport_size({"width": width, "height": 844})
         for path in ("/login", "/styleguide", "/nothing"):
-            page.goto(url(owned) + path)
-            assert page.evaluate("document.documentElement.scrollWidth") == width, (path, width)
+            page.goto(dashboard.url + path)
+            assert_fits(page)
 
 
-def test_the_skip_link_leads_past_the_navigation(page: Page, owned: RunningShop) -> None:
-    page.goto(f"{url(owned)}/styleguide")
+def test_the_skip_link_leads_past_the_navigation(page: Page, dashboard: Dashboard) -> None:
+    page.goto(f"{dashboard.url}/styleguide")
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")

@@ -9,6 +9,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from tests.support.valkey import Valkey
 READY = "Ctrl-C ends everything"
 CURL = re.compile(r"^ +curl(?:.*\\\n)*.*$", re.MULTILINE)
 ENDS_WITHIN = 10.0
+SECRET = "t" * 40
 
 
 class Place:
@@ -81,7 +83,34 @@ class Place:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
-    found = Place(tmp_path)
+    with _place(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """Where it has run, for those who leave it like that; the queue holds the id of a booking."""
+    with _place(tmp_path_factory.mktemp("ended")) as found:
+        with found.up() as up:
+            found.queue().set("booked", bash(printed_curl(up))["id"])
+            up.stop(ENDS_WITHIN)
+        yield found
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, Process]]:
+    """Where it runs all the time, for those who leave it running and well."""
+    with (
+        _place(tmp_path_factory.mktemp("running")) as found,
+        found.up(CHAIRTIME_API_TOKEN=SECRET, REMINDER_EVERY="2s") as up,
+    ):
+        up.wait_for(READY)
+        yield found, up
+
+
+@contextmanager
+def _place(folder: Path) -> Iterator[Place]:
+    found = Place(folder)
     yield found
     for pid in found.processes():
         os.kill(pid, signal.SIGKILL)
@@ -123,6 +152,7 @@ def child(place: Place, name: str) -> int:
 # --- the normal course ---
 
 
+@pytest.mark.timed
 def test_the_printed_curl_line_books_and_ctrl_c_ends_everything_in_time(place: Place) -> None:
     started = time.monotonic()
     with place.up() as up:
@@ -148,35 +178,32 @@ def test_the_printed_curl_line_books_and_ctrl_c_ends_everything_in_time(place: P
     assert "Traceback" not in output
 
 
-def test_a_booked_reminder_reaches_the_simulator(place: Place) -> None:
-    with place.up(REMINDER_EVERY="2s") as up:
-        curl = printed_curl(up)
-        soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 60))
-        booking = bash(re.sub(r"\d{4}-\d\d-\d\dT10:00:00Z", soon, curl))
-        path = f"/api/bookings/{booking['id']}/reminders"
-        get = re.sub(r"/api/bookings .*-d '.*'", f"{path} {header_of(curl)}", curl, flags=re.DOTALL)
+def test_a_booked_reminder_reaches_the_simulator(running: tuple[Place, Process]) -> None:
+    _, up = running
+    curl = printed_curl(up)
+    soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 60))
+    book = re.sub(r"\d{4}-\d\d-\d\dT10:00:00Z", soon, curl)
+    booking = bash(book, CHAIRTIME_API_TOKEN=SECRET)
+    path = f"/api/bookings/{booking['id']}/reminders"
+    get = re.sub(r"/api/bookings .*-d '.*'", f"{path} {header_of(curl)}", curl, flags=re.DOTALL)
 
-        def first() -> dict[str, Any]:
-            answer: Any = bash(get)
-            found: dict[str, Any] = answer[0]
-            return found
+    def first() -> dict[str, Any]:
+        answer: Any = bash(get, CHAIRTIME_API_TOKEN=SECRET)
+        found: dict[str, Any] = answer[0]
+        return found
 
-        wait_until(lambda: first()["deliveryStatus"] in {"delivered", "read"}, what="delivery")
-        assert first()["state"] == "completed"
+    wait_until(lambda: first()["deliveryStatus"] in {"delivered", "read"}, what="delivery")
+    assert first()["state"] == "completed"
 
 
 def header_of(curl: str) -> str:
     return re.search(r'-H "Authorization[^"]*"', curl).group()  # type: ignore[union-attr]
 
 
-def test_nothing_that_it_leaves_is_readable_by_others(place: Place) -> None:
-    with place.up() as up:
-        up.wait_for(READY)
-        up.stop(ENDS_WITHIN)
-
-    readable = [path for path in place.state.rglob("*") if path.stat().st_mode & 0o077]
+def test_nothing_that_it_leaves_is_readable_by_others(ended: Place) -> None:
+    readable = [path for path in ended.state.rglob("*") if path.stat().st_mode & 0o077]
     assert readable == []
-    assert place.state.stat().st_mode & 0o077 == 0
+    assert ended.state.stat().st_mode & 0o077 == 0
 
 
 def test_sigterm_ends_everything_as_ctrl_c_does(place: Place) -> None:
@@ -188,6 +215,7 @@ def test_sigterm_ends_everything_as_ctrl_c_does(place: Place) -> None:
     assert place.processes() == {}
 
 
+@pytest.mark.timed
 def test_programs_that_hang_are_killed_in_time(place: Place) -> None:
     with place.up() as up:
         up.wait_for(READY)
@@ -201,6 +229,7 @@ def test_programs_that_hang_are_killed_in_time(place: Place) -> None:
     assert place.processes() == {}
 
 
+@pytest.mark.timed
 def test_a_second_ctrl_c_ends_everything_at_once(place: Place) -> None:
     with place.up() as up:
         up.wait_for(READY)
@@ -221,46 +250,38 @@ def test_ctrl_c_during_the_start_leaves_nothing_behind(place: Place) -> None:
     assert place.processes() == {}
 
 
-def test_a_second_start_has_all_that_the_first_one_had(place: Place) -> None:
-    with place.up() as up:
-        booking = bash(printed_curl(up))
-        place.queue().set("a", "1")
-        up.stop(ENDS_WITHIN)
-
-    with place.up() as up:
-        assert bash(printed_curl(up))["id"] == booking["id"]
-        assert place.queue().get("a") == b"1"
+def test_a_second_start_has_all_that_the_first_one_had(ended: Place) -> None:
+    with ended.up() as up:
+        booked = bash(printed_curl(up))["id"]
+        assert ended.queue().get("booked") == booked.encode()
         assert "the database was" not in up.output()
 
 
-def test_the_token_of_the_environment_is_the_one_that_works(place: Place) -> None:
-    secret = "t" * 40
-    with place.up(CHAIRTIME_API_TOKEN=secret) as up:
-        curl = printed_curl(up)
-        assert secret not in up.output()
-        assert bash(curl, CHAIRTIME_API_TOKEN=secret)["status"] == "confirmed"
-
-
-def test_a_revoked_development_token_is_replaced(place: Place) -> None:
+def test_a_revoked_development_token_is_replaced(ended: Place) -> None:
     chairtime = [program("chairtime"), "token"]
-    environment = {**os.environ, "STATE_DIR": str(place.state)}
-    with place.up() as up:
-        up.wait_for(READY)
-        listed = subprocess.check_output([*chairtime, "list"], env=environment, text=True)
-        subprocess.check_output([*chairtime, "revoke", listed.split()[0]], env=environment)
+    environment = {**os.environ, "STATE_DIR": str(ended.state)}
+    listed = subprocess.check_output([*chairtime, "list"], env=environment, text=True)
+    subprocess.check_output([*chairtime, "revoke", listed.split()[0]], env=environment)
 
-    with place.up() as up:
+    with ended.up() as up:
         assert bash(printed_curl(up))["status"] == "confirmed"
 
 
-def test_it_works_with_a_queue_and_a_database_of_ones_own(
+def test_it_works_with_a_queue_a_database_and_a_token_of_ones_own(
     place: Place, valkey: Valkey, tmp_path: Path
 ) -> None:
-    with place.up(REDIS_URL=valkey.url, DATABASE_URL=f"sqlite:///{tmp_path / 'own.db'}") as up:
-        assert bash(printed_curl(up))["status"] == "confirmed"
+    own = {
+        "REDIS_URL": valkey.url,
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'own.db'}",
+        "CHAIRTIME_API_TOKEN": SECRET,
+    }
+    with place.up(**own) as up:
+        curl = printed_curl(up)
+        assert bash(curl, CHAIRTIME_API_TOKEN=SECRET)["status"] == "confirmed"
         assert place.queue_server() is None
         up.stop(ENDS_WITHIN)
 
+    assert SECRET not in up.output()
     assert valkey.client.ping()
     assert (tmp_path / "own.db").exists()
 
@@ -293,26 +314,26 @@ def test_a_killed_up_leaves_nothing_but_the_queue_which_the_next_one_uses(place:
 
 
 @pytest.mark.parametrize(("name", "command"), [("worker", "huey_consumer"), ("web", "granian")])
-def test_a_killed_program_is_started_again(place: Place, name: str, command: str) -> None:
-    with place.up() as up:
-        up.wait_for(READY)
-        killed = child(place, command)
-        os.kill(killed, signal.SIGKILL)
-        up.wait_for(rf"{name} \| ended by SIGKILL; started again")
-        wait_until(lambda: any(f"/{command} " in line for line in place.processes().values()))
-        assert child(place, command) != killed
-        wait_until(lambda: is_healthy(place), 30, "health")
+def test_a_killed_program_is_started_again(
+    running: tuple[Place, Process], name: str, command: str
+) -> None:
+    place, up = running
+    killed = child(place, command)
+    os.kill(killed, signal.SIGKILL)
+    up.wait_for(rf"{name} \| ended by SIGKILL; started again")
+    wait_until(lambda: any(f"/{command} " in line for line in place.processes().values()))
+    assert child(place, command) != killed
+    wait_until(lambda: is_healthy(place), 30, "health")
 
 
-def test_a_killed_queue_server_is_started_again(place: Place) -> None:
-    with place.up() as up:
-        up.wait_for(READY)
-        server = place.queue_server()
-        assert server is not None
-        os.kill(server, signal.SIGKILL)
-        up.wait_for("the queue server ended; started again")
-        wait_until(lambda: is_healthy(place), 30, "health")
-        assert place.queue_server() != server
+def test_a_killed_queue_server_is_started_again(running: tuple[Place, Process]) -> None:
+    place, up = running
+    server = place.queue_server()
+    assert server is not None
+    os.kill(server, signal.SIGKILL)
+    up.wait_for("the queue server ended; started again")
+    wait_until(lambda: is_healthy(place), 30, "health")
+    assert place.queue_server() != server
 
 
 def is_healthy(place: Place) -> bool:
@@ -335,10 +356,12 @@ def test_a_program_that_always_fails_is_given_up_with_one_line(place: Place) -> 
 # --- a wrong world ---
 
 
-def test_a_second_up_in_the_same_folder_says_who_is_there(place: Place) -> None:
-    with place.up() as up:
-        up.wait_for(READY)
-        line = place.refused(PORT=str(free_port()))
+def test_a_second_up_in_the_same_folder_says_who_is_there(
+    running: tuple[Place, Process],
+) -> None:
+    place, _ = running
+
+    line = place.refused(PORT=str(free_port()))
 
     assert line.startswith("`chairtime up` is running already in STATE_DIR ")
     assert re.search(r"\(process \d+\)", line)

@@ -8,6 +8,10 @@ and goes wrong on demand:
         ...                                    # the app, pointed at twilio.url
         [message] = twilio.wait_for(1, to="+15550002222")
         twilio.call_back(message, "delivered")
+        twilio.receive("+15550002222", "Cancel")  # what a customer writes
+
+A shop's four templates are there, and `environment` names them. Free text reaches only a customer
+who wrote in the last 24 hours; else the message fails a moment after Twilio has accepted it.
 
 Numbers are E.164; `whatsapp:` before one is allowed where one is asked for, and is never in what is
 returned, save in the raw `form` of a Post.
@@ -18,22 +22,33 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Self
+from typing import Self
 from urllib.parse import parse_qsl
 
 import httpx
 
-from . import callbacks, resources, rules
+from . import callbacks, inbound, resources, routes, rules, templates
 from .callbacks import Callback, Later
+from .channels import MessagingService
 from .faults import Fault, Faults, Kind
 from .ledger import Accepted, Ledger, Post
 from .resources import API_VERSION, Answer
 from .rules import Refused
 from .server import Reply, Request, Server
+from .templates import Template
 
-__all__ = ["Accepted", "Callback", "FakeTwilio", "Fault", "Kind", "Post"]
+__all__ = [
+    "SANDBOX", "TEMPLATES", "Accepted", "Callback", "FakeTwilio", "Fault", "Kind",
+    "MessagingService", "Post", "Template",
+]  # fmt: skip
+
+SANDBOX = "+14155238886"
+TEMPLATES = {kind: f"HX{place:032x}" for place, kind in enumerate(templates.of_a_shop(), start=1)}
+"""The ContentSid of each kind of message."""
+
+_WINDOW = timedelta(hours=24)
 
 
 class FakeTwilio:
@@ -49,7 +64,14 @@ class FakeTwilio:
         self.auth_token = "fake-token-" + "0" * 21
         self.sender = "+15550001111"
         self.account_status = "active"
-        self.templates: dict[str, str] = {}  # by ContentSid (HX…): "Hello {{1}}"
+        self.templates: dict[str, Template | str] = {
+            TEMPLATES[kind]: template for kind, template in templates.of_a_shop().items()
+        }  # by ContentSid (HX…); a text alone is one without a button: "Hello {{1}}"
+        self.opted_out: set[str] = set()  # numbers that Twilio sends to no more
+        self.joined: set[str] = set()  # numbers that have joined the sandbox
+        self.inbound_url: str | None = None  # what the sender calls when a customer writes
+        self.sender_status = "ONLINE"
+        self.services: list[MessagingService] = []  # with our sender in them
         self.down = False  # 503 with code 20503 for everything
         self.lists_down = False  # 503 with code 20503 for the message list
         self.list_lag = 0.0  # seconds until an accepted message shows in the list
@@ -103,7 +125,13 @@ class FakeTwilio:
             "WHATSAPP_ACCOUNT_SID": self.account_sid,
             "WHATSAPP_AUTH_TOKEN": self.auth_token,
             "WHATSAPP_FROM_NUMBER": self.sender,
+            **{f"WHATSAPP_{kind.upper()}_CONTENT_SID": sid for kind, sid in TEMPLATES.items()},
         }
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Twilio's own number, which only those who joined get messages from."""
+        return self.sender == SANDBOX
 
     # --- the ledger ---
 
@@ -210,6 +238,19 @@ class FakeTwilio:
                 self._callbacks.append(Callback(changed.sid, status, http_status))
                 self._lock.notify_all()
 
+    def receive(self, sender: str, body: str, **fields: str) -> httpx.Response | None:
+        """A customer writes: it stands in the list from now on, opens their 24 hours, and is
+        POSTed to `inbound_url` if there is one (see inbound.py for `fields`); returns its answer.
+        Raises httpx.TransportError if nobody answers.
+        """
+        form = inbound.message(self, sender, body, **fields)
+        message = Accepted(
+            form["MessageSid"], self.sender, _number(form["From"]), form["Body"], None, self.now(),
+            time.monotonic(), status="received", direction="inbound",
+        )  # fmt: skip
+        self._ledger.add_inbound(message)
+        return inbound.deliver(self, self.inbound_url, form) if self.inbound_url else None
+
     def signature(self, url: str, params: dict[str, str]) -> str:
         """The X-Twilio-Signature of a form POST of `params` to `url`."""
         return callbacks.signature(self.auth_token, url, params)
@@ -231,44 +272,25 @@ class FakeTwilio:
 
     def _get(self, request: Request) -> Answer:
         is_list = request.path == f"{self._account}/Messages.json"
-        is_message = request.path.startswith(f"{self._account}/Messages/")
         self._lookups += is_list
-        self._fetches += is_message
+        self._fetches += request.path.startswith(f"{self._account}/Messages/")
         self._check_access(request)
         if request.method != "GET":
             raise Refused(20004, "Method not allowed", 405)
-        if is_list:
-            return self._list(request)
-        return resources.as_json(self._resource(request.path))
-
-    def _resource(self, path: str) -> dict[str, Any]:
-        name = path.rpartition("/")[2].removesuffix(".json")
-        if path == f"{self._account}.json":
-            return resources.account(self.account_sid, self.account_status)
-        if path == f"/v1/Content/{name}" and name in self.templates:
-            return resources.content(self.account_sid, name, self.templates[name])
-        if path == f"{self._account}/Messages/{name}.json" and (found := self._ledger.find(name)):
-            return resources.message(self.account_sid, found)
-        raise Refused(20404, f"The requested resource {path} was not found", 404)
-
-    def _list(self, request: Request) -> Answer:
-        if self.lists_down:
+        if is_list and self.lists_down:
             raise _unavailable()
-        pairs = parse_qsl(request.query, keep_blank_values=True)
-        query = rules.only_known(pairs, rules.FILTERS)
-        rules.check_filters(query)
-        to, sender = (_number(query[name]) if name in query else None for name in ("To", "From"))
-        found = self._ledger.listed(to, sender, self.list_lag)
-        return resources.as_json(resources.message_page(self.account_sid, found, query))
+        return resources.as_json(routes.answer(self, self._ledger, request.path, request.query))
 
     def _post(self, request: Request) -> Reply:
-        pairs = parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True)
+        is_form = request.content_type == "application/x-www-form-urlencoded"
+        text = request.body.decode("utf-8", "replace") if is_form else ""
+        pairs = parse_qsl(text, keep_blank_values=True)
         fault, to = None, _number(dict(pairs).get("To", ""))
         try:
             self._check_access(request)
             fault = self._faults.next(to)
-            form = rules.only_known(pairs, rules.PARAMETERS)
-            rules.check_message(form, self.sender)
+            form = rules.checked(pairs, rules.PARAMETERS)
+            rules.check_message(form, self.sender, self.opted_out)
             text = rules.rendered(form, self.templates)
         except Refused as refused:
             self._record(to, dict(pairs), fault, code=refused.code)
@@ -286,6 +308,8 @@ class FakeTwilio:
             raise Refused(20003, "Authenticate", 401)
 
     def _accepted(self, form: Mapping[str, str], text: str) -> Accepted:
+        template = rules.find(self.templates, form.get("ContentSid", ""))
+        values = rules.content_variables(form)
         return Accepted(
             sid=f"SM{uuid.uuid4().hex}",
             to=_number(form["To"]),
@@ -295,7 +319,8 @@ class FakeTwilio:
             at=self.now(),
             monotonic=time.monotonic(),
             content_sid=form.get("ContentSid"),
-            content_variables=rules.content_variables(form),
+            content_variables=values,
+            payload=template.payload(values) if template else None,
         )
 
     def _record(
@@ -310,14 +335,29 @@ class FakeTwilio:
         sid = message.sid if message else None
         post = Post(to, form, self.now(), time.monotonic(), sid, code, kind)
         self._ledger.add(post, message)
-        if message and message.status_callback:
-            self._call_back_later(message.sid)
+        if message:
+            self._go_on_later(message, self._undeliverable(message, form))
         return post
 
-    def _call_back_later(self, sid: str) -> None:
-        for turn, status in enumerate(self.auto_callbacks, start=1):
+    def _undeliverable(self, message: Accepted, form: Mapping[str, str]) -> int | None:
+        wrote_at = self._ledger.last_inbound(message.to)
+        return rules.undeliverable(
+            form,
+            rules.find(self.templates, form.get("ContentSid", "")),
+            is_window_open=wrote_at is not None and wrote_at > message.at - _WINDOW,
+            has_joined=not self.is_sandbox or message.to in self.joined,
+        )
+
+    def _go_on_later(self, message: Accepted, code: int | None) -> None:
+        """What becomes of a message by itself: its failure, or the callbacks switched on."""
+        statuses = self.auto_callbacks if code is None else ["failed"]
+        go_on = self.call_back if message.status_callback else self.set_status
+        if not message.status_callback and code is None:
+            return
+        for turn, status in enumerate(statuses, start=1):
             if self._later:
-                self._later.call(turn * self.callback_delay, partial(self.call_back, sid, status))
+                do = partial(go_on, message.sid, status, code)
+                self._later.call(turn * self.callback_delay, do)
 
     def _gate_of(self, post: Post) -> threading.Event | None:
         is_held = self._is_holding and post.sid is not None

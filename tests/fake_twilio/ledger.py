@@ -14,7 +14,8 @@ T = TypeVar("T")
 class Accepted:
     """A message Twilio has. Numbers are E.164, `at` is aware UTC, `monotonic` is in seconds.
 
-    A snapshot: ask `twilio.message(sid)` again for a newer `status`.
+    A snapshot: ask `twilio.message(sid)` again for a newer `status`. `payload` is what a tap on
+    its button sends back. A customer's own message is `inbound`.
     """
 
     sid: str
@@ -29,6 +30,8 @@ class Accepted:
     updated_at: datetime | None = None
     content_sid: str | None = None
     content_variables: Mapping[str, str] = field(default_factory=dict)
+    payload: str | None = None
+    direction: str = "outbound-api"
 
 
 @dataclass(frozen=True)
@@ -61,14 +64,23 @@ class Ledger:
                 self._messages[message.sid] = message
             self.changed.notify_all()
 
+    def add_inbound(self, message: Accepted) -> None:
+        with self.changed:
+            self._messages[message.sid] = message
+
     def posts(self, to: str | None = None) -> list[Post]:
         with self.changed:
             return [post for post in self._posts if to in (None, post.to)]
 
     def messages(self, to: str | None = None) -> list[Accepted]:
-        """In the order of their acceptance."""
-        with self.changed:
-            return [found for found in self._messages.values() if to in (None, found.to)]
+        """Ours, in the order of their acceptance."""
+        ours = [found for found in self._all() if found.direction != "inbound"]
+        return [found for found in ours if to in (None, found.to)]
+
+    def last_inbound(self, sender: str) -> datetime | None:
+        """When this number wrote last."""
+        theirs = [found for found in self._all() if found.direction == "inbound"]
+        return max((found.at for found in theirs if found.sender == sender), default=None)
 
     def find(self, sid: str) -> Accepted | None:
         with self.changed:
@@ -84,10 +96,11 @@ class Ledger:
             return changed
 
     def listed(self, to: str | None, sender: str | None, min_age: float) -> list[Accepted]:
-        """Newest first; without those younger than `min_age` seconds."""
+        """Both directions, newest first; without those younger than `min_age` seconds."""
         before = time.monotonic() - min_age
-        found = [found for found in self.messages(to) if sender in (None, found.sender)]
-        return [found for found in reversed(found) if found.monotonic <= before]
+        found = [found for found in self._all() if found.monotonic <= before]
+        found = [found for found in found if to in (None, found.to)]
+        return [found for found in reversed(found) if sender in (None, found.sender)]
 
     def wait(self, get: Callable[[], list[T]], count: int, timeout: float, what: str) -> list[T]:
         """What `get` returns once it has `count` items; raises TimeoutError after `timeout` s."""
@@ -98,3 +111,7 @@ class Ledger:
             raise TimeoutError(
                 f"{len(get())} of {count} {what} in {timeout} s; last POSTs (fault, code):{story}"
             )
+
+    def _all(self) -> list[Accepted]:
+        with self.changed:
+            return list(self._messages.values())

@@ -3,13 +3,13 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from email.utils import format_datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from .ledger import Accepted
-from .rules import Refused, variables_of
+from .rules import Refused
 
 API_VERSION = "2010-04-01"
 
@@ -55,18 +55,6 @@ def account(account_sid: str, status: str) -> dict[str, Any]:
     }
 
 
-def content(account_sid: str, sid: str, text: str) -> dict[str, Any]:
-    """A template of the Content API."""
-    return {
-        "sid": sid,
-        "account_sid": account_sid,
-        "friendly_name": "a_fake_template",
-        "language": "en",
-        "variables": variables_of(text),
-        "types": {"twilio/text": {"body": text}},
-    }
-
-
 def message(account_sid: str, found: Accepted) -> dict[str, Any]:
     """Without the StatusCallback: Twilio does not return it."""
     uri = f"/{API_VERSION}/Accounts/{account_sid}/Messages/{found.sid}"
@@ -79,7 +67,7 @@ def message(account_sid: str, found: Accepted) -> dict[str, Any]:
         "from": f"whatsapp:{found.sender}",
         "body": found.body,
         "status": found.status,
-        "direction": "outbound-api",
+        "direction": found.direction,
         "error_code": found.error_code,
         "error_message": None,
         "date_created": _date(found.at),
@@ -107,7 +95,8 @@ def message_page(
     first = next((at + 1 for at, row in enumerate(found) if row.sid == after), 0)
     rows = found[first : first + size]
     path = f"/{API_VERSION}/Accounts/{account_sid}/Messages.json"
-    filters = {name: query[name] for name in ("To", "From") if name in query}
+    paging = {"PageSize", "Page", "PageToken"}
+    filters = {name: value for name, value in query.items() if name not in paging}
     base = {**filters, "PageSize": size}
     following = {**base, "Page": number + 1, "PageToken": f"PA{rows[-1].sid}"} if rows else {}
     has_more = first + size < len(found)
@@ -122,6 +111,11 @@ def message_page(
         "next_page_uri": f"{path}?{urlencode(following)}" if has_more else None,
         "previous_page_uri": None,
     }
+
+
+def sent_on(found: Accepted) -> date | None:
+    """The day (UTC) that the filters DateSent go by."""
+    return None if found.status == "queued" else (found.updated_at or found.at).date()
 
 
 def _date(at: datetime) -> str:

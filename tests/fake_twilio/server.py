@@ -27,6 +27,7 @@ class Request:
     path: str
     query: str
     authorization: str
+    content_type: str
     body: bytes
 
 
@@ -101,7 +102,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         url = urlsplit(self.path)
         authorization = self.headers.get("Authorization") or ""
-        request = Request(self.command, url.path, url.query, authorization, body)
+        content_type = self.headers.get_content_type()
+        request = Request(self.command, url.path, url.query, authorization, content_type, body)
         reply = self.server.respond(request)
         if reply.gate is None or reply.gate.wait(reply.gate_timeout):
             self._deliver(reply)

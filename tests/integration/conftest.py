@@ -4,18 +4,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from litestar import Litestar
-from litestar.testing import TestClient
 
-from app.asgi import create_app
 from app.db import Database
 from tests import factories
 from tests.support.frozen import FrozenClock
 from tests.support.valkey import Valkey
+from tests.support.web import Client, web_client
 
 SECRET = "s" * 40
-
-Client = TestClient[Litestar]
 
 
 @pytest.fixture
@@ -39,7 +35,7 @@ def fill(db: Database) -> None:
 @pytest.fixture
 def api(shop: Database, valkey: Valkey) -> Iterator[Client]:
     """A client of the app that sends the token `SECRET`, once on SQLite, once on PostgreSQL."""
-    with TestClient(create_app(), raise_server_exceptions=False) as client:
+    with web_client() as client:
         client.headers["Authorization"] = f"Bearer {SECRET}"
         yield client
 
@@ -48,7 +44,7 @@ def api(shop: Database, valkey: Valkey) -> Iterator[Client]:
 def sqlite_api(sqlite_db: Database, clock: FrozenClock, valkey: Valkey) -> Iterator[Client]:
     """The same on SQLite alone, for what no database decides."""
     fill(sqlite_db)
-    with TestClient(create_app(), raise_server_exceptions=False) as client:
+    with web_client() as client:
         client.headers["Authorization"] = f"Bearer {SECRET}"
         yield client
 

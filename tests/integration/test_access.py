@@ -12,7 +12,7 @@ from app.db import Database
 from app.web import access, problems
 from tests.conftest import Configure
 from tests.integration.conftest import Client
-from tests.support.staff import sign_in
+from tests.support.staff import HTMX, sign_in
 
 PUBLIC = {"/health", "/static/{file_path:path}", "/login", "/setup"}
 ONLY_IN_DEVELOPMENT = {"/styleguide"}
@@ -103,8 +103,14 @@ def test_each_page_leads_to_the_login_without_a_session(
         answer = sqlite_api.request(method, address)
         assert answer.status_code == 303, (method, address)
         assert answer.headers["Location"].partition("?")[0] == "/login"
-        stream = sqlite_api.request(method, address, headers={"Accept": "text/event-stream"})
-        assert stream.status_code == 401
+        htmx = {**HTMX, "Accept": "text/html, text/event-stream", "HX-Current-URL": "/queue?a=b"}
+        answer = sqlite_api.request(method, address, headers=htmx)
+        assert answer.headers["HX-Redirect"] == "/login?next=%2Fqueue%3Fa%3Db", (method, address)
+
+
+def test_the_stream_of_an_open_page_is_told_so_and_led_nowhere(sqlite_api: Client) -> None:
+    stream = {**HTMX, "Accept": "text/event-stream, text/event-stream"}
+    assert sqlite_api.get("/live", headers=stream).status_code == 401
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -36,6 +36,7 @@ def test_every_call_is_described_and_nothing_else(schema: dict[str, Any]) -> Non
         ("/health", "get"),
         ("/health", "head"),
         ("/webhooks/twilio/status/{attempt_id}", "post"),
+        ("/webhooks/twilio/inbound", "post"),
     }
 
 

@@ -9,10 +9,8 @@ from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
-from litestar.testing import TestClient
 from sqlalchemy import select
 
-from app.asgi import create_app
 from app.bookings import day
 from app.bookings.models import Booking
 from app.db import Database
@@ -25,6 +23,7 @@ from tests.support.frozen import FrozenClock
 from tests.support.staff import HTMX, sign_in
 from tests.support.statements import counted
 from tests.support.valkey import Valkey
+from tests.support.web import web_client
 
 DAY = date(2026, 11, 23)
 """What the `clock` fixture shows, at midnight."""
@@ -33,7 +32,7 @@ DAY = date(2026, 11, 23)
 @pytest.fixture
 def staff(shop: Database, valkey: Valkey) -> Iterator[Client]:
     """A signed-in browser, once on SQLite, once on PostgreSQL."""
-    with TestClient(create_app(), raise_server_exceptions=False) as client:
+    with web_client() as client:
         sign_in(client, shop, "staff")
         yield client
 
@@ -42,7 +41,7 @@ def staff(shop: Database, valkey: Valkey) -> Iterator[Client]:
 def desk(sqlite_db: Database, clock: FrozenClock, valkey: Valkey) -> Iterator[Client]:
     """The same on SQLite alone, for what no database decides."""
     fill(sqlite_db)
-    with TestClient(create_app(), raise_server_exceptions=False) as client:
+    with web_client() as client:
         sign_in(client, sqlite_db, "staff")
         yield client
 

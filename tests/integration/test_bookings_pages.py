@@ -6,10 +6,8 @@ from datetime import timedelta
 from html import unescape
 
 import pytest
-from litestar.testing import TestClient
 from sqlalchemy import event
 
-from app.asgi import create_app
 from app.bookings import desk, service
 from app.bookings.models import Booking
 from app.bookings.pages import PAGE
@@ -21,6 +19,7 @@ from tests.integration.conftest import Client
 from tests.support.frozen import FrozenClock
 from tests.support.staff import HTMX, sign_in
 from tests.support.valkey import Valkey
+from tests.support.web import web_client
 
 NASTY = "<script>alert(1)</script>\"'&"
 
@@ -28,7 +27,7 @@ NASTY = "<script>alert(1)</script>\"'&"
 @pytest.fixture
 def client(shop: Database, valkey: Valkey) -> Iterator[Client]:
     """The browser of somebody of the staff, once on SQLite, once on PostgreSQL."""
-    with TestClient(create_app(), raise_server_exceptions=False) as found:
+    with web_client() as found:
         sign_in(found, shop, "staff")
         yield found
 
@@ -320,6 +319,20 @@ def test_the_page_tells_each_message_with_its_tries_receipts_and_reasons(
         assert words in page
 
 
+def test_a_message_that_a_day_has_not_delivered_asks_for_a_call_and_is_no_failure(
+    client: Client, shop: Database, clock: FrozenClock
+) -> None:
+    with shop.write() as session:
+        of = factories.booking(session)
+        factories.message(session, of, "sent", delivery_status="sent", asks=5)
+
+    seen = text_of(client.get(f"/bookings/{of.id}").text)
+
+    assert "the customer has blocked us: call them. Not delivered yet" in seen
+    assert "1 sent" in seen
+    assert "Reminders: 1 not delivered yet" in client.get("/bookings").text
+
+
 def test_the_page_says_who_booked_moved_cancelled_and_undid_it(
     client: Client, shop: Database, clock: FrozenClock
 ) -> None:
@@ -336,7 +349,10 @@ def test_the_page_says_who_booked_moved_cancelled_and_undid_it(
     page = text_of(client.get(f"/bookings/{booking_id}").text)
 
     assert "Booked by the API" in page
-    assert "Moved by the customer 4 planned messages cancelled Reminder 1, today 2:00 AM" in page
+    assert (
+        "Moved by the customer, by WhatsApp, from today 10:00 AM to today 12:01 PM "
+        "4 planned messages cancelled Reminder 1, today 2:00 AM"
+    ) in page
     assert "Changed by the API: name" in page
     assert "Cancelled by Ann Lee 5 planned messages cancelled" in page
     assert "Cancellation undone by Ann Lee 1 planned message cancelled Cancellation 1" in page

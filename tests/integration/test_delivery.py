@@ -1,6 +1,7 @@
 """Sending one message, on both databases, against the fake Twilio."""
 
 from datetime import datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -8,8 +9,10 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from app.bookings import service
+from app.bookings.models import Booking
+from app.customers import service as customers
 from app.db import Database
-from app.messages import delivery, feed, sender, turn
+from app.messages import codes, delivery, feed, sender, templates, turn
 from app.messages.delivery import deliver
 from app.messages.lifecycle import claims, outcomes
 from app.messages.lifecycle.claims import Claim
@@ -19,7 +22,7 @@ from app.messages.tick import Process, tick
 from app.whatsapp.errors import explain
 from tests import factories
 from tests.conftest import Configure
-from tests.fake_twilio import FakeTwilio, Fault, Kind
+from tests.fake_twilio import TEMPLATES, FakeTwilio, Fault, Kind
 from tests.support.frozen import FrozenClock
 from tests.support.lifecycle import (
     HOME,
@@ -137,6 +140,7 @@ def test_a_configuration_error_stops_all_burns_nothing_and_is_probed_at_growing_
     db: Database, clock: FrozenClock, twilio: FakeTwilio
 ) -> None:
     job_ids = [due_message(db) for _ in range(3)]
+    templates.variables(delivery.client(), "reminder")  # later probes only POST
     right_token, twilio.auth_token = twilio.auth_token, "wrong"
     probes = []
 
@@ -193,6 +197,24 @@ def test_a_refusal_for_good_fails_at_once_with_its_words_and_closes_the_breaker(
     with db.read() as session:
         [first, *_] = reminders(session, booking)
     assert first.error == "No WhatsApp on this number. " + explain(63024).advice
+
+
+def test_a_customer_who_unsubscribed_at_twilio_is_opted_out_and_gets_nothing_more(
+    db: Database, clock: FrozenClock, twilio: FakeTwilio, booking: str
+) -> None:
+    clock.move(hours=2)
+    twilio.script(HOME, [Fault.error(400, 21610)])
+
+    deliver(f"{booking}-reminder-1")
+    clock.move(hours=2)
+    deliver(f"{booking}-reminder-2")
+
+    found = [message(db, f"{booking}-reminder-{number}") for number in (1, 2)]
+    assert [(row.state, row.reason) for row in found] == [
+        ("failed", "refused"),
+        ("skipped", "opted_out"),
+    ]
+    assert len(twilio.posts()) == 1
 
 
 @pytest.mark.parametrize("is_accepted", [False, True])
@@ -364,20 +386,162 @@ def test_a_message_says_what_its_booking_is_when_it_goes_out(
     assert "Alex" in sent.body
 
 
-def test_with_a_template_twilio_gets_the_same_values_as_variables(
-    db: Database, clock: FrozenClock, twilio: FakeTwilio, booking: str, configure: Configure
+# --- templates ---
+
+
+def test_a_template_gets_values_for_all_the_variables_that_it_has_and_no_others(
+    db: Database, clock: FrozenClock, twilio: FakeTwilio, booking: str
 ) -> None:
-    template = "HX" + "a" * 32
-    configure(WHATSAPP_REMINDER_CONTENT_SID=template)
-    twilio.templates[template] = "Dear {{customerName}}, {{dateTime}}, in {{timeUntil}}."
+    twilio.templates[TEMPLATES["reminder"]] = "Dear {{customerName}}, {{dateTime}} at {{shopName}}."
+    with db.write() as session:
+        factories.shop(session, name="Fade & Co", reminder_text="Only {serviceName}")
     clock.move(hours=2)
 
     deliver(f"{booking}-reminder-1")
 
     [sent] = twilio.messages()
     day = "Monday, November 23, 2026 at 10:00 AM"
-    assert sent.body == f"Dear Zoë Ångström, {day}, in 8 hours."
-    assert sent.content_sid == template
+    assert sent.body == f"Dear Zoë Ångström, {day} at Fade & Co."
+    assert sent.content_sid == TEMPLATES["reminder"]
+    assert set(sent.content_variables) == {"customerName", "dateTime", "shopName"}
+
+
+def test_a_templates_button_sends_back_which_booking_to_cancel(
+    db: Database, clock: FrozenClock, twilio: FakeTwilio, booking: str
+) -> None:
+    clock.move(hours=2)
+
+    deliver(f"{booking}-reminder-1")
+
+    [sent] = twilio.messages()
+    assert sent.payload == codes.cancel_payload(booking)
+    assert codes.booking_of_payload(str(sent.payload)) == booking
+    [post] = twilio.posts()
+    assert post.form["ValidityPeriod"] == "900"
+
+
+@pytest.mark.parametrize("name", ["", "   ", "\u200b\u202e", "👋🏽", "Zoë\n\n\n\t     Å"])
+def test_no_value_is_empty_or_of_several_lines_whatever_the_name_is(
+    sqlite_db: Database, clock: FrozenClock, twilio: FakeTwilio, name: str
+) -> None:
+    job_id = due_message(sqlite_db)
+    with sqlite_db.write() as session:
+        session.get_one(Booking, booking_of(job_id)).customer_name = name
+
+    deliver(job_id)
+
+    [sent] = twilio.messages()  # the fake refuses such values (21656, 63013)
+    assert all(sent.content_variables.values())
+
+
+@pytest.mark.parametrize(
+    ("template", "code"),
+    [("Hello {{1}}!", "template_variables"), (None, "21655")],
+    ids=["a variable we do not know", "no such template"],
+)
+def test_a_template_for_reminders_that_cannot_be_sent_stops_all_until_it_is_repaired(
+    db: Database, clock: FrozenClock, twilio: FakeTwilio, template: str | None, code: str
+) -> None:
+    job_ids = [due_message(db) for _ in range(2)]
+    right = twilio.templates.pop(TEMPLATES["reminder"])
+    if template:
+        twilio.templates[TEMPLATES["reminder"]] = template
+
+    probe_at = deliver(job_ids[0])
+    assert probe_at == sending(db).probe_at == clock.now() + timedelta(seconds=60)
+    assert deliver(job_ids[1]) is None
+    assert sending(db).breaker_code == code
+    assert [(row.state, row.attempts) for row in map(partial(message, db), job_ids)] == [
+        ("pending", 0),
+        ("pending", 0),
+    ]
+    assert twilio.posts() == []
+
+    twilio.templates[TEMPLATES["reminder"]] = right
+    clock.set(probe_at)
+    for job_id in job_ids:
+        deliver(job_id)
+
+    assert [message(db, job_id).state for job_id in job_ids] == ["sent"] * 2
+    assert sending(db).breaker_code is None
+
+
+@pytest.mark.parametrize("is_set", [True, False])
+def test_a_template_that_only_cancellations_need_stops_those_alone(
+    db: Database, clock: FrozenClock, twilio: FakeTwilio, configure: Configure, is_set: bool
+) -> None:
+    reminder, other = due_message(db), book(db)
+    if is_set:
+        twilio.templates[TEMPLATES["cancellation"]] = "Cancelled: {{1}}."
+    else:
+        configure(WHATSAPP_CANCELLATION_CONTENT_SID=None)
+    cancel(db, other)
+    work()
+
+    row = message(db, f"{other}-cancellation-1")
+    code = "template_variables" if is_set else "63016"
+    assert (row.state, row.error_code, row.attempts) == ("failed", code, 0)
+    assert deliver(reminder) is None
+    assert message(db, reminder).state == "sent"
+    assert len(twilio.posts()) == 1
+
+
+def test_without_a_template_only_who_wrote_within_24_hours_gets_free_text(
+    db: Database, clock: FrozenClock, twilio: FakeTwilio, configure: Configure
+) -> None:
+    configure(WHATSAPP_REMINDER_CONTENT_SID=None)
+    job_id, other = due_message(db), due_message(db)
+    phone = booking_phone(db, job_id)
+    with db.write() as session:
+        customers.note_written(session, phone, None, clock.now() - timedelta(hours=23))
+    twilio.receive(phone, "Hello?")
+
+    assert deliver(job_id) is None
+    assert message(db, job_id).state == "sent"
+    assert "Your appointment is in" in twilio.posts()[0].form["Body"]
+
+    assert deliver(other) == sending(db).probe_at
+    assert (sending(db).breaker_code, message(db, other).state) == ("63016", "pending")
+    assert len(twilio.posts()) == 1
+
+
+def test_the_simulator_takes_free_text_from_everybody(
+    sqlite_db: Database, clock: FrozenClock, twilio: FakeTwilio, configure: Configure
+) -> None:
+    for name in twilio.environment:
+        configure(**{name: None})
+    configure(SEND_TIMEOUT="0.2", SEND_LEASE="5")
+    job_id = due_message(sqlite_db)
+
+    assert deliver(job_id) == clock.now() + timedelta(seconds=5)  # nobody is at its address
+    assert message(sqlite_db, job_id).error_code == "unreachable"
+
+
+@pytest.mark.parametrize(
+    ("is_down", "code"), [(True, "20503"), (False, "unreachable")], ids=["down", "closed"]
+)
+def test_while_twilio_cannot_be_asked_for_the_template_the_retries_go_on_as_always(
+    db: Database, clock: FrozenClock, twilio: FakeTwilio, is_down: bool, code: str
+) -> None:
+    job_id = due_message(db)
+    if is_down:
+        twilio.down = True
+    else:
+        twilio.stop()
+
+    for delay in (5, 25):
+        due = deliver(job_id)
+        assert due == clock.now() + timedelta(seconds=delay)
+        assert (message(db, job_id).error_code, message(db, job_id).verify_first) == (code, False)
+        clock.set(due)
+    if is_down:
+        twilio.down = False
+    else:
+        twilio.start()
+    deliver(job_id)
+
+    assert message(db, job_id).state == "sent"
+    assert len(twilio.posts()) == 1
 
 
 # --- recording the answer ---

@@ -13,7 +13,7 @@ from sqlalchemy import func, select, text
 from app import clock
 from app.cli import main
 from app.db import Database
-from app.messages import delivery, sender, settle, tick
+from app.messages import compose, delivery, sender, settle, texts, tick
 from app.messages.lifecycle import claims, outcomes, plans
 from app.messages.models import STATES, Attempt, Message
 from tests import factories
@@ -29,6 +29,7 @@ DOCS = [
 ]
 DEPLOY = [path for path in sorted((ROOT / "docs" / "deploy").iterdir()) if path.is_file()]
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
+WHATSAPP = (ROOT / "docs" / "whatsapp.md").read_text()
 RUNBOOK = (ROOT / "docs" / "reminder-worker-runbook.md").read_text()
 LAYERS = [
     line.split()
@@ -98,6 +99,18 @@ def test_every_subcommand_that_is_named_is_there(document: Path) -> None:
         assert command is not None, f"there is no `chairtime {name}`"
         if isinstance(command, click.Group) and second:
             assert second in command.commands, f"there is no `chairtime {name} {second}`"
+
+
+# --- the templates ---
+
+
+def test_the_templates_to_make_at_twilio_are_our_texts_with_all_the_variables_that_there_are() -> (
+    None
+):
+    bodies = re.findall(r"```\n(Hello .*?)\n```", WHATSAPP, re.DOTALL)
+    assert bodies == [compose.as_template(body) for body in texts.DEFAULTS.values()]
+    sampled = re.findall(r"^ *\| `\{\{(\w+)\}\}` \|", WHATSAPP, re.MULTILINE)
+    assert sorted(sampled) == sorted(compose.VARIABLES)
 
 
 # --- the picture ---
@@ -192,10 +205,9 @@ def restored(
     postgres_db: Database, twilio: FakeTwilio, configure: Configure, valkey: object
 ) -> Database:
     """A database as a backup leaves it, with a template as every real shop has one."""
-    twilio.templates = {TEMPLATE: "Hello {{customerName}}, until {{formattedDateTime}}."}
+    twilio.templates = {TEMPLATE: "Hello {{customerName}}, on {{dateTime}}."}
     configure(
-        **twilio.environment,
-        WHATSAPP_REMINDER_CONTENT_SID=TEMPLATE,
+        **(twilio.environment | {"WHATSAPP_REMINDER_CONTENT_SID": TEMPLATE}),
         UNCERTAIN_QUIET="0.1",
         SEND_TIMEOUT="1",
         SEND_LEASE="30",
@@ -229,7 +241,8 @@ def forget(database: Database, job_id: str, **backed_up: object) -> None:
     with database.write() as session:
         session.execute(text("DELETE FROM attempt WHERE message_id = :id"), {"id": job_id})
         message = session.get_one(Message, job_id)
-        values = {"sid": None, "sent_at": None, "attempts": 0, "attempt_id": None, **backed_up}
+        values = {"sid": None, "sent_at": None, "ask_at": None, "attempts": 0, "attempt_id": None}
+        values |= backed_up
         for name, value in values.items():
             setattr(message, name, value)
 

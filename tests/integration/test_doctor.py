@@ -10,13 +10,17 @@ from app import doctor
 from app.cli import main
 from app.db import Database
 from app.messages import sender
+from app.messages.compose import as_template
 from app.messages.models import Worker
+from app.messages.texts import REMINDER_TEXT
 from tests import factories
 from tests.conftest import Configure
-from tests.fake_twilio import FakeTwilio
+from tests.fake_twilio import SANDBOX, FakeTwilio, MessagingService, Template
+from tests.fake_twilio.templates import CANCEL_BUTTON
 from tests.support.valkey import Valkey
 
 REMINDER = "HX" + "1" * 32
+AS_OURS = as_template(REMINDER_TEXT)
 
 
 def report() -> dict[str, str]:
@@ -36,15 +40,20 @@ def test_a_healthy_install_is_all_ok_and_the_status_is_zero(
     db: Database, valkey: Valkey, twilio: FakeTwilio
 ) -> None:
     add_worker(db, seconds_ago=3)
+    twilio.inbound_url = f"{doctor.settings().public_url}/webhooks/twilio/inbound"
     result = CliRunner().invoke(main, ["doctor"], catch_exceptions=False)
 
     assert result.exit_code == 0, result.output
     levels = {line.split()[0] for line in result.output.splitlines()}
-    assert levels == {"ok", "warn"}  # no templates are set
+    assert levels == {"ok"}
     assert "ok    database: " in result.output
     assert "ok    queue: answers, keeps an append-only file" in result.output
     assert "ok    worker: 1 seen in the last minute, 3 s ago" in result.output
     assert "ok    whatsapp: Twilio knows our account" in result.output
+    approved = "template: approved, with the words of our text"
+    assert f"ok    reminder {approved}, with a button to cancel\n" in result.output
+    assert f"ok    cancellation {approved}\n" in result.output
+    assert "ok    replies: what customers write comes to http" in result.output
     assert ("ok    clock: " in result.output) == (not db.is_sqlite)
 
 
@@ -131,33 +140,120 @@ def test_wrong_credentials_fail_and_name_the_variables(
     )
 
 
-def test_without_templates_twilio_is_a_warning(
+# --- the templates ---
+
+
+def template_report(twilio: FakeTwilio, found: Template | str) -> str:
+    """The doctor's line on the reminders' template if it is this one."""
+    doctor.templates._variables.cache_clear()
+    twilio.templates[REMINDER] = found
+    return report()["reminder template"]
+
+
+@pytest.fixture
+def reminder(
+    sqlite_db: Database, configure: Configure, valkey: Valkey, twilio: FakeTwilio
+) -> Database:
+    """A shop whose reminders go by the template REMINDER."""
+    configure(WHATSAPP_REMINDER_CONTENT_SID=REMINDER)
+    return sqlite_db
+
+
+def test_a_template_that_is_not_set_or_not_there_fails_and_names_its_variable(
+    reminder: Database, configure: Configure
+) -> None:
+    assert report()["reminder template"] == (
+        f"FAIL Twilio has no {REMINDER}: correct WHATSAPP_REMINDER_CONTENT_SID, or the template "
+        "at Twilio"
+    )
+    configure(WHATSAPP_REMINDER_CONTENT_SID=None)
+    assert report()["reminder template"].startswith("FAIL set WHATSAPP_REMINDER_CONTENT_SID")
+
+
+@pytest.mark.parametrize(
+    ("found", "line"),
+    [
+        (Template(AS_OURS, CANCEL_BUTTON), "ok approved, with the words of our text, with a "),
+        (Template(AS_OURS), "ok approved, with the words of our text"),
+        ("Hello {{customerName}}", "warn its words are not those of the shop's text"),
+        ("Hello {{1}} at {{2}}", "FAIL has {{1}}, {{2}}, for which there is no value; there are "),
+        (Template(AS_OURS, "cancel"), "warn its button sends back no booking: give it the id {{"),
+        (Template(AS_OURS, category="MARKETING"), "warn its category is MARKETING"),
+        (Template(AS_OURS, status="pending"), f"FAIL WhatsApp has not approved {REMINDER}: it is "),
+        (Template(AS_OURS, status="paused"), f"FAIL WhatsApp has not approved {REMINDER}: it is "),
+    ],
+)
+def test_a_template_must_be_approved_say_what_we_say_and_have_variables_that_we_know(
+    reminder: Database, twilio: FakeTwilio, found: Template | str, line: str
+) -> None:
+    assert template_report(twilio, found).startswith(line)
+
+
+def test_the_words_of_a_template_are_compared_with_the_shops_own_text(
+    reminder: Database, twilio: FakeTwilio
+) -> None:
+    with reminder.write() as session:
+        factories.shop(session, reminder_text="Hi {customerName}: {formattedDateTime}!")
+    assert template_report(twilio, AS_OURS).startswith("warn its words")
+    assert template_report(twilio, "Hi {{customerName}}: {{dateTime}}!").startswith("ok")
+
+
+def test_a_template_is_wanted_for_a_confirmation_only_if_the_shop_sends_it(
+    reminder: Database, configure: Configure
+) -> None:
+    configure(WHATSAPP_CONFIRMATION_CONTENT_SID=None, WHATSAPP_MOVED_CONTENT_SID=None)
+    assert not {"confirmation template", "moved template"} & report().keys()
+    with reminder.write() as session:
+        factories.shop(session, confirmation_on=True)
+    found = report()
+    assert found["confirmation template"].startswith("FAIL set WHATSAPP_CONFIRMATION_CONTENT_SID")
+    assert "moved template" not in found
+
+
+# --- what customers write ---
+
+
+def test_the_sender_must_call_our_webhook(
     sqlite_db: Database, valkey: Valkey, twilio: FakeTwilio
 ) -> None:
-    assert report()["reminder template"].startswith("warn set WHATSAPP_REMINDER_CONTENT_SID")
+    expected = f"{doctor.settings().public_url}/webhooks/twilio/inbound"
+    assert report()["replies"] == (
+        f"FAIL the WhatsApp sender calls nothing for what customers write: enter POST {expected}"
+    )
+    twilio.inbound_url = "https://demo.example/reply"
+    assert "calls POST https://demo.example/reply for what customers" in report()["replies"]
+    twilio.inbound_url = f"{expected}#rc=3&rp=ct,rt,5xx"
+    assert report()["replies"] == f"ok what customers write comes to {expected}"
+    twilio.sender_status = "OFFLINE"
+    assert report()["replies"].startswith("FAIL the WhatsApp sender is OFFLINE")
 
 
-def test_a_template_must_be_there_and_have_the_variables_of_the_text(
+def test_a_messaging_service_with_our_sender_may_swallow_cancel_and_may_call_elsewhere(
+    sqlite_db: Database, valkey: Valkey, twilio: FakeTwilio
+) -> None:
+    expected = twilio.inbound_url = f"{doctor.settings().public_url}/webhooks/twilio/inbound"
+    assert "opt-out" not in report()
+
+    twilio.services = [MessagingService("Marketing")]
+    found = report()
+    assert found["replies"].startswith("ok")
+    assert found["opt-out"].startswith("warn the sender is in the Messaging Service 'Marketing'")
+    assert "take CANCEL out of its opt-out keywords" in found["opt-out"]
+
+    twilio.services = [MessagingService("Marketing", "https://demo.example", defers=False)]
+    assert "Messaging Service 'Marketing' calls POST https://demo.example" in report()["replies"]
+    twilio.services = [MessagingService("Marketing", expected, defers=False)]
+    assert report()["replies"].startswith("ok")
+
+
+def test_the_sandbox_is_a_warning_and_another_number_fails(
     sqlite_db: Database, configure: Configure, valkey: Valkey, twilio: FakeTwilio
 ) -> None:
-    configure(WHATSAPP_REMINDER_CONTENT_SID=REMINDER)
-    assert report()["reminder template"] == (
-        f"FAIL Twilio has no {REMINDER}: correct WHATSAPP_REMINDER_CONTENT_SID"
-    )
-
-    twilio.templates[REMINDER] = "Hello {{customerName}}"
-    found = report()["reminder template"]
-    assert found.startswith("FAIL has the variables customerName, our text has barberName, ")
-
-    variables = "{{customerName}} {{dateTime}} {{serviceName}} {{barberName}} {{timeUntil}}"
-    twilio.templates[REMINDER] = variables
-    assert report()["reminder template"].startswith("ok")
-
-    with sqlite_db.write() as session:
-        factories.shop(session, reminder_text="Hi {customerName}")
-    assert report()["reminder template"].startswith("FAIL")
-    twilio.templates[REMINDER] = "Hello {{customerName}}"
-    assert report()["reminder template"].startswith("ok")
+    configure(WHATSAPP_FROM_NUMBER="+15550009999")
+    assert report()["replies"].startswith("FAIL WHATSAPP_FROM_NUMBER is no WhatsApp sender")
+    twilio.sender = SANDBOX
+    configure(WHATSAPP_FROM_NUMBER=SANDBOX)
+    assert report()["replies"].startswith("warn the sandbox reaches only numbers that have joined")
 
 
 def test_settings_that_are_wrong_are_a_line_each_and_nothing_else_is_tried(
@@ -211,3 +307,8 @@ def test_sending_that_is_paused_or_stopped_fails_and_says_what_to_do(sqlite_db: 
     with sqlite_db.write() as session:
         sender.go(session)
     assert "neither paused nor stopped" in report()["sending"]
+
+    with sqlite_db.write() as session:
+        until = sender.slow_down(session, app_clock.now() + timedelta(minutes=15))
+    assert report()["sending"].startswith("warn")
+    assert f"waits until {until:%Y-%m-%d %H:%M} UTC" in report()["sending"]

@@ -12,17 +12,18 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
-from app.bookings import desk, search, service
+from app.bookings import day, desk, search, service
 from app.bookings.models import Booking
 from app.bookings.search import Filters
 from app.db import Database, insert_rows
-from app.messages import failures, feed, receipts, settle, timeline
+from app.messages import failures, feed, receipts, reconcile, settle, timeline
 from app.messages import service as message_service
 from app.messages import tick as ticking
 from app.messages.delivery import deliver
 from app.messages.lifecycle import claims, plans
 from app.messages.models import Attempt, Message, Receipt
-from app.queue import stats
+from app.messages.of_bookings import reminders_of
+from app.queue import live, stats
 from app.shop.models import Service
 from app.staff.models import AuditEvent
 from tests.conftest import Configure, _migrate
@@ -223,7 +224,7 @@ def plan_of(db: Database, statement: Statement) -> str:
 def scans(plan: str) -> list[str]:
     """Lines of a plan that read a big table, or an index of all messages, from end to end."""
     tables = "|".join(BIG)
-    partial = "ix_message_(due|lease|check|failed|revoked|sent)|uq_message_in_flight"
+    partial = "ix_message_(due|lease|check|failed|revoked|sent|ask)|uq_message_in_flight"
     of_all = rf"SCAN message(_\d+)? USING (COVERING )?INDEX (?!{partial})"
     whole = rf"SCAN ({tables})(_\d+)?$|{of_all}|Seq Scan on ({tables})\b"
     return [line for line in plan.splitlines() if re.search(whole, line)]
@@ -277,6 +278,7 @@ def test_the_check_itself_sees_a_table_that_is_read_from_end_to_end(big: Databas
         feed.feed_due,
         settle.settle_due,
         feed.sweep_revoked,
+        reconcile.ask_due,
     ],
     ids=lambda step: step.__name__,
 )
@@ -313,6 +315,19 @@ def test_settling_goes_by_an_index(
     check(big, settle.settle_due, at_least=6)
 
 
+def test_asking_what_became_of_a_message_goes_by_an_index(
+    big: Database, clock: FrozenClock, valkey: Valkey, twilio: FakeTwilio
+) -> None:
+    booking_id = book(big, 10, customer_phone="+447700900558")
+    clock.move(hours=2)
+    deliver(f"{booking_id}-reminder-1")
+    [sent] = twilio.messages()
+    twilio.set_status(sent, "delivered")
+    clock.move(minutes=2)
+
+    check(big, reconcile.ask_due, at_least=5)
+
+
 def test_a_receipt_goes_by_an_index(big: Database, valkey: Valkey) -> None:
     with big.read() as session:
         attempt = session.get_one(Attempt, _attempt_id(SOME_JOB))
@@ -347,6 +362,8 @@ def test_booking_moving_and_cancelling_go_by_an_index(
         Filters(q=SOME_BOOKING),
         Filters(q="+44 7700 900557"),
         Filters(q="customer 4"),
+        Filters(has_failures=True),
+        Filters(has_failures=True, starts_from=NOW),
     ],
     ids=str,
 )
@@ -365,6 +382,19 @@ def test_what_is_shown_of_a_booking_goes_by_an_index(big: Database, clock: Froze
     check(big, reading(big, desk.known_customer, "+447700001690"))
 
 
+def test_a_days_board_and_what_needs_attention_go_by_an_index(
+    big: Database, clock: FrozenClock
+) -> None:
+    check(big, reading(big, day.board, clock.now().date()), at_least=2)
+    check(big, reading(big, day.needs_attention))
+    bookings = [f"booking_{number:026d}" for number in range(9_000, 9_100)]
+    check(big, reading(big, reminders_of, bookings))
+
+
+def test_a_look_of_the_live_stream_goes_by_an_index(big: Database, clock: FrozenClock) -> None:
+    check(big, reading(big, live.look), at_least=4)
+
+
 def test_what_a_barber_has_free_goes_by_an_index(big: Database, clock: FrozenClock) -> None:
     def free(session: Any) -> object:
         haircut = session.get_one(Service, "haircut")
@@ -377,7 +407,7 @@ def test_what_a_barber_has_free_goes_by_an_index(big: Database, clock: FrozenClo
 
 
 def test_the_counters_go_by_an_index(big: Database, clock: FrozenClock) -> None:
-    check(big, reading(big, stats.stats), at_least=4)
+    check(big, reading(big, stats.stats))
 
 
 @pytest.mark.parametrize("figure", [stats.per_minute, stats.lateness], ids=lambda it: it.__name__)

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from app import clock as app_clock
+from app.customers import service as customers
 from app.db import Database
 from app.messages.lifecycle import claims, outcomes, plans
 from app.messages.lifecycle.claims import Claim
@@ -305,6 +307,54 @@ def test_no_try_is_planned_at_or_after_the_appointment(db: Database, clock: Froz
 
     row = message(db, job_id)
     assert (row.state, row.reason) == ("failed", "no_time_left")
+
+
+def answer(db: Database, wrote: timedelta, hours: float = -1) -> Claim:
+    """An answer being sent to a customer who wrote so long ago, `hours` before the appointment."""
+    with db.write() as session:
+        of = factories.booking(session, app_clock.now() + timedelta(hours=hours))
+        customers.note_written(session, of.customer_phone, None, app_clock.now() - wrote)
+        job_id = factories.message(session, of, kind="answer", text="See you!").id
+    return started(db, job_id)
+
+
+def test_an_answer_is_tried_again_while_free_text_may_be_sent_whenever_the_appointment_is(
+    db: Database, clock: FrozenClock
+) -> None:
+    taken = answer(db, timedelta(hours=2))
+    due = do(db, outcomes.mark_for_retry, taken.attempt_id, "63012", None)
+    assert due == clock.now() + timedelta(seconds=5)
+
+    clock.set(due)
+    assert do(db, claims.claim, taken.job_id) is not None
+
+    taken = answer(db, timedelta(hours=23, minutes=54, seconds=57))
+    assert do(db, outcomes.mark_for_retry, taken.attempt_id, "63012", None) is None
+    row = message(db, taken.job_id)
+    assert (row.state, row.reason) == ("failed", "no_time_left")
+
+
+def test_an_answer_of_which_nobody_knows_whether_it_was_sent_is_settled_like_a_reminder(
+    db: Database, clock: FrozenClock
+) -> None:
+    taken = answer(db, timedelta(hours=2))
+    do(db, outcomes.mark_uncertain, taken.attempt_id, "no_answer")
+
+    due = do(db, outcomes.settle_not_sent, taken.job_id)
+
+    assert due == clock.now() + timedelta(seconds=5)
+    assert message(db, taken.job_id).state == "pending"
+
+
+def test_a_cancel_leaves_an_answer_alone_also_when_it_is_tried_again(
+    db: Database, clock: FrozenClock
+) -> None:
+    taken = answer(db, timedelta(hours=2), hours=5)
+    cancel(db, booking_of(taken.job_id))
+
+    assert do(db, outcomes.mark_for_retry, taken.attempt_id, "63012", None) is not None
+
+    assert message(db, taken.job_id).state == "pending"
 
 
 def test_a_message_that_was_cancelled_in_flight_and_not_sent_is_cancelled(

@@ -20,6 +20,7 @@ from app.queue.live import EVERYTHING, Look, Stream, Watcher, names_of, news
 from app.staff import sessions
 from app.staff.models import User
 from app.staff.sessions import SignedIn
+from app.web.shared import Parts
 from tests import factories
 from tests.integration.conftest import Client
 from tests.support.frozen import FrozenClock
@@ -73,7 +74,7 @@ def listen(work: Work) -> Any:
     """Run `work` with a watcher, as the web process would."""
 
     async def run() -> Any:
-        watcher = Watcher()
+        watcher = Watcher(Parts())
         try:
             return await asyncio.wait_for(work(watcher), 20)
         finally:
@@ -243,6 +244,7 @@ def test_a_page_is_told_at_once_what_happened_since_it_was_made(
         assert 'hx-target="#failed-badge"' in html(said)
         assert 'hx-target="#banner"' in html(said)
         assert said[-1].id == f"{clock.now().timestamp():.3f}"
+        assert {each.data for each in said if each.event != "beat" and each.event} == {said[-1].id}
 
     listen(work)
 
@@ -413,7 +415,9 @@ def test_the_banner_has_its_button_for_owners_only_and_names_are_escaped(
 def test_without_a_session_the_stream_is_a_401_that_a_script_understands(
     sqlite_api: Client, sqlite_db: Database
 ) -> None:
-    answer = sqlite_api.get("/live", headers={**HTMX, "Accept": "text/html, text/event-stream"})
+    answer = sqlite_api.get(
+        "/live", headers={**HTMX, "Accept": "text/event-stream, text/event-stream"}
+    )
     assert answer.status_code == 401
 
 

@@ -124,7 +124,8 @@ def test_an_error_of_a_sent_message_is_forgotten(
 def test_a_failed_reminder_is_sent_again_at_once_and_the_retry_is_in_the_log(
     db: Database, clock: FrozenClock, twilio: FakeTwilio
 ) -> None:
-    job_id = f"{book(db)}-reminder-1"
+    booking_id = book(db)
+    job_id = f"{booking_id}-reminder-1"
     clock.move(hours=2)
     twilio.script(HOME, [Fault.error(400, 63024)])
     deliver(job_id)
@@ -139,7 +140,8 @@ def test_a_failed_reminder_is_sent_again_at_once_and_the_retry_is_in_the_log(
     with db.read() as session:
         event = session.scalars(select(AuditEvent).order_by(AuditEvent.id.desc())).first()
     assert event is not None
-    assert (event.actor, event.action, event.subject) == ("user:1", "message.retried", job_id)
+    assert (event.actor, event.action, event.subject) == ("user:1", "message.retried", booking_id)
+    assert event.details == {"job_id": job_id}
 
 
 def test_two_staff_who_retry_at_once_make_one_attempt(

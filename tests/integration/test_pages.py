@@ -1,7 +1,7 @@
 """What surrounds every page: its counters and banners, toasts, redirects, and errors for people."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +17,7 @@ from tests.support.frozen import FrozenClock
 from tests.support.staff import HTMX, add_user, sign_in
 
 HTML = {"Accept": "text/html"}
+START = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 def styleguide(client: Client, **headers: str) -> str:
@@ -68,8 +69,9 @@ def test_the_frame_says_who_paused_sending_and_why_it_stopped(
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"paused_by": "token:1"}, "Sending is paused"),
-        ({"breaker_code": "20003"}, "Sending has stopped: "),
+        ({"paused_at": START, "paused_by": "token:1"}, "Sending is paused"),
+        ({"breaker_at": START, "breaker_code": "20003"}, "Sending has stopped: "),
+        ({"slow_until": START + timedelta(minutes=15)}, "Sending waits until "),
     ],
 )
 def test_a_banner_is_on_every_page_while_nothing_is_sent(
@@ -78,9 +80,15 @@ def test_a_banner_is_on_every_page_while_nothing_is_sent(
     add_worker(sqlite_db, clock)
     before = styleguide(sqlite_api)
     assert "<strong>Sending" not in before.partition("<main")[0]
-    at = "paused_at" if "paused_by" in values else "breaker_at"
-    sending(sqlite_db, **values, **{at: clock.now()})
+    sending(sqlite_db, **values)
     assert f"<strong>{words}" in styleguide(sqlite_api).partition("<main")[0]
+
+
+def test_a_short_pause_that_twilio_asks_for_is_no_matter_for_a_banner(
+    sqlite_api: Client, sqlite_db: Database, clock: FrozenClock
+) -> None:
+    sending(sqlite_db, slow_until=clock.now() + timedelta(seconds=60))
+    assert "<strong>Sending" not in styleguide(sqlite_api).partition("<main")[0]
 
 
 def test_a_banner_warns_when_no_worker_is_alive(
@@ -129,15 +137,34 @@ def test_a_toast_beside_a_swap_goes_by_a_header_that_any_text_fits_into() -> Non
     }
 
 
-def test_a_redirect_is_a_303_and_for_htmx_a_location(
-    sqlite_api: Client, sqlite_db: Database
+@pytest.mark.parametrize(
+    ("here", "header"),
+    [
+        ("http://testserver/queue?x=1", "HX-Location"),
+        ("http://testserver/today", "HX-Redirect"),
+        ("http://testserver/queue/x", "HX-Redirect"),
+        ("", "HX-Redirect"),
+    ],
+)
+def test_htmx_swaps_the_page_it_is_on_and_loads_another_one_whole(
+    sqlite_api: Client, sqlite_db: Database, here: str, header: str
 ) -> None:
     sign_in(sqlite_api, sqlite_db)
-    form = {"theme": "dark", "next": "/queue"}
+    form = {"theme": "dark", "next": "/queue?a=b"}
     answer = sqlite_api.post("/theme", data=form)
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/queue")
-    answer = sqlite_api.post("/theme", data=form, headers=HTMX)
-    assert (answer.status_code, answer.headers["HX-Location"]) == (200, "/queue")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/queue?a=b")
+    answer = sqlite_api.post("/theme", data=form, headers={**HTMX, "HX-Current-URL": here})
+    assert (answer.status_code, answer.headers[header]) == (200, "/queue?a=b")
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX, {**HTMX, "HX-Current-URL": "http://x/queue"}])
+def test_a_toast_survives_each_kind_of_redirect(
+    sqlite_api: Client, sqlite_db: Database, headers: dict[str, str]
+) -> None:
+    sign_in(sqlite_api, sqlite_db)
+    answer = sqlite_api.post("/queue/pause", headers=headers)
+    assert "HX-Trigger" not in answer.headers
+    assert "Sending is paused." in sqlite_api.get("/queue").text.partition('id="toasts"')[2]
 
 
 def test_a_page_differs_for_htmx_and_is_kept_by_nobody(sqlite_api: Client) -> None:

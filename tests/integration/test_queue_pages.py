@@ -5,10 +5,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from litestar.testing import TestClient
 from sqlalchemy import select
 
-from app.asgi import create_app
 from app.db import Database
 from app.messages import sender
 from app.messages.models import Worker
@@ -23,12 +21,13 @@ from tests.support.lifecycle import book, sending
 from tests.support.staff import HTMX, sign_in
 from tests.support.statements import counted
 from tests.support.valkey import Valkey
+from tests.support.web import web_client
 
 
 @pytest.fixture
 def client(shop: Database, valkey: Valkey) -> Iterator[Client]:
     """A browser in which an owner is signed in."""
-    with TestClient(create_app(), raise_server_exceptions=False) as found:
+    with web_client() as found:
         sign_in(found, shop, "owner")
         yield found
 

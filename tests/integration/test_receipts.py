@@ -1,11 +1,14 @@
 """Receipts: what Twilio says became of a message, late, twice, at once and in any order."""
 
 import itertools
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import cast
 
 import pytest
 from sqlalchemy import func, select
 
+from app.bookings.models import Booking
+from app.customers.models import Customer
 from app.db import Database
 from app.messages import receipts
 from app.messages.delivery import deliver
@@ -19,10 +22,12 @@ from tests.support.lifecycle import (
     at_once,
     attempts,
     book,
+    booking,
     due_message,
     fed,
     message,
     sending,
+    states,
     work,
 )
 
@@ -231,6 +236,22 @@ def test_a_second_sid_for_a_message_is_seen_as_doubled(
     assert row.delivery_status == "sent"
 
 
+def test_a_late_receipt_of_a_failed_reminder_whose_time_another_has_by_now_does_no_harm(
+    db: Database,
+) -> None:
+    row = receive_for(db, sent(db), "failed", "63024")
+    [attempt] = attempts(db, row.id)
+    with db.write() as session:  # as after a move, by a host whose clock is behind
+        of = session.get_one(Booking, row.booking_id)
+        other = factories.message(session, of, planned_for=row.planned_for).id
+
+    receive(db, attempt.id, str(attempt.sid), "delivered")
+
+    assert message(db, row.id).state == "failed"
+    assert message(db, other).state == "pending"
+    assert attempts(db, row.id)[0].outcome == "accepted"
+
+
 # --- not delivered ---
 
 
@@ -287,6 +308,75 @@ def test_a_configuration_error_by_receipt_opens_the_breaker_and_burns_no_try(
         assert row.due_at == clock.now() + timedelta(seconds=60)
 
     assert sending(db).breaker_code == "63016"
+
+
+def test_a_template_that_whatsapp_refuses_is_probed_one_by_one_until_a_message_gets_through(
+    db: Database, clock: FrozenClock, twilio: FakeTwilio
+) -> None:
+    job_ids = [due_message(db) for _ in range(4)]
+    for job_id in job_ids:
+        deliver(job_id)  # all accepted, before the first receipt tells
+    for job_id in job_ids:
+        receive_for(db, message(db, job_id), "failed", "63016")
+    posts, probes = len(twilio.posts()), []
+
+    for _ in range(4):
+        clock.set(cast(datetime, sending(db).probe_at))
+        probes.append(clock.now())
+        for job_id in job_ids:
+            deliver(job_id)
+        posts += 1
+        assert len(twilio.posts()) == posts  # one, whoever it is
+        [probe] = [row for row in (message(db, each) for each in job_ids) if row.state == "sent"]
+        receive_for(db, probe, "failed", "63016")
+
+    minutes = [(at - probes[0]).total_seconds() / 60 for at in probes]
+    assert minutes == [0, 5, 20, 35]
+    assert {message(db, job_id).tries for job_id in job_ids} == {0}
+
+    clock.set(cast(datetime, sending(db).probe_at))
+    for job_id in job_ids:
+        deliver(job_id)
+    [probe] = [row for row in (message(db, each) for each in job_ids) if row.state == "sent"]
+    receive_for(db, probe, "sent")
+    assert sending(db).breaker_code is None
+    for job_id in job_ids:
+        deliver(job_id)
+    assert {message(db, job_id).state for job_id in job_ids} == {"sent"}
+
+
+def test_a_message_that_waits_beyond_its_appointment_is_skipped_at_its_appointment(
+    db: Database, clock: FrozenClock
+) -> None:
+    clock.move(hours=1)  # out of the minutes after midnight
+    row = sent(db)  # ten hours ahead
+    receive_for(db, row, "failed", "63038")  # until tomorrow
+    assert message(db, row.id).due_at == booking(db, row.booking_id).starts_at
+    clock.move(hours=10)
+
+    tick(Process())
+
+    row = message(db, row.id)
+    assert (row.state, row.reason) == ("skipped", "appointment_passed")
+
+
+def test_a_customer_who_blocked_us_gets_nothing_more(
+    db: Database, clock: FrozenClock, twilio: FakeTwilio
+) -> None:
+    booking_id = book(db)
+    clock.move(hours=2)
+    deliver(f"{booking_id}-reminder-1")
+
+    receive_for(db, message(db, f"{booking_id}-reminder-1"), "undelivered", "63014")
+    clock.move(hours=2)
+    tick(Process())
+    work()
+
+    assert states(db, booking_id)[:2] == [("failed", "undelivered"), ("skipped", "opted_out")]
+    assert len(twilio.posts()) == 1
+    with db.read() as session:
+        known = session.get_one(Customer, HOME)
+    assert (known.opted_out_how, known.opted_out_at) == ("twilio", clock.now() - timedelta(hours=2))
 
 
 def test_the_count_of_what_was_sent_goes_with_the_truth(db: Database, clock: FrozenClock) -> None:

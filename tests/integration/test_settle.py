@@ -316,6 +316,7 @@ def test_a_message_with_another_text_is_not_it_unless_a_template_made_it(
     with db.write() as session:
         [attempt] = session.query(lookup.Attempt)
         attempt.body = "Something else"
+    configure(WHATSAPP_REMINDER_CONTENT_SID=None)
     assert find_sent(delivery.client(), job_id) is None
 
     configure(WHATSAPP_REMINDER_CONTENT_SID="HX" + "a" * 32)

@@ -14,9 +14,17 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from app.whatsapp.client import Found, Outcome, OutgoingMessage, WhatsAppClient
-from app.whatsapp.simulator import router, rules, store
+from app.db import Database
+from app.messages import codes
+from app.messages.compose import as_template
+from app.messages.texts import REMINDER_TEXT
+from app.whatsapp.client import Found, OutgoingMessage, WhatsAppClient
+from app.whatsapp.outcome import Outcome
+from app.whatsapp.simulator import buttons, router, rules, store
 from app.whatsapp.simulator.faults import Fault, catalog
+from tests import factories
+from tests.conftest import Configure
+from tests.support.frozen import FrozenClock
 from tests.support.processes import wait_until
 from tests.support.simulator import Simulator
 
@@ -146,7 +154,11 @@ def test_a_template_that_the_settings_name_is_sent_with_its_values(tmp_path: Pat
             assert (outcome.code or outcome.kind) == expected
         [sent] = client.list_sent("+12025550100", EVER)
         assert sent.body == f"Template {sid}\n1: Luis\n2: Mon 23 Nov"
-        assert client.template(sid) == {}
+        template = client.template(sid)
+        assert template is not None
+        assert template.body == as_template(REMINDER_TEXT)
+        assert template.button_ids == ("{{cancelPayload}}",)
+        assert "cancelPayload" in template.variables
 
 
 # --- what is refused ---
@@ -425,7 +437,7 @@ def receipts_on_disk(folder: Path) -> list[str]:
 # --- replies ---
 
 
-def test_a_reply_is_signed_and_kept_though_the_app_does_not_handle_replies_yet(
+def test_a_reply_is_signed_and_shown_as_received(
     simulator: Simulator, client: WhatsAppClient, number: str
 ) -> None:
     answer = post(simulator, f"/phones/{number[1:]}/replies", body="  running <5 min> late  ")
@@ -433,13 +445,14 @@ def test_a_reply_is_signed_and_kept_though_the_app_does_not_handle_replies_yet(
         303,
         f"/simulator/phones/{number[1:]}#reply",
     )
-    wait_until(lambda: "does not handle replies yet" in chat(simulator, number))
+    wait_until(lambda: "Received by the app" in chat(simulator, number))
     assert "running &lt;5 min&gt; late" in chat(simulator, number)
     [call] = [call for call in inbound(simulator) if call["form"]["WaId"] == number[1:]]
     assert call["signed"]
     assert call["form"]["From"] == f"whatsapp:{number}"
     assert call["form"]["To"] == f"whatsapp:{simulator.settings.whatsapp_from_number}"
     assert call["form"]["Body"] == "running <5 min> late"
+    assert not {"OriginalRepliedMessageSid", "ButtonPayload"} & call["form"].keys()
     assert client.list_sent(number, EVER) == []
 
 
@@ -448,7 +461,7 @@ def inbound(simulator: Simulator) -> list[dict]:  # type: ignore[type-arg]
 
 
 def test_what_the_app_answers_to_a_reply_shows_as_a_message(tmp_path: Path) -> None:
-    with Simulator(tmp_path, INBOUND="200") as simulator:
+    with Simulator(tmp_path, INBOUND="Your appointment is cancelled & done.") as simulator:
         post(simulator, "/phones/12025550100/replies", body="CANCEL")
         wait_until(lambda: "Received by the app" in chat(simulator, "+12025550100"))
         expected = "Your appointment is cancelled &amp; done."
@@ -461,6 +474,94 @@ def test_a_reply_that_the_app_refuses_says_so(tmp_path: Path) -> None:
     with Simulator(tmp_path, INBOUND="403") as simulator:
         post(simulator, "/phones/12025550100/replies", body="CANCEL")
         wait_until(lambda: "The app answered HTTP 403." in chat(simulator, "+12025550100"))
+
+
+def delivered(simulator: Simulator, client: WhatsAppClient, outgoing: OutgoingMessage) -> str:
+    """The SID of a message that has reached its phone."""
+    sid = str(client.send(outgoing).sid)
+    wait_until(lambda: "delivered" in receipts(simulator, outgoing.to), what="a delivery")
+    return sid
+
+
+def test_an_answer_to_one_message_says_which_and_shows_its_beginning(
+    simulator: Simulator, client: WhatsAppClient, number: str
+) -> None:
+    sid = delivered(simulator, client, message(simulator, number, "See you\nat six"))
+    path = f"/phones/{number[1:]}"
+    assert f'href="/simulator{path}?answer={sid}#reply"' in chat(simulator, number)
+    page = httpx.get(f"{simulator.url}/simulator{path}?answer={sid}").text
+    assert f'name="answered" value="{sid}"' in page
+    assert "See you at six" in page.split('id="replies"')[1]
+
+    post(simulator, f"{path}/replies", body="CANCEL", answered=sid)
+
+    wait_until(lambda: "Received by the app" in chat(simulator, number))
+    assert re.search(r'class="bubble-quote">.*See you at six', chat(simulator, number))
+    [call] = [call for call in inbound(simulator) if call["form"]["WaId"] == number[1:]]
+    assert (call["signed"], call["form"]["OriginalRepliedMessageSid"]) == (True, sid)
+    ours = f"whatsapp:{simulator.settings.whatsapp_from_number}"
+    assert call["form"]["OriginalRepliedMessageSender"] == ours
+
+
+def test_the_button_of_a_template_sends_its_payload_and_quotes_its_message(tmp_path: Path) -> None:
+    template, number = "HX" + "1" * 32, "+12025550100"
+    with Simulator(tmp_path, WHATSAPP_REMINDER_CONTENT_SID=template) as simulator:
+        outgoing = OutgoingMessage(
+            to=number,
+            body="",
+            status_callback=callback(simulator, number),
+            content_sid=template,
+            content_variables={"customerName": "Zoë", "cancelPayload": "cancel:booking_1:f00"},
+        )
+        sid = delivered(simulator, simulator.client(), outgoing)
+        assert "Cancel appointment" in chat(simulator, number)
+
+        answer = post(simulator, "/phones/12025550100/presses", message=sid)
+
+        assert answer.status_code == 303
+        wait_until(lambda: "Received by the app" in chat(simulator, number))
+        [call] = inbound(simulator)
+        assert call["signed"]
+        assert call["form"]["Body"] == call["form"]["ButtonText"] == "Cancel appointment"
+        assert call["form"]["ButtonPayload"] == "cancel:booking_1:f00"
+        assert call["form"]["OriginalRepliedMessageSid"] == sid
+
+
+def test_a_message_without_a_button_has_none_to_press_and_nobody_presses_anothers(
+    simulator: Simulator, client: WhatsAppClient, number: str
+) -> None:
+    sid = delivered(simulator, client, message(simulator, number))
+    assert "Cancel appointment" not in chat(simulator, number)
+    for phone, of in ((number, sid), (number, ""), (number, "SM0"), ("+12025550100", sid)):
+        assert post(simulator, f"/phones/{phone[1:]}/presses", message=of).status_code == 404
+    post(simulator, "/phones/12025550198/replies", body="Hi", answered=sid)
+    wait_until(lambda: [call for call in inbound(simulator) if call["form"]["WaId"][-3:] == "198"])
+    assert "OriginalRepliedMessageSid" not in inbound(simulator)[-1]["form"]
+
+
+def test_without_a_template_a_reminder_of_a_booking_still_has_its_button(
+    db: Database, clock: FrozenClock
+) -> None:
+    with db.write() as session:
+        booking = factories.booking(session)
+        reminder = factories.message(session, booking, "sent")
+        told = factories.message(session, booking, "sent", kind="cancellation")
+    url = "http://127.0.0.1/webhooks/twilio/status/{}#rc=3"
+    of_reminder = {"Body": "Hello", "StatusCallback": url.format(reminder.attempt_id)}
+    assert buttons.payload_of(of_reminder) == codes.cancel_payload(reminder.booking_id)
+    for attempt_id in (told.attempt_id, "nobody", ""):
+        assert buttons.payload_of({"StatusCallback": url.format(attempt_id)}) is None
+    assert buttons.payload_of({"Body": "Hello"}) is None
+
+
+def test_a_memory_of_an_older_version_goes_on(configure: Configure, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "simulator.db") as older:
+        columns = re.sub(r"\s+(payload|quoted) TEXT,", "", store._SCHEMA)
+        older.executescript(columns)
+    older.close()
+    configure(STATE_DIR=str(tmp_path))
+    store.add("message", "+12025550100", "Hello", "queued", sid="SM1", payload="p")
+    assert [entry.payload for entry in store.chat("+12025550100")] == ["p"]
 
 
 # --- the page ---

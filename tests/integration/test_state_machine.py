@@ -92,7 +92,7 @@ class Lifecycle(RuleBasedStateMachine):
             nothing = dict.fromkeys(
                 ("paused_at", "paused_by", "breaker_code", "breaker_at", "probe_at", "slow_until")
             )
-            session.execute(update(Sending).values(probes=0, **nothing))
+            session.execute(update(Sending).values(probes=0, slowed=0, **nothing))
 
     # --- what people do ---
 
@@ -206,6 +206,17 @@ class Lifecycle(RuleBasedStateMachine):
             receipts.record(session, attempt_id, message.sid, status, code)
         if rank_of(status) == NOT_DELIVERED:
             self.failures[self._find(Attempt, attempt_id).message_id] += 1
+
+    @rule(pick=PICK, receipt=RECEIPTS)
+    def lose_a_callback(self, pick: int, receipt: tuple[str, str]) -> None:
+        """Only the message itself, when it is asked for, tells what became of it."""
+        accepted = self._accepted()
+        if accepted:
+            message = accepted[pick % len(accepted)]
+            status, code = receipt
+            self.twilio.set_status(message, status, int(code) if code else None)
+            if rank_of(status) == NOT_DELIVERED:
+                self.failures[self._message_of(message)] += 1
 
     # --- what must always be true ---
 

@@ -44,7 +44,7 @@ def test_the_timeline_has_each_message_once_with_its_attempts_and_receipts_in_or
     ("actor", "who"),
     [
         ("token:abc", "the API"),
-        ("customer", "the customer"),
+        ("customer:reply", "the customer, by WhatsApp"),
         ("system", "Chairtime"),
         ("user:gone", "a former member"),
     ],

@@ -15,8 +15,14 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from app.whatsapp import client as client_module
+from app.whatsapp import outcome as outcome_module
+from app.whatsapp import transport as transport_module
+from app.whatsapp.account import Approval, Sender, Service
 from app.whatsapp.client import LookupFailed, OutgoingMessage, WhatsAppClient, WhatsAppConfig
 from app.whatsapp.errors import Kind
+from app.whatsapp.outcome import Outcome
+from app.whatsapp.transport import Transport
+from tests.fake_twilio import TEMPLATES, FakeTwilio, MessagingService, Template
 
 ACCOUNT = "AC" + "a" * 32
 TOKEN = "the-auth-token-nobody-may-see"
@@ -110,7 +116,7 @@ def problem(status: int, code: object, message: str = "said Twilio", *headers: s
 CREATED = http(201, {"sid": SID, "status": "queued"})
 
 
-def send_to(*answers: Answer, timeout: float = 2.0) -> client_module.Outcome:
+def send_to(*answers: Answer, timeout: float = 2.0) -> Outcome:
     """One send to a server that answers like this; fails if it was POSTed more than once."""
     with server(*answers) as running, client(running.url, timeout) as whatsapp:
         outcome = whatsapp.send(MESSAGE)
@@ -234,7 +240,7 @@ def test_a_connect_timeout_is_transient_and_shared_by_all_addresses(
         found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address)] * 3
         original = socket.getaddrinfo
         monkeypatch.setattr(
-            client_module.socket,
+            transport_module.socket,
             "getaddrinfo",
             lambda host, *args, **kw: found if host == "many.test" else original(host, *args, **kw),
         )
@@ -261,7 +267,7 @@ def test_a_connection_made_too_late_is_not_written_to(monkeypatch: pytest.Monkey
         time.sleep(0.25)
         return original(*args, **kw)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(client_module.socket, "getaddrinfo", slow)
+    monkeypatch.setattr(transport_module.socket, "getaddrinfo", slow)
     with server(CREATED) as running, client(running.url, timeout=0.1) as whatsapp:
         outcome = whatsapp.send(MESSAGE)
         assert running.requests == []
@@ -375,7 +381,7 @@ def test_a_created_without_a_message_sid_is_uncertain(body: object) -> None:
 def test_an_endless_answer_is_uncertain_and_its_connection_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(client_module, "_LONGEST_ANSWER", 1000)
+    monkeypatch.setattr(transport_module, "_LONGEST_ANSWER", 1000)
     with server(http(201, b" " * 2000), CREATED) as running, client(running.url) as whatsapp:
         assert whatsapp.send(MESSAGE).code == "bad_answer"
         assert whatsapp.send(MESSAGE).kind == "accepted"
@@ -485,7 +491,7 @@ def test_a_refusal_that_is_not_twilios_own_goes_by_its_status(
 def test_retry_after_is_read_as_seconds_or_as_a_date(
     header: str, seconds: float | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_module.clock, "now", lambda: NOW)
+    monkeypatch.setattr(outcome_module.clock, "now", lambda: NOW)
     outcome = send_to(problem(429, 20429, "slow down", f"Retry-After: {header}"))
     assert (outcome.kind, outcome.retry_after) == (Kind.RATE, seconds)
 
@@ -516,7 +522,7 @@ def test_a_pooled_connection_that_the_server_has_closed_is_replaced_before_sendi
 def test_a_connection_that_was_idle_for_long_is_not_used_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(client_module, "_LONGEST_IDLE", 0.05)
+    monkeypatch.setattr(transport_module, "_LONGEST_IDLE", 0.05)
     with server(CREATED) as running, client(running.url) as whatsapp:
         whatsapp.send(MESSAGE)
         whatsapp.send(MESSAGE)
@@ -556,7 +562,7 @@ def listing(*rows: object, following: str | None = None) -> bytes:
 def test_sent_messages_are_listed_until_they_are_too_old() -> None:
     following = f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json?PageSize=50&Page=1&PageToken=PB"
     pages = (
-        listing(row(9), row(8, "inbound"), following=following),
+        listing(row(9), row(8, "inbound"), row(8, "outbound-reply"), following=following),
         listing(row(7, error_code=63016), row(-1), following=following),
         listing(row(-2), following=following),
     )
@@ -658,15 +664,102 @@ def test_credentials_are_checked_by_asking_for_the_account(
     assert running.requests[0][1] == f"/2010-04-01/Accounts/{ACCOUNT}.json"
 
 
-def test_a_templates_variables_are_read_from_the_same_base() -> None:
-    template = http(200, {"sid": "HX1", "variables": {"1": "name", "2": "time"}})
-    with server(template, problem(404, 20404), hang_up) as running:
+# --- what is set up at Twilio ---
+
+BUTTON = {"type": "QUICK_REPLY", "title": "Cancel", "id": "{{payload}}"}
+LINK = {"type": "URL", "title": "Map", "url": "https://x.example/{{place}}"}
+
+
+def content(types: object, variables: object = None) -> bytes:
+    return http(200, {"sid": "HX1", "variables": variables, "types": types})
+
+
+def test_a_template_is_read_from_the_same_base_with_every_variable_it_has() -> None:
+    types = {"twilio/quick-reply": {"body": "Hi {{name}}!", "actions": [BUTTON, LINK]}}
+    with server(content(types, {"name": "Ada"}), problem(404, 20404), hang_up) as running:
         with client(running.url + "/base") as whatsapp:
-            assert whatsapp.template("HX1") == {"1": "name", "2": "time"}
+            found = whatsapp.template("HX1")
+            assert found is not None
+            assert (found.body, found.button_ids) == ("Hi {{name}}!", ("{{payload}}",))
+            assert found.variables == {"name", "payload", "place"}
             assert whatsapp.template("HX2") is None
             with pytest.raises(LookupFailed):
                 whatsapp.template("HX1")
         assert running.requests[0][1] == "/base/v1/Content/HX1"
+
+
+@pytest.mark.parametrize("answer", [content(None), content([]), content({}, [1]), http(200, b"<")])
+def test_a_template_that_cannot_be_read_is_no_evidence(answer: Answer) -> None:
+    with server(answer) as running, client(running.url) as whatsapp:
+        with pytest.raises(LookupFailed) as failed:
+            whatsapp.template("HX1")
+        assert failed.value.outcome.code == "bad_answer"
+
+
+def test_a_template_without_variables_is_sent_without_any() -> None:
+    message = OutgoingMessage(CUSTOMER, "rendered", None, "HX1", {})
+    with server(CREATED) as running, client(running.url) as whatsapp:
+        assert whatsapp.send(message).kind == "accepted"
+    assert "ContentVariables" not in parse_qs(running.requests[0][3])
+
+
+@pytest.fixture
+def twilio() -> Iterator[FakeTwilio]:
+    with FakeTwilio() as fake:
+        yield fake
+
+
+@pytest.fixture
+def account(twilio: FakeTwilio) -> Iterator[WhatsAppClient]:
+    """A client of the fake's account."""
+    config = WhatsAppConfig(twilio.account_sid, twilio.auth_token, twilio.sender, twilio.url, 2)
+    made = WhatsAppClient(config)
+    yield made
+    made.close()
+
+
+def test_whatsapps_word_on_a_template_is_asked_for(
+    twilio: FakeTwilio, account: WhatsAppClient
+) -> None:
+    sid = TEMPLATES["moved"]
+    assert account.approval(sid) == Approval("approved", "UTILITY")
+    twilio.templates[sid] = Template("Hi", status="rejected", category="MARKETING")
+    assert account.approval(sid) == Approval("rejected", "MARKETING")
+    assert account.approval("HX" + "f" * 32) is None
+
+
+def test_our_sender_is_found_with_what_it_calls(
+    twilio: FakeTwilio, account: WhatsAppClient
+) -> None:
+    assert account.sender() == Sender("ONLINE", "", "POST")
+    twilio.inbound_url, twilio.sender_status = "https://shop.example/in", "OFFLINE"
+    assert account.sender() == Sender("OFFLINE", "https://shop.example/in", "POST")
+    twilio.sender = "+15550009999"
+    assert account.sender() is None
+
+
+def test_a_sender_is_asked_for_itself_if_the_list_leaves_out_its_webhook() -> None:
+    row = {"sid": "XE1", "sender_id": f"whatsapp:{SENDER}", "status": "ONLINE"}
+    whole = {**row, "webhook": {"callback_url": "https://x.example", "callback_method": "PUT"}}
+    listed = http(200, {"senders": [row], "meta": {"key": "senders", "next_page_url": None}})
+    with server(listed, http(200, whole)) as running, client(running.url) as whatsapp:
+        assert whatsapp.sender() == Sender("ONLINE", "https://x.example", "PUT")
+    paths = [request[1] for request in running.requests]
+    assert paths == [
+        "/v2/Channels/Senders?Channel=whatsapp&PageSize=50",
+        "/v2/Channels/Senders/XE1",
+    ]
+
+
+def test_only_the_messaging_services_with_our_sender_are_ours(
+    twilio: FakeTwilio, account: WhatsAppClient
+) -> None:
+    assert account.services() == []
+    found = MessagingService("Shop", "https://shop.example/in", defers=False)
+    twilio.services = [found]
+    assert account.services() == [Service(found.sid, "Shop", "https://shop.example/in", False)]
+    twilio.sender = "+15550009999"
+    assert account.services() == []
 
 
 # --- what may not be seen ---
@@ -701,6 +794,8 @@ def test_nothing_secret_is_in_a_repr() -> None:
 
 
 def test_twilios_own_hosts_are_used_unless_told_otherwise() -> None:
-    transport = client_module._Transport(WhatsAppConfig(ACCOUNT, TOKEN, SENDER))
-    for url in ("https://api.twilio.com/2010-04-01/x", "https://content.twilio.com/v1/Content/HX1"):
-        assert transport._url(url) == url
+    transport = Transport(WhatsAppConfig(ACCOUNT, TOKEN, SENDER).api_url, timeout=1)
+    for host in ("api", "content", "messaging"):
+        assert (
+            transport._url(f"https://{host}.twilio.com/v1/x") == f"https://{host}.twilio.com/v1/x"
+        )

@@ -1,27 +1,104 @@
 """A running shop with an owner, and a browser that is logged in as them.
 
-with RunningShop(tmp_path, twilio, valkey, **OWNER, REMINDER_EVERY="2s") as shop:
-    log_in(page, shop, "/bookings")
+with FakeTwilio() as twilio, Dashboard(folder, twilio, valkey) as shop:
+    context = browser.new_context(base_url=shop.url, storage_state=shop.log_in())
+
+The tests of a module share one (`tests/e2e/conftest.py`); each begins without bookings.
 """
 
-from playwright.sync_api import Page
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Self
 
+import httpx
+from playwright.sync_api import Page, StorageState, StorageStateCookie, ViewportSize, expect
+
+from tests.fake_twilio import FakeTwilio, Fault
+from tests.support.processes import Process, program, wait_until
 from tests.support.running import RunningShop
+from tests.support.valkey import Valkey
 
 OWNER = {
     "CHAIRTIME_OWNER_EMAIL": "owner@example.com",
     "CHAIRTIME_OWNER_PASSWORD": "correct horse battery",
 }
+PHONE: ViewportSize = {"width": 390, "height": 844}
+LONG_NAME = "Maximiliane-Wilhelmine Freifrau von Donaudampfschifffahrtsgesellschaft"
+
+NO_WHATSAPP = Fault.error(400, 63003)
+_KEPT = """
+    alembic_version api_token barber sending service shop staff_session staff_user worker
+"""
 
 
-def log_in(page: Page, shop: RunningShop, onwards: str = "/bookings") -> None:
-    """Log in by the form, and go on to the page `onwards`."""
-    url = shop.environment["PUBLIC_URL"]
-    page.goto(f"{url}/login?next={onwards}")
-    page.get_by_label("Email").fill(OWNER["CHAIRTIME_OWNER_EMAIL"])
-    page.get_by_label("Password").fill(OWNER["CHAIRTIME_OWNER_PASSWORD"])
-    page.keyboard.press("Enter")
-    page.wait_for_url(url + onwards)
+class Dashboard(RunningShop):
+    """The running shop. What it sends reaches `twilio`, which calls back that it was delivered."""
+
+    def __init__(self, folder: Path, twilio: FakeTwilio, valkey: Valkey, **variables: str) -> None:
+        super().__init__(folder, twilio, valkey, **OWNER, **variables)
+        self.twilio = twilio
+        self.url = self.environment["PUBLIC_URL"]
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self._desk = self._stack.enter_context(closing(self._signed_in()))
+        return self
+
+    def log_in(self) -> StorageState:
+        """The cookies of a new session of the owner, for a context of a browser."""
+        with closing(self._signed_in()) as client:
+            found = client.cookies.items()
+        cookie: StorageStateCookie = {
+            "domain": "127.0.0.1",
+            "path": "/",
+            "expires": -1,
+            "httpOnly": True,
+            "secure": False,
+            "sameSite": "Lax",
+        }
+        return {"cookies": [{**cookie, "name": name, "value": value} for name, value in found]}
+
+    def clear(self) -> None:
+        """No bookings any more, nothing paused, and Twilio as it is on a good day."""
+        self.twilio.release()
+        self.twilio.auto_callbacks = ("sent", "delivered")
+        tables = self.sql("SELECT name FROM sqlite_master WHERE type = 'table'")
+        for (name,) in tables:
+            if name not in _KEPT.split():
+                self.sql(f"DELETE FROM {name}")
+        self.sql("UPDATE sending SET paused_at = NULL, paused_by = NULL")
+
+    def restart_web(self) -> None:
+        """The web app once more at the same address, after it has ended."""
+        web = Process([program("chairtime"), "serve"], self.environment, self.folder, "web-again")
+        self.web = self._stack.enter_context(web)
+        self.wait_for_web()
+
+    def fail(self, phone: str | None = None, **fields: Any) -> dict[str, Any]:
+        """A booking with a reminder that failed, as there is no WhatsApp on its number."""
+        booking = self.book(20_000, phone, **fields)
+        self.twilio.script(booking["customerPhone"], [NO_WHATSAPP])
+        self.remind(booking)
+        wait_until(lambda: "failed" in self.states(booking), what="a failed reminder")
+        return booking
+
+    def remind(self, booking: dict[str, Any]) -> None:
+        """Send a reminder now, as the booking's page does."""
+        assert self._desk.post(f"/bookings/{booking['id']}/remind").status_code == 303
+
+    def _signed_in(self) -> httpx.Client:
+        """A client with a session of the owner, ready to post."""
+        client = httpx.Client(base_url=self.url)
+        typed = {
+            "email": OWNER["CHAIRTIME_OWNER_EMAIL"],
+            "password": OWNER["CHAIRTIME_OWNER_PASSWORD"],
+        }
+        for path, form in (("/login", typed), ("/queue", None)):
+            client.get(path)
+            client.headers["x-csrftoken"] = client.cookies["chairtime-csrf"]
+            if form:
+                assert client.post(path, data=form).status_code == 303
+        return client
 
 
 def problems_of(page: Page) -> list[str]:
@@ -33,3 +110,15 @@ def problems_of(page: Page) -> list[str]:
     )
     page.on("pageerror", lambda error: found.append(str(error)))
     return found
+
+
+def live(page: Page) -> None:
+    """Wait until the page's stream is open: what happens from now on is seen."""
+    expect(page.locator("#live")).to_have_text("live")
+
+
+def assert_fits(page: Page) -> None:
+    """Nothing is cut off or scrolls sideways."""
+    size = page.viewport_size
+    assert size
+    assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]

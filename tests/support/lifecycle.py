@@ -103,7 +103,7 @@ def fed() -> list[str]:
 def work() -> int:
     """Do what a consumer would do by now, on the test's clock; returns how many tasks it ran."""
     ran = 0
-    while tasks_now := _ready():
+    while tasks_now := ready():
         for task in tasks_now:
             huey.execute(task, clock.now().replace(tzinfo=None))
         ran += len(tasks_now)
@@ -111,7 +111,7 @@ def work() -> int:
     return ran
 
 
-def _ready() -> list[Any]:
+def ready() -> list[Any]:
     """Everything that is due, out of the list and the schedule; what is not due is put off."""
     for task in huey.read_schedule(clock.now().replace(tzinfo=None)):
         huey.enqueue(task)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +33,11 @@ class Postgres:
         """The DATABASE_URL of one database."""
         return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
 
-    def create(self, template: str = "template1") -> str:
-        """Make a database with a new name, a copy of `template`, and return its name."""
+    def create(self) -> str:
+        """Make an empty database with a new name, and return its name."""
         self._databases += 1
         name = f"test_{self._databases}"
-        self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        self._execute(f"CREATE DATABASE {name}")
         return name
 
     def drop(self, name: str) -> None:
@@ -79,6 +80,42 @@ class Postgres:
     def _execute(self, statement: str) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(statement)
+
+
+class Refillable:
+    """A database whose tables can be given the rows again that they have at first.
+
+    That takes 2 ms, and a new database 50. Only rows come back: whoever changes tables needs a
+    database of their own.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        # As a replica, so that rows may go and come in any order.
+        options = "-c session_replication_role=replica"
+        self._connection = psycopg.connect(url, autocommit=True, options=options)
+        self._script = "".join(self._statements())
+
+    def refill(self) -> None:
+        """Put back the rows, and cut off whoever is connected."""
+        self._connection.execute(self._script)
+
+    def close(self) -> None:
+        """Close its own connection."""
+        self._connection.close()
+
+    def _statements(self) -> Iterator[str]:
+        yield """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                 WHERE datname = current_database() AND pid <> pg_backend_pid();"""
+        for (table,) in self._rows("SELECT quote_ident(relname) FROM pg_stat_user_tables"):
+            yield f"DELETE FROM {table};"
+            for (row,) in self._rows(f"SELECT quote_literal(t::text) FROM {table} AS t"):
+                yield f"INSERT INTO {table} SELECT ({row}::{table}).*;"
+        for (sequence,) in self._rows("SELECT quote_ident(relname) FROM pg_statio_user_sequences"):
+            yield f"ALTER SEQUENCE {sequence} RESTART;"
+
+    def _rows(self, statement: str) -> list[Any]:
+        return self._connection.execute(statement).fetchall()
 
 
 def _as_unprivileged_user(folder: Path) -> dict[str, Any]:

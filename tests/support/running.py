@@ -7,14 +7,17 @@ with RunningShop(tmp_path, twilio, valkey, REMINDER_EVERY="2s") as shop:
 """
 
 import secrets
+import sqlite3
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
 import httpx
 
+from app import migrate
+from app.db import Database
 from tests.fake_twilio import FakeTwilio
 from tests.support.ports import free_port
 from tests.support.processes import Process, program, wait_until
@@ -62,18 +65,22 @@ class RunningShop:
         self._customers = 0
 
     def __enter__(self) -> Self:
-        chairtime = program("chairtime")
-        with Process([chairtime, "migrate"], self.environment, self.folder, "migrate") as migrate:
-            assert migrate.wait() == 0, migrate.output()
+        database = Database(self.environment["DATABASE_URL"])
+        migrate.upgrade(database)  # as `chairtime migrate` does, without its second of imports
+        database.close()
         self._stack.enter_context(self.api)
-        web = Process([chairtime, "serve"], self.environment, self.folder, "web")
+        web = Process([program("chairtime"), "serve"], self.environment, self.folder, "web")
         self.web = self._stack.enter_context(web)
-        wait_until(self._answers, what=f"an answer at {self.api.base_url}")
+        self.wait_for_web()
         self.start_worker()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    def wait_for_web(self) -> None:
+        """Until it answers: some seconds where others are busy too."""
+        wait_until(self._answers, timeout=60, what=f"an answer at {self.api.base_url}")
 
     def start_worker(self) -> Process:
         """One more worker, as the design's own command line starts it."""
@@ -110,6 +117,12 @@ class RunningShop:
     def states(self, booking: dict[str, Any]) -> list[str]:
         """Only their states."""
         return [row["state"] for row in self.reminders(booking)]
+
+    def sql(self, statement: str) -> list[Any]:
+        """Run it in the SQLite database, past everything that would forbid it."""
+        path = self.folder / "chairtime.db"
+        with closing(sqlite3.connect(path, timeout=10)) as database, database:
+            return database.execute(statement).fetchall()
 
     @staticmethod
     def in_seconds(seconds: float) -> str:

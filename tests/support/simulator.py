@@ -16,6 +16,7 @@ from litestar.params import FromPath
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.static_files import create_static_files_router
 from litestar.template import TemplateConfig
+from twilio.twiml.messaging_response import MessagingResponse
 
 from app.settings import Settings, read_settings, settings
 from app.web.headers import CONTENT_SECURITY_POLICY
@@ -88,7 +89,7 @@ class Simulator:
 
 
 def app() -> Litestar:
-    """The app that is served. With INBOUND=404 (or another status) replies are answered so."""
+    """The app that is served. INBOUND is what replies are answered with: a text, or an error."""
     pages = TemplateConfig(directory=ROOT / "templates", engine=JinjaTemplateEngine)
     static = create_static_files_router(path="/static", directories=[ROOT / "static"])
     return Litestar(
@@ -107,11 +108,15 @@ async def status_hook(request: Request[Any, Any, Any], attempt_id: FromPath[str]
 
 @post("/webhooks/twilio/inbound")
 async def inbound_hook(request: Request[Any, Any, Any]) -> Response[str]:
-    """Note a reply; with 200 it is answered by TwiML."""
+    """Note a reply, and answer it by TwiML."""
     await _note(request)
-    status = int(os.environ.get("INBOUND", "404"))
-    twiml = "<Response><Message>Your appointment is cancelled &amp; done.</Message></Response>"
-    return Response(twiml if status == 200 else "", status_code=status, media_type="text/xml")
+    answer = os.environ.get("INBOUND", "")
+    twiml = MessagingResponse()
+    if answer.isdecimal():
+        return Response("", status_code=int(answer))
+    if answer:
+        twiml.message(answer)
+    return Response(str(twiml), status_code=200, media_type="text/xml")
 
 
 @get("/received")

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl
@@ -19,11 +19,19 @@ from twilio.http.http_client import TwilioHttpClient
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
-from tests.fake_twilio import FakeTwilio, Fault, Kind
+from tests.fake_twilio import (
+    SANDBOX,
+    TEMPLATES,
+    FakeTwilio,
+    Fault,
+    Kind,
+    MessagingService,
+    Template,
+)
 
 TO = "+15550002222"
 OTHER = "+15550003333"
-TEMPLATE = "HX" + "0" * 32
+TEMPLATE = "HX" + "a" * 32
 HTTP = httpx.Client(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
 NO_ANSWER = (requests.ConnectionError, requests.Timeout)
 
@@ -119,6 +127,54 @@ def test_a_template_is_shown_and_its_text_is_rendered(twilio: FakeTwilio) -> Non
     assert (refused.value.status, refused.value.code) == (404, 20404)
 
 
+def test_a_button_shows_in_the_template_and_sends_back_what_its_variable_was(
+    twilio: FakeTwilio,
+) -> None:
+    twilio.templates[TEMPLATE] = Template("Hello {{name}}!", "{{cancelPayload}}")
+    content = client_of(twilio).content.v1.contents(TEMPLATE)
+    assert content.fetch().variables == {
+        "name": "sample name",
+        "cancelPayload": "sample cancelPayload",
+    }
+    [action] = content.fetch().types["twilio/quick-reply"]["actions"]
+    assert (action["type"], action["id"]) == ("QUICK_REPLY", "{{cancelPayload}}")
+    assert content.approval_fetch().fetch().whatsapp["status"] == "approved"
+    created = client_of(twilio).messages.create(
+        to=f"whatsapp:{TO}",
+        from_=f"whatsapp:{twilio.sender}",
+        content_sid=TEMPLATE,
+        content_variables=json.dumps({"name": "Zoë", "cancelPayload": "cancel:1:ab"}),
+    )
+    assert twilio.message(created.sid).payload == "cancel:1:ab"
+
+
+def test_a_shops_templates_are_there_and_the_environment_names_them(twilio: FakeTwilio) -> None:
+    assert list(TEMPLATES) == ["reminder", "cancellation", "confirmation", "moved"]
+    assert twilio.environment["WHATSAPP_MOVED_CONTENT_SID"] == TEMPLATES["moved"]
+    shown = client_of(twilio).content.v1.contents(TEMPLATES["reminder"]).fetch()
+    assert set(shown.variables) == {
+        "customerName", "dateTime", "serviceName", "barberName", "timeUntil", "cancelPayload",
+    }  # fmt: skip
+
+
+def test_the_sender_and_its_messaging_services_are_shown(twilio: FakeTwilio) -> None:
+    twilio.inbound_url = "https://shop.example.com/in"
+    twilio.services = [MessagingService("A service", "https://shop.example.com/in", defers=False)]
+    messaging = client_of(twilio).messaging
+    [sender] = messaging.v2.channels_senders.list(channel="whatsapp")
+    assert sender.sender_id == f"whatsapp:{twilio.sender}"
+    assert sender.fetch().webhook["callback_url"] == twilio.inbound_url
+    with pytest.raises(TwilioException):
+        messaging.v2.channels_senders.list()
+    [service] = messaging.v1.services.list()
+    assert (service.friendly_name, service.use_inbound_webhook_on_number) == ("A service", False)
+    assert service.fetch().inbound_request_url == twilio.inbound_url
+    [member] = messaging.v1.services(service.sid).channel_senders.list()
+    assert member.sender == f"whatsapp:{twilio.sender}"
+    twilio.sender = SANDBOX
+    assert messaging.v2.channels_senders.list(channel="whatsapp") == []
+
+
 def test_the_dates_follow_the_clock_it_is_given() -> None:
     then = datetime(2027, 3, 28, 1, 0, tzinfo=UTC)
     with FakeTwilio(now=lambda: then) as twilio:
@@ -132,9 +188,10 @@ def test_the_dates_follow_the_clock_it_is_given() -> None:
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"To": None}, 21211),
+        ({"To": None}, 21604),
         ({"To": TO}, 21211),
         ({"To": "whatsapp:+0555"}, 21211),
+        ({"From": None}, 21603),
         ({"From": "whatsapp:12"}, 21212),
         ({"From": "whatsapp:+15550009999"}, 63007),
         ({"To": "whatsapp:+15550001111"}, 63031),
@@ -152,7 +209,14 @@ def test_the_dates_follow_the_clock_it_is_given() -> None:
         ({"StatusCallback": "https://chair_time/cb"}, 21609),
         ({"StatusCallback": "https://shop.example.com:port/cb"}, 21609),
         ({"StatusCallback": "https://shop.example.com/" + "a" * 4000}, 21609),
+        ({"Body": None, "ContentSid": "HX1"}, 21655),
+        ({"ContentVariables": "{}"}, 21654),
+        ({"MessagingServiceSid": "MG" + "0" * 32}, 21705),
         ({"ValidityPeriod": "0"}, 20001),
+        ({"ValidityPeriod": "36001"}, 20001),
+        ({"ValidityPeriod": "15m"}, 20001),
+        ({"SmartEncoded": "yes"}, 20001),
+        ({"ScheduleType": "daily"}, 20001),
         ({"IdempotencyKey": "1"}, 20001),
     ],
 )
@@ -173,6 +237,47 @@ def test_the_longest_body_and_callback_are_accepted(twilio: FakeTwilio) -> None:
     assert post(twilio, Body="é" * 1600, StatusCallback=callback).status_code == 201
 
 
+def test_a_post_that_is_not_a_form_says_nothing(twilio: FakeTwilio) -> None:
+    url = f"{twilio.url}/2010-04-01/Accounts/{twilio.account_sid}/Messages.json"
+    auth = (twilio.account_sid, twilio.auth_token)
+    answer = HTTP.post(url, json={"To": f"whatsapp:{TO}"}, auth=auth)
+    assert (answer.status_code, answer.json()["code"]) == (400, 21604)
+
+
+def test_somebody_who_opted_out_gets_nothing(twilio: FakeTwilio) -> None:
+    twilio.opted_out.add(TO)
+    assert post(twilio).json()["code"] == 21610
+    assert post(twilio, To=f"whatsapp:{OTHER}").status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("query", "sids"),
+    [
+        ({}, 2),
+        ({"date_sent": date(2027, 3, 28)}, 1),
+        ({"date_sent": date(2027, 3, 27)}, 0),
+        ({"date_sent_before": date(2027, 3, 28)}, 1),
+        ({"date_sent_after": date(2027, 3, 29)}, 0),
+    ],
+)
+def test_the_list_is_filtered_by_the_day_of_sending_which_a_queued_message_lacks(
+    query: dict[str, Any], sids: int
+) -> None:
+    with FakeTwilio(now=lambda: datetime(2027, 3, 28, 1, 0, tzinfo=UTC)) as twilio:
+        twilio.set_status(send(twilio).sid, "sent")
+        send(twilio)
+        assert len(client_of(twilio).messages.list(**query)) == sids
+
+
+@pytest.mark.parametrize("query", ["Status=sent", "DateSent=today", "PageSize=x", "Page=-1"])
+def test_a_list_by_what_the_specification_does_not_name_is_refused(
+    twilio: FakeTwilio, query: str
+) -> None:
+    url = f"{twilio.url}/2010-04-01/Accounts/{twilio.account_sid}/Messages.json?{query}"
+    answer = HTTP.get(url, auth=(twilio.account_sid, twilio.auth_token))
+    assert (answer.status_code, answer.json()["code"]) == (400, 20001)
+
+
 def test_credentials_are_checked_and_can_be_rotated(twilio: FakeTwilio) -> None:
     account = client_of(twilio).api.v2010.accounts(twilio.account_sid)
     assert account.fetch().status == "active"
@@ -182,6 +287,71 @@ def test_credentials_are_checked_and_can_be_rotated(twilio: FakeTwilio) -> None:
     assert (refused.value.status, refused.value.code) == (401, 20003)
     assert HTTP.get(f"{twilio.url}/v1/Content/{TEMPLATE}").headers["WWW-Authenticate"]
     assert send(twilio).sid
+
+
+# --- what WhatsApp does not deliver ---
+
+
+def status_of(twilio: FakeTwilio, sid: str) -> tuple[str, int | None]:
+    """A message's status and error code once something has become of it."""
+    for _ in range(200):
+        found = twilio.message(sid)
+        if found.status != "queued":
+            break
+        time.sleep(0.01)
+    return found.status, found.error_code
+
+
+def test_free_text_fails_after_its_acceptance_unless_the_customer_wrote_within_24_hours() -> None:
+    at = [datetime(2027, 3, 28, 1, 0, tzinfo=UTC)]
+    with FakeTwilio(now=lambda: at[0]) as twilio:
+        twilio.auto_callbacks, twilio.callback_delay = ["sent"], 0.01
+        callback = {"status_callback": "http://127.0.0.1:1/away"}
+        assert status_of(twilio, send(twilio, **callback).sid) == ("failed", 63016)
+        assert status_of(twilio, send(twilio).sid) == ("failed", 63016)
+        twilio.receive(TO, "Hello?")
+        at[0] += timedelta(hours=23, minutes=59)
+        assert status_of(twilio, send(twilio, **callback).sid) == ("sent", None)
+        assert status_of(twilio, send(twilio, OTHER, **callback).sid) == ("failed", 63016)
+        at[0] += timedelta(minutes=1)
+        assert status_of(twilio, send(twilio, **callback).sid) == ("failed", 63016)
+
+
+@pytest.mark.parametrize(
+    ("status", "variables", "code"),
+    [
+        ("approved", {"1": "Zoë"}, None),
+        ("approved", {"1": "Zoë", "2": "x"}, 63028),
+        ("pending", {"1": "Zoë"}, 63016),
+        ("rejected", {"1": "Zoë"}, 63040),
+        ("paused", {"1": "Zoë"}, 63041),
+        ("disabled", {"1": "Zoë"}, 63042),
+    ],
+)
+def test_a_template_is_delivered_if_it_is_approved_and_its_variables_fit(
+    twilio: FakeTwilio, status: str, variables: dict[str, str], code: int | None
+) -> None:
+    twilio.callback_delay, twilio.auto_callbacks = 0.01, ["sent"]
+    twilio.templates[TEMPLATE] = Template("Hello {{1}}!", status=status)
+    fields = {"content_sid": TEMPLATE, "content_variables": json.dumps(variables)}
+    sent = client_of(twilio).messages.create(
+        to=f"whatsapp:{TO}",
+        from_=f"whatsapp:{twilio.sender}",
+        status_callback="http://127.0.0.1:1/away",
+        **fields,
+    )
+    expected = ("sent", None) if code is None else ("failed", code)
+    assert status_of(twilio, sent.sid) == expected
+
+
+def test_the_sandbox_reaches_only_those_who_joined(twilio: FakeTwilio) -> None:
+    twilio.sender, twilio.callback_delay = SANDBOX, 0.01
+    twilio.joined.add(OTHER)
+    twilio.receive(OTHER, "join two-words")
+    assert status_of(twilio, send(twilio).sid) == ("failed", 63015)
+    joined = send(twilio, OTHER).sid
+    time.sleep(0.05)
+    assert twilio.message(joined).status == "queued"
 
 
 # --- how it goes wrong ---
@@ -429,6 +599,7 @@ def test_automatic_callbacks_come_in_order_and_survive_an_app_that_is_away(
     twilio: FakeTwilio, receiver: Receiver
 ) -> None:
     twilio.auto_callbacks = ["sent", "delivered"]
+    twilio.receive(TO, "free text reaches me now")
     send(twilio, status_callback="http://127.0.0.1:1/away")
     send(twilio, status_callback=f"{receiver.url}/status")
     send(twilio, OTHER)
@@ -438,3 +609,25 @@ def test_automatic_callbacks_come_in_order_and_survive_an_app_that_is_away(
         "204", "204", "None", "None",
     ]  # fmt: skip
     assert [found.status for found in twilio.messages(TO)] == ["delivered", "delivered"]
+
+
+def test_what_a_customer_writes_is_listed_and_posted_signed_to_the_webhook(
+    twilio: FakeTwilio, receiver: Receiver
+) -> None:
+    assert twilio.receive(TO, "nobody is called") is None
+    twilio.inbound_url = f"{receiver.url}/inbound?a=1"
+    answer = twilio.receive(TO, "Cancel", ButtonPayload="cancel:1", MessageSid="SM" + "1" * 32)
+    assert answer is not None
+    assert answer.status_code == 204
+    [(path, form, signature)] = receiver.got
+    assert path == "/inbound?a=1"
+    assert RequestValidator(twilio.auth_token).validate(receiver.url + path, form, signature)
+    assert (form["From"], form["To"]) == (f"whatsapp:{TO}", f"whatsapp:{twilio.sender}")
+    assert (form["Body"], form["ButtonPayload"]) == ("Cancel", "cancel:1")
+    listed = client_of(twilio).messages.list(to=f"whatsapp:{twilio.sender}")
+    assert [(row.sid, row.body) for row in listed] == [
+        (form["MessageSid"], "Cancel"),
+        (listed[1].sid, "nobody is called"),
+    ]
+    assert {(row.direction, row.status) for row in listed} == {("inbound", "received")}
+    assert twilio.messages() == []

@@ -91,3 +91,27 @@ def test_quiet_hours_follow_the_clock_of_the_shop_in_summer_and_winter():
     night = policy(quiet_from=time(22), quiet_until=time(8))
     assert night.is_quiet(datetime(2026, 1, 15, 7, 30, tzinfo=UTC))
     assert not night.is_quiet(datetime(2026, 7, 15, 7, 30, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("quiet", "at", "ends"),
+    [
+        ((22, 8), "2026-11-23T21:59Z", None),
+        ((22, 8), "2026-11-23T22:00Z", "2026-11-24T08:00Z"),
+        ((22, 8), "2026-11-24T07:59Z", "2026-11-24T08:00Z"),
+        ((22, 8), "2026-11-24T08:00Z", None),
+        ((13, 15), "2026-11-23T14:00Z", "2026-11-23T15:00Z"),
+        ((22, 8), "2026-10-24T21:30Z", "2026-10-25T08:00Z"),  # the clocks go back in that night
+        ((22, 8), "2026-03-28T23:00Z", "2026-03-29T07:00Z"),  # and forward in that one
+    ],
+)
+def test_what_falls_into_quiet_hours_can_go_on_when_they_end(
+    quiet: tuple[int, int], at: str, ends: str | None
+):
+    found = policy(quiet_from=time(quiet[0]), quiet_until=time(quiet[1]))
+    expected = datetime.fromisoformat(ends) if ends else None
+    assert found.quiet_until_after(datetime.fromisoformat(at)) == expected
+
+
+def test_without_quiet_hours_nothing_waits():
+    assert policy().quiet_until_after(datetime(2026, 11, 23, tzinfo=UTC)) is None

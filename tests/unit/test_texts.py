@@ -94,8 +94,15 @@ def test_an_empty_text_is_refused(text: str):
 
 def test_a_text_may_be_1024_characters_long_and_not_one_more():
     check_text("x" * 1024)
-    with pytest.raises(TextError, match="1025 characters; WhatsApp takes 1024"):
+    with pytest.raises(TextError, match="1025 characters; WhatsApp takes 1024") as refused:
         check_text("x" * 1025)
+    assert (refused.value.position, refused.value.length) == (1024, 1)
+
+
+def test_a_text_that_is_too_long_only_with_the_longest_names_is_refused_too():
+    check_text("x" * 904 + "{customerName}")
+    with pytest.raises(TextError, match=r"longest names .* 1025 characters.* Take out 1"):
+        check_text("x" * 905 + "{customerName}")
 
 
 @pytest.mark.parametrize(

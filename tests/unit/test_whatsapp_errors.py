@@ -24,9 +24,10 @@ EXPECTED = {
     Kind.PERMANENT: "render_error 21211 21408 21610 21612 21614 21617 21656 30004 30007 30450 "
     "63003 63005 63006 63013 63014 63019 63021 63024 63025 63030 63031 63032 63033 63034 "
     "63049 63050",
-    Kind.CONFIGURATION: "wrong_address 20001 20003 20005 30002 20404 21212 21603 21606 63002 "
-    "63007 21609 21654 21655 63027 63028 21702 21703 21705 63001 63008 63020 63022 63015 63016 "
-    "63026 63040 63041 63042 63051 63112 63062 11200 11205 11210 11237 12100 14107",
+    Kind.CONFIGURATION: "wrong_address template_variables 20001 20003 20005 30002 20404 21212 "
+    "21603 21606 63002 63007 21609 21654 21655 63027 63028 21702 21703 21705 63001 63008 63020 "
+    "63022 63015 63016 63026 63040 63041 63042 63051 63112 63062 11200 11205 11210 11237 12100 "
+    "14107",
 }
 
 
@@ -89,6 +90,25 @@ def test_a_hostile_code_is_answered_with_a_short_printable_one(code: str) -> Non
 
 def test_the_codes_of_customers_who_want_no_more_messages_say_so() -> None:
     assert {code for code in CODES if explain(code).opted_out} == {"21610", "63014"}
+
+
+def test_limits_of_whatsapp_and_of_the_account_say_how_long_sending_waits() -> None:
+    pauses = {code: explain(code) for code in CODES if explain(code).kind is Kind.RATE}
+    daily = {code for code, advice in pauses.items() if advice.until_next_day}
+    growing = {code for code, advice in pauses.items() if advice.pause_if_repeated == 86_400}
+    assert (daily, growing) == ({"63038"}, {"63017", "63018"})
+    assert {pauses[code].pause for code in growing} == {900}
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [("20003", False), ("21655", False), ("wrong_address", False), ("no code", False),
+     ("30002", True), ("63016", True)],
+)  # fmt: skip
+def test_a_code_says_whether_it_comes_after_twilio_has_accepted_a_message(
+    code: str, expected: bool
+) -> None:
+    assert errors.is_of_whatsapp(code) is expected
 
 
 # --- the signature of webhooks ---

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.messages.models import STATES, Message
-from app.messages.words import Word, beads, booking_word, staff_word
+from app.messages.words import NOT_DELIVERED_YET, Reminders, Word, beads, booking_word, staff_word
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -33,6 +33,9 @@ def rows(done: int, planned: int) -> list[Message]:
         ({"state": "sent", "delivery_status": "queued"}, Word("Sent", "sent")),
         ({"state": "sent", "delivery_status": "delivered"}, Word("Delivered", "ok")),
         ({"state": "sent", "delivery_status": "read"}, Word("Read", "ok")),
+        ({"state": "sent", "asks": 4}, Word("Sent", "sent")),
+        ({"state": "sent", "asks": 5}, Word("Not delivered yet", "due", NOT_DELIVERED_YET)),
+        ({"state": "sent", "asks": 5, "delivery_status": "read"}, Word("Read", "ok")),
         ({"state": "failed", "delivery_status": "undelivered"}, Word("Failed", "bad")),
         ({"state": "cancelled"}, Word("Cancelled", "none")),
         ({"state": "skipped"}, Word("Skipped", "none")),
@@ -62,23 +65,24 @@ def test_there_is_a_word_for_every_state() -> None:
 def test_of_many_reminders_the_last_done_and_the_next_planned_are_shown(
     done: int, planned: int, earlier: int, shown: str, later: int
 ) -> None:
-    row = beads(rows(done, planned), NOW)
+    row = beads(Reminders(rows(done, planned)), NOW)
     assert "".join("p" if word.text == "Planned" else "d" for word in row.shown) == shown
     assert (row.earlier, row.later) == (earlier, later)
     assert earlier + len(shown) + later == done + planned
 
 
-def test_beads_are_the_reminders_that_were_not_cancelled_in_the_order_of_their_numbers() -> None:
-    row = beads(
-        [
-            message("pending", 4),
-            message("failed", 2),
-            message("cancelled", 3),
-            message("sent", 1, delivery_status="read"),
-            message("sent", 1, kind="cancellation"),
-        ],
-        NOW,
-    )
+def test_beads_are_in_the_order_of_their_numbers_with_the_summary_in_words() -> None:
+    near = [message("sent", delivery_status="read"), message("failed", 2), message(number=4)]
+    row = beads(Reminders(near), NOW)
     assert [word.text for word in row.shown] == ["Read", "Failed", "Planned"]
     assert row.summary == "1 read, 1 failed, 1 planned"
-    assert beads([], NOW).summary == "no reminders"
+    assert beads(Reminders(), NOW).summary == "no reminders"
+
+
+def test_reminders_that_are_only_counted_are_earlier_or_later_than_those_near_the_present() -> None:
+    near = rows(18, 8)[10:]
+    rest = [(message(), 300), (message("skipped"), 2), (message("sent"), 5)]
+    row = beads(Reminders(near, rest), NOW)
+    assert [word.text for word in row.shown] == ["Sent"] * 2 + ["Planned"] * 6
+    assert (row.earlier, row.later) == (7 + 6, 300 + 2)
+    assert row.summary == "2 skipped, 13 sent, 308 planned"

@@ -26,7 +26,9 @@ from app.messages.lifecycle.compare_and_set import (
 from app.messages.lifecycle.outcomes import mark_uncertain
 from app.messages.lifecycle.plans import skip
 from app.messages.models import Attempt, Message
-from app.messages.useful import is_one_of, is_pending
+from app.messages.useful import UNCOUNTED, is_one_of, is_pending
+from app.reminders.policy import of_shop
+from app.shop.service import shop
 
 _ALMOST = timedelta(seconds=2)
 _PHONE_IS_BUSY = timedelta(seconds=2)
@@ -56,6 +58,9 @@ def claim(session: Session, message_id: str) -> Claim | datetime | None:
         return message.due_at if message.due_at <= now + _ALMOST else None
     if reason := why_not_now(session, message_id, now):
         skip(session, [message_id], reason)
+        return None
+    if until := _quiet_until(session, message, now):
+        _put_off(session, message, booking, until)
         return None
     if not sender.may_start(session, now):
         set_if(session, message_id, is_pending(), fed_at=None)
@@ -120,6 +125,28 @@ def expire_leases(session: Session) -> int:
             is_expired = is_held_for(str(message.attempt_id)) & (Message.lease_until < now)
             set_if(session, message.id, is_expired, **OUT_OF_FLIGHT, **_given_back(now))
     return len(expired)
+
+
+def _quiet_until(session: Session, message: Message, now: datetime) -> datetime | None:
+    """Until when a message waits that comes late into the shop's quiet hours.
+
+    What was planned for them (by staff who remind now, or book or move at night) does not wait.
+    """
+    if message.kind in UNCOUNTED:
+        return None
+    try:
+        policy = of_shop(shop(session))
+    except LookupError:  # a zone that nobody knows: the text cannot be made either, and says so
+        return None
+    return None if policy.is_quiet(message.planned_for) else policy.quiet_until_after(now)
+
+
+def _put_off(session: Session, message: Message, booking: Booking, until: datetime) -> None:
+    """To the end of the quiet hours; skipped if the appointment is no later than that."""
+    if until >= booking.starts_at:
+        skip(session, [message.id], "quiet_hours")
+    else:
+        set_if(session, message.id, is_pending(), due_at=until, fed_at=None)
 
 
 def _take(session: Session, taken: Claim, attempts: int, now: datetime) -> Claim | datetime | None:

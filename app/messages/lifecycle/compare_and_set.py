@@ -36,6 +36,11 @@ def booking_of(job_id: str) -> str:
     return job_id.rsplit("-", 2)[0]
 
 
+def kind_of(job_id: str) -> str:
+    """The message's kind in a job id."""
+    return job_id.rsplit("-", 2)[1]
+
+
 def lock_booking(session: Session, booking_id: str, *, to_change: bool = False) -> Booking | None:
     """The booking, held against a change until the transaction's end; None if there is none.
 

@@ -1,7 +1,9 @@
 """What came of an attempt: the answer, what the look-ups show, and what a receipt says later."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -22,7 +24,14 @@ from app.messages.lifecycle.compare_and_set import (
     why_not_now,
 )
 from app.messages.models import Attempt, DailySent, Message
-from app.messages.receipt_ranks import NOT_DELIVERED, rank_of
+from app.messages.receipt_ranks import (
+    AT_WHATSAPP,
+    DELIVERED,
+    NOT_DELIVERED,
+    next_ask,
+    rank_of,
+)
+from app.messages.useful import is_one_of
 from app.settings import settings
 from app.whatsapp import errors
 from app.whatsapp.errors import Kind
@@ -39,8 +48,11 @@ def accept(
     """
     is_news = mark_sent(session, attempt_id, sid, status)
     is_news = is_news or raise_status(session, attempt_id, sid, status)
-    if is_news and rank_of(status) == NOT_DELIVERED:
+    if not is_news or rank_of(status) < AT_WHATSAPP:
+        return None
+    if rank_of(status) == NOT_DELIVERED:
         return _mark_undelivered(session, attempt_id, code or "no code")
+    sender.note_arrival(session, session.get_one(Attempt, attempt_id).started_at)
     return None
 
 
@@ -57,18 +69,14 @@ def mark_sent(session: Session, attempt_id: str, sid: str, status: str | None) -
         return False
     attempt.sid, attempt.outcome, attempt.ended_at = sid, "accepted", now
     session.flush()
-    won = set_if(
+    won = _set_sent(
         session,
         attempt.message_id,
-        Message.state != "sent",
-        **OUT_OF_FLIGHT,
-        state="sent",
         sid=sid,
         sent_at=now,
         delivery_status=status,
         delivery_rank=rank_of(status),
-        reason=None,
-        error_code=None,
+        ask_at=next_ask(now, 0) if rank_of(status) < DELIVERED else None,
     )
     if won:
         _count_sent(session, attempt.sent_to, now, 1)
@@ -82,7 +90,10 @@ def raise_status(session: Session, attempt_id: str, sid: str, status: str | None
     rank = rank_of(status)
     message_id = session.get_one(Attempt, attempt_id).message_id
     is_higher = (Message.sid == sid) & (Message.delivery_rank < rank)
-    return set_if(session, message_id, is_higher, delivery_status=status, delivery_rank=rank)
+    asks = {"ask_at": None} if rank >= DELIVERED else {}
+    return set_if(
+        session, message_id, is_higher, **asks, delivery_status=status, delivery_rank=rank
+    )
 
 
 def mark_uncertain(session: Session, attempt_id: str, code: str, detail: str | None = None) -> bool:
@@ -130,7 +141,7 @@ def try_again(
         return None
     now = clock.now()
     due = now + timedelta(seconds=delays[tries - 1])
-    if due >= session.get_one(Booking, message.booking_id).starts_at:
+    if due >= _useful_until(session, message):
         _fail(session, message, "no_time_left", code)
         return None
     won = leave(
@@ -159,6 +170,7 @@ def mark_waiting(
 def mark_failed(session: Session, attempt_id: str, code: str, detail: str | None = None) -> bool:
     """Twilio refused it for good."""
     attempt = _end_attempt(session, attempt_id, "refused", code, detail)
+    _note_opt_out(session, attempt, code)
     return set_if(
         session,
         attempt.message_id,
@@ -204,6 +216,29 @@ def mark_unresolved(session: Session, message_id: str, check_at: datetime | None
     return set_if(session, message_id, is_unsettled, **out, state="skipped", reason=UNRESOLVED)
 
 
+def ask_again(
+    session: Session, message_id: str, lease: datetime, at: datetime | None, asks: int
+) -> bool:
+    """Ask at `at` (None: not any more) what became of a sent message, which was asked `asks` times.
+
+    Unless a receipt, or another's question, came before the answer to the one until `lease`.
+    """
+    return set_if(session, message_id, Message.ask_at == lease, ask_at=at, asks=asks)
+
+
+def _set_sent(session: Session, message_id: str, **values: Any) -> bool:
+    """False also for one that was given up, and whose time another reminder has by now."""
+    values |= {**OUT_OF_FLIGHT, "state": "sent", "reason": None, "error_code": None}
+    is_alive = is_one_of(Message.state, "pending", "sending", "uncertain")
+    if set_if(session, message_id, is_alive, **values):
+        return True
+    try:
+        with session.begin_nested():
+            return set_if(session, message_id, Message.state != "sent", **values)
+    except IntegrityError:
+        return False
+
+
 def _mark_undelivered(session: Session, attempt_id: str, code: str) -> datetime | None:
     """Twilio finished without delivering it, so another try cannot double it."""
     attempt = locked_attempt(session, attempt_id)
@@ -211,6 +246,7 @@ def _mark_undelivered(session: Session, attempt_id: str, code: str) -> datetime 
     if message.state != "sent" or message.sid != attempt.sid:
         return None
     attempt.outcome, attempt.error_code = "undelivered", code
+    _note_opt_out(session, attempt, code)
     if message.sent_at is not None:
         _count_sent(session, attempt.sent_to, message.sent_at, -1)
     advice = errors.explain(code, asynchronous=True)
@@ -224,12 +260,30 @@ def _mark_undelivered(session: Session, attempt_id: str, code: str) -> datetime 
     return try_again(session, message, message.tries + 1, code)
 
 
+def _note_opt_out(session: Session, attempt: Attempt, code: str) -> None:
+    if errors.explain(code).opted_out:
+        customers.opt_out(session, attempt.sent_to, "twilio")
+
+
+def _useful_until(session: Session, message: Message) -> datetime:
+    """No try starts then or later: at the appointment; of an answer, when the free text's time
+    (Twilio error 63016) ends.
+    """
+    booking = session.get_one(Booking, message.booking_id)
+    if message.kind != "answer":
+        return booking.starts_at
+    customer = customers.find(session, booking.customer_phone)
+    written_at = customer.written_at if customer else None
+    return (written_at or message.planned_for) + customers.WINDOW
+
+
 def _wait(
     session: Session, message: Message, tries: int, code: str, until: datetime
 ) -> datetime | None:
-    values = pending_or_cancelled(until, clock.now())
+    due = min(until, _useful_until(session, message))  # and at that time it is skipped
+    values = pending_or_cancelled(due, clock.now())
     won = leave(session, message, **values, tries=tries, error_code=code)
-    return until if won else None
+    return due if won else None
 
 
 def _holds(message: Message, attempt_id: str) -> bool:

@@ -16,9 +16,11 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.params import FromPath
 
 from app import clock
+from app.messages.compose import CANCEL_PAYLOAD, as_template
+from app.messages.texts import DEFAULTS
 from app.settings import settings
 from app.whatsapp.signature import parse_form
-from app.whatsapp.simulator import receipts, store
+from app.whatsapp.simulator import buttons, receipts, store
 from app.whatsapp.simulator.faults import Fault, catalog
 from app.whatsapp.simulator.rules import Refused, check_message, templates, text_of
 from app.whatsapp.simulator.store import Entry
@@ -92,10 +94,14 @@ def fetch_account(account_sid: FromPath[str]) -> dict[str, Any]:
 
 @get("/v1/Content/{sid:str}", sync_to_thread=False)
 def fetch_template(sid: FromPath[str]) -> dict[str, Any]:
-    """A template that the settings name; nobody here knows its text."""
-    if sid not in templates():
+    """A template that the settings name: the default text of its kind of message."""
+    kind = templates().get(sid)
+    if kind is None:
         raise Refused(404, 20404, "The requested template was not found")
-    return {"sid": sid, "friendly_name": "simulated", "language": "en", "variables": {}}
+    action = {"type": "QUICK_REPLY", "title": buttons.LABEL, "id": f"{{{{{CANCEL_PAYLOAD}}}}}"}
+    actions = [action] if kind in buttons.WITH_BUTTON else []
+    types = {"twilio/quick-reply": {"body": as_template(DEFAULTS[kind]), "actions": actions}}
+    return {"sid": sid, "friendly_name": kind, "language": "en", "variables": {}, "types": types}
 
 
 def _require_account(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
@@ -159,6 +165,7 @@ def _accept(form: dict[str, str], number: str, text: str, fault: Fault | None) -
         sid=f"SM{uuid.uuid4().hex}",
         fault=fault.name if fault else None,
         callback=None if fault and fault.kind == "lost_silent" else form.get("StatusCallback"),
+        payload=buttons.payload_of(form),
         next_status="sent",
         next_at=clock.now() + timedelta(seconds=receipts.DELAY),
     )

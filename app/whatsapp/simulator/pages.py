@@ -11,14 +11,15 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
 from litestar.exceptions import NotFoundException, PermissionDeniedException
 from litestar.handlers.base import BaseRouteHandler
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Template
 
 from app import clock
 from app.whatsapp.signature import parse_form
-from app.whatsapp.simulator import receipts, store, view
+from app.whatsapp.simulator import buttons, receipts, store, view
 from app.whatsapp.simulator.faults import catalog
 from app.whatsapp.simulator.rules import LONGEST_BODY
+from app.whatsapp.simulator.store import Entry
 
 MOST_TIMES = 1000
 
@@ -47,14 +48,14 @@ def show_phones(request: AnyRequest) -> Template:
 
 
 @get("/phones/{digits:str}", sync_to_thread=True)
-def show_chat(request: AnyRequest, digits: FromPath[str]) -> Template:
-    """One phone's chat. Looking at it is what makes its messages "read", as on a real phone: this
-    GET changes something on purpose.
+def show_chat(request: AnyRequest, digits: FromPath[str], answer: FromQuery[str] = "") -> Template:
+    """One phone's chat; `answer` is the SID of the message that the next reply quotes. Looking at
+    it is what makes its messages "read", as on a real phone: this GET changes something on purpose.
     """
     number = _number(digits)
     if store.look_at(number):
         receipts.wake()
-    return _page(request, number)
+    return _page(request, number, answered=_message_to(number, answer))
 
 
 @post("/phones", sync_to_thread=True)
@@ -69,17 +70,25 @@ def add_phone(form: Form) -> Redirect:
 
 @post("/phones/{digits:str}/replies", sync_to_thread=True)
 def reply(form: Form, digits: FromPath[str]) -> Redirect:
-    """The customer writes to the shop."""
+    """The customer writes to the shop, maybe as an answer to one message (`answered`, its SID)."""
     number = _number(digits)
     body = form.get("body", "").strip()
     if not 0 < len(body) <= LONGEST_BODY:
         problem = f"Write something, {LONGEST_BODY} characters at the most."
         raise Wrong("body", problem, form, number)
-    store.add(
-        "reply", number, body, "new",
-        sid=f"SM{uuid.uuid4().hex}", next_status="sending", next_at=clock.now(),
-    )  # fmt: skip
-    receipts.wake()
+    answered = _message_to(number, form.get("answered", ""))
+    _say(number, body, quoted=answered.sid if answered else None)
+    return _to(number, "#reply")
+
+
+@post("/phones/{digits:str}/presses", sync_to_thread=True)
+def press(form: Form, digits: FromPath[str]) -> Redirect:
+    """The customer presses the button under the message with the SID `message`."""
+    number = _number(digits)
+    under = _message_to(number, form.get("message", ""))
+    if under is None or under.payload is None:
+        raise NotFoundException("There is no such button")
+    _say(number, buttons.LABEL, quoted=under.sid, payload=under.payload)
     return _to(number, "#reply")
 
 
@@ -124,14 +133,31 @@ def _only_from_this_page(
         raise PermissionDeniedException("This form was sent by another site")
 
 
+def _say(number: str, body: str, quoted: str | None, payload: str | None = None) -> None:
+    """Keep a reply, which is delivered at once."""
+    store.add(
+        "reply", number, body, "new", sid=f"SM{uuid.uuid4().hex}", quoted=quoted, payload=payload,
+        next_status="sending", next_at=clock.now(),
+    )  # fmt: skip
+    receipts.wake()
+
+
+def _message_to(number: str, sid: str) -> Entry | None:
+    found = store.find(sid) if sid else None
+    return found if found and (found.kind, found.number) == ("message", number) else None
+
+
 def _show_wrong(request: AnyRequest, wrong: Wrong) -> Template:
     """The same page again, with the sentence beside the field."""
-    return _page(request, wrong.number, (wrong.field, wrong.message), wrong.form)
+    sid = wrong.form.get("answered", "")
+    answered = _message_to(wrong.number, sid) if wrong.number else None
+    return _page(request, wrong.number, answered, (wrong.field, wrong.message), wrong.form)
 
 
 def _page(
     request: AnyRequest,
     number: str | None,
+    answered: Entry | None = None,
     wrong: tuple[str, str] | None = None,
     typed: Form | None = None,
 ) -> Template:
@@ -139,7 +165,7 @@ def _page(
     is_partial = request.headers.get("HX-Request") == "true"
     return Template(
         f"simulator/{'_board' if is_partial else 'page'}.html",
-        context={**view.board(number), "wrong": wrong, "typed": typed or {}},
+        context={**view.board(number, answered), "wrong": wrong, "typed": typed or {}},
         status_code=422 if wrong else 200,
         headers={"Vary": "HX-Request", "Cache-Control": "no-store"},
     )
@@ -166,7 +192,7 @@ def _number(digits: str) -> str:
 
 _forms = Router(
     path="/",
-    route_handlers=[add_phone, reply, set_fault, clear_fault],
+    route_handlers=[add_phone, reply, press, set_fault, clear_fault],
     guards=[_only_from_this_page],
     dependencies={"form": Provide(_read_form)},
 )

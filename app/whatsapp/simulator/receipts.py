@@ -98,8 +98,6 @@ def _deliver_reply(entry: Entry) -> None:
     answer = _post(urlsplit(INBOUND), _inbound(entry))
     if answer is None:
         store.settle(entry.id, "unreached")
-    elif answer.status == 404:
-        store.settle(entry.id, "unhandled", 404)
     elif answer.status >= 300:
         store.settle(entry.id, "refused", answer.status)
     else:
@@ -155,15 +153,23 @@ def _receipt(entry: Entry, code: int | None) -> dict[str, str]:
 
 
 def _inbound(entry: Entry) -> dict[str, str]:
+    ours = f"whatsapp:{settings().whatsapp_from_number}"
+    more: dict[str, str] = {}
+    if entry.quoted:
+        more |= {"OriginalRepliedMessageSid": entry.quoted, "OriginalRepliedMessageSender": ours}
+    if entry.payload:
+        more |= {"MessageType": "button", "ButtonText": entry.body, "ButtonPayload": entry.payload}
     return {
         **_names(entry),
         "SmsStatus": "received",
         "From": f"whatsapp:{entry.number}",
-        "To": f"whatsapp:{settings().whatsapp_from_number}",
+        "To": ours,
         "Body": entry.body,
         "NumMedia": "0",
+        "MessageType": "text",
         "ProfileName": "Simulated customer",
         "WaId": entry.number.removeprefix("+"),
+        **more,
     }
 
 

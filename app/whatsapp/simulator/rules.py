@@ -1,10 +1,15 @@
-"""What Twilio refuses, as far as our own client can run into it."""
+"""What Twilio refuses, as far as our own client can run into it.
+
+Free text is taken at any time, as if each customer had written within the last 24 hours.
+"""
 
 import json
 import re
 from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
+from app.messages import texts
+from app.messages.compose import content_sid
 from app.settings import settings
 
 LONGEST_BODY = 1600
@@ -45,10 +50,12 @@ def text_of(form: Mapping[str, str]) -> str:
     return "\n".join([f"Template {form['ContentSid']}", *(f"{k}: {values[k]}" for k in values)])
 
 
-def templates() -> set[str]:
-    """The templates that the settings name: those which "Twilio" has."""
-    ours = (settings().whatsapp_reminder_content_sid, settings().whatsapp_cancellation_content_sid)
-    return {sid for sid in ours if sid}
+def templates() -> dict[str, str]:
+    """The templates that the settings name, which are those that "Twilio" has, by their SIDs: the
+    kind of message that each is for.
+    """
+    sids = {kind: content_sid(kind) for kind in texts.DEFAULTS}
+    return {sid: kind for kind, sid in sids.items() if sid}
 
 
 def is_ours(url: str) -> bool:

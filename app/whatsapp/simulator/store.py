@@ -36,6 +36,8 @@ CREATE TABLE IF NOT EXISTS entry (
     error_code INTEGER,
     fault TEXT,
     callback TEXT,
+    payload TEXT,
+    quoted TEXT,
     created_at REAL NOT NULL,
     updated_at REAL NOT NULL,
     next_status TEXT,
@@ -65,7 +67,9 @@ ORDER BY last_id DESC NULLS FIRST LIMIT ?
 class Entry:
     """A line of a chat: a `message` of the shop's, a customer's `reply`, or a `note` that a POST
     came to nothing. `number` is the customer's, E.164; times are aware, UTC. `next_status` is
-    what it becomes at `next_at`, for whoever claims it first.
+    what it becomes at `next_at`, for whoever claims it first. `payload` is what the button under
+    a message sends, and what a reply was that pressed it; `quoted` is the SID of the message that
+    a reply answers.
     """
 
     id: int
@@ -77,6 +81,8 @@ class Entry:
     error_code: int | None
     fault: str | None
     callback: str | None
+    payload: str | None
+    quoted: str | None
     created_at: datetime
     updated_at: datetime
     next_status: str | None
@@ -109,17 +115,33 @@ def add(
     sid: str | None = None,
     fault: str | None = None,
     callback: str | None = None,
+    payload: str | None = None,
+    quoted: str | None = None,
     next_status: str | None = None,
     next_at: datetime | None = None,
 ) -> Entry:
     """Keep a new entry, and drop the oldest if there are too many."""
     now = clock.now().timestamp()
     due = next_at.timestamp() if next_at else None
-    values = (kind, number, sid, body, status, fault, callback, now, now, next_status, due)
+    values = {
+        "kind": kind,
+        "number": number,
+        "sid": sid,
+        "body": body,
+        "status": status,
+        "fault": fault,
+        "callback": callback,
+        "payload": payload,
+        "quoted": quoted,
+        "created_at": now,
+        "updated_at": now,
+        "next_status": next_status,
+        "next_at": due,
+    }
+    names, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
     with _write() as connection:
         added = connection.execute(
-            "INSERT INTO entry (kind, number, sid, body, status, fault, callback, created_at,"
-            " updated_at, next_status, next_at) VALUES (?,?,?,?,?,?,?,?,?,?,?) RETURNING *",
+            f"INSERT INTO entry ({names}) VALUES ({marks}) RETURNING *",  # noqa: S608
             values,
         ).fetchone()
         connection.execute(f"DELETE FROM entry WHERE id <= ({_OLDEST_KEPT})", (KEPT,))  # noqa: S608
@@ -292,6 +314,9 @@ def _file(state_dir: Path) -> Path:
     path = state_dir / "simulator.db"
     with closing(_open(path)) as connection:
         connection.executescript(_SCHEMA)
+        known = {row["name"] for row in connection.execute("PRAGMA table_info(entry)")}
+        for column in {"payload", "quoted"} - known:  # of a file that an older version made
+            connection.execute(f"ALTER TABLE entry ADD COLUMN {column} TEXT")
     return path
 
 

@@ -1,6 +1,7 @@
 """What the page shows, in words: phones, chats, times in the shop's zone, faults."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -12,7 +13,7 @@ from babel.dates import format_timedelta
 
 from app import clock
 from app.settings import settings
-from app.whatsapp.simulator import faults, store
+from app.whatsapp.simulator import buttons, faults, store
 from app.whatsapp.simulator.store import EVERYONE, ActiveFault, Entry, Phone
 
 HOME = "/simulator"
@@ -35,13 +36,8 @@ _REPLY = {
     "new": ("clock", "Sending"),
     "sending": ("clock", "Sending"),
     "received": ("two", "Received by the app"),
-    "unhandled": ("failed", "Not received"),
     "refused": ("failed", "Refused by the app"),
     "unreached": ("failed", "Not received"),
-}
-_WHY_NOT_RECEIVED = {
-    "unhandled": "Chairtime does not handle replies yet (it answered 404), so nothing changed.",
-    "unreached": "The app did not answer.",
 }
 _DONE = {"refused": "Refused", "unanswered": "Not answered"}
 
@@ -57,7 +53,9 @@ class When:
 
 @dataclass(frozen=True)
 class Line:
-    """An entry as the chat shows it."""
+    """An entry as the chat shows it. `sid` is that of a message which can be answered, `button`
+    what the one under it says, and `quoted` the beginning of what a reply answers.
+    """
 
     kind: str
     body: str
@@ -65,6 +63,9 @@ class Line:
     tick: str
     word: str
     remark: str | None
+    sid: str | None = None
+    button: str | None = None
+    quoted: str | None = None
 
 
 @dataclass(frozen=True)
@@ -90,12 +91,16 @@ class FaultRow:
     how_long: str
 
 
-def board(number: str | None) -> dict[str, Any]:
-    """Everything the templates need; `number` is the phone that is open."""
+def board(number: str | None, answered: Entry | None = None) -> dict[str, Any]:
+    """Everything the templates need; `number` is the phone that is open, `answered` the message
+    that the next reply quotes.
+    """
     return {
         "here": path_of(number),
         "number": number,
         "name": pretty(number) if number else None,
+        "answered": answered,
+        "answered_words": shortened(answered) if answered else None,
         "phones": [_row(phone, number) for phone in store.phones()],
         "phones_listed": store.PHONES_LISTED,
         "days": _days(store.chat(number)) if number else [],
@@ -139,8 +144,13 @@ def _row(phone: Phone, opened: str | None) -> Row:
     )
 
 
+def shortened(entry: Entry) -> str:
+    """The beginning of what it says, on one line."""
+    return " ".join(entry.body.split())[:80]
+
+
 def _snippet(entry: Entry) -> str:
-    text = " ".join(entry.body.split())[:80]
+    text = shortened(entry)
     if entry.kind == "note":
         return f"{_DONE.get(entry.status, entry.status)}: {text}"
     return f"You: {text}" if entry.kind == "reply" else text
@@ -149,24 +159,36 @@ def _snippet(entry: Entry) -> str:
 def _days(entries: list[Entry]) -> list[tuple[str, list[Line]]]:
     zone = _zone()
     today = clock.now().astimezone(zone).date()
+    texts = {entry.sid: shortened(entry) for entry in entries if entry.sid}
     return [
-        ("Today" if day == today else f"{day:%a} {day.day} {day:%b}", [_line(e) for e in of_day])
+        (
+            "Today" if day == today else f"{day:%a} {day.day} {day:%b}",
+            [_line(e, texts) for e in of_day],
+        )
         for day, of_day in groupby(entries, lambda e: e.created_at.astimezone(zone).date())
     ]
 
 
-def _line(entry: Entry) -> Line:
+def _line(entry: Entry, texts: Mapping[str, str]) -> Line:
+    """`texts` is the beginning of each message by its SID."""
     when = _when(entry.created_at)
     if entry.kind == "note":
         return Line("note", entry.body, when, "failed", _DONE.get(entry.status, ""), _fault(entry))
     if entry.kind == "reply":
         tick, word = _REPLY.get(entry.status, ("failed", entry.status))
-        remark = _WHY_NOT_RECEIVED.get(entry.status)
-        if entry.status == "refused":
-            remark = f"The app answered HTTP {entry.error_code}."
-        return Line("reply", entry.body, when, tick, word, remark)
+        quoted = texts.get(entry.quoted or "")
+        return Line("reply", entry.body, when, tick, word, _why_not(entry), quoted=quoted)
     tick, word = _MESSAGE.get(entry.status, ("failed", entry.status))
-    return Line("message", entry.body, when, tick, word, _fault(entry))
+    # What has not reached the phone cannot be answered on it.
+    sid = entry.sid if entry.status in {"delivered", "read"} else None
+    button = buttons.LABEL if sid and entry.payload else None
+    return Line("message", entry.body, when, tick, word, _fault(entry), sid, button)
+
+
+def _why_not(reply: Entry) -> str | None:
+    if reply.status == "unreached":
+        return "The app did not answer."
+    return f"The app answered HTTP {reply.error_code}." if reply.status == "refused" else None
 
 
 def _fault(entry: Entry) -> str | None:

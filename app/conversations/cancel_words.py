@@ -1,0 +1,35 @@
+"""The shop's own words for CANCEL, in its customers' language."""
+
+import re
+
+from app.conversations.wording import CANCEL_WORD, START_WORDS, STOP_WORDS, normalise
+from app.errors import FieldError, Invalid
+
+MOST = 20
+LONGEST = 40  # characters of a word
+
+
+def read(typed: str) -> str | None:
+    """The words in `typed`, each once and without "cancel" itself, as the shop's row has them.
+
+    Raises Invalid.
+    """
+    seen = "".join(char if char.isprintable() else " " for char in typed.replace("\n", ","))
+    words = {normalise(word): " ".join(word.split()) for word in re.split("[,;]", seen)}
+    found = {plain: word for plain, word in words.items() if plain not in {"", CANCEL_WORD}}
+    if problem := _problem(found):
+        raise Invalid([FieldError("cancel_words", problem)])
+    return ", ".join(found.values()) or None
+
+
+def _problem(found: dict[str, str]) -> str:
+    if len(found) > MOST:
+        return f"has {len(found)} words: {MOST} at the most"
+    for plain, word in found.items():
+        if len(word) > LONGEST:
+            return f"has “{word[:LONGEST]}…”, which is longer than {LONGEST} characters"
+        if plain in STOP_WORDS:
+            return f"has “{word}”, which already means: no messages any more"
+        if plain in START_WORDS:
+            return f"has “{word}”, which already means: messages again"
+    return ""

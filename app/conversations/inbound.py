@@ -1,0 +1,323 @@
+"""What follows from a customer's message: once for its SID, however often it is delivered.
+
+Which booking a cancellation is about is found by the strongest evidence there is: the button that
+was pressed, the message that is quoted, a code, and only then the number's only booking. What is
+no clear wish goes to staff, and is not answered.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.bookings import service as bookings
+from app.bookings.models import Booking
+from app.conversations import answers
+from app.conversations.models import Reply
+from app.conversations.wording import Wish, wish
+from app.customers import service as customers
+from app.db import insert
+from app.messages import codes, texts
+from app.messages.lifecycle.compare_and_set import booking_of, lock_booking
+from app.messages.models import Attempt
+from app.shop.service import shop
+from app.staff import audit
+
+ACTOR = "customer:reply"
+"""Who cancelled, in the audit log."""
+LONGEST_BODY = 4096
+"""Characters of a WhatsApp message that are kept."""
+
+_TOO_OLD = timedelta(hours=24)
+_PHONE = re.compile(r"whatsapp:(\+[1-9][0-9]{6,14})")
+_SID = re.compile(r"[A-Za-z0-9]{1,34}")
+# Controls but for tab and line feed, and what turns the direction of the text around it.
+_UNREADABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_NEED_AN_ANSWER = {"too_late", "no_booking", "which_booking"}
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """A customer's message as Twilio tells of it: `sender` is the raw From ("whatsapp:+49…", or
+    the id of somebody who hides their number), `replied_to` the SID of the message they quote.
+    """
+
+    sid: str
+    sender: str
+    body: str
+    profile_name: str | None = None
+    button_payload: str | None = None
+    replied_to: str | None = None
+    opt_out_type: str | None = None
+    media: int = 0
+    received_at: datetime = field(default_factory=lambda: clock.now())
+
+    @property
+    def pressed(self) -> str | None:
+        """The id of the booking whose button "Cancel appointment" was pressed."""
+        return codes.booking_of_payload(self.button_payload or "")
+
+
+@dataclass(frozen=True)
+class _Sender:
+    """Who wrote: `address` is kept, `phone` is theirs if it is known, `quoted` the booking of the
+    message of ours that they quote.
+    """
+
+    address: str
+    phone: str | None
+    quoted: str | None
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    effect: str
+    booking: Booking | None = None
+    answer: str | None = None
+    needs_attention: bool = False
+
+
+def receive(session: Session, incoming: Incoming, late: bool = False) -> str | None:
+    """Keep a message, do what it asks, and return the answer: the same for each delivery.
+
+    The whole effect is in the caller's transaction. `late` is for what was fetched after an
+    outage: nobody reads an answer then, so a cancellation is told by a message of its own, and
+    what is older than a day is left to staff, but for a STOP. None: nothing is answered.
+    """
+    incoming = _readable(incoming)
+    if not _keep(session, incoming):
+        return session.scalar(select(Reply.answer).where(Reply.sid == incoming.sid))
+    sender = _sender(session, incoming)
+    outcome = _act(session, incoming, sender, late)
+    if late and outcome.answer:
+        open_still = outcome.effect in _NEED_AN_ANSWER
+        outcome = replace(outcome, answer=None, needs_attention=open_still)
+    _note_written(session, incoming, sender, outcome)
+    session.execute(
+        update(Reply)
+        .where(Reply.sid == incoming.sid)
+        .values(
+            effect=outcome.effect,
+            booking_id=outcome.booking.id if outcome.booking else None,
+            answer=outcome.answer,
+            needs_attention=outcome.needs_attention,
+        )
+    )
+    return outcome.answer
+
+
+def _readable(incoming: Incoming) -> Incoming:
+    """What can be stored and shown of it."""
+    replied_to = incoming.replied_to or ""
+    return replace(
+        incoming,
+        body=_UNREADABLE.sub("", incoming.body)[:LONGEST_BODY].strip(),
+        profile_name=texts.clean_value(incoming.profile_name or "", "")[:100] or None,
+        button_payload=_UNREADABLE.sub("", incoming.button_payload or "")[:256] or None,
+        replied_to=replied_to if _SID.fullmatch(replied_to) else None,
+    )
+
+
+def _keep(session: Session, incoming: Incoming) -> bool:
+    """Add the row, as if it were for staff; False if this message was received already.
+
+    A delivery at the same time waits here until the first is committed.
+    """
+    statement = insert(session, Reply).values(
+        sid=incoming.sid,
+        sender=_address(incoming.sender),
+        profile_name=incoming.profile_name,
+        body=incoming.body,
+        button_payload=incoming.button_payload,
+        replied_to=incoming.replied_to,
+        media=incoming.media,
+        received_at=incoming.received_at,
+        effect="for_staff",
+        needs_attention=True,
+        updated_at=clock.now(),
+    )
+    added = session.scalar(statement.on_conflict_do_nothing().returning(Reply.sid))
+    return added is not None
+
+
+# --- who wrote ---
+
+
+def _sender(session: Session, incoming: Incoming) -> _Sender:
+    """Somebody who hides their number is known by our message that they quote, or its button."""
+    quoted = session.execute(
+        select(Attempt.message_id, Attempt.sent_to).where(Attempt.sid == incoming.replied_to)
+    ).one_or_none()
+    address = _address(incoming.sender)
+    pressed = session.get(Booking, incoming.pressed) if incoming.pressed else None
+    known = address if address.startswith("+") else None
+    phone = known or (quoted and quoted.sent_to) or (pressed and pressed.customer_phone)
+    return _Sender(address, phone or None, booking_of(quoted.message_id) if quoted else None)
+
+
+def _address(sender: str) -> str:
+    """E.164 if it is a phone, else what Twilio sent."""
+    phone = _PHONE.fullmatch(sender)
+    return phone[1] if phone else "".join(char for char in sender if char.isprintable())[:64]
+
+
+def _note_written(session: Session, incoming: Incoming, sender: _Sender, outcome: _Outcome) -> None:
+    """They wrote, which is consent if nothing else was said, and opens the time for answers."""
+    for address in _addresses(sender):
+        customers.note_written(session, address, incoming.profile_name, incoming.received_at)
+        known = customers.find(session, address)
+        if known and known.consent is None and outcome.effect != "opted_out":
+            customers.note_consent(session, address, True, "reply")
+
+
+def _addresses(sender: _Sender) -> Sequence[str]:
+    """Always in the same order, as each is locked."""
+    return sorted({sender.address, sender.phone or sender.address})
+
+
+# --- what they want ---
+
+
+def _act(session: Session, incoming: Incoming, sender: _Sender, late: bool) -> _Outcome:
+    wanted = _wish(session, incoming)
+    opt_out_type = (incoming.opt_out_type or "").upper()  # of Twilio's own opt-out handling
+    if opt_out_type == "STOP" or (wanted and wanted.kind == "stop"):
+        _opt_out(session, incoming, sender, by_twilio=opt_out_type == "STOP")
+        if wanted is None or wanted.kind != "cancel":
+            return _told(session, "opted_out", is_told=bool(opt_out_type))
+    if late and incoming.received_at < clock.now() - _TOO_OLD:
+        return _for_staff(session, sender)
+    if opt_out_type == "START" or (wanted and wanted.kind == "start"):
+        if _opt_in(session, incoming, sender):
+            return _told(session, "opted_in", is_told=bool(opt_out_type))
+    elif wanted and wanted.kind == "cancel":
+        return _cancel(session, incoming, sender, wanted.code, late)
+    return _for_staff(session, sender)
+
+
+def _wish(session: Session, incoming: Incoming) -> Wish | None:
+    if incoming.pressed:
+        return Wish("cancel")
+    return wish(incoming.body, shop(session).cancel_words)
+
+
+def _told(session: Session, effect: str, is_told: bool) -> _Outcome:
+    """`is_told`: Twilio has answered them already."""
+    return _Outcome(effect, answer=None if is_told else answers.answer(shop(session), effect))
+
+
+def _opt_out(session: Session, incoming: Incoming, sender: _Sender, by_twilio: bool) -> None:
+    """Nothing starts sending once this is committed: their bookings are held, as by a cancel."""
+    for booking in sorted(_coming(session, sender), key=lambda booking: booking.id):
+        lock_booking(session, booking.id, to_change=True)
+    for address in _addresses(sender):
+        customers.opt_out(session, address, "twilio" if by_twilio else "reply")
+    audit.record(session, ACTOR, "customer.opted_out", incoming.sid)
+
+
+def _opt_in(session: Session, incoming: Incoming, sender: _Sender) -> bool:
+    """Whether there was anything to take back: an opt-out, or a refusal of consent."""
+    known = [customers.find(session, address) for address in _addresses(sender)]
+    if not any(each and (each.opted_out_at or each.consent is False) for each in known):
+        return False
+    for address in _addresses(sender):
+        customers.opt_in(session, address)
+        customers.note_consent(session, address, True, "reply")
+    audit.record(session, ACTOR, "customer.opted_in", incoming.sid)
+    return True
+
+
+def _for_staff(session: Session, sender: _Sender) -> _Outcome:
+    """With the booking that it seems to be about: the quoted one, the next, or the last."""
+    quoted = _theirs(session, sender, sender.quoted)
+    coming = [booking for booking in _coming(session, sender) if _is_open(booking)]
+    about = quoted or next(iter(coming), None) or _latest(session, sender)
+    return _Outcome("for_staff", about, needs_attention=True)
+
+
+# --- which booking is to be cancelled ---
+
+
+def _cancel(
+    session: Session, incoming: Incoming, sender: _Sender, code: str | None, late: bool
+) -> _Outcome:
+    evidence = (incoming.pressed, sender.quoted)
+    named = next((found for id in evidence if (found := _theirs(session, sender, id))), None)
+    coming = _coming(session, sender)
+    if named is None and code:
+        named = next((each for each in coming if codes.code(each.id) == code), None)
+    elif named is None:
+        named = _only(coming)
+    if named is not None:
+        return _cancel_one(session, sender, named, late)
+    return _ask(session, sender, [booking for booking in coming if _is_open(booking)])
+
+
+def _only(coming: Sequence[Booking]) -> Booking | None:
+    """The one that CANCEL alone can mean: the only open one; if there is none, the one that has
+    begun, or else the one that was cancelled last.
+    """
+    if is_open := [booking for booking in coming if _is_open(booking)]:
+        return is_open[0] if len(is_open) == 1 else None
+    begun = [booking for booking in coming if booking.status != "cancelled"]
+    return next(iter(begun), None) or max(coming, key=lambda each: each.updated_at, default=None)
+
+
+def _cancel_one(session: Session, sender: _Sender, named: Booking, late: bool) -> _Outcome:
+    booking = lock_booking(session, named.id, to_change=True)
+    if booking is None or not _is_theirs(booking, sender):  # its number was changed just now
+        return _for_staff(session, sender)
+    row = shop(session)
+    if booking.status == "cancelled":
+        already = answers.answer(row, "already_cancelled", booking)
+        return _Outcome("already_cancelled", booking, already)
+    if not _is_open(booking):
+        too_late = answers.answer(row, "too_late", booking)
+        return _Outcome("too_late", booking, too_late, needs_attention=True)
+    bookings.cancel(session, booking.id, ACTOR, told=not late)
+    return _Outcome("cancelled", booking, answers.answer(row, "cancelled", booking))
+
+
+def _ask(session: Session, sender: _Sender, choices: Sequence[Booking]) -> _Outcome:
+    """Nothing is cancelled: there are several that they may mean, or none."""
+    if sender.phone is None:
+        return _for_staff(session, sender)
+    row = shop(session)
+    if not choices:
+        return _Outcome("no_booking", answer=answers.answer(row, "no_booking"))
+    return _Outcome("which_booking", answer=answers.which_booking(row, choices))
+
+
+def _theirs(session: Session, sender: _Sender, booking_id: str | None) -> Booking | None:
+    booking = session.get(Booking, booking_id) if booking_id else None
+    return booking if booking and _is_theirs(booking, sender) else None
+
+
+def _is_theirs(booking: Booking, sender: _Sender) -> bool:
+    return booking.customer_phone == sender.phone
+
+
+def _is_open(booking: Booking) -> bool:
+    return booking.status == "confirmed" and booking.starts_at > clock.now()
+
+
+def _coming(session: Session, sender: _Sender) -> Sequence[Booking]:
+    """Their bookings that have not ended, cancelled ones included, the next one first."""
+    return session.scalars(
+        select(Booking)
+        .where(Booking.customer_phone == sender.phone, Booking.ends_at > clock.now())
+        .order_by(Booking.starts_at, Booking.id)
+    ).all()
+
+
+def _latest(session: Session, sender: _Sender) -> Booking | None:
+    return session.scalars(
+        select(Booking)
+        .where(Booking.customer_phone == sender.phone)
+        .order_by(Booking.starts_at.desc())
+        .limit(1)
+    ).one_or_none()

@@ -1,0 +1,143 @@
+"""What the shop's messages may come to in a month, what they have come to, and what they cost.
+
+A month is one of UTC, as the counters are. What goes beyond a budget is skipped, by
+`app.messages.useful`; this is what is shown of it, and how it is set.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+from babel import Locale
+from babel.core import get_global
+from babel.numbers import format_currency, get_territory_currencies
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.customers.models import MonthlySent
+from app.customers.service import month_of
+from app.errors import FieldError, Invalid, each_right
+from app.messages.models import DailySent
+from app.shop.models import Shop
+from app.shop.service import shop
+
+NEARLY = 80
+"""Percent of the shop's budget from which on it is warned of."""
+
+_SMALL = Decimal("0.1")  # what is less is shown to a part of a cent, as prices are
+
+MOST = 1_000_000
+"""Messages in a month that a budget can be of."""
+
+_COUNT = re.compile("[0-9]{1,7}")
+_PRICE = re.compile("[0-9]{1,4}(?:[.,][0-9]{1,4})?")
+_FIELDS = ("budget_per_customer", "budget_per_month", "message_price", "currency")
+
+
+@dataclass(frozen=True)
+class Month:
+    """What was sent this month, to all; `budget` is what may be, None for no limit."""
+
+    sent: int
+    budget: int | None
+
+    @property
+    def percent(self) -> int:
+        """How much of the budget is used, 0 without one."""
+        return 100 * max(0, self.sent) // self.budget if self.budget else 0
+
+    @property
+    def is_near(self) -> bool:
+        """Whether it is to be warned of."""
+        return self.percent >= NEARLY
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether reminders are skipped now."""
+        return self.percent >= 100
+
+
+def this_month(session: Session) -> Month:
+    """What was sent since the month began."""
+    sent = select(func.coalesce(func.sum(DailySent.messages), 0)).where(
+        DailySent.day >= month_of(clock.now())
+    )
+    return Month(session.scalar(sent) or 0, shop(session).budget_per_month)
+
+
+def most_to_one(session: Session) -> int:
+    """How many messages that customer got this month who got most."""
+    most = select(func.max(MonthlySent.messages)).where(MonthlySent.month == month_of(clock.now()))
+    return session.scalar(most) or 0
+
+
+def ends_at() -> datetime:
+    """When the month ends, and the counters begin anew."""
+    now = clock.now()
+    return datetime(now.year + now.month // 12, now.month % 12 + 1, 1, tzinfo=UTC)
+
+
+def cost(row: Shop, messages: int) -> str:
+    """What so many messages cost, in the shop's language; empty while it has set no price."""
+    if row.message_price is None or row.currency is None:
+        return ""
+    amount = row.message_price * messages
+    is_small = amount < _SMALL
+    return format_currency(
+        amount, row.currency, locale=row.locale, decimal_quantization=not is_small
+    )
+
+
+def read(typed: Mapping[str, str]) -> dict[str, Any]:
+    """The columns of the shop that the form “Budget and price” means; empty is none.
+
+    Raises Invalid with all that is wrong.
+    """
+    given = {name: typed.get(name, "").strip() for name in _FIELDS}
+    found = each_right(
+        {
+            "budget_per_customer": lambda: _count(given["budget_per_customer"]),
+            "budget_per_month": lambda: _count(given["budget_per_month"]),
+            "message_price": lambda: _price(given["message_price"]),
+            "currency": lambda: _currency(given["currency"]),
+        }
+    )
+    if given["message_price"] and not given["currency"]:
+        raise Invalid([FieldError("currency", "must be chosen for the price")])
+    if given["currency"] and not given["message_price"]:
+        raise Invalid([FieldError("message_price", "must be given with its currency")])
+    return found
+
+
+@cache
+def currencies() -> tuple[tuple[str, str], ...]:
+    """What is paid with somewhere today: code and English name, by name."""
+    territories = get_global("territory_currencies")
+    codes = {code for each in territories for code in get_territory_currencies(each)}
+    names = Locale("en").currencies
+    return tuple(
+        sorted(((code, names.get(code, code)) for code in codes), key=lambda each: each[1])
+    )
+
+
+def _count(text: str) -> int | None:
+    if text and not (_COUNT.fullmatch(text) and 1 <= int(text) <= MOST):
+        raise ValueError(f"must be a whole number from 1 to {MOST:,}, or empty for no limit")
+    return int(text) if text else None
+
+
+def _price(text: str) -> Decimal | None:
+    if text and not _PRICE.fullmatch(text):
+        raise ValueError("must be a price such as 0.045, with four decimals at the most")
+    return Decimal(text.replace(",", ".")) if text else None
+
+
+def _currency(text: str) -> str | None:
+    if text and text not in dict(currencies()):
+        raise ValueError("must be one of the list")
+    return text or None

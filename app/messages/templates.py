@@ -1,0 +1,69 @@
+"""The templates at Twilio that messages are sent by: which are wanted, and what is wrong with one.
+
+WhatsApp delivers only approved templates to somebody who has not written for 24 hours (Twilio
+error 63016). A variable without a value would show them the template's sample, so a template that
+has one of which we know nothing is not sent at all.
+"""
+
+from functools import cache
+
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.bookings.models import Booking
+from app.customers import service as customers
+from app.messages import texts
+from app.messages.compose import VARIABLES, content_sid
+from app.messages.models import Message
+from app.settings import settings
+from app.shop.models import Shop
+from app.whatsapp.client import WhatsAppClient
+
+NO_TEMPLATE = "63016"
+NO_SUCH_TEMPLATE = "21655"
+UNKNOWN_VARIABLES = "template_variables"
+
+
+class NotUsable(Exception):
+    """Nothing can be sent by this template; `code` is what explains it to staff."""
+
+    def __init__(self, code: str, problem: str) -> None:
+        super().__init__(problem)
+        self.code = code
+
+
+def kinds(row: Shop) -> list[str]:
+    """The kinds of messages that this shop sends by themselves: two are off by default."""
+    return [kind for kind in texts.DEFAULTS if getattr(row, f"{kind}_on", True)]
+
+
+def variables(client: WhatsAppClient, kind: str) -> frozenset[str]:
+    """The variables that the template for this kind has; none if no template is set.
+
+    Raises NotUsable, and LookupFailed if Twilio cannot be asked.
+    """
+    sid = content_sid(kind)
+    return frozenset() if sid is None else _variables(client, sid)
+
+
+def needs_one(session: Session, message: Message, booking: Booking) -> bool:
+    """Whether this message has no template and its text would not be delivered without one."""
+    if message.text is not None or content_sid(message.kind) or settings().simulator:
+        return False
+    known = customers.find(session, booking.customer_phone)
+    wrote_at = known.written_at if known else None
+    return wrote_at is None or wrote_at <= clock.now() - customers.WINDOW
+
+
+@cache
+def _variables(client: WhatsAppClient, sid: str) -> frozenset[str]:
+    """Asked once in the life of a process, unless there is something wrong with it."""
+    found = client.template(sid)
+    if found is None:
+        raise NotUsable(NO_SUCH_TEMPLATE, f"Twilio has no {sid}")
+    if unknown := found.variables - VARIABLES:
+        names = ", ".join(f"{{{{{name}}}}}" for name in sorted(unknown))
+        known = ", ".join(sorted(VARIABLES))
+        problem = f"has {names}, for which there is no value; there are {known}"
+        raise NotUsable(UNKNOWN_VARIABLES, problem)
+    return found.variables

@@ -1,0 +1,141 @@
+"""Settings: the services that can be booked, and the barbers. Both are kept in the same way."""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, ClassVar
+
+from litestar import Controller, Response, get, post
+from litestar.params import FromQuery, PathParameter
+from sqlalchemy.orm import Session
+
+from app import db
+from app.errors import Conflict, Invalid
+from app.shop import offers
+from app.shop.models import Barber, Service
+from app.web.names import sentences
+from app.web.pages import Form, PageRequest, page, redirect, toast
+
+OfferId = Annotated[
+    str, PathParameter(pattern=r"^[A-Za-z0-9_-]{1,40}$", description="A service or a barber.")
+]
+
+
+class _Forms(Controller):
+    """The page of one kind: in `/settings{path}?change=haircut` that one is open to be changed."""
+
+    kind: ClassVar[offers.Kind]
+
+    @get("/", opt={"access": "owner"}, sync_to_thread=True)
+    def show(self, request: PageRequest, change: FromQuery[str] = "") -> Response[str]:
+        """All of them, and the form to add one."""
+        return self._show(request, change)
+
+    @post("/", opt={"access": "owner"}, sync_to_thread=True)
+    def add(self, request: PageRequest, form: Form) -> Response[str]:
+        """Add one."""
+        try:
+            with db.database().write() as session:
+                added = offers.add(session, self.kind, form, request.user.actor)
+        except Invalid as invalid:
+            return self._show(request, status=422, typed=form, errors=sentences(invalid))
+        return toast(redirect(request, self._address(added.id)), f"{added.name} can be booked now.")
+
+    @post("/{offer_id:str}", opt={"access": "owner"}, sync_to_thread=True)
+    def change(self, request: PageRequest, offer_id: OfferId, form: Form) -> Response[str]:
+        """Rename it, or change its length."""
+        try:
+            with db.database().write() as session:
+                _, is_changed = offers.change(
+                    session, self.kind, offer_id, form, request.user.actor
+                )
+        except Invalid as invalid:
+            return self._show(request, offer_id, 422, typed=form, errors=sentences(invalid))
+        said = "Saved." if is_changed else "There was nothing to change."
+        return toast(redirect(request, self._address(offer_id)), said)
+
+    @post("/{offer_id:str}/move", opt={"access": "owner"}, sync_to_thread=True)
+    def move(self, request: PageRequest, offer_id: OfferId, form: Form) -> Response[str]:
+        """Move it one place up, or down."""
+        by = -1 if form.get("to") == "up" else 1
+
+        def act(session: Session) -> str:
+            moved = offers.move(session, self.kind, offer_id, by, request.user.actor)
+            return f"{moved.name} is number {moved.position} now."
+
+        return self._act(request, offer_id, act)
+
+    @post("/{offer_id:str}/switch-off", opt={"access": "owner"}, sync_to_thread=True)
+    def switch_off(self, request: PageRequest, offer_id: OfferId) -> Response[str]:
+        """Offer it no more; what is booked stays."""
+
+        def act(session: Session) -> str:
+            off = offers.switch(session, self.kind, offer_id, False, request.user.actor)
+            number = offers.upcoming(session).get(offer_id, 0) if self.kind is Barber else 0
+            stays = f" {number} booking{'s' if number != 1 else ''} to come stay." if number else ""
+            return f"{off.name} is switched off.{stays}"
+
+        return self._act(request, offer_id, act)
+
+    @post("/{offer_id:str}/switch-on", opt={"access": "owner"}, sync_to_thread=True)
+    def switch_on(self, request: PageRequest, offer_id: OfferId) -> Response[str]:
+        """Offer it again."""
+
+        def act(session: Session) -> str:
+            on = offers.switch(session, self.kind, offer_id, True, request.user.actor)
+            return f"{on.name} can be booked again."
+
+        return self._act(request, offer_id, act)
+
+    def _act(
+        self, request: PageRequest, offer_id: str, act: Callable[[Session], str]
+    ) -> Response[str]:
+        """Do it, and go back to the list with the sentence that `act` returns."""
+        here = redirect(request, self._address(offer_id))
+        try:
+            with db.database().write() as session:
+                said = act(session)
+        except Conflict as conflict:
+            return toast(here, conflict.detail, bad=True)
+        return toast(here, said)
+
+    def _show(
+        self,
+        request: PageRequest,
+        changed_id: str = "",
+        status: int = 200,
+        typed: Mapping[str, str] | None = None,
+        errors: Mapping[str, str] | None = None,
+    ) -> Response[str]:
+        with db.database().read() as session:
+            found = offers.listed(session, self.kind)
+            upcoming = offers.upcoming(session) if self.kind is Barber else {}
+        return page(
+            request,
+            "shop/offers.html",
+            status=status,
+            address=f"/settings{self.path}",
+            kind=self.kind.__tablename__,
+            offers=found,
+            upcoming=upcoming,
+            changed_id=changed_id,
+            typed=typed or {},
+            errors=errors or {},
+            minutes=(offers.SHORTEST, offers.LONGEST),
+        )
+
+    def _address(self, offer_id: str) -> str:
+        """The list, from this one on: so who uses the keyboard goes on where they were."""
+        return f"/settings{self.path}#{offer_id}"
+
+
+class ServiceForms(_Forms):
+    """Services, with how long each takes."""
+
+    path = "/services"
+    kind = Service
+
+
+class BarberForms(_Forms):
+    """Barbers; each may have bookings to come."""
+
+    path = "/barbers"
+    kind = Barber

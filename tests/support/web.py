@@ -1,0 +1,36 @@
+"""The web app in this process, as its callers reach it.
+
+with web_client() as client:
+    assert client.get("/health").status_code == 200
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from litestar import Litestar
+from litestar.testing import TestClient
+
+from app.asgi import create_app
+from app.settings import Settings, settings
+
+Client = TestClient[Litestar]
+
+
+@contextmanager
+def web_client() -> Iterator[Client]:
+    """A client of the started app; an error that nobody handles is a 500, as in production.
+
+    Tests with the same settings share one app, for to make it takes longer than most of them.
+    Two clients at once need an app each: those are made by `create_app()`.
+    """
+    alike = replace(settings(), database_url="", state_dir=Path(), whatsapp_api_url="")
+    with TestClient(_app(alike), raise_server_exceptions=False) as client:
+        yield client
+
+
+@cache
+def _app(_settings: Settings) -> Litestar:
+    return create_app()
