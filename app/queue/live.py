@@ -88,13 +88,6 @@ class Look:
         """What a page calls it that was told of it."""
         return f"{self.at:.3f}"
 
-    @property
-    def banner_is_of(self) -> tuple[object, ...]:
-        """All that the banner depends on."""
-        found = self.frame
-        stopped = found.stopped, found.stopped_at, found.probe_at
-        return (found.has_worker, found.paused_at, *stopped, found.slow_until, found.month)
-
     @cached_property
     def counters(self) -> str:
         """The counters and the badge, to take the place of those on the page."""
@@ -142,16 +135,18 @@ def news(before: Look, after: Look) -> set[str]:
     if was.failed != is_now.failed:
         names.add("failed")
     is_later = before.at // KEEP_ALIVE != after.at // KEEP_ALIVE  # "seen 3 seconds ago"
-    is_other = (before.workers, before.banner_is_of) != (after.workers, after.banner_is_of)
+    is_other = (before.workers, before.frame.state) != (after.workers, after.frame.state)
     return names | {"queue"} if was != is_now or is_other or is_later else names
 
 
 class Stream:
     """One open page. What it has not taken yet is a set of names, so it cannot grow."""
 
-    def __init__(self, user: SignedIn, secret: str, csrf: str, since: float) -> None:
+    def __init__(
+        self, user: SignedIn, secret: str, csrf: str, since: float, shown: str = ""
+    ) -> None:
         self.secret = secret
-        self._user, self._csrf, self._since = user, csrf, since
+        self._user, self._csrf, self._since, self._shown = user, csrf, since, shown
         self._names: set[str] = set()
         self._latest: Look | None = None
         self._told: Look | None = None
@@ -162,6 +157,8 @@ class Stream:
         """Pass on what is new; the first time, what is newer than the page."""
         if self._latest is None:
             names = _newer(latest, self._since)
+            if self._shown not in {"", latest.frame.state}:
+                names.add("queue")
         self._latest = latest
         self._names |= names
         if len(self._names) > 2 * MOST_BOOKINGS:  # it does not keep up
@@ -207,7 +204,7 @@ class Stream:
 
     def _banner_differs(self) -> bool:
         told, latest = self._told, self._latest
-        return told is None or (latest is not None and told.banner_is_of != latest.banner_is_of)
+        return told is None or (latest is not None and told.frame.state != latest.frame.state)
 
 
 class Watcher:
@@ -295,14 +292,19 @@ async def lifespan(app: Litestar) -> AsyncIterator[None]:
 async def live(
     request: PageRequest,
     since: FromQuery[float] = 0.0,
+    shown: FromQuery[str] = "",
     last: Annotated[float | None, HeaderParameter(name="Last-Event-ID")] = None,
 ) -> ServerSentEvent:
-    """The stream of a page that was made at the Unix time `since`, or has seen all up to `last`."""
+    """The stream of a page that was made at the Unix time `since`, or has seen all up to `last`.
+
+    `shown` is the state of its frame: it tells of what has no time, such as a worker that is gone.
+    """
     stream = Stream(
         user=request.user,
         secret=cookies.session_secret(request) or "",
         csrf=csrf_token({"request": request}),
         since=since if last is None else last,
+        shown=shown,
     )
     watcher: Watcher = request.app.state.live
 

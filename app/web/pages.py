@@ -34,6 +34,7 @@
   `frame=frame(session)`.
 """
 
+import hashlib
 import json
 import secrets
 from collections.abc import Callable
@@ -119,6 +120,13 @@ class Frame:
     def zone(self) -> str:
         """The shop's time zone by its name, for scripts."""
         return shop_service.time_zone(self.shop).key
+
+    @property
+    def state(self) -> str:
+        """A fingerprint of all that the banner depends on."""
+        stopped = self.stopped, self.stopped_at, self.probe_at
+        found = self.has_worker, self.paused_at, *stopped, self.slow_until, self.month
+        return hashlib.sha256(repr(found).encode()).hexdigest()[:12]
 
     @property
     def language(self) -> str:

@@ -69,11 +69,11 @@ def test_a_number_that_fails_twice_gets_its_message_on_the_third_try_at_the_set_
     tmp_path: Path, valkey: Valkey
 ) -> None:
     phone = "+12125559999"
-    environment = {"REMINDER_EVERY": "6s", "RETRY_DELAYS": "1,2,5,5,5"}
+    environment = {"REMINDER_EVERY": "10s", "RETRY_DELAYS": "1,2,5,5,5"}
     with FakeTwilio() as twilio, RunningShop(tmp_path, twilio, valkey, **environment) as shop:
         twilio.script(phone, [Fault.error(400, 63012), Fault.error(400, 63012)])
-        booking = shop.book(seconds=11.9, phone=phone)
-        posts = twilio.wait_for_posts(3, phone, timeout=15)
+        booking = shop.book(seconds=19.9, phone=phone)
+        posts = twilio.wait_for_posts(3, phone, timeout=25)
         wait_until(lambda: shop.states(booking) == ["completed"])
         [row] = shop.reminders(booking)
 

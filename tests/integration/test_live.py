@@ -65,9 +65,11 @@ def told(db: Database, act: Callable[[], object]) -> set[str]:
     return news(before, look(db))
 
 
-def stream_of(user: User | None = None, secret: str = "", since: float | None = None) -> Stream:
+def stream_of(
+    user: User | None = None, secret: str = "", since: float | None = None, state: str = ""
+) -> Stream:
     who = SignedIn("user_1", "Ann Lee", user.role if user else "viewer", "s", factories.clock.now())
-    return Stream(who, secret, "the-token", since or factories.clock.now().timestamp())
+    return Stream(who, secret, "the-token", since or factories.clock.now().timestamp(), state)
 
 
 def listen(work: Work) -> Any:
@@ -245,6 +247,23 @@ def test_a_page_is_told_at_once_what_happened_since_it_was_made(
         assert 'hx-target="#banner"' in html(said)
         assert said[-1].id == f"{clock.now().timestamp():.3f}"
         assert {each.data for each in said if each.event != "beat" and each.event} == {said[-1].id}
+
+    listen(work)
+
+
+def test_a_page_made_before_a_worker_went_away_is_told_so_by_the_first_look(
+    shop: Database, clock: FrozenClock, quick: None
+) -> None:
+    shown = look(shop).frame.state
+    now = clock.now()
+    with shop.write() as session:
+        session.add(Worker(id="w", host="a", pid=1, threads=1, started_at=now, seen_at=now))
+
+    async def work(watcher: Watcher) -> None:
+        for state, names in ((shown, ["queue"]), (look(shop).frame.state, []), ("", [])):
+            stream = stream_of(state=state)
+            with watcher.listening(stream):
+                assert events(await take(stream)) == names
 
     listen(work)
 
@@ -447,5 +466,6 @@ def test_each_page_opens_the_stream_with_the_time_it_was_made(
 ) -> None:
     sign_in(sqlite_api, sqlite_db)
     text = sqlite_api.get("/queue").text
-    assert f'data-stream="/live?since={clock.now().timestamp()}"' in text
+    state = look(sqlite_db).frame.state
+    assert f'data-stream="/live?since={clock.now().timestamp()}&shown={state}"' in text
     assert timedelta(seconds=live.SLACK) < live.WINDOW
