@@ -1,6 +1,6 @@
 """The list of bookings and the page of one: its timeline, and what staff do with it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -16,7 +16,7 @@ from app.bookings.models import Booking
 from app.conversations import service as conversations
 from app.conversations.service import Chat, ReplyEntry
 from app.customers import service as customers
-from app.errors import Conflict, FieldError, Invalid
+from app.errors import FieldError, Invalid
 from app.messages import timeline
 from app.messages.compose import compose
 from app.messages.models import Attempt, Message
@@ -25,7 +25,7 @@ from app.messages.service import REASONS, advice_of
 from app.messages.texts import TextError
 from app.shop import service as shop_service
 from app.shop.models import Barber
-from app.web.pages import PageRequest, is_partial, page, redirect, toast
+from app.web.pages import PageRequest, carry_out, is_partial, page
 from app.whatsapp.errors import explain
 
 PAGE = 40
@@ -105,50 +105,34 @@ def show_booking(request: PageRequest, booking_id: BookingId) -> Response[str]:
 def cancel(request: PageRequest, booking_id: BookingId) -> Response[str]:
     """Cancel it; the customer is told a little later, so that it can be undone."""
 
-    def act(session: Session, actor: str) -> str:
-        booking = service.cancel(session, booking_id, actor, tell_after=desk.UNDO_FOR)
+    def act(session: Session) -> str:
+        booking = service.cancel(session, booking_id, request.user.actor, tell_after=desk.UNDO_FOR)
         seconds = int(desk.UNDO_FOR.total_seconds())
         return f"Cancelled. {booking.customer_name} is told in {seconds} seconds."
 
-    return _act(request, booking_id, act, undo=f"/bookings/{booking_id}/undo")
+    return carry_out(request, f"/bookings/{booking_id}", act, undo=f"/bookings/{booking_id}/undo")
 
 
 @post("/{booking_id:str}/undo", opt={"access": "staff"}, sync_to_thread=True)
 def undo(request: PageRequest, booking_id: BookingId) -> Response[str]:
     """Confirm it again, while its customer does not know yet."""
 
-    def act(session: Session, actor: str) -> str:
-        desk.undo_cancel(session, booking_id, actor)
+    def act(session: Session) -> str:
+        desk.undo_cancel(session, booking_id, request.user.actor)
         return "The booking stands, and so do its reminders. Nothing was sent."
 
-    return _act(request, booking_id, act)
+    return carry_out(request, f"/bookings/{booking_id}", act)
 
 
 @post("/{booking_id:str}/remind", opt={"access": "staff"}, sync_to_thread=True)
 def remind(request: PageRequest, booking_id: BookingId) -> Response[str]:
     """Send one more reminder, at once."""
 
-    def act(session: Session, actor: str) -> str:
-        desk.remind_now(session, booking_id, actor)
+    def act(session: Session) -> str:
+        desk.remind_now(session, booking_id, request.user.actor)
         return "The reminder is on its way."
 
-    return _act(request, booking_id, act)
-
-
-def _act(
-    request: PageRequest,
-    booking_id: str,
-    act: Callable[[Session, str], str],
-    undo: str | None = None,
-) -> Response[str]:
-    """Do it, and say on the booking's page what was done, or why it was not."""
-    here = redirect(request, f"/bookings/{booking_id}")
-    try:
-        with db.database().write() as session:
-            done = act(session, request.user.actor)
-    except Conflict as conflict:
-        return toast(here, conflict.detail, bad=True)
-    return toast(here, done, undo)
+    return carry_out(request, f"/bookings/{booking_id}", act)
 
 
 def _found(session: Session, asked: Mapping[str, str]) -> dict[str, Any]:

@@ -4,13 +4,14 @@ from typing import Annotated
 
 from litestar import Response, Router, post
 from litestar.params import PathParameter
+from sqlalchemy.orm import Session
 
 from app import db
 from app.bookings import service as bookings
 from app.bookings.api import BookingId
 from app.conversations import service
-from app.errors import Conflict, Invalid
-from app.web.pages import Form, PageRequest, page, redirect, toast
+from app.errors import Invalid
+from app.web.pages import Form, PageRequest, carry_out, page
 
 ReplySid = Annotated[str, PathParameter(pattern=r"^[A-Za-z0-9]{1,34}$", description="Its SID.")]
 
@@ -19,32 +20,37 @@ ReplySid = Annotated[str, PathParameter(pattern=r"^[A-Za-z0-9]{1,34}$", descript
 def answer(request: PageRequest, booking_id: BookingId, form: Form) -> Response[str]:
     """Send staff's own words; what is wrong with them stands beside them."""
     text = form.get("text", "")
-    here = redirect(request, f"/bookings/{booking_id}")
+
+    def act(session: Session) -> str:
+        service.answer(session, booking_id, text, request.user.actor)
+        return "Your answer is on its way."
+
     try:
-        with db.database().write() as session:
-            service.answer(session, booking_id, text, request.user.actor)
-    except Conflict as conflict:
-        return toast(here, conflict.detail, bad=True)
+        return carry_out(request, f"/bookings/{booking_id}", act)
     except Invalid as invalid:
         return _again(request, booking_id, text, invalid.errors[0].message)
-    return toast(here, "Your answer is on its way.")
 
 
 @post("/replies/{sid:str}/handled", opt={"access": "staff"}, sync_to_thread=True)
 def mark_handled(request: PageRequest, sid: ReplySid) -> Response[str]:
     """Take a reply out of what needs attention."""
-    with db.database().write() as session:
+
+    def act(session: Session) -> str:
         service.mark_handled(session, sid, request.user.actor)
-    undo = f"/replies/{sid}/reopen"
-    return toast(redirect(request, "/today"), "Marked as looked after.", undo)
+        return "Marked as looked after."
+
+    return carry_out(request, "/today", act, f"/replies/{sid}/reopen")
 
 
 @post("/replies/{sid:str}/reopen", opt={"access": "staff"}, sync_to_thread=True)
 def reopen(request: PageRequest, sid: ReplySid) -> Response[str]:
     """Put it back."""
-    with db.database().write() as session:
+
+    def act(session: Session) -> str:
         service.reopen(session, sid, request.user.actor)
-    return toast(redirect(request, "/today"), "Back in “Needs attention”.")
+        return "Back in “Needs attention”."
+
+    return carry_out(request, "/today", act)
 
 
 def _again(request: PageRequest, booking_id: str, text: str, problem: str) -> Response[str]:

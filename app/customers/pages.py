@@ -4,18 +4,19 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from litestar import Response, Router, get, post
+from sqlalchemy.orm import Session
 
 from app import db
 from app.bookings import consent
 from app.bookings.api import BookingId
 from app.conversations import cancel_words
 from app.customers import budget
-from app.errors import Conflict, Invalid
+from app.errors import Invalid
 from app.shop import changes
 from app.shop import service as shop_service
 from app.shop.models import Shop
 from app.web.names import sentences
-from app.web.pages import Form, PageRequest, page, redirect, toast
+from app.web.pages import Form, PageRequest, carry_out, page, redirect, toast
 
 HERE = "/settings/customers"
 
@@ -41,22 +42,24 @@ def save_words(request: PageRequest, form: Form) -> Response[str]:
 @post("/customers/{booking_id:str}/opt-out", opt={"access": "staff"}, sync_to_thread=True)
 def opt_out(request: PageRequest, booking_id: BookingId) -> Response[str]:
     """Note that a booking's customer wants no messages any more."""
-    with db.database().write() as session:
+
+    def act(session: Session) -> str:
         consent.opt_out(session, booking_id, request.user.actor)
-    answer = redirect(request, f"/bookings/{booking_id}")
-    return toast(answer, "Noted: no messages any more.", f"/customers/{booking_id}/opt-in")
+        return "Noted: no messages any more."
+
+    back, undo = f"/bookings/{booking_id}", f"/customers/{booking_id}/opt-in"
+    return carry_out(request, back, act, undo)
 
 
 @post("/customers/{booking_id:str}/opt-in", opt={"access": "staff"}, sync_to_thread=True)
 def opt_in(request: PageRequest, booking_id: BookingId) -> Response[str]:
     """Note that they want messages after all."""
-    here = redirect(request, f"/bookings/{booking_id}")
-    try:
-        with db.database().write() as session:
-            consent.opt_in(session, booking_id, request.user.actor)
-    except Conflict as conflict:
-        return toast(here, conflict.detail, bad=True)
-    return toast(here, "Noted: they want messages.")
+
+    def act(session: Session) -> str:
+        consent.opt_in(session, booking_id, request.user.actor)
+        return "Noted: they want messages."
+
+    return carry_out(request, f"/bookings/{booking_id}", act)
 
 
 def _save(

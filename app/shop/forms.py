@@ -1,6 +1,6 @@
 """Settings: the services that can be booked, and the barbers. Both are kept in the same way."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 from litestar import Controller, Response, get, post
@@ -8,11 +8,11 @@ from litestar.params import FromQuery, PathParameter
 from sqlalchemy.orm import Session
 
 from app import db
-from app.errors import Conflict, Invalid
+from app.errors import Invalid
 from app.shop import offers
 from app.shop.models import Barber, Service
 from app.web.names import sentences
-from app.web.pages import Form, PageRequest, page, redirect, toast
+from app.web.pages import Form, PageRequest, carry_out, page, redirect, toast
 
 OfferId = Annotated[
     str, PathParameter(pattern=r"^[A-Za-z0-9_-]{1,40}$", description="A service or a barber.")
@@ -61,7 +61,7 @@ class _Forms(Controller):
             moved = offers.move(session, self.kind, offer_id, by, request.user.actor)
             return f"{moved.name} is number {moved.position} now."
 
-        return self._act(request, offer_id, act)
+        return carry_out(request, self._address(offer_id), act)
 
     @post("/{offer_id:str}/switch-off", opt={"access": "owner"}, sync_to_thread=True)
     def switch_off(self, request: PageRequest, offer_id: OfferId) -> Response[str]:
@@ -73,7 +73,7 @@ class _Forms(Controller):
             stays = f" {number} booking{'s' if number != 1 else ''} to come stay." if number else ""
             return f"{off.name} is switched off.{stays}"
 
-        return self._act(request, offer_id, act)
+        return carry_out(request, self._address(offer_id), act)
 
     @post("/{offer_id:str}/switch-on", opt={"access": "owner"}, sync_to_thread=True)
     def switch_on(self, request: PageRequest, offer_id: OfferId) -> Response[str]:
@@ -83,19 +83,7 @@ class _Forms(Controller):
             on = offers.switch(session, self.kind, offer_id, True, request.user.actor)
             return f"{on.name} can be booked again."
 
-        return self._act(request, offer_id, act)
-
-    def _act(
-        self, request: PageRequest, offer_id: str, act: Callable[[Session], str]
-    ) -> Response[str]:
-        """Do it, and go back to the list with the sentence that `act` returns."""
-        here = redirect(request, self._address(offer_id))
-        try:
-            with db.database().write() as session:
-                said = act(session)
-        except Conflict as conflict:
-            return toast(here, conflict.detail, bad=True)
-        return toast(here, said)
+        return carry_out(request, self._address(offer_id), act)
 
     def _show(
         self,

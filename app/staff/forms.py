@@ -1,6 +1,6 @@
 """The owner's page of staff: who may sign in, as what, and with which password."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated
 
 from litestar import Response, Router, get, post
@@ -12,7 +12,7 @@ from app.errors import Conflict, Invalid
 from app.staff import accounts, members
 from app.staff.members import Member
 from app.web.names import sentences
-from app.web.pages import Form, PageRequest, page, redirect, toast
+from app.web.pages import Form, PageRequest, carry_out, page, redirect, toast
 
 UserId = Annotated[
     str, PathParameter(pattern=r"^user_[A-Za-z0-9]{1,32}$", description="A member of staff.")
@@ -65,7 +65,7 @@ def reset_password(request: PageRequest, user_id: UserId, form: Form) -> Respons
         return f"{user.name} has a new password, and is signed out everywhere."
 
     try:
-        return _act(request, user_id, act)
+        return carry_out(request, _address(user_id), act)
     except Invalid as invalid:
         return _show(request, user_id, 422, errors=sentences(invalid))
 
@@ -78,7 +78,7 @@ def end_sessions(request: PageRequest, user_id: UserId) -> Response[str]:
         number = members.end_sessions(session, user_id, request.user.actor)
         return f"{number} session{'s' if number != 1 else ''} ended."
 
-    return _act(request, user_id, act)
+    return carry_out(request, _address(user_id), act)
 
 
 @post("/{user_id:str}/disable", opt={"access": "owner"}, sync_to_thread=True)
@@ -88,7 +88,7 @@ def disable(request: PageRequest, user_id: UserId) -> Response[str]:
     def act(session: Session) -> str:
         return f"{members.disable(session, user_id, request.user.actor).name} is disabled."
 
-    return _act(request, user_id, act)
+    return carry_out(request, _address(user_id), act)
 
 
 @post("/{user_id:str}/enable", opt={"access": "owner"}, sync_to_thread=True)
@@ -98,18 +98,7 @@ def enable(request: PageRequest, user_id: UserId) -> Response[str]:
     def act(session: Session) -> str:
         return f"{members.enable(session, user_id, request.user.actor).name} may sign in again."
 
-    return _act(request, user_id, act)
-
-
-def _act(request: PageRequest, user_id: str, act: Callable[[Session], str]) -> Response[str]:
-    """Do it, and go back to the member with the sentence that `act` returns."""
-    here = redirect(request, _address(user_id))
-    try:
-        with db.database().write() as session:
-            said = act(session)
-    except Conflict as conflict:
-        return toast(here, conflict.detail, bad=True)
-    return toast(here, said)
+    return carry_out(request, _address(user_id), act)
 
 
 def _show(

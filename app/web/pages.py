@@ -21,6 +21,8 @@
 - `redirect()` is a 303, and for htmx an `HX-Redirect`, or an `HX-Location` if that is the page it
   is on: each then GETs the page that shows the result. `toast(answer, text, undo="/x/undo")`
   says what was done; `undo` is a URL that the toast's button POSTs to.
+- `carry_out(request, url, act)` is both for what needs no form: a toast says what `act` did, or
+  why it could not.
 - `form: Form` is the body of a form: `form.get("name", "")`, `form.getall("id", [])`. Its CSRF
   token is checked already; each form needs `{{ csrf() }}` of `_macros.html`, htmx calls send it
   by themselves.
@@ -53,6 +55,7 @@ from sqlalchemy.orm import Session
 from app import clock, db
 from app.customers import budget
 from app.customers.budget import Month
+from app.errors import Conflict
 from app.messages import sender
 from app.messages.models import Sending
 from app.queue import stats
@@ -70,6 +73,7 @@ __all__ = [
     "Form",
     "Frame",
     "PageRequest",
+    "carry_out",
     "frame",
     "live_page",
     "page",
@@ -234,6 +238,22 @@ def toast(answer: Answer, text: str, undo: str | None = None, *, bad: bool = Fal
     else:
         answer.headers["HX-Trigger"] = json.dumps({"toast": message})
     return answer
+
+
+def carry_out(
+    request: PageRequest, url: str, act: Callable[[Session], str], undo: str | None = None
+) -> Response[str]:
+    """Do it in a transaction, and go on to `url` with the sentence that `act` returns.
+
+    A Conflict says there why nothing was done. `undo` is as in `toast`.
+    """
+    onwards = redirect(request, url)
+    try:
+        with db.database().write() as session:
+            said = act(session)
+    except Conflict as conflict:
+        return toast(onwards, conflict.detail, bad=True)
+    return toast(onwards, said, undo)
 
 
 async def read_form(request: Request[Any, Any, Any]) -> Form:

@@ -8,6 +8,7 @@ import pytest
 from app.db import Database
 from tests import factories
 from tests.support.frozen import FrozenClock
+from tests.support.staff import sign_in
 from tests.support.valkey import Valkey
 from tests.support.web import Client, web_client
 
@@ -19,6 +20,13 @@ def shop(db: Database, clock: FrozenClock) -> Database:
     """A database with a shop in it, its services and barbers, and the token `SECRET`."""
     fill(db)
     return db
+
+
+@pytest.fixture
+def sqlite_shop(sqlite_db: Database, clock: FrozenClock) -> Database:
+    """The same on SQLite alone."""
+    fill(sqlite_db)
+    return sqlite_db
 
 
 def fill(db: Database) -> None:
@@ -41,12 +49,35 @@ def api(shop: Database, valkey: Valkey) -> Iterator[Client]:
 
 
 @pytest.fixture
-def sqlite_api(sqlite_db: Database, clock: FrozenClock, valkey: Valkey) -> Iterator[Client]:
+def sqlite_api(sqlite_shop: Database, valkey: Valkey) -> Iterator[Client]:
     """The same on SQLite alone, for what no database decides."""
-    fill(sqlite_db)
     with web_client() as client:
         client.headers["Authorization"] = f"Bearer {SECRET}"
         yield client
+
+
+@pytest.fixture
+def client(shop: Database, valkey: Valkey) -> Iterator[Client]:
+    """The browser of somebody of the staff, once on SQLite, once on PostgreSQL."""
+    with web_client() as found:
+        sign_in(found, shop, "staff")
+        yield found
+
+
+@pytest.fixture
+def desk(sqlite_shop: Database, valkey: Valkey) -> Iterator[Client]:
+    """The same on SQLite alone, for what no database decides."""
+    with web_client() as found:
+        sign_in(found, sqlite_shop, "staff")
+        yield found
+
+
+@pytest.fixture
+def owner(sqlite_shop: Database, valkey: Valkey) -> Iterator[Client]:
+    """The owner's browser, on SQLite alone."""
+    with web_client() as found:
+        sign_in(found, sqlite_shop, "owner")
+        yield found
 
 
 def body(**fields: Any) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from app.messages.models import Message
 from app.staff.models import AuditEvent
 from tests import factories
 from tests.conftest import Configure
-from tests.integration.conftest import Client, fill
+from tests.integration.conftest import Client
 from tests.support.frozen import FrozenClock
 from tests.support.staff import HTMX, sign_in
 from tests.support.statements import counted
@@ -34,15 +34,6 @@ def staff(shop: Database, valkey: Valkey) -> Iterator[Client]:
     """A signed-in browser, once on SQLite, once on PostgreSQL."""
     with web_client() as client:
         sign_in(client, shop, "staff")
-        yield client
-
-
-@pytest.fixture
-def desk(sqlite_db: Database, clock: FrozenClock, valkey: Valkey) -> Iterator[Client]:
-    """The same on SQLite alone, for what no database decides."""
-    fill(sqlite_db)
-    with web_client() as client:
-        sign_in(client, sqlite_db, "staff")
         yield client
 
 

@@ -1,7 +1,6 @@
 """The form of a booking: to make one, to change one, and what it shows while one types."""
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from html import unescape
 
@@ -15,34 +14,15 @@ from app.db import Database
 from app.errors import Invalid
 from app.staff.models import AuditEvent
 from tests import factories
-from tests.integration.conftest import Client, fill
+from tests.integration.conftest import Client
 from tests.support import lifecycle
 from tests.support.frozen import FrozenClock
 from tests.support.lifecycle import at_once
 from tests.support.staff import HTMX, sign_in
 from tests.support.statements import counted
-from tests.support.valkey import Valkey
-from tests.support.web import web_client
 
 NASTY = "<script>alert(1)</script>\"'&"
 PHONE = "+447700900123"
-
-
-@pytest.fixture
-def client(shop: Database, valkey: Valkey) -> Iterator[Client]:
-    """The browser of somebody of the staff, once on SQLite, once on PostgreSQL."""
-    with web_client() as found:
-        sign_in(found, shop, "staff")
-        yield found
-
-
-@pytest.fixture
-def desk(sqlite_db: Database, clock: FrozenClock, valkey: Valkey) -> Iterator[Client]:
-    """The same on SQLite alone, for what no database decides."""
-    fill(sqlite_db)
-    with web_client() as found:
-        sign_in(found, sqlite_db, "staff")
-        yield found
 
 
 def typed(**fields: str) -> dict[str, str]:

@@ -1,7 +1,6 @@
 """The list of bookings and the page of one, as HTML."""
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from html import unescape
 
@@ -18,18 +17,8 @@ from tests import factories
 from tests.integration.conftest import Client
 from tests.support.frozen import FrozenClock
 from tests.support.staff import HTMX, sign_in
-from tests.support.valkey import Valkey
-from tests.support.web import web_client
 
 NASTY = "<script>alert(1)</script>\"'&"
-
-
-@pytest.fixture
-def client(shop: Database, valkey: Valkey) -> Iterator[Client]:
-    """The browser of somebody of the staff, once on SQLite, once on PostgreSQL."""
-    with web_client() as found:
-        sign_in(found, shop, "staff")
-        yield found
 
 
 def names(client: Client, query: str = "") -> list[str]:

@@ -1,7 +1,6 @@
 """What messages may come to in a month: the page, the warning, the stop, and what is estimated."""
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from html import unescape
@@ -19,24 +18,14 @@ from app.shop.models import Shop
 from app.staff.models import AuditEvent
 from tests import factories
 from tests.fake_twilio import FakeTwilio
-from tests.integration.conftest import Client, fill
+from tests.integration.conftest import Client
 from tests.support import lifecycle
 from tests.support.frozen import FrozenClock
 from tests.support.staff import HTMX, sign_in
 from tests.support.valkey import Valkey
-from tests.support.web import web_client
 
 HERE = "/settings/customers"
 PHONE = "+447700900123"
-
-
-@pytest.fixture
-def client(sqlite_db: Database, clock: FrozenClock, valkey: Valkey) -> Iterator[Client]:
-    """The owner's browser."""
-    fill(sqlite_db)
-    with web_client() as found:
-        sign_in(found, sqlite_db, "owner")
-        yield found
 
 
 def text_of(answer: Response) -> str:
@@ -68,31 +57,31 @@ def problem(answer: Response, field: str) -> str:
 
 @pytest.mark.parametrize("role", ["staff", "viewer"])
 def test_only_the_owner_sees_and_sets_budgets(
-    client: Client, sqlite_db: Database, role: str
+    owner: Client, sqlite_db: Database, role: str
 ) -> None:
-    sign_in(client, sqlite_db, role)
-    assert client.get(HERE).status_code == 403
-    assert client.post(f"{HERE}/budget", data=typed(budget_per_month="5")).status_code == 403
-    assert client.post(f"{HERE}/words", data={"cancel_words": "no"}).status_code == 403
+    sign_in(owner, sqlite_db, role)
+    assert owner.get(HERE).status_code == 403
+    assert owner.post(f"{HERE}/budget", data=typed(budget_per_month="5")).status_code == 403
+    assert owner.post(f"{HERE}/words", data={"cancel_words": "no"}).status_code == 403
     assert row(sqlite_db).budget_per_month is None
 
 
 def test_budgets_and_a_price_are_kept_shown_again_and_audited(
-    client: Client, sqlite_db: Database
+    owner: Client, sqlite_db: Database
 ) -> None:
     given = typed(
         budget_per_customer=" 30 ", budget_per_month="2000", message_price="0,045", currency="EUR"
     )
-    assert client.post(f"{HERE}/budget", data=given).headers["location"] == HERE
+    assert owner.post(f"{HERE}/budget", data=given).headers["location"] == HERE
     kept = row(sqlite_db)
     assert (kept.budget_per_customer, kept.budget_per_month) == (30, 2000)
     assert (kept.message_price, kept.currency) == (Decimal("0.045"), "EUR")
-    html = client.get(HERE).text
+    html = owner.get(HERE).text
     for value in ("30", "2000", "0.045"):
         assert f'value="{value}"' in html
     assert re.search(r'value="EUR"\s+selected', html)
-    client.post(f"{HERE}/budget", data=given | {"message_price": "0.0450"})
-    assert client.post(f"{HERE}/budget", data=typed()).status_code == 303
+    owner.post(f"{HERE}/budget", data=given | {"message_price": "0.0450"})
+    assert owner.post(f"{HERE}/budget", data=typed()).status_code == 303
     assert row(sqlite_db).message_price is None
     with sqlite_db.read() as session:
         events = session.scalars(select(AuditEvent).where(AuditEvent.subject == "shop")).all()
@@ -117,9 +106,9 @@ def test_budgets_and_a_price_are_kept_shown_again_and_audited(
     ],
 )
 def test_what_is_wrong_stands_beside_its_field_and_what_was_typed_stays(
-    client: Client, sqlite_db: Database, fields: dict[str, str], field: str, words: str
+    owner: Client, sqlite_db: Database, fields: dict[str, str], field: str, words: str
 ) -> None:
-    answer = client.post(f"{HERE}/budget", data=typed(**fields))
+    answer = owner.post(f"{HERE}/budget", data=typed(**fields))
     assert answer.status_code == 422
     assert words in problem(answer, field)
     for name, value in fields.items():
@@ -139,9 +128,9 @@ def test_what_is_wrong_stands_beside_its_field_and_what_was_typed_stays(
     ],
 )
 def test_words_that_cancel_are_kept_once_each_beside_cancel(
-    client: Client, sqlite_db: Database, given: str, kept: str | None
+    owner: Client, sqlite_db: Database, given: str, kept: str | None
 ) -> None:
-    assert client.post(f"{HERE}/words", data={"cancel_words": given}).status_code == 303
+    assert owner.post(f"{HERE}/words", data={"cancel_words": given}).status_code == 303
     assert row(sqlite_db).cancel_words == kept
 
 
@@ -155,16 +144,16 @@ def test_words_that_cancel_are_kept_once_each_beside_cancel(
     ],
 )
 def test_words_that_mean_something_else_are_refused(
-    client: Client, sqlite_db: Database, given: str, words: str
+    owner: Client, sqlite_db: Database, given: str, words: str
 ) -> None:
-    answer = client.post(f"{HERE}/words", data={"cancel_words": given})
+    answer = owner.post(f"{HERE}/words", data={"cancel_words": given})
     assert answer.status_code == 422
     assert words in problem(answer, "cancel_words")
     assert row(sqlite_db).cancel_words is None
 
 
 def test_the_month_and_its_cost_are_of_this_month_alone(
-    client: Client, sqlite_db: Database, clock: FrozenClock
+    owner: Client, sqlite_db: Database, clock: FrozenClock
 ) -> None:
     have_sent(sqlite_db, 1_000, days_ago=23)  # of October
     have_sent(sqlite_db, 200, days_ago=22)
@@ -173,7 +162,7 @@ def test_the_month_and_its_cost_are_of_this_month_alone(
         factories.shop(session, message_price=Decimal("0.045"), currency="EUR", locale="de_DE")
         customers.count_sent(session, PHONE, clock.now(), 1)
         customers.count_sent(session, PHONE, clock.now(), 1)
-    shown = text_of(client.get(HERE))
+    shown = text_of(owner.get(HERE))
     assert "240 messages ≈ 10,80 €" in shown
     assert "The customer with most has had 2." in shown
 
@@ -188,14 +177,14 @@ def test_the_month_and_its_cost_are_of_this_month_alone(
     ],
 )
 def test_the_shop_is_warned_from_80_percent_on_here_and_on_every_page(
-    client: Client, sqlite_db: Database, sent: int, words: str, everywhere: str | None
+    owner: Client, sqlite_db: Database, sent: int, words: str, everywhere: str | None
 ) -> None:
     have_sent(sqlite_db, sent)
-    assert "of this month’s messages" not in text_of(client.get("/queue"))
+    assert "of this month’s messages" not in text_of(owner.get("/queue"))
     with sqlite_db.write() as session:
         factories.shop(session, budget_per_month=100)
-    assert words in text_of(client.get(HERE))
-    shown = text_of(client.get("/queue"))
+    assert words in text_of(owner.get(HERE))
+    shown = text_of(owner.get("/queue"))
     assert (everywhere or "of this month’s messages are") in shown or everywhere is None
     assert ("of this month’s messages are used" in shown) is (everywhere is not None)
 
@@ -266,7 +255,7 @@ def test_a_cost_is_written_as_the_shop_writes_money(
 
 
 def test_the_booking_form_estimates_what_the_booking_sends(
-    client: Client, sqlite_db: Database
+    owner: Client, sqlite_db: Database
 ) -> None:
     fields = {
         "phone": PHONE,
@@ -278,7 +267,7 @@ def test_the_booking_form_estimates_what_the_booking_sends(
     }
 
     def preview() -> str:
-        return text_of(client.post("/bookings/preview", data=fields, headers=HTMX))
+        return text_of(owner.post("/bookings/preview", data=fields, headers=HTMX))
 
     assert "4 reminders: " in preview()
     assert "will send" not in preview()
@@ -288,4 +277,4 @@ def test_the_booking_form_estimates_what_the_booking_sends(
     with sqlite_db.write() as session:
         factories.shop(session, confirmation_on=True)
     assert "With the confirmation this booking will send 5 messages ≈ $0.25." in preview()
-    assert "91 reminders ≈ $4.55" in text_of(client.get("/settings/reminders"))
+    assert "91 reminders ≈ $4.55" in text_of(owner.get("/settings/reminders"))

@@ -1,7 +1,6 @@
 """What customers say about getting messages: asked in the form and the API, noted by staff."""
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, time
 from html import unescape
 
@@ -19,19 +18,9 @@ from tests.support import lifecycle
 from tests.support.frozen import FrozenClock
 from tests.support.staff import HTMX, sign_in
 from tests.support.valkey import Valkey
-from tests.support.web import web_client
 
 PHONE = "+442079460958"
 TWILIO_PHONE = "+447700900123"
-
-
-@pytest.fixture
-def desk(sqlite_db: Database, clock: FrozenClock, valkey: Valkey) -> Iterator[Client]:
-    """The browser of somebody of the staff."""
-    fill(sqlite_db)
-    with web_client() as found:
-        sign_in(found, sqlite_db, "staff")
-        yield found
 
 
 def typed(**fields: str) -> dict[str, str]:

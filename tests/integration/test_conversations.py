@@ -1,7 +1,6 @@
 """The exchange with a customer: what staff see of replies, and what they answer."""
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -26,14 +25,6 @@ from tests.support.staff import HTMX, sign_in
 from tests.support.valkey import Valkey
 
 NASTY = "<script>alert(1)</script>\"'&"
-
-
-@pytest.fixture
-def client(shop: Database, valkey: Valkey) -> Iterator[Client]:
-    """The browser of somebody of the staff, once on SQLite, once on PostgreSQL."""
-    with TestClient(create_app(), raise_server_exceptions=False) as found:
-        sign_in(found, shop, "staff")
-        yield found
 
 
 def wrote(db: Database, clock: FrozenClock, text: str = "Is there parking?") -> str:

@@ -3,7 +3,6 @@
 import html
 import json
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from urllib.parse import unquote
 
@@ -21,16 +20,6 @@ from tests.support.frozen import FrozenClock
 from tests.support.lifecycle import at_once, booking, fed, message
 from tests.support.staff import HTMX, sign_in
 from tests.support.statements import counted
-from tests.support.valkey import Valkey
-from tests.support.web import web_client
-
-
-@pytest.fixture
-def client(shop: Database, valkey: Valkey) -> Iterator[Client]:
-    """A browser in which a member of staff is signed in."""
-    with web_client() as found:
-        sign_in(found, shop, "staff")
-        yield found
 
 
 def fail(db: Database, code: str = "63003", **values: object) -> str:

@@ -1,7 +1,6 @@
 """The owner's page of texts: what it shows while one types, what it refuses, and its history."""
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from html import unescape
 
@@ -26,15 +25,6 @@ from tests.support.web import web_client
 HERE = "/settings/texts"
 
 
-@pytest.fixture
-def client(sqlite_db: Database, clock: FrozenClock, valkey: Valkey) -> Iterator[Client]:
-    """The owner's browser."""
-    fill(sqlite_db)
-    with web_client() as found:
-        sign_in(found, sqlite_db, "owner")
-        yield found
-
-
 def text_of(html: str) -> str:
     return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", html)))
 
@@ -52,9 +42,9 @@ def region(html: str, name: str) -> str:
     return text_of(found[0])
 
 
-def look(client: Client, text: str, kind: str = "reminder", **fields: str) -> str:
+def look(owner: Client, text: str, kind: str = "reminder", **fields: str) -> str:
     form = {"text": text, "look": "1", **fields}
-    answer = client.post(f"{HERE}/{kind}", data=form, headers=HTMX)
+    answer = owner.post(f"{HERE}/{kind}", data=form, headers=HTMX)
     assert answer.status_code == 200, answer.text
     return answer.text
 
@@ -66,25 +56,25 @@ def saved(db: Database, kind: str = "reminder") -> str:
 
 @pytest.mark.parametrize("role", ["staff", "viewer"])
 def test_only_the_owner_sees_and_changes_texts(
-    client: Client, sqlite_db: Database, role: str
+    owner: Client, sqlite_db: Database, role: str
 ) -> None:
-    sign_in(client, sqlite_db, role)
-    assert client.get(f"{HERE}/reminder").status_code == 403
-    assert client.post(f"{HERE}/reminder", data={"text": "Hi"}).status_code == 403
-    assert client.post(f"{HERE}/reminder/reset").status_code == 403
+    sign_in(owner, sqlite_db, role)
+    assert owner.get(f"{HERE}/reminder").status_code == 403
+    assert owner.post(f"{HERE}/reminder", data={"text": "Hi"}).status_code == 403
+    assert owner.post(f"{HERE}/reminder/reset").status_code == 403
     assert saved(sqlite_db) == REMINDER_TEXT
 
 
 def test_the_first_text_is_the_reminder_and_a_kind_that_there_is_none_of_is_not_found(
-    client: Client,
+    owner: Client,
 ) -> None:
-    assert typed_in(client.get(HERE).text) == REMINDER_TEXT
-    assert client.get(f"{HERE}/answer").status_code == 404
-    assert client.post(f"{HERE}/birthday", data={"text": "Hi"}).status_code == 404
+    assert typed_in(owner.get(HERE).text) == REMINDER_TEXT
+    assert owner.get(f"{HERE}/answer").status_code == 404
+    assert owner.post(f"{HERE}/birthday", data={"text": "Hi"}).status_code == 404
 
 
 def test_a_text_is_shown_as_it_will_read_for_the_next_confirmed_booking(
-    client: Client, sqlite_db: Database
+    owner: Client, sqlite_db: Database
 ) -> None:
     with sqlite_db.write() as session:
         factories.booking(session, customer_name="Off", status="cancelled")
@@ -92,40 +82,40 @@ def test_a_text_is_shown_as_it_will_read_for_the_next_confirmed_booking(
         factories.booking(session, starts_at=later, customer_name="Later")
         of = factories.booking(session, customer_name="Zoë <b>")
         factories.message(session, of, due_at=app_clock.now() + timedelta(hours=6))
-    seen = region(look(client, "Hi {customerName}, in {timeUntil} at {shopName}"), "seen")
+    seen = region(look(owner, "Hi {customerName}, in {timeUntil} at {shopName}"), "seen")
     assert "Hi Zoë <b>, in 4 hours at The barbershop" in seen
     assert "The next booking: Zoë <b>, today 10:00" in seen
 
 
-def test_without_a_booking_a_sample_is_shown(client: Client) -> None:
-    seen = region(look(client, "Hi {customerName}, with {barberName}"), "seen")
+def test_without_a_booking_a_sample_is_shown(owner: Client) -> None:
+    seen = region(look(owner, "Hi {customerName}, with {barberName}"), "seen")
     assert "Hi Ana Silva, with Sam" in seen
     assert "A sample: nobody is booked yet." in seen
 
 
 def test_a_look_saves_nothing_and_leaves_the_field_alone(
-    client: Client, sqlite_db: Database
+    owner: Client, sqlite_db: Database
 ) -> None:
-    shown = look(client, "Another text")
+    shown = look(owner, "Another text")
     assert "<textarea" not in shown
     assert saved(sqlite_db) == REMINDER_TEXT
 
 
-def test_without_javascript_the_look_keeps_what_was_typed(client: Client) -> None:
-    answer = client.post(f"{HERE}/moved", data={"text": "Hi {shopName}\r\nyou", "look": "1"})
+def test_without_javascript_the_look_keeps_what_was_typed(owner: Client) -> None:
+    answer = owner.post(f"{HERE}/moved", data={"text": "Hi {shopName}\r\nyou", "look": "1"})
     assert answer.status_code == 200
     assert typed_in(answer.text) == "Hi {shopName}\nyou"
     assert "Hi The barbershop you" in text_of(answer.text)
 
 
-def test_a_saved_text_is_what_the_next_message_says(client: Client, sqlite_db: Database) -> None:
+def test_a_saved_text_is_what_the_next_message_says(owner: Client, sqlite_db: Database) -> None:
     text = "Hi {customerName}!\r\n\r\nSee you in {timeUntil}. 😀  \r\n"
-    answer = client.post(f"{HERE}/reminder", data={"text": text})
+    answer = owner.post(f"{HERE}/reminder", data={"text": text})
     assert answer.headers["location"] == f"{HERE}/reminder"
     assert saved(sqlite_db) == "Hi {customerName}!\n\nSee you in {timeUntil}. 😀"
     with sqlite_db.write() as session:
         of = factories.booking(session)
-    shown = client.get(f"/bookings/{of.id}")
+    shown = owner.get(f"/bookings/{of.id}")
     assert "Hi Zoë Ångström! See you in 10 hours. 😀" in text_of(shown.text)
 
 
@@ -151,18 +141,18 @@ def test_a_saved_text_is_what_the_next_message_says(client: Client, sqlite_db: D
     ],
 )
 def test_what_cannot_be_sent_is_refused_with_its_place_marked(
-    client: Client,
+    owner: Client,
     sqlite_db: Database,
     text: str,
     problem: str,
     marked: tuple[str, str, str] | None,
     place: tuple[int, int] | None,
 ) -> None:
-    answer = client.post(f"{HERE}/reminder", data={"text": text})
+    answer = owner.post(f"{HERE}/reminder", data={"text": text})
     assert answer.status_code == 422
     assert typed_in(answer.text) == text.rstrip()
     assert problem in text_of(answer.text)
-    assert problem in region(look(client, text), "text-notes")
+    assert problem in region(look(owner, text), "text-notes")
     assert 'aria-invalid="true"' in answer.text
     line = "{}<mark>{}</mark>{}".format(*marked) if marked else "<mark>"
     assert (line in answer.text) is (marked is not None)
@@ -172,41 +162,41 @@ def test_what_cannot_be_sent_is_refused_with_its_place_marked(
 
 
 def test_the_history_tells_who_changed_what_and_gives_the_earlier_text_back(
-    client: Client, sqlite_db: Database, clock: FrozenClock
+    owner: Client, sqlite_db: Database, clock: FrozenClock
 ) -> None:
-    sign_in(client, sqlite_db, name="Ola Owner")
-    client.post(f"{HERE}/cancellation", data={"text": "Gone, {customerName}."})
+    sign_in(owner, sqlite_db, name="Ola Owner")
+    owner.post(f"{HERE}/cancellation", data={"text": "Gone, {customerName}."})
     clock.move(hours=1)
-    client.post(f"{HERE}/cancellation", data={"text": "Gone, {customerName}.\nCall us."})
-    shown = client.get(f"{HERE}/cancellation").text
+    owner.post(f"{HERE}/cancellation", data={"text": "Gone, {customerName}.\nCall us."})
+    shown = owner.get(f"{HERE}/cancellation").text
     assert text_of(shown).count("Changed by Ola Owner, today") == 2
     newest = shown[shown.index("What was changed") :].split("</details>")[0]
     assert re.findall(r'class="is-(old|new)">.*?</span>(.*?)</p>', newest) == [("new", "Call us.")]
     earlier = re.findall(r"earlier=(\d+)", shown)
-    assert typed_in(client.get(f"{HERE}/cancellation?earlier={earlier[0]}").text) == (
+    assert typed_in(owner.get(f"{HERE}/cancellation?earlier={earlier[0]}").text) == (
         "Gone, {customerName}."
     )
-    assert typed_in(client.get(f"{HERE}/cancellation?earlier={earlier[1]}").text) == (
+    assert typed_in(owner.get(f"{HERE}/cancellation?earlier={earlier[1]}").text) == (
         CANCELLATION_TEXT
     )
-    assert typed_in(client.get(f"{HERE}/reminder?earlier={earlier[0]}").text) == REMINDER_TEXT
+    assert typed_in(owner.get(f"{HERE}/reminder?earlier={earlier[0]}").text) == REMINDER_TEXT
     assert saved(sqlite_db, "cancellation") == "Gone, {customerName}.\nCall us."
 
 
-def test_the_same_text_again_is_no_change(client: Client, sqlite_db: Database) -> None:
-    client.post(f"{HERE}/reminder", data={"text": REMINDER_TEXT.replace("\n", "\r\n")})
+def test_the_same_text_again_is_no_change(owner: Client, sqlite_db: Database) -> None:
+    owner.post(f"{HERE}/reminder", data={"text": REMINDER_TEXT.replace("\n", "\r\n")})
     with sqlite_db.read() as session:
         assert wordings.history(session, "reminder") == []
         assert not wordings.read(session, "reminder").is_own
 
 
 def test_the_standard_text_comes_back_and_that_is_in_the_history(
-    client: Client, sqlite_db: Database
+    owner: Client, sqlite_db: Database
 ) -> None:
-    assert "Use the standard text" not in client.get(f"{HERE}/reminder").text
-    client.post(f"{HERE}/reminder", data={"text": "Hi"})
-    assert "Use the standard text" in client.get(f"{HERE}/reminder").text
-    assert client.post(f"{HERE}/reminder/reset").status_code == 303
+    assert "Use the standard text" not in owner.get(f"{HERE}/reminder").text
+    owner.post(f"{HERE}/reminder", data={"text": "Hi"})
+    assert "Use the standard text" in owner.get(f"{HERE}/reminder").text
+    assert owner.post(f"{HERE}/reminder/reset").status_code == 303
     assert saved(sqlite_db) == REMINDER_TEXT
     with sqlite_db.read() as session:
         newest, _ = wordings.history(session, "reminder")
@@ -214,7 +204,7 @@ def test_the_standard_text_comes_back_and_that_is_in_the_history(
 
 
 def test_a_template_is_named_as_what_is_sent_in_truth(
-    client: Client, sqlite_db: Database, configure: object
+    owner: Client, sqlite_db: Database, configure: object
 ) -> None:
     sid = "HX" + "a" * 32
     configure(WHATSAPP_REMINDER_CONTENT_SID=sid)  # type: ignore[operator]
@@ -242,16 +232,16 @@ def switch_on(db: Database, *kinds: str) -> None:
 
 
 def test_confirmation_and_new_time_are_switched_on_and_off_on_their_pages(
-    client: Client, sqlite_db: Database
+    owner: Client, sqlite_db: Database
 ) -> None:
     text = texts.DEFAULTS["confirmation"]
-    assert "Confirmation off" in text_of(client.get(f"{HERE}/confirmation").text)
-    client.post(f"{HERE}/confirmation", data={"text": text, "is_on": "1"})
+    assert "Confirmation off" in text_of(owner.get(f"{HERE}/confirmation").text)
+    owner.post(f"{HERE}/confirmation", data={"text": text, "is_on": "1"})
     with sqlite_db.read() as session:
         assert wordings.read(session, "confirmation").is_on
         assert not wordings.read(session, "moved").is_on
-    client.post(f"{HERE}/confirmation", data={"text": text})
-    shown = text_of(client.get(f"{HERE}/confirmation").text)
+    owner.post(f"{HERE}/confirmation", data={"text": text})
+    shown = text_of(owner.get(f"{HERE}/confirmation").text)
     assert "Switched off by Ann Lee" in shown
     assert "Switched on by Ann Lee" in shown
 
