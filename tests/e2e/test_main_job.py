@@ -84,6 +84,7 @@ def test_a_number_that_fails_twice_gets_its_message_on_the_third_try_at_the_set_
     assert (row["attempts"], row["error"]) == (3, None)
 
 
+@pytest.mark.timed
 def test_a_booking_cancelled_after_its_second_reminder_gets_no_third_and_one_cancellation(
     shop: RunningShop, twilio: FakeTwilio
 ) -> None:
@@ -100,13 +101,14 @@ def test_a_booking_cancelled_after_its_second_reminder_gets_no_third_and_one_can
     assert shop.states(booking) == ["completed", "completed", "cancelled", "cancelled"]
 
 
+@pytest.mark.timed
 def test_a_moved_booking_gets_new_numbers_and_none_of_the_old_reminders(
     shop: RunningShop, twilio: FakeTwilio
 ) -> None:
     booking = shop.book(seconds=9)
     twilio.wait_for(1, booking["customerPhone"])
 
-    changes = {"scheduledTime": shop.in_seconds(7), "allowOverlap": True}
+    changes = {"scheduledTime": shop.in_seconds(7.9), "allowOverlap": True}
     answer = shop.api.patch(f"/api/bookings/{booking['id']}", json=changes)
     assert answer.status_code == 200, answer.text
     time.sleep(8.5)
@@ -159,6 +161,7 @@ def test_an_answer_that_got_lost_is_looked_up_and_never_repeated(
     assert twilio.lookups > looked_up
 
 
+@pytest.mark.timed
 def test_a_flushed_queue_loses_nothing(
     shop: RunningShop, twilio: FakeTwilio, queue: Valkey
 ) -> None:
