@@ -70,7 +70,7 @@ def chat(session: Session, booking: Booking) -> Chat:
     replies = _replies(session, booking)
     lines = sorted([*_ours(session, booking), *_theirs(replies)], key=lambda line: line.at)
     known = customers.find(session, booking.customer_phone)
-    closes_at = known.written_at + customers.WINDOW if known and known.written_at else None
+    closes_at = customers.window_closes(known)
     has_opted_out = known is not None and known.opted_out_at is not None
     is_open = closes_at is not None and closes_at > clock.now() and not has_opted_out
     return Chat(lines[-MOST_LINES:], replies, closes_at, is_open, has_opted_out)

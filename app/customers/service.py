@@ -62,6 +62,11 @@ def note_written(session: Session, address: str, profile_name: str | None, at: d
     )
 
 
+def window_closes(known: Customer | None) -> datetime | None:
+    """Until when free text may be sent to somebody; None if they never wrote."""
+    return known.written_at + WINDOW if known and known.written_at else None
+
+
 def count_sent(session: Session, address: str, at: datetime, change: int) -> None:
     """One message more (or less: `change` is -1) that was sent to this address at `at`."""
     statement = insert(session, MonthlySent).values(

@@ -50,9 +50,8 @@ def needs_one(session: Session, message: Message, booking: Booking) -> bool:
     """Whether this message has no template and its text would not be delivered without one."""
     if message.text is not None or content_sid(message.kind) or settings().simulator:
         return False
-    known = customers.find(session, booking.customer_phone)
-    wrote_at = known.written_at if known else None
-    return wrote_at is None or wrote_at <= clock.now() - customers.WINDOW
+    closes_at = customers.window_closes(customers.find(session, booking.customer_phone))
+    return closes_at is None or closes_at <= clock.now()
 
 
 @cache

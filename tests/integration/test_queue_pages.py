@@ -128,7 +128,8 @@ def test_an_owner_pauses_and_resumes_and_every_page_says_so(client: Client, shop
     assert sending(shop).paused_at is None
     assert "Sending is paused" not in client.get("/queue").text
     with shop.read() as session:
-        rows = session.scalars(select(AuditEvent).where(AuditEvent.subject == "sending"))
+        events = select(AuditEvent).where(AuditEvent.subject == "sending")
+        rows = session.scalars(events.order_by(AuditEvent.id))
         assert [row.action for row in rows] == ["sending.paused", "sending.resumed"]
 
 

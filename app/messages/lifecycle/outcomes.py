@@ -272,9 +272,8 @@ def _useful_until(session: Session, message: Message) -> datetime:
     booking = session.get_one(Booking, message.booking_id)
     if message.kind != "answer":
         return booking.starts_at
-    customer = customers.find(session, booking.customer_phone)
-    written_at = customer.written_at if customer else None
-    return (written_at or message.planned_for) + customers.WINDOW
+    closes_at = customers.window_closes(customers.find(session, booking.customer_phone))
+    return closes_at or message.planned_for + customers.WINDOW
 
 
 def _wait(

@@ -16,7 +16,7 @@ from app.messages.lifecycle.compare_and_set import (
     set_if,
 )
 from app.messages.models import Message
-from app.messages.useful import is_one_of, is_pending, why_not
+from app.messages.useful import UNCOUNTED, is_one_of, is_pending, why_not
 from app.reminders.plan import Plan
 
 _SLOT: dict[str, Any] = {
@@ -62,7 +62,7 @@ def cancel_pending(session: Session, booking_id: str, reason: str) -> list[str]:
         update(Message)
         .where(
             Message.booking_id == booking_id,
-            Message.kind.not_in(("cancellation", "answer")),
+            Message.kind.not_in(UNCOUNTED),
             is_one_of(Message.state, "sending", "uncertain", "sent", "failed"),
         )
         .values(cancel_reason=reason)
