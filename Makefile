@@ -4,13 +4,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 COVERED := $(BIN)/python -m slipcover --dont-wrap-pytest
-# The dashboard's pages in a browser, while it is being built.
-PAGES := $(patsubst %,tests/e2e/test_%.py,all_pages board_page booking_form bookings_page failed_page live_page queue_page)
 PIP := $(PYTHON) -m pip --python $(BIN)/python install --disable-pip-version-check --quiet
 LOCK := uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-annotate \
   --no-header --no-strip-extras --quiet
 
-.PHONY: help install run test unit e2e lint format lock pages storm bench screenshots system clean
+.PHONY: help install run test unit e2e lint format lock storm bench screenshots system clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -28,11 +26,8 @@ unit: .venv/.installed-dev system ## Run the unit and integration tests, with th
 	$(COVERED) --fail-under 95 --out .coverage.json --merge .coverage.json
 
 e2e: .venv/.installed-dev system ## Run the end-to-end tests, then one at a time those that measure time
-	$(PYTEST) -n auto --dist worksteal -m 'not timed and not storm' $(filter-out $(PAGES),$(wildcard tests/e2e/test_*.py)) tests/faults
+	$(PYTEST) -n auto --dist loadfile -m 'not timed and not storm' tests/e2e tests/faults
 	$(PYTEST) -m 'timed and not storm' tests/e2e tests/faults
-
-pages: .venv/.installed-dev system ## Run the tests of the dashboard's pages in a browser
-	$(PYTEST) -n auto --dist loadfile $(PAGES)
 
 storm: .venv/.installed-dev system ## Run long tests with faults at random
 	$(PYTEST) -m storm tests/faults

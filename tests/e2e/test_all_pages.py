@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, StorageState, ViewportSize, expec
 
 from app.asgi import create_app
 from app.web import access
+from app.web.shared import LOOK
 from tests.fake_twilio import FakeTwilio
 from tests.support.accessibility import serious_problems
 from tests.support.dashboard import PHONE, assert_fits, problems_of
@@ -98,7 +99,8 @@ class Transfers:
     def _begin(self, event: Any) -> None:
         address = event["request"]["url"]
         self._addresses[event["requestId"]] = address
-        self.initiators[address] = event["initiator"].get("url", event["initiator"]["type"])
+        if LOOK not in event["request"]["headers"]:  # else a change was told as the page came
+            self.initiators[address] = event["initiator"].get("url", event["initiator"]["type"])
 
     def _end(self, event: Any) -> None:
         address = self._addresses.get(event["requestId"], "")

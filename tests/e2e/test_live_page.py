@@ -5,8 +5,9 @@ import signal
 import time
 from typing import Any
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Request, expect
 
+from app.web.shared import LOOK
 from tests.support.dashboard import Dashboard, live, problems_of
 
 SHOP: dict[str, str] = {}
@@ -84,21 +85,18 @@ def test_a_page_says_which_look_told_it_but_not_right_after_a_change_of_its_own(
     page.goto("/failed")
     live(page)
     looks: list[str | None] = []
-    page.on(
-        "request",
-        lambda request: (
-            request.method == "GET"
-            and request.url.endswith("/failed")
-            and looks.append(request.headers.get("chairtime-look"))
-        ),
-    )
-    shop.fail(customerName="Ben")
-    expect(page.get_by_role("link", name="Ben")).to_be_visible()
-    assert looks
+
+    def is_seen(request: Request) -> bool:
+        is_again = request.method == "GET" and request.url.endswith("/failed")
+        if is_again:
+            looks.append(request.headers.get(LOOK.lower()))
+        return is_again
+
+    with page.expect_request(is_seen):
+        shop.fail(customerName="Ben")
     assert all(looks)
+    expect(page.get_by_role("link", name="Ben")).to_be_visible()
     looks.clear()
-    page.get_by_role("button", name=re.compile("^Retry .* to Ada$")).click()
-    expect(page.get_by_role("link", name="Ada")).to_be_hidden()
-    page.wait_for_timeout(1500)
-    assert looks
+    with page.expect_request(is_seen):
+        page.get_by_role("button", name=re.compile("^Retry .* to Ada$")).click()
     assert not any(looks)
