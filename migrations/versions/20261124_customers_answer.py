@@ -12,27 +12,6 @@ depends_on = None
 
 KINDS = "kind IN ('reminder', 'cancellation', 'confirmation', 'moved', 'answer')"
 FORMER_KINDS = "kind IN ('reminder', 'cancellation')"
-
-MESSAGE_COLUMNS = (
-    sa.Column("text", sa.Text(), nullable=True),
-    sa.Column("ask_at", UtcDateTime(), nullable=True),
-    sa.Column("asks", sa.Integer(), nullable=False, server_default="0"),
-)
-SHOP_COLUMNS = (
-    sa.Column("confirmation_text", sa.Text(), nullable=True),
-    sa.Column("moved_text", sa.Text(), nullable=True),
-    sa.Column("confirmation_on", sa.Boolean(), nullable=False, server_default=sa.false()),
-    sa.Column("moved_on", sa.Boolean(), nullable=False, server_default=sa.false()),
-    sa.Column("cancel_words", sa.Text(), nullable=True),
-    sa.Column("budget_per_customer", sa.Integer(), nullable=True),
-    sa.Column("budget_per_month", sa.Integer(), nullable=True),
-    sa.Column("message_price", sa.Numeric(10, 4), nullable=True),
-    sa.Column("currency", sa.String(length=3), nullable=True),
-)
-SENDING_COLUMNS = (
-    sa.Column("slowed", sa.Integer(), nullable=False, server_default="0"),
-    sa.Column("replies_at", UtcDateTime(), nullable=True),
-)
 MESSAGE_CHECKS = {
     "kind": KINDS,
     "text": "(kind = 'answer') = (text IS NOT NULL)",
@@ -44,12 +23,41 @@ SHOP_CHECKS = {
 }
 
 
+def _message_columns() -> tuple[sa.Column[object], ...]:
+    return (
+        sa.Column("text", sa.Text(), nullable=True),
+        sa.Column("ask_at", UtcDateTime(), nullable=True),
+        sa.Column("asks", sa.Integer(), nullable=False, server_default="0"),
+    )
+
+
+def _shop_columns() -> tuple[sa.Column[object], ...]:
+    return (
+        sa.Column("confirmation_text", sa.Text(), nullable=True),
+        sa.Column("moved_text", sa.Text(), nullable=True),
+        sa.Column("confirmation_on", sa.Boolean(), nullable=False, server_default=sa.false()),
+        sa.Column("moved_on", sa.Boolean(), nullable=False, server_default=sa.false()),
+        sa.Column("cancel_words", sa.Text(), nullable=True),
+        sa.Column("budget_per_customer", sa.Integer(), nullable=True),
+        sa.Column("budget_per_month", sa.Integer(), nullable=True),
+        sa.Column("message_price", sa.Numeric(10, 4), nullable=True),
+        sa.Column("currency", sa.String(length=3), nullable=True),
+    )
+
+
+def _sending_columns() -> tuple[sa.Column[object], ...]:
+    return (
+        sa.Column("slowed", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("replies_at", UtcDateTime(), nullable=True),
+    )
+
+
 def upgrade() -> None:
     _create_customer()
     _create_reply()
     with op.batch_alter_table("message") as message:
         message.drop_constraint(op.f("ck_message_kind"), type_="check")
-    _extend("message", MESSAGE_COLUMNS, MESSAGE_CHECKS)
+    _extend("message", _message_columns(), MESSAGE_CHECKS)
     is_asked = sa.text("ask_at IS NOT NULL")
     op.create_index(
         "ix_message_ask",
@@ -58,8 +66,8 @@ def upgrade() -> None:
         postgresql_where=is_asked,
         sqlite_where=is_asked,
     )
-    _extend("shop", SHOP_COLUMNS, SHOP_CHECKS)
-    _extend("sending", SENDING_COLUMNS, {})
+    _extend("shop", _shop_columns(), SHOP_CHECKS)
+    _extend("sending", _sending_columns(), {})
 
 
 def downgrade() -> None:
@@ -74,9 +82,9 @@ def downgrade() -> None:
     op.execute(f"DELETE FROM receipt WHERE attempt_id IN ({attempts})")  # noqa: S608
     op.execute(f"DELETE FROM attempt WHERE message_id IN ({theirs})")  # noqa: S608
     op.execute(f"DELETE FROM message WHERE {of_new_kinds}")  # noqa: S608
-    _reduce("sending", SENDING_COLUMNS, {})
-    _reduce("shop", SHOP_COLUMNS, SHOP_CHECKS)
-    _reduce("message", MESSAGE_COLUMNS, MESSAGE_CHECKS)
+    _reduce("sending", _sending_columns(), {})
+    _reduce("shop", _shop_columns(), SHOP_CHECKS)
+    _reduce("message", _message_columns(), MESSAGE_CHECKS)
     with op.batch_alter_table("message") as message:
         message.create_check_constraint(op.f("ck_message_kind"), FORMER_KINDS)
 
@@ -159,7 +167,7 @@ def _extend(table: str, columns: tuple[sa.Column[object], ...], checks: dict[str
     """Add columns and then what they must keep to; a default is only for the rows there are."""
     with op.batch_alter_table(table) as batch:
         for column in columns:
-            batch.add_column(column.copy())  # type: ignore[attr-defined]
+            batch.add_column(column)
         for name, condition in checks.items():
             batch.create_check_constraint(op.f(f"ck_{table}_{name}"), condition)
     with op.batch_alter_table(table) as batch:

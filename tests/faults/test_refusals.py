@@ -147,7 +147,8 @@ def remind(db: Database, phones: list[str]) -> None:
 def rows(db: Database) -> list[tuple[str, Message]]:
     with db.read() as session:
         messages = session.scalars(select(Message)).all()
-        sent_to = dict(session.execute(select(Attempt.message_id, Attempt.sent_to)).tuples().all())
+        attempts = session.scalars(select(Attempt)).all()
+        sent_to = {attempt.message_id: attempt.sent_to for attempt in attempts}
     return [(sent_to[row.id], row) for row in messages]
 
 
