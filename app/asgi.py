@@ -17,6 +17,7 @@ from app.bookings import board
 from app.bookings import forms as booking_forms
 from app.bookings import pages as booking_pages
 from app.conversations import pages as conversation_pages
+from app.customers import forms as cost_forms
 from app.customers import pages as customer_pages
 from app.messages import api as messages
 from app.messages import forms as text_forms
@@ -84,7 +85,7 @@ def _routes(found: Settings) -> list[Router]:
     routes += [staff_pages.router, live.router, board.router, of_bookings]
     routes += [message_pages.router, queue_pages.router]
     routes += [staff_forms.router, shop_pages.router]
-    routes += [text_forms.router, customer_pages.router]
+    routes += [text_forms.router, cost_forms.router, customer_pages.router]
     if not found.production:
         from app.web import styleguide
 

@@ -48,6 +48,11 @@ def booking(shop: DemoShop, page: Page) -> None:
     page.goto(shop.url + shop.booking(page))
 
 
+def customer(shop: DemoShop, page: Page) -> None:
+    """The customer of the same booking."""
+    page.goto(shop.url + shop.booking(page).replace("/bookings/", "/customers/"))
+
+
 def editing(shop: DemoShop, page: Page) -> None:
     """The form of the same booking."""
     page.goto(f"{shop.url}{shop.booking(page)}/edit")
@@ -78,11 +83,14 @@ PAGES: dict[str, Way] = {
     "move": moving,
     "bookings": at("/bookings"),
     "booking": booking,
+    "customers": at("/customers"),
+    "customer": customer,
     "new-booking": booking_form,
     "change-booking": editing,
     "failed": at("/failed"),
     "queue": at("/queue"),
     "staff": at("/staff"),
+    "activity": at("/activity"),
     "settings": at("/settings"),
     "settings-reminders": at("/settings/reminders"),
     "settings-barbers": at("/settings/barbers"),

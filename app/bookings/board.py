@@ -22,7 +22,9 @@ from app.web.pages import Form, PageRequest, is_partial, live_page, page, redire
 
 NEXT_TO_SEND = 5
 NEEDS_SHOWN = 5
-MOST_REPLIES = 100
+"""Replies in sight, and as many failed sends."""
+MOST_REPLIES = 30
+"""So many replies are on the page: what is not in sight is folded."""
 _DAYS = (date(2000, 1, 1), date(2100, 12, 31))
 
 _FIELDS = {"scheduled_time": "The new time", "at": "The new time", "barber_id": "The barber"}
@@ -74,7 +76,7 @@ def _found(date: str, barber: str) -> dict[str, Any]:
         today = day.today(session)
         board = day.board(session, _day(date) if date else today)
         needs = day.needs_attention(session)
-        replies = conversations.open_replies(session, MOST_REPLIES)
+        replies = conversations.open_replies(session, MOST_REPLIES + 1)
         due = stats.next_due(session, NEXT_TO_SEND)
     return {
         "board": board,
@@ -84,11 +86,21 @@ def _found(date: str, barber: str) -> dict[str, Any]:
         "today": today,
         "previous": board.date - timedelta(days=1),
         "next": board.date + timedelta(days=1),
-        "needs": needs[:NEEDS_SHOWN],
+        "needs": needs.found[:NEEDS_SHOWN],
         "replies": replies[:NEEDS_SHOWN],
-        "all_needs": len(needs) + len(replies),
+        "more_replies": replies[NEEDS_SHOWN:MOST_REPLIES],
+        "are_all_replies": len(replies) <= MOST_REPLIES,
+        "number": _number(needs, len(replies)),
         "due": due,
     }
+
+
+def _number(needs: day.Needs, replies: int) -> str:
+    """How much needs attention, and how much of it is in sight: `7`, `10 of 23`, `5 of 30+`."""
+    number = len(needs.found) + min(replies, MOST_REPLIES)
+    in_sight = min(len(needs.found), NEEDS_SHOWN) + min(replies, NEEDS_SHOWN)
+    known = f"{number}" if needs.is_all and replies <= MOST_REPLIES else f"{number}+"
+    return known if number == in_sight else f"{in_sight} of {known}"
 
 
 def _move(request: PageRequest, booking_id: str, wish: _Wish) -> tuple[Booking, Place, str]:

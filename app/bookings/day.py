@@ -104,6 +104,16 @@ class Need:
 
 
 @dataclass(frozen=True)
+class Needs:
+    """What is to be retried, the soonest booking first; `is_all` unless so many failed that not
+    all were looked at.
+    """
+
+    found: Sequence[Need]
+    is_all: bool
+
+
+@dataclass(frozen=True)
 class _Frame:
     """From when to when the board goes (UTC), the opening hours, the shop's zone and the time."""
 
@@ -159,8 +169,8 @@ def board(session: Session, day: date) -> Board:
     )
 
 
-def needs_attention(session: Session) -> list[Need]:
-    """The failed messages that a retry would still help, one of each booking, the soonest first."""
+def needs_attention(session: Session) -> Needs:
+    """The failed messages that a retry would still help, one of each booking."""
     # Not a join: PostgreSQL would read all bookings for it.
     of_booking = select(why_not(clock.now())).where(Booking.id == Message.booking_id)
     rows = session.scalars(
@@ -174,11 +184,12 @@ def needs_attention(session: Session) -> list[Need]:
         .order_by(Booking.starts_at, Message.number.desc())
         .limit(_AT_MOST)
         .options(contains_eager(Message.booking))
-    )
+    ).all()
     newest: dict[str, Message] = {}
     for message in rows:
         newest.setdefault(message.booking_id, message)
-    return [Need(message, advice_of(message)) for message in newest.values()]
+    found = [Need(message, advice_of(message)) for message in newest.values()]
+    return Needs(found, is_all=len(rows) < _AT_MOST)
 
 
 def _bookings(session: Session, since: datetime, until: datetime) -> Sequence[Booking]:

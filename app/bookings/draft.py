@@ -74,9 +74,7 @@ class Draft:
     def of_booking(cls, booking: Booking, zone: ZoneInfo) -> Self:
         """What the form of a booking shows at first."""
         return cls(
-            phone=booking.customer_phone,
-            name=booking.customer_name,
-            email=booking.customer_email or "",
+            **customer_of(booking),
             service=booking.service_id,
             barber=booking.barber_id,
             **on_the_clock(booking.starts_at, zone),
@@ -100,6 +98,15 @@ class Moment:
 
     at: datetime
     is_twice: bool
+
+
+def customer_of(booking: Booking) -> dict[str, str]:
+    """The fields `phone`, `name` and `email` that mean the customer of a booking."""
+    return {
+        "phone": booking.customer_phone,
+        "name": booking.customer_name,
+        "email": booking.customer_email or "",
+    }
 
 
 def on_the_clock(at: datetime, zone: ZoneInfo) -> dict[str, str]:

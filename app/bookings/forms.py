@@ -40,17 +40,24 @@ _ASK_AGAIN = {"barber_taken", "changed_meanwhile", "same_booking"}
 
 @get("/new", opt={"access": "staff"}, sync_to_thread=True)
 def new(request: PageRequest) -> Response[str]:
-    """An empty form; the link may say `barber` and `at` (RFC 3339)."""
+    """An empty form; the link may say `barber` and `at` (RFC 3339).
+
+    `like` is the id of a booking of the customer whom the new one is for: a link with their number
+    would be in the access log.
+    """
     asked = request.query_params
     typed, errors = Draft(barber=asked.get("barber", "")), {}
     with db.database().read() as session:
         zone = shop_service.time_zone(shop_service.shop(session))
         typed = replace(typed, day=ahead.first_day(session).isoformat())
+        if like := asked.get("like"):
+            typed = replace(typed, **draft.customer_of(service.get(session, like)))
     try:
         typed = replace(typed, **_on_the_clock(asked.get("at", ""), zone))
     except (ValueError, OverflowError):
         errors = {"time": "The link to this form had no time that can be read. Choose one."}
-    return _show(request, typed, status=422 if errors else 200, errors=errors, is_new=True)
+    is_new = not typed.phone  # else the phone needs no focus
+    return _show(request, typed, status=422 if errors else 200, errors=errors, is_new=is_new)
 
 
 @post("/preview", opt={"access": "staff"}, sync_to_thread=True)

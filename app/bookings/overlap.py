@@ -13,7 +13,11 @@ LONGEST = timedelta(hours=12)
 def overlapping(
     barber_id: str, starts_at: datetime, ends_at: datetime, but: str = ""
 ) -> Select[Booking]:
-    """The barber's confirmed bookings at that time, other than `but`, the earliest first."""
+    """The barber's bookings at that time, other than `but`, the earliest first.
+
+    Who has come is noted as soon as they are there, and has the chair until the end; who was
+    cancelled or did not come leaves it free.
+    """
     return (
         select(Booking)
         .where(
@@ -21,7 +25,7 @@ def overlapping(
             Booking.starts_at < ends_at,
             Booking.starts_at > starts_at - LONGEST,
             Booking.ends_at > starts_at,
-            Booking.status == "confirmed",
+            Booking.status.in_(("confirmed", "completed")),
             Booking.id != but,
         )
         .order_by(Booking.starts_at, Booking.id)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from app import clock, db
-from app.bookings import desk, search, service, story
+from app.bookings import by_customer, desk, search, service, story, visit
 from app.bookings.api import BookingId
 from app.bookings.models import Booking
 from app.conversations import service as conversations
@@ -74,10 +74,11 @@ def show_booking(request: PageRequest, booking_id: BookingId) -> Response[str]:
         booking = _booking(session, booking_id)
         chat = conversations.chat(session, booking)
         told = story.tell(_entries(session, booking, chat), now)
-        is_open = booking.status == "confirmed" and booking.starts_at > now
-        may_act = is_open and request.user.may("staff")
+        is_staff, has_begun = request.user.may("staff"), booking.starts_at <= now
+        is_confirmed = booking.status == "confirmed"
         _shop = shop_service.shop(session)  # while it is held, each text finds it without a query
         context: dict[str, Any] = {
+            "before": by_customer.before(session, booking),
             "contact": customers.find(session, booking.customer_phone),
             "next_text": _text(session, booking, told.next, told.next.due_at) if told.next else "",
             "cancellation": _text(session, booking, Message(kind="cancellation"), now),
@@ -91,8 +92,10 @@ def show_booking(request: PageRequest, booking_id: BookingId) -> Response[str]:
         story=told,
         chat=chat,
         max_answer=conversations.MAX_ANSWER,
-        may_act=may_act,
-        may_undo=_may_undo(booking, told) and request.user.may("staff"),
+        may_act=is_staff and is_confirmed and not has_begun,
+        may_mark=is_staff and is_confirmed and has_begun,
+        may_reopen=is_staff and booking.status in ("completed", "no_show"),
+        may_undo=is_staff and _may_undo(booking, told),
         undo_seconds=int(desk.UNDO_FOR.total_seconds()),
         reasons=REASONS,
         advice_of=advice_of,
@@ -133,6 +136,33 @@ def remind(request: PageRequest, booking_id: BookingId) -> Response[str]:
         return "The reminder is on its way."
 
     return carry_out(request, f"/bookings/{booking_id}", act)
+
+
+@post("/{booking_id:str}/completed", opt={"access": "staff"}, sync_to_thread=True)
+def completed(request: PageRequest, booking_id: BookingId) -> Response[str]:
+    """The customer came."""
+    return _mark(request, booking_id, "completed", "Noted: {} came.")
+
+
+@post("/{booking_id:str}/no-show", opt={"access": "staff"}, sync_to_thread=True)
+def no_show(request: PageRequest, booking_id: BookingId) -> Response[str]:
+    """The customer did not come."""
+    return _mark(request, booking_id, "no_show", "Noted: {} did not come.")
+
+
+@post("/{booking_id:str}/reopen", opt={"access": "staff"}, sync_to_thread=True)
+def reopen(request: PageRequest, booking_id: BookingId) -> Response[str]:
+    """Nobody has said whether the customer came."""
+    return _mark(request, booking_id, "confirmed", "The booking of {} is confirmed again.")
+
+
+def _mark(request: PageRequest, booking_id: str, status: visit.Mark, said: str) -> Response[str]:
+    def act(session: Session) -> str:
+        booking = visit.mark(session, booking_id, status, request.user.actor)
+        return said.format(booking.customer_name)
+
+    undo = None if status == "confirmed" else f"/bookings/{booking_id}/reopen"
+    return carry_out(request, f"/bookings/{booking_id}", act, undo)
 
 
 def _found(session: Session, asked: Mapping[str, str]) -> dict[str, Any]:
@@ -229,6 +259,15 @@ def _may_undo(booking: Booking, told: story.Story) -> bool:
 
 router = Router(
     "/bookings",
-    route_handlers=[list_bookings, show_booking, cancel, undo, remind],
+    route_handlers=[
+        list_bookings,
+        show_booking,
+        cancel,
+        undo,
+        remind,
+        completed,
+        no_show,
+        reopen,
+    ],
     include_in_schema=False,
 )

@@ -33,7 +33,8 @@ class Filters:
     """What must be true of a booking: it starts at or after `starts_from`, before `starts_to`.
 
     `q` is a part of the name (one or two letters begin one of its words), a phone number or a
-    part of one, or a booking's id. With `has_failures`, at least one of its messages has failed.
+    part of one, or a booking's id. `phone` is the customer's, in E.164. With `has_failures`, at
+    least one of its messages has failed.
     """
 
     status: str | None = None
@@ -41,6 +42,7 @@ class Filters:
     starts_from: datetime | None = None
     starts_to: datetime | None = None
     q: str | None = None
+    phone: str | None = None
     has_failures: bool = False
 
 
@@ -97,6 +99,12 @@ def page(
     earlier = f"{_EARLIER}-{_cursor(rows[0])}" if (has_more if backwards else came_from) else None
     later = f"{_LATER}-{_cursor(rows[-1])}" if (came_from if backwards else has_more) else None
     return Page(rows[::-1] if newest_first else rows, earlier, later)
+
+
+def fits(session: Session, text: str) -> ColumnElement[bool]:
+    """What `Filters.q` asks of a booking. Raises Invalid, with the field `q`."""
+    _check(Filters(q=text), MAX_LIMIT, None)
+    return _is_like(text, shop_service.shop(session).country)
 
 
 def is_id(text: str) -> bool:
@@ -166,11 +174,13 @@ def _filtered(session: Session, filters: Filters) -> Select[Booking]:
         query = query.where(Booking.starts_at >= filters.starts_from)
     if filters.starts_to is not None:
         query = query.where(Booking.starts_at < filters.starts_to)
+    if filters.phone is not None:
+        query = query.where(Booking.customer_phone == filters.phone)
     if filters.has_failures:
         failed = select(Message.booking_id).where(is_one_of(Message.state, "failed"))
         query = query.where(Booking.id.in_(failed))
     if text := (filters.q or "").strip():
-        query = query.where(_is_like(text, shop_service.shop(session).country))
+        query = query.where(fits(session, text))
     return query
 
 

@@ -152,10 +152,15 @@ def check_place(session: Session, booking: Booking, since: datetime) -> None:
     Raises Conflict `same_booking` or `barber_taken`, and Invalid for what is not offered any more.
     """
     _, barber = _choices(session, booking.service_id, booking.barber_id)
-    same = _same(session, vars(booking))
-    if same is not None:
-        raise Conflict("same_booking", f"This customer has this very booking: {same.id}.")
+    check_no_double(session, booking)
     _check_free(session, barber, booking.starts_at, booking.ends_at, since=since)
+
+
+def check_no_double(session: Session, booking: Booking) -> None:
+    """Raises Conflict `same_booking` if another confirmed booking is the same as this one."""
+    same = _same(session, vars(booking))
+    if same is not None and same.id != booking.id:
+        raise Conflict("same_booking", f"This customer has this very booking: {same.id}.")
 
 
 def _clean(session: Session, values: dict[str, Any]) -> dict[str, Any]:
@@ -249,9 +254,7 @@ def _place(session: Session, booking: Booking, values: dict[str, Any], allow_ove
     with session.no_autoflush:
         service, barber = _choices(session, booking.service_id, booking.barber_id)
         booking.ends_at = booking.starts_at + timedelta(minutes=service.minutes)
-        same = _same(session, vars(booking))
-        if same is not None and same.id != booking.id:
-            raise Conflict("same_booking", f"This customer has this very booking: {same.id}.")
+        check_no_double(session, booking)
         if not allow_overlap and values.keys() & {"service_id", "barber_id", "starts_at"}:
             _check_free(session, barber, booking.starts_at, booking.ends_at, but=booking.id)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, func, literal, literal_column, select, update
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -81,11 +81,23 @@ def open_replies(session: Session, limit: int) -> list[tuple[Reply, Booking | No
     rows = session.execute(
         select(Reply, Booking)
         .outerjoin(Booking, Booking.id == Reply.booking_id)
-        .where(Reply.needs_attention)
+        .where(_is_open())
         .order_by(Reply.received_at.desc())
         .limit(limit)
     )
     return [(row[0], row[1]) for row in rows]
+
+
+def open_count(most: int) -> ScalarSelect[int]:
+    """How many of them there are, for a statement that asks for more; `most` are counted."""
+    found = select(literal(1)).select_from(Reply).where(_is_open()).limit(most)
+    return select(func.count()).select_from(found.subquery()).scalar_subquery()
+
+
+def written_by(session: Session, sender: str, limit: int) -> Sequence[Reply]:
+    """What this number wrote last, the newest first."""
+    theirs = select(Reply).where(Reply.sender == sender)
+    return session.scalars(theirs.order_by(Reply.received_at.desc()).limit(limit)).all()
 
 
 def mark_handled(session: Session, sid: str, actor: str) -> None:
@@ -176,6 +188,11 @@ def _replies(session: Session, booking: Booking) -> Sequence[Reply]:
 def _about(booking: Booking) -> ColumnElement[bool]:
     is_theirs = (Reply.sender == booking.customer_phone) & Reply.booking_id.is_(None)
     return (Reply.booking_id == booking.id) | is_theirs
+
+
+def _is_open() -> ColumnElement[bool]:
+    """As in the index of open replies: SQLite does not see that `= 1`, or `IS 1`, is the same."""
+    return literal_column("reply.needs_attention")
 
 
 def _get(session: Session, sid: str) -> Reply:

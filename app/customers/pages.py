@@ -1,45 +1,90 @@
-"""What the shop's messages may cost, the words that cancel, and what staff note of a customer."""
+"""The list of customers, the page of one, and what staff note of whether they want messages.
 
-from collections.abc import Callable, Mapping
+A customer is addressed by the id of any of their bookings: no phone number is in a path.
+"""
+
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from litestar import Response, Router, get, post
 from sqlalchemy.orm import Session
 
-from app import db
-from app.bookings import consent
+from app import clock, db
+from app.bookings import by_customer, consent, search
+from app.bookings import service as bookings
 from app.bookings.api import BookingId
-from app.conversations import cancel_words
-from app.customers import budget
+from app.bookings.by_customer import Found
+from app.bookings.models import Booking
+from app.conversations import service as conversations
+from app.customers import service as customers
 from app.errors import Invalid
-from app.shop import changes
+from app.messages.of_bookings import reminders_of
 from app.shop import service as shop_service
-from app.shop.models import Shop
 from app.web.names import sentences
-from app.web.pages import Form, PageRequest, carry_out, page, redirect, toast
+from app.web.pages import PageRequest, carry_out, is_partial, page
 
-HERE = "/settings/customers"
+PAST = 20
+"""Bookings of the past on the page of a customer."""
 
-
-@get(HERE, opt={"access": "owner"}, sync_to_thread=True)
-def show(request: PageRequest) -> Response[str]:
-    """The month so far, its budgets, the price of a message, and the words that cancel."""
-    return _show(request)
-
-
-@post(f"{HERE}/budget", opt={"access": "owner"}, sync_to_thread=True)
-def save_budget(request: PageRequest, form: Form) -> Response[str]:
-    """Set the budgets and the price."""
-    return _save(request, form, budget.read)
+_COMING = 20
+_WRITTEN = 5
+_ASKED = ("q", "past")
 
 
-@post(f"{HERE}/words", opt={"access": "owner"}, sync_to_thread=True)
-def save_words(request: PageRequest, form: Form) -> Response[str]:
-    """Set the words that cancel beside "cancel"."""
-    return _save(request, form, _words)
+@get("/", opt={"access": "viewer"}, sync_to_thread=True)
+def list_customers(request: PageRequest) -> Response[str]:
+    """Those whom the search finds; without one, who comes next, or who was here last."""
+    asked = {name: request.query_params.get(name, "").strip() for name in _ASKED}
+    errors: Mapping[str, str] = {}
+    found, contacts = Found([], has_more=False), {}
+    with db.database().read() as session:
+        try:
+            found = _found(session, asked)
+        except Invalid as invalid:
+            errors = sentences(invalid)
+        contacts = customers.find_all(session, [each.phone for each in found.customers])
+    answer = page(
+        request,
+        "customers/list.html",
+        partial="customers/_list.html",
+        status=422 if errors else 200,
+        errors=errors,
+        asked=asked,
+        found=found,
+        contacts=contacts,
+    )
+    if is_partial(request):
+        answer.headers["HX-Replace-Url"] = _address(asked)
+    return answer
 
 
-@post("/customers/{booking_id:str}/opt-out", opt={"access": "staff"}, sync_to_thread=True)
+@get("/{booking_id:str}", opt={"access": "viewer"}, sync_to_thread=True)
+def show_customer(request: PageRequest, booking_id: BookingId) -> Response[str]:
+    """One customer: their bookings, what they said about messages, what they wrote."""
+    cursor = request.query_params.get("cursor") or None
+    with db.database().read() as session:
+        booking = bookings.get(session, booking_id)
+        [customer] = by_customer.seen(session, [booking.customer_phone])
+        context: dict[str, Any] = {
+            **_bookings(session, customer.phone, cursor),
+            "contact": customers.find(session, customer.phone),
+            "sent": customers.sent_this_month(session, customer.phone),
+            "budget": shop_service.shop(session).budget_per_customer,
+            "replies": conversations.written_by(session, customer.phone, _WRITTEN),
+        }
+    return page(
+        request,
+        "customers/show.html",
+        partial="customers/_show.html",
+        booking=booking,
+        customer=customer,
+        cursor=cursor,
+        **context,
+    )
+
+
+@post("/{booking_id:str}/opt-out", opt={"access": "staff"}, sync_to_thread=True)
 def opt_out(request: PageRequest, booking_id: BookingId) -> Response[str]:
     """Note that a booking's customer wants no messages any more."""
 
@@ -47,11 +92,11 @@ def opt_out(request: PageRequest, booking_id: BookingId) -> Response[str]:
         consent.opt_out(session, booking_id, request.user.actor)
         return "Noted: no messages any more."
 
-    back, undo = f"/bookings/{booking_id}", f"/customers/{booking_id}/opt-in"
-    return carry_out(request, back, act, undo)
+    undo = f"/customers/{booking_id}/opt-in{_from(request)}"
+    return carry_out(request, _back(request, booking_id), act, undo)
 
 
-@post("/customers/{booking_id:str}/opt-in", opt={"access": "staff"}, sync_to_thread=True)
+@post("/{booking_id:str}/opt-in", opt={"access": "staff"}, sync_to_thread=True)
 def opt_in(request: PageRequest, booking_id: BookingId) -> Response[str]:
     """Note that they want messages after all."""
 
@@ -59,65 +104,54 @@ def opt_in(request: PageRequest, booking_id: BookingId) -> Response[str]:
         consent.opt_in(session, booking_id, request.user.actor)
         return "Noted: they want messages."
 
-    return carry_out(request, f"/bookings/{booking_id}", act)
+    return carry_out(request, _back(request, booking_id), act)
 
 
-def _save(
-    request: PageRequest, typed: Mapping[str, str], read: Callable[[Mapping[str, str]], Any]
-) -> Response[str]:
-    """Save the columns that `read` finds; what is wrong is shown beside what was typed."""
-    try:
-        values = read(typed)
-    except Invalid as invalid:
-        return _show(request, 422, typed=typed, errors=sentences(invalid))
-    with db.database().write() as session:
-        is_changed = changes.save(session, values, request.user.actor)
-    return toast(
-        redirect(request, HERE), "Saved." if is_changed else "There was nothing to change."
-    )
+def _found(session: Session, asked: Mapping[str, str]) -> Found:
+    """Raises Invalid."""
+    if asked["q"]:
+        return by_customer.find(session, asked["q"])
+    return by_customer.lately(session) if asked["past"] else by_customer.coming(session)
 
 
-def _words(typed: Mapping[str, str]) -> dict[str, str | None]:
-    return {"cancel_words": cancel_words.read(typed.get("cancel_words", ""))}
+def _address(asked: Mapping[str, str]) -> str:
+    query = urlencode({name: value for name, value in asked.items() if value}, quote_via=quote)
+    return f"/customers?{query}" if query else "/customers"
 
 
-def _show(
-    request: PageRequest,
-    status: int = 200,
-    typed: Mapping[str, str] | None = None,
-    errors: Mapping[str, str] | None = None,
-) -> Response[str]:
-    with db.database().read() as session:
-        row = shop_service.shop(session)
-        month, most = budget.this_month(session), budget.most_to_one(session)
-    return page(
-        request,
-        "customers/settings.html",
-        status=status,
-        values={**_values(row), **(typed or {})},
-        errors=errors or {},
-        month=month,
-        most=most,
-        cost=budget.cost(row, month.sent),
-        price=budget.cost(row, 1),
-        currencies=[
-            ("", "No price"),
-            *((code, f"{name} ({code})") for code, name in budget.currencies()),
-        ],
-        next_month=budget.ends_at(),
-    )
+def _bookings(session: Session, phone: str, cursor: str | None) -> dict[str, Any]:
+    """Those to come and a page of those that are over, each with its reminders. Raises Invalid."""
+    now = clock.now()
+    to_come = search.Filters(phone=phone, starts_from=now)
+    over = search.Filters(phone=phone, starts_to=now)
+    coming = search.page(session, to_come, _COMING)
+    past = search.page(session, over, PAST, cursor, newest_first=True)
+    shown = [*coming.bookings, *past.bookings]
+    reminders = reminders_of(session, [booking.id for booking in shown])
+
+    def rows(found: list[Booking]) -> list[tuple[Booking, Any]]:
+        return [(booking, reminders[booking.id]) for booking in found]
+
+    return {
+        "coming": rows(coming.bookings),
+        "has_more_coming": coming.later is not None,
+        "past": rows(past.bookings),
+        "earlier": past.earlier,
+        "later": past.later,
+    }
 
 
-def _values(row: Shop) -> dict[str, str]:
-    """The forms' fields as they are."""
-    names = ("budget_per_customer", "budget_per_month", "currency", "cancel_words")
-    found = {name: str(getattr(row, name) or "") for name in names}
-    price = "" if row.message_price is None else f"{row.message_price.normalize():f}"
-    return {**found, "message_price": price}
+def _from(request: PageRequest) -> str:
+    """The query that says that a button stands on the customer's page, not on a booking's."""
+    return "?from=customer" if request.query_params.get("from") == "customer" else ""
+
+
+def _back(request: PageRequest, booking_id: str) -> str:
+    return f"/{'customers' if _from(request) else 'bookings'}/{booking_id}"
 
 
 router = Router(
-    "/",
-    route_handlers=[show, save_budget, save_words, opt_out, opt_in],
+    "/customers",
+    route_handlers=[list_customers, show_customer, opt_out, opt_in],
     include_in_schema=False,
 )

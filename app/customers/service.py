@@ -1,9 +1,10 @@
 """Consent, opt-outs, the 24 hours in which free text may be sent, and how much somebody got."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import func
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -21,6 +22,18 @@ less what a message may be on its way."""
 def find(session: Session, address: str) -> Customer | None:
     """What is known of an address, None if nothing is."""
     return session.get(Customer, address, populate_existing=True)
+
+
+def find_all(session: Session, addresses: Sequence[str]) -> dict[str, Customer]:
+    """What is known of each of these, by address."""
+    rows = session.scalars(select(Customer).where(Customer.address.in_(addresses)))
+    return {row.address: row for row in rows}
+
+
+def sent_this_month(session: Session, address: str) -> int:
+    """How many messages this address got since the month (UTC) began."""
+    found = session.get(MonthlySent, (month_of(clock.now()), address), populate_existing=True)
+    return found.messages if found else 0
 
 
 def note_consent(session: Session, address: str, given: bool, how: ConsentHow) -> bool:

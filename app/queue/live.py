@@ -90,9 +90,9 @@ class Look:
 
     @cached_property
     def counters(self) -> str:
-        """The counters and the badge, to take the place of those on the page."""
-        parts = ("counters", "_counters.html"), ("failed-badge", "_failed_badge.html")
-        return "".join(_part(self.frame, name, template) for name, template in parts)
+        """The counters and the badges, to take the place of those on the page."""
+        parts = ("counters", "failed-badge", "replies-badge")
+        return "".join(_part(self.frame, name, f"_{name.replace('-', '_')}.html") for name in parts)
 
     def banner(self, user: SignedIn, csrf: str) -> str:
         """The banner, as `user` sees it."""
@@ -200,7 +200,7 @@ class Stream:
 
     def _counters_differ(self) -> bool:
         told, latest = self._told, self._latest
-        return told is None or (latest is not None and told.frame.stats != latest.frame.stats)
+        return told is None or (latest is not None and told.frame.counted != latest.frame.counted)
 
     def _banner_differs(self) -> bool:
         told, latest = self._told, self._latest

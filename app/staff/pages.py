@@ -1,7 +1,8 @@
-"""Signing in and out, the first run, one's own password and theme: pages around the dashboard."""
+"""Signing in and out, the first run, one's own password and theme, and what everybody did."""
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from litestar import Response, Router, get, post
 from litestar.connection import ASGIConnection
@@ -12,7 +13,7 @@ from litestar.params import FromQuery
 from app import db
 from app.errors import Conflict, Invalid
 from app.settings import settings
-from app.staff import first_run, login
+from app.staff import activity, first_run, login
 from app.staff import sessions as staff_sessions
 from app.staff.login import TooManyTries
 from app.staff.models import User
@@ -32,6 +33,7 @@ from app.web.pages import (
 HOME = "/"
 
 _A_YEAR = 31_536_000  # seconds
+_ASKED = ("who", "about", "before")  # of the audit log
 
 
 @get("/setup", opt={"access": "public"}, sync_to_thread=True)
@@ -123,6 +125,34 @@ def change_password(request: PageRequest, form: Form) -> Response[str]:
     return toast(answer, "Your password is changed. Wherever else you were signed in, you are not.")
 
 
+@get("/activity", opt={"access": "owner"}, sync_to_thread=True)
+def show_activity(request: PageRequest) -> Response[str]:
+    """The audit log: of all, or of the person and the subject in the URL."""
+    asked = {name: request.query_params.get(name, "").strip() for name in _ASKED}
+    found, errors = None, {}
+    with db.database().read() as session:
+        people = activity.people(session)
+        try:
+            found = activity.page(session, **asked)
+        except Invalid as invalid:
+            errors = sentences(invalid)
+    return page(
+        request,
+        "staff/activity.html",
+        status=422 if errors else 200,
+        people=people,
+        found=found,
+        errors=errors,
+        asked=asked,
+        address=lambda **changes: _activity({**asked, "before": "", **changes}),
+    )
+
+
+def _activity(asked: Mapping[str, str]) -> str:
+    query = urlencode({name: value for name, value in asked.items() if value}, quote_via=quote)
+    return f"/activity?{query}" if query else "/activity"
+
+
 def _only_from_here(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
     if connection.scope.get("method") not in csrf.SAFE_METHODS:
         csrf.check_origin(connection)
@@ -193,7 +223,7 @@ router = Router(
     "/",
     route_handlers=[
         *(show_setup, set_up, show_login, log_in, log_out),
-        *(show_account, change_password, choose_theme),
+        *(show_account, change_password, choose_theme, show_activity),
     ],
     guards=[_only_from_here],
     include_in_schema=False,

@@ -32,8 +32,8 @@
   `app.web.access`), and its line in `app/asgi.py`.
 - Templates get `user` (SignedIn; `user.may("staff")`), `shop`, `frame` (below), `path` and the
   filters of `app.web.templating`. `render(template, shop, …)` renders without a request, as the
-  live stream does: `_counters.html`, `_banner.html` and `_failed_badge.html` need only
-  `frame=frame(session)`.
+  live stream does: `_counters.html`, `_banner.html`, `_failed_badge.html` and
+  `_replies_badge.html` need only `frame=frame(session)`.
 """
 
 import hashlib
@@ -50,9 +50,11 @@ from litestar.datastructures import MultiDict, State
 from litestar.di import NamedDependency
 from litestar.enums import MediaType
 from litestar.template.base import csrf_token
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock, db
+from app.conversations import service as conversations
 from app.customers import budget
 from app.customers.budget import Month
 from app.errors import Conflict
@@ -91,6 +93,9 @@ Form = NamedDependency[MultiDict[str]]
 THEMES = ("light", "dark")
 THEME_COOKIE = "chairtime-theme"
 
+MOST_COUNTED = 100
+"""A badge says 99+ from here on."""
+
 _TOAST_COOKIE = "chairtime-toast"
 _TOAST_FOR = 60  # seconds until the next page must have shown it
 
@@ -104,6 +109,7 @@ Answer = TypeVar("Answer", bound=Response[Any])
 class Frame:
     """What surrounds each page: `paused_by` is a name, `stopped` why the breaker is open.
 
+    `open_replies` counts what customers wrote and nobody has looked after, as far as MOST_COUNTED.
     `slow_until` is until when a limit of WhatsApp's or the account's holds all sending.
     `month` is what was sent, if the shop has a budget and it is nearly used up.
     """
@@ -111,6 +117,7 @@ class Frame:
     shop: Shop
     now: datetime
     stats: Stats
+    open_replies: int
     has_worker: bool
     paused_at: datetime | None
     paused_by: str | None
@@ -119,6 +126,11 @@ class Frame:
     probe_at: datetime | None
     slow_until: datetime | None
     month: Month | None
+
+    @property
+    def counted(self) -> tuple[Stats, int]:
+        """All that the counters and the badges show."""
+        return self.stats, self.open_replies
 
     @property
     def zone(self) -> str:
@@ -140,11 +152,13 @@ class Frame:
 
 def frame(session: Session) -> Frame:
     """The frame as it is now."""
-    sending = session.get_one(Sending, 1)
+    replies = conversations.open_count(MOST_COUNTED)
+    sending, open_replies = session.execute(select(Sending, replies).where(Sending.id == 1)).one()
     return Frame(
         shop=shop_service.shop(session),
         now=clock.now(),
         stats=stats.stats(session),
+        open_replies=open_replies,
         has_worker=bool(stats.workers(session)),
         paused_at=sending.paused_at,
         paused_by=_name_of(session, sending.paused_by),

@@ -1,7 +1,8 @@
 """The templates, what every one of them can use, and one function that renders any of them.
 
 Filters: those of `app.web.times`; `word` and `beads_of` of `app.messages.words` (for a message, and
-for the messages of a booking); `booking_word` (for a booking's status); `phone` (+1 202-555-0123).
+for the messages of a booking); `booking_word` (for a booking's status); `action_words` (for an
+action of the audit log); `phone` (+1 202-555-0123).
 Globals: `csrf_value()`, and `asset_version` for the `?v=` of a static file.
 """
 
@@ -21,6 +22,7 @@ from app.messages import words
 from app.messages.models import Message
 from app.shop.models import Shop
 from app.shop.service import time_zone
+from app.staff import activity
 from app.web import times
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +38,7 @@ def environment() -> Environment:
     texts = (times.clock_text, times.when_text, times.short_day, times.exact, times.local_date)
     found.filters |= {each.__name__: each for each in (*shown, *texts)}
     found.filters |= {"word": _word, "beads_of": _beads, "booking_word": words.booking_word}
-    found.filters["phone"] = _phone
+    found.filters |= {"phone": _phone, "action_words": activity.words_of}
     found.globals |= {"csrf_value": _csrf_token.get, "asset_version": _asset_version()}
     return found
 

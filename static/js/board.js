@@ -8,7 +8,9 @@
   const QUARTER = 3; // rows
   const DRAG_AFTER = 5; // px, with a mouse
   const HOLD_FOR = 350; // ms, with a finger: until then it scrolls
-  const EDGE = 70; // px from the window's edge, where dragging scrolls
+  const EDGE = { x: 40, y: 70 }; // px from the edge of what is seen of the board: there dragging scrolls
+  const FASTEST = 8; // px a frame
+  const PLACE = `board ${location.pathname}${location.search}`; // where it was scrolled to
 
   let pressed = null; // a block under the pointer, not moved yet: { block, x, y, id, timer }
   let held = null; // what is being moved: { block, ghost, row, column, grip, by, id, refocus }
@@ -39,7 +41,7 @@
   function place(row, column) {
     held.row = Math.max(0, Math.min(row, lastRow()));
     held.column = column;
-    const rows = Number(held.block.dataset.rows);
+    const rows = Math.min(held.block.dataset.rows, board().dataset.rows - held.row);
     const at = `at-h${Math.floor(held.row / 12)} at-m${held.row % 12}`;
     const lasts = `for-h${Math.floor(rows / 12)} for-m${rows % 12}`;
     held.ghost.className = `block is-ghost lane-0 of-1 ${at} ${lasts}`;
@@ -181,13 +183,31 @@
     place(Math.round(rows / QUARTER) * QUARTER, column);
   }
 
+  // What is seen of the board below its names and beside its hours.
+  function inSight() {
+    const { left, top, right, bottom } = board().getBoundingClientRect();
+    const corner = document.querySelector(".board-hours > .board-head");
+    return {
+      left: Math.max(left, 0) + corner.offsetWidth,
+      top: Math.max(top, 0) + corner.offsetHeight,
+      right: Math.min(right, innerWidth),
+      bottom: Math.min(bottom, innerHeight),
+    };
+  }
+
+  // The nearer the edge, the faster.
+  function speed(at, first, last, edge) {
+    const beyond = Math.min(at - first - edge, 0) || Math.max(at - last + edge, 0);
+    return Math.max(-FASTEST, Math.min(Math.round(beyond / 5), FASTEST));
+  }
+
+  // The board, and where it cannot go on, the page.
   function scrollAtEdge() {
     if (held?.by !== "pointer") return;
-    const speed = held.y < EDGE ? -8 : held.y > innerHeight - EDGE ? 8 : 0;
-    if (speed) {
-      scrollBy(0, speed);
-      placeUnder();
-    }
+    const { left, top, right, bottom } = inSight();
+    const before = board().scrollTop;
+    board().scrollBy(speed(held.x, left, right, EDGE.x), speed(held.y, top, bottom, EDGE.y));
+    if (board().scrollTop === before) scrollBy(0, speed(held.y, 0, innerHeight, EDGE.y));
     requestAnimationFrame(scrollAtEdge);
   }
 
@@ -207,6 +227,9 @@
   document.addEventListener("pointerdown", press);
   document.addEventListener("pointermove", follow);
   document.addEventListener("pointerup", drop);
+  document.addEventListener("scroll", () => {
+    if (held?.by === "pointer") placeUnder();
+  }, { capture: true, passive: true });
   document.addEventListener("pointercancel", () => {
     release();
     if (held?.by === "pointer") end();
@@ -313,6 +336,35 @@
     });
   }
 
+  // --- where it is scrolled to ---
+
+  const scrollsItself = () => getComputedStyle(board()).overflowY === "auto";
+
+  // The present, with some of the past above it; on a page that scrolls, if it is not in view yet.
+  function showNow() {
+    const line = byId("now");
+    if (!line) return;
+    const { top, bottom } = inSight();
+    const at = () => line.getBoundingClientRect().top;
+    if (scrollsItself()) board().scrollTop += at() - top - (bottom - top) / 3;
+    if (at() < innerHeight * 0.7) return;
+    if (scrollsItself()) board().scrollIntoView({ block: "nearest" });
+    else line.scrollIntoView();
+  }
+
+  // Who comes back finds it as they left it, as the browser does with a page.
+  function openAt() {
+    const [{ type }] = performance.getEntriesByType("navigation");
+    const left = sessionStorage.getItem(PLACE);
+    if (type !== "navigate") board().scrollTo(...JSON.parse(left ?? "[0, 0]"));
+    else if (!location.hash && document.activeElement === document.body) showNow();
+  }
+
+  addEventListener("pagehide", () => {
+    const { scrollLeft, scrollTop } = board();
+    sessionStorage.setItem(PLACE, JSON.stringify([scrollLeft, scrollTop]));
+  });
+
   // Once a minute, if somebody looks: the present moves on though nothing changed.
   function look() {
     if (!document.hidden) document.body.dispatchEvent(new CustomEvent("board"));
@@ -331,4 +383,5 @@
   });
 
   tabOnce();
+  openAt();
 })();

@@ -2,7 +2,8 @@
 
 Eight barbers with a booking each half hour of an eight-hour day; 30 days of it are still to come.
 Each booking has a reminder every two hours of the 20 before it. Of those whose time has passed
-nearly all were sent; the attempts of the last 100 days are kept, as are the names of all.
+nearly all were sent; the attempts of the last 100 days are kept, as are the names of all. Of every
+tenth booking there is a reply, and a few of these nobody has looked after.
 """
 
 from sqlalchemy import Connection, Engine, text
@@ -90,6 +91,14 @@ _EVENTS = """
     SELECT created_at, 'system', 'booking.created', id, '{}' FROM booking
 """
 
+_REPLIES = """
+    INSERT INTO reply (sid, sender, body, media, received_at, effect, booking_id, needs_attention,
+      updated_at)
+    SELECT 'SM' || md5(id), customer_phone, 'Is there parking?', 0, created_at, 'for_staff', id,
+      substr(id, 9)::int % 10000 = 0, created_at
+    FROM booking WHERE substr(id, 9)::int % 10 = 0
+"""
+
 _COUNTED = """
     INSERT INTO daily_sent (day, messages)
     SELECT (sent_at AT TIME ZONE 'UTC')::date, count(*) FROM message WHERE state = 'sent' GROUP BY 1
@@ -102,7 +111,7 @@ _BARBERS = """
 """
 
 
-_STORIES = (_ATTEMPTS, _RECEIPTS, _EVENTS, _COUNTED)
+_STORIES = (_ATTEMPTS, _RECEIPTS, _EVENTS, _REPLIES, _COUNTED)
 
 
 def fill(engine: Engine) -> None:

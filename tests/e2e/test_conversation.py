@@ -61,6 +61,7 @@ def test_a_question_needs_attention_until_staff_answer_it(
     board.goto(customer.day)
     live(board)
     customer.write("Is there parking?")
+    expect(board.locator("#replies-badge")).to_have_text("1 reply")
     need = board.get_by_role("listitem").filter(has_text="“Is there parking?”")
     need.get_by_role("link", name="Answer Luis Ortega").click()
     field = board.get_by_label("Answer Luis Ortega")
@@ -74,6 +75,7 @@ def test_a_question_needs_attention_until_staff_answer_it(
     expect(customer.chat).to_contain_text("Yes, behind the shop.")
     expect(board.locator("#chat")).to_contain_text("Yes, behind the shop.")
     expect(page.get_by_text("“Is there parking?”")).to_have_count(0)
+    expect(page.locator("#replies-badge")).to_be_empty()
 
 
 def test_the_next_reminder_reads_as_the_owner_has_just_written(

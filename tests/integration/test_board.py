@@ -174,6 +174,50 @@ def test_needs_attention_leaves_out_what_no_retry_would_help(
     assert f'action="/messages/{jobs[2]}/retry"' in html
 
 
+def head_of_needs(html: str) -> str:
+    found = re.search(r'id="needs-title">Needs attention</h2>(.*?)</div>', html, re.S)
+    assert found
+    return re.sub(r"<[^>]+>", "", found[1]).strip()
+
+
+@pytest.mark.parametrize(
+    ("replies", "failed", "shown"),
+    [
+        (0, 0, ""),
+        (2, 3, "5"),
+        (7, 0, "5 of 7"),
+        (1, 23, "6 of 24"),
+        (30, 0, "5 of 30"),
+        (31, 6, "10 of 36+"),
+    ],
+)
+def test_the_head_of_needs_attention_says_how_much_of_it_is_in_sight(
+    desk: Client, sqlite_db: Database, replies: int, failed: int, shown: str
+) -> None:
+    with sqlite_db.write() as session:
+        for _ in range(replies):
+            factories.reply(session)
+        for _ in range(failed):
+            factories.message(session, factories.booking(session, at(10)), "failed")
+    html = desk.get("/today").text
+    assert head_of_needs(html) == shown
+    assert html.count('action="/replies/') == min(replies, 30)
+    assert (f"{min(replies, 30) - 5} more replies" in html) == (replies > 5)
+    assert ("There are still older ones" in html) == (replies > 30)
+    assert ("All failed sends" in html) == (failed > 1)
+
+
+def test_failed_sends_beyond_those_that_are_looked_at_are_not_left_out_of_the_number(
+    desk: Client, sqlite_db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(day, "_AT_MOST", 3)
+    with sqlite_db.write() as session:
+        booking = factories.booking(session, at(10))
+        for _ in range(4):
+            factories.message(session, booking, "failed")
+    assert head_of_needs(desk.get("/today").text) == "1+"
+
+
 def test_next_to_send_are_the_five_that_go_out_first(desk: Client, sqlite_db: Database) -> None:
     for hours in range(12, 18):
         book(sqlite_db, hours, customer_name=f"Customer at {hours}")

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
-from app.bookings import day, desk, search, service
+from app.bookings import by_customer, day, desk, search, service
 from app.bookings.models import Booking
 from app.bookings.search import Filters
+from app.conversations import service as conversations
+from app.conversations.models import Reply
 from app.db import Database, insert_rows
 from app.messages import failures, feed, receipts, reconcile, settle, timeline
 from app.messages import service as message_service
@@ -25,7 +27,9 @@ from app.messages.models import Attempt, Message, Receipt
 from app.messages.of_bookings import reminders_of
 from app.queue import live, stats
 from app.shop.models import Service
+from app.staff import activity
 from app.staff.models import AuditEvent
+from app.web.pages import frame
 from tests.conftest import Configure, _migrate
 from tests.fake_twilio import FakeTwilio
 from tests.support.frozen import FrozenClock
@@ -34,7 +38,7 @@ from tests.support.postgres import Postgres
 from tests.support.valkey import Valkey
 
 BOOKINGS = 10_000  # one each 50 minutes: those of the last three weeks are still to come
-BIG = ("message", "booking", "attempt", "receipt", "audit_event")
+BIG = ("message", "booking", "attempt", "receipt", "audit_event", "reply")
 HISTORY = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -58,12 +62,13 @@ def _fill(url: str) -> None:
 
 def _rows() -> list[tuple[Any, list[dict[str, Any]]]]:
     """A year of bookings: most are over, with two messages each; those to come have eight."""
-    bookings, messages, attempts, receipts_, events = [], [], [], [], []
+    bookings, messages, attempts, receipts_, events, replies = [], [], [], [], [], []
     for number in range(BOOKINGS):
         starts_at = HISTORY + timedelta(minutes=50 * number)
         booking_id = f"booking_{number:026d}"
         bookings.append(_booking(number, booking_id, starts_at))
         events.append(_event(booking_id, starts_at))
+        replies.append(_reply(number, booking_id, starts_at))
         for turn in range(1, 9 if starts_at > NOW else 3):
             row = _message(booking_id, number, turn, starts_at)
             messages.append(row)
@@ -77,6 +82,7 @@ def _rows() -> list[tuple[Any, list[dict[str, Any]]]]:
         (Attempt, attempts),
         (Receipt, receipts_),
         (AuditEvent, events),
+        (Reply, replies),
     ]
 
 
@@ -165,6 +171,20 @@ def _event(booking_id: str, at: datetime) -> dict[str, Any]:
     }
 
 
+def _reply(number: int, booking_id: str, at: datetime) -> dict[str, Any]:
+    return {
+        "sid": f"SM{number:032x}",
+        "sender": f"+4477{number % 3000:08d}",
+        "body": "Is there parking?",
+        "media": 0,
+        "received_at": at,
+        "effect": "for_staff",
+        "booking_id": booking_id,
+        "needs_attention": number % 500 == 0,
+        "updated_at": at,
+    }
+
+
 @pytest.fixture(scope="module")
 def sqlite_url(tmp_path_factory: pytest.TempPathFactory) -> str:
     url = f"sqlite:///{tmp_path_factory.mktemp('indexes') / 'big.db'}"
@@ -222,10 +242,12 @@ def plan_of(db: Database, statement: Statement) -> str:
 
 
 def scans(plan: str) -> list[str]:
-    """Lines of a plan that read a big table, or an index of all messages, from end to end."""
+    """Lines of a plan that read a big table, or an index of all its rows, from end to end."""
     tables = "|".join(BIG)
-    partial = "ix_message_(due|lease|check|failed|revoked|sent|ask)|uq_message_in_flight"
-    of_all = rf"SCAN message(_\d+)? USING (COVERING )?INDEX (?!{partial})"
+    partial = (
+        "ix_message_(due|lease|check|failed|revoked|sent|ask)|uq_message_in_flight|ix_reply_open"
+    )
+    of_all = rf"SCAN (message|reply)(_\d+)? USING (COVERING )?INDEX (?!{partial})"
     whole = rf"SCAN ({tables})(_\d+)?$|{of_all}|Seq Scan on ({tables})\b"
     return [line for line in plan.splitlines() if re.search(whole, line)]
 
@@ -382,6 +404,25 @@ def test_what_is_shown_of_a_booking_goes_by_an_index(big: Database, clock: Froze
     check(big, reading(big, desk.known_customer, "+447700001690"))
 
 
+@pytest.mark.parametrize("text", ["customer 4", "cu", "0000", "+44 7700 001690", SOME_BOOKING])
+def test_customers_are_found_by_an_index(big: Database, clock: FrozenClock, text: str) -> None:
+    check(big, reading(big, by_customer.find, text))
+
+
+def test_who_comes_and_what_is_known_of_a_customer_goes_by_an_index(
+    big: Database, clock: FrozenClock
+) -> None:
+    check(big, reading(big, by_customer.coming), at_least=2)
+    check(big, reading(big, by_customer.lately), at_least=2)
+    with big.read() as session:
+        booking = session.get_one(Booking, SOME_BOOKING)
+    check(big, reading(big, by_customer.before, booking))
+    phone = booking.customer_phone
+    for theirs in (Filters(phone=phone, starts_from=NOW), Filters(phone=phone, starts_to=NOW)):
+        check(big, reading(big, search.page, theirs, 20))
+    check(big, reading(big, conversations.written_by, phone, 5))
+
+
 def test_a_days_board_and_what_needs_attention_go_by_an_index(
     big: Database, clock: FrozenClock
 ) -> None:
@@ -389,6 +430,24 @@ def test_a_days_board_and_what_needs_attention_go_by_an_index(
     check(big, reading(big, day.needs_attention))
     bookings = [f"booking_{number:026d}" for number in range(9_000, 9_100)]
     check(big, reading(big, reminders_of, bookings))
+
+
+def test_open_replies_are_listed_and_counted_by_their_index(
+    big: Database, clock: FrozenClock
+) -> None:
+    check(big, reading(big, conversations.open_replies, 50))
+    check(big, reading(big, frame), at_least=2)
+
+
+@pytest.mark.parametrize(
+    "asked", [("", ""), ("customer:reply", ""), ("", SOME_BOOKING), ("system", SOME_BOOKING)]
+)
+def test_the_audit_log_goes_by_an_index_with_every_filter(
+    big: Database, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch, asked: tuple[str, str]
+) -> None:
+    monkeypatch.setattr(activity, "LOOK_BACK", BOOKINGS // 10)
+    check(big, reading(big, activity.page, *asked, ""))
+    check(big, reading(big, activity.page, *asked, f"{BOOKINGS // 2}"))
 
 
 def test_a_look_of_the_live_stream_goes_by_an_index(big: Database, clock: FrozenClock) -> None:

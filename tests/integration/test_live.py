@@ -11,6 +11,7 @@ from litestar.response.sse import ServerSentEventMessage
 from sqlalchemy.exc import OperationalError
 
 from app.bookings import service
+from app.conversations import service as conversations
 from app.db import Database
 from app.messages import sender
 from app.messages.lifecycle import claims
@@ -244,9 +245,29 @@ def test_a_page_is_told_at_once_what_happened_since_it_was_made(
         assert "planned</span>" in html(said)
         assert 'hx-target="#counters"' in html(said)
         assert 'hx-target="#failed-badge"' in html(said)
+        assert 'hx-target="#replies-badge"' in html(said)
         assert 'hx-target="#banner"' in html(said)
         assert said[-1].id == f"{clock.now().timestamp():.3f}"
         assert {each.data for each in said if each.event != "beat" and each.event} == {said[-1].id}
+
+    listen(work)
+
+
+def test_a_reply_and_its_being_looked_after_are_told_to_the_board_and_to_the_badge(
+    shop: Database, clock: FrozenClock, quick: None
+) -> None:
+    async def work(watcher: Watcher) -> None:
+        stream = stream_of()
+        with watcher.listening(stream):
+            await take(stream)
+            with shop.write() as session:
+                sid = factories.reply(session).sid
+            said = await take(stream)
+            assert "board" in events(said)
+            assert '1<span class="visually-hidden"> reply</span>' in html(said)
+            with shop.write() as session:
+                conversations.mark_handled(session, sid, "user:1")
+            assert '<span id="replies-badge" >' in html(await take(stream))
 
     listen(work)
 

@@ -1,6 +1,7 @@
 """What surrounds every page: its counters and banners, toasts, redirects, and errors for people."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -50,6 +51,20 @@ def test_the_counters_and_the_badge_show_what_the_queue_holds(
     assert "<b>2</b> planned" in page
     assert "<b>1</b> failed" in page
     assert '1<span class="visually-hidden"> failed</span>' in page
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"), [(0, ""), (1, "1 reply"), (2, "2 replies"), (101, "99+ replies")]
+)
+def test_the_badge_of_today_counts_the_replies_that_nobody_has_looked_after(
+    sqlite_api: Client, sqlite_db: Database, clock: FrozenClock, number: int, shown: str
+) -> None:
+    with sqlite_db.write() as session:
+        factories.reply(session, needs_attention=False)
+        for _ in range(number):
+            factories.reply(session)
+    [badge] = re.findall(r'<span id="replies-badge".*?</span>\s*</a>', styleguide(sqlite_api), re.S)
+    assert re.sub(r"<[^>]*>", "", badge).strip() == shown
 
 
 def test_the_frame_says_who_paused_sending_and_why_it_stopped(

@@ -1,0 +1,140 @@
+"""Customers as their bookings tell of them: a customer is a phone number.
+
+Who they are says the latest booking of the number. A visit is a booking that has begun and was
+neither cancelled nor missed. Nothing here reads more than the bookings of the customers it shows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, case, func, select
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.bookings import search
+from app.bookings.models import Booking
+
+MOST = 40
+"""Customers on a page."""
+
+_READ = 400  # bookings of which their customers are taken
+_CAME = Booking.status.not_in(("cancelled", "no_show"))
+_MISSED = Booking.status == "no_show"
+_NEWEST = (Booking.starts_at.desc(), Booking.id.desc())
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the bookings of a number say: `booking_id`, `name` and `email` are the latest one's.
+
+    `bookings` counts all of them, also those that were cancelled.
+    """
+
+    booking_id: str
+    phone: str
+    name: str
+    email: str | None
+    last_visit: datetime | None
+    next_visit: datetime | None
+    bookings: int
+    visits: int
+    no_shows: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """Customers, and whether there may be more than these."""
+
+    customers: Sequence[Seen]
+    has_more: bool
+
+
+@dataclass(frozen=True)
+class Before:
+    """How often somebody had come before a booking, and how often they had not."""
+
+    visits: int
+    no_shows: int
+
+
+def coming(session: Session) -> Found:
+    """Those who come next, the nearest first."""
+    return _customers(session, _is_next(clock.now()), Booking.starts_at, Booking.id)
+
+
+def lately(session: Session) -> Found:
+    """Those who were here last, the newest first."""
+    return _customers(session, _is_visit(clock.now()), *_NEWEST)
+
+
+def find(session: Session, text: str) -> Found:
+    """Those with a part of their name or number, or with a booking's id, the newest first.
+
+    Raises Invalid, with the field `q`.
+    """
+    return _customers(session, search.fits(session, text), *_NEWEST)
+
+
+def seen(session: Session, phones: Sequence[str]) -> list[Seen]:
+    """The customers with these numbers (E.164), in this order; without those who never booked."""
+    found = {row.phone: Seen(**row) for row in session.execute(_latest_of(phones)).mappings()}
+    return [found[phone] for phone in phones if phone in found]
+
+
+def before(session: Session, booking: Booking) -> Before:
+    """What there had been of its customer when `booking` began, or by now if it is to come."""
+    row = session.execute(
+        select(func.count(case((_CAME, 1))), func.count(case((_MISSED, 1)))).where(
+            Booking.customer_phone == booking.customer_phone,
+            Booking.starts_at < min(booking.starts_at, clock.now()),
+        )
+    ).one()
+    return Before(*row)
+
+
+def _customers(session: Session, condition: ColumnElement[bool], *order: Any) -> Found:
+    """Those of the first bookings, each once."""
+    query = select(Booking.customer_phone).where(condition).order_by(*order).limit(_READ)
+    read = session.scalars(query).all()
+    phones = list(dict.fromkeys(read))
+    return Found(seen(session, phones[:MOST]), len(phones) > MOST or len(read) == _READ)
+
+
+def _latest_of(phones: Sequence[str]) -> Select[Any]:
+    """Of each number its latest booking, with what the others say: the columns of Seen."""
+    now = clock.now()
+    told = {
+        "last_visit": func.max(case((_is_visit(now), Booking.starts_at))),
+        "next_visit": func.min(case((_is_next(now), Booking.starts_at))),
+        "bookings": func.count(),
+        "visits": func.count(case((_is_visit(now), 1))),
+        "no_shows": func.count(case((_MISSED, 1))),
+    }
+    rows = (
+        select(
+            Booking.id.label("booking_id"),
+            Booking.customer_phone.label("phone"),
+            Booking.customer_name.label("name"),
+            Booking.customer_email.label("email"),
+            *(
+                each.over(partition_by=Booking.customer_phone).label(name)
+                for name, each in told.items()
+            ),
+            func.row_number()
+            .over(partition_by=Booking.customer_phone, order_by=_NEWEST)
+            .label("place"),
+        )
+        .where(Booking.customer_phone.in_(phones))
+        .subquery()
+    ).c
+    return select(*(each for each in rows if each is not rows.place)).where(rows.place == 1)
+
+
+def _is_visit(now: datetime) -> ColumnElement[bool]:
+    return and_(_CAME, Booking.starts_at <= now)
+
+
+def _is_next(now: datetime) -> ColumnElement[bool]:
+    return and_(Booking.status == "confirmed", Booking.starts_at > now)

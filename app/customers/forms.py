@@ -1,0 +1,93 @@
+"""The owner's page of what the shop's messages may cost, and of the words that cancel."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from litestar import Response, Router, get, post
+
+from app import db
+from app.conversations import cancel_words
+from app.customers import budget
+from app.errors import Invalid
+from app.shop import changes
+from app.shop import service as shop_service
+from app.shop.models import Shop
+from app.web.names import sentences
+from app.web.pages import Form, PageRequest, page, redirect, toast
+
+HERE = "/settings/customers"
+
+
+@get(HERE, opt={"access": "owner"}, sync_to_thread=True)
+def show(request: PageRequest) -> Response[str]:
+    """The month so far, its budgets, the price of a message, and the words that cancel."""
+    return _show(request)
+
+
+@post(f"{HERE}/budget", opt={"access": "owner"}, sync_to_thread=True)
+def save_budget(request: PageRequest, form: Form) -> Response[str]:
+    """Set the budgets and the price."""
+    return _save(request, form, budget.read)
+
+
+@post(f"{HERE}/words", opt={"access": "owner"}, sync_to_thread=True)
+def save_words(request: PageRequest, form: Form) -> Response[str]:
+    """Set the words that cancel beside "cancel"."""
+    return _save(request, form, _words)
+
+
+def _save(
+    request: PageRequest, typed: Mapping[str, str], read: Callable[[Mapping[str, str]], Any]
+) -> Response[str]:
+    """Save the columns that `read` finds; what is wrong is shown beside what was typed."""
+    try:
+        values = read(typed)
+    except Invalid as invalid:
+        return _show(request, 422, typed=typed, errors=sentences(invalid))
+    with db.database().write() as session:
+        is_changed = changes.save(session, values, request.user.actor)
+    return toast(
+        redirect(request, HERE), "Saved." if is_changed else "There was nothing to change."
+    )
+
+
+def _words(typed: Mapping[str, str]) -> dict[str, str | None]:
+    return {"cancel_words": cancel_words.read(typed.get("cancel_words", ""))}
+
+
+def _show(
+    request: PageRequest,
+    status: int = 200,
+    typed: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
+) -> Response[str]:
+    with db.database().read() as session:
+        row = shop_service.shop(session)
+        month, most = budget.this_month(session), budget.most_to_one(session)
+    return page(
+        request,
+        "customers/settings.html",
+        status=status,
+        values={**_values(row), **(typed or {})},
+        errors=errors or {},
+        month=month,
+        most=most,
+        cost=budget.cost(row, month.sent),
+        price=budget.cost(row, 1),
+        currencies=[
+            ("", "No price"),
+            *((code, f"{name} ({code})") for code, name in budget.currencies()),
+        ],
+        next_month=budget.ends_at(),
+    )
+
+
+def _values(row: Shop) -> dict[str, str]:
+    """The forms' fields as they are."""
+    names = ("budget_per_customer", "budget_per_month", "currency", "cancel_words")
+    found = {name: str(getattr(row, name) or "") for name in names}
+    price = "" if row.message_price is None else f"{row.message_price.normalize():f}"
+    return {**found, "message_price": price}
+
+
+router = Router("/", route_handlers=[show, save_budget, save_words], include_in_schema=False)
