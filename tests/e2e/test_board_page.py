@@ -1,6 +1,7 @@
 """Today's board in a real browser: moving by drag, by keyboard and by finger; live; on a phone."""
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -249,6 +250,123 @@ def test_the_present_is_a_line_that_moves_on_by_itself(page: Page, shop: Dashboa
     expect(page.locator(".now")).to_have_count(0)
 
 
+@pytest.fixture
+def long_day(shop: Dashboard) -> Iterator[Dashboard]:
+    """The shop is open all day: the present is in the midst of a board that is scrolled."""
+    shop.sql("UPDATE shop SET opens_at = '00:00:00.000000', closes_at = '23:55:00.000000'")
+    yield shop
+    shop.sql("UPDATE shop SET opens_at = '09:00:00.000000', closes_at = '19:00:00.000000'")
+
+
+@pytest.fixture
+def ten_barbers(shop: Dashboard) -> Iterator[Dashboard]:
+    """Seven more of them, with long names."""
+    for turn in range(4, 11):
+        name = f"{turn} Maximiliane Obermüller-Weißenborn de la Vega"
+        shop.sql(f"INSERT INTO barber VALUES ('barber_{turn}', '{name}', {turn}, 1)")
+    yield shop
+    shop.clear()
+    shop.sql("DELETE FROM barber WHERE position > 3")
+
+
+def top_of(what: Locator) -> float:
+    box = what.bounding_box()
+    assert box
+    return box["y"]
+
+
+def scrolled(page: Page) -> list[float]:
+    """How far down the board is scrolled, and the page."""
+    found: list[float] = page.evaluate("[document.querySelector('.board').scrollTop, scrollY]")
+    return found
+
+
+def test_today_opens_at_the_present_and_only_who_looks_at_it_scrolls_it(
+    page: Page, long_day: Dashboard
+) -> None:
+    open_board(page, days=0)
+    board, line = page.locator(".board"), page.locator("#now")
+    box = board.bounding_box()
+    assert box
+    in_board = (top_of(line) - box["y"] - 46) / (box["height"] - 46)  # below the names
+    assert in_board == pytest.approx(1 / 3, abs=0.05)
+    assert scrolled(page)[1] == 0
+    assert box["y"] + box["height"] <= 720  # the window's
+    board.evaluate("each => each.scrollTo(0, 96)")
+    book(long_day, "22:00", days=0, customerName="Ada Lovelace")
+    expect(board).to_contain_text("Ada Lovelace")
+    assert scrolled(page) == [96, 0]
+    page.reload()
+    assert scrolled(page) == [96, 0]
+    page.get_by_role("navigation", name="Day").get_by_role("link", name="Today").click()
+    expect(line).to_be_in_viewport()
+    open_board(page)
+    assert scrolled(page) == [0, 0]
+
+
+def test_on_a_phone_the_page_is_scrolled_to_the_present(
+    new_context: Any, long_day: Dashboard
+) -> None:
+    page = new_context(viewport=PHONE).new_page()
+    open_board(page, days=0)
+    assert top_of(page.locator("#now")) == pytest.approx(PHONE["height"] / 4, abs=60)
+    assert scrolled(page)[0] == 0
+    open_board(page)
+    assert scrolled(page) == [0, 0]
+
+
+def test_without_javascript_the_link_to_today_leads_to_the_present(
+    new_context: Any, long_day: Dashboard
+) -> None:
+    page = new_context(java_script_enabled=False).new_page()
+    page.goto(f"/today?date={at('12:00').date()}")
+    page.get_by_role("navigation", name="Day").get_by_role("link", name="Today").click()
+    expect(page.locator("#now")).to_be_in_viewport()
+    expect(page.locator("h1")).to_be_in_viewport()
+
+
+def test_a_booking_is_dropped_where_it_is_seen_on_a_board_that_scrolls_meanwhile(
+    page: Page, shop: Dashboard
+) -> None:
+    booking = book(shop, "10:00")
+    open_board(page)
+    lift(page, block(page, booking), minutes=30)
+    box = page.locator(".board").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 100, box["y"] + box["height"] - 10)
+    page.evaluate(_AT_REST)  # at the end of the board
+    evening = page.locator("#slot-barber_2-108").bounding_box()  # 18:00
+    assert evening
+    page.mouse.move(evening["x"] + 20, evening["y"] + 8, steps=4)
+    page.mouse.up()
+    keep(page)
+    assert place(shop, booking) == ("18:00", "barber_2")
+    assert scrolled(page)[0] > 100
+    link = block(page, booking).locator(".block-open")
+    link.focus()
+    page.keyboard.press("m")
+    for _ in range(30):
+        page.keyboard.press("ArrowUp")
+    expect(page.locator(".is-ghost")).to_be_in_viewport(ratio=1)
+    expect(page.locator("#board-status")).to_have_text(re.compile(r"^10:30.AM, Alex$"))
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_board_of_many_barbers_scrolls_sideways_below_their_names_and_beside_the_hours(
+    new_context: Any, ten_barbers: Dashboard, width: int
+) -> None:
+    page = new_context(viewport={"width": width, "height": 844}).new_page()
+    open_board(page)
+    assert_fits(page)
+    name, hours = page.locator("#barber-barber_10"), page.locator(".board-hours")
+    before = [top_of(name), hours.bounding_box()["x"]]  # type: ignore[index]
+    page.locator(".board").evaluate("each => each.scrollTo(9999, 200)")
+    expect(name).to_be_in_viewport(ratio=0.9)
+    assert [top_of(name), hours.bounding_box()["x"]] == before  # type: ignore[index]
+    assert page.locator(".board-column").first.bounding_box()["width"] >= 100  # type: ignore[index]
+    assert serious_problems(page) == []
+
+
 def test_the_days_are_turned_by_links_and_picked_by_a_form(page: Page, shop: Dashboard) -> None:
     page.goto("/today")
     today, tomorrow = at("12:00", days=0).date(), at("12:00").date()
@@ -261,7 +379,7 @@ def test_the_days_are_turned_by_links_and_picked_by_a_form(page: Page, shop: Das
     page.wait_for_url("**/today?date=2026-12-24")
     expect(page.get_by_role("heading", level=1)).to_contain_text("December 24")
     page.get_by_role("navigation", name="Day").get_by_role("link", name="Today").click()
-    page.wait_for_url("**/today")
+    page.wait_for_url("**/today#now")
 
 
 def test_a_phone_shows_the_day_without_scrolling_sideways_and_one_barber_alone(
@@ -315,10 +433,11 @@ def test_a_finger_that_stays_lifts_a_booking_and_one_that_moves_scrolls(
 
 
 _AT_REST = """() => new Promise((rest) => {
-  let last = scrollY, still = 0;
+  const where = () => scrollY + document.querySelector(".board").scrollTop;
+  let last = where(), still = 0;
   const look = () => {
-    still = scrollY === last ? still + 1 : 0;
-    last = scrollY;
+    still = where() === last ? still + 1 : 0;
+    last = where();
     still > 12 ? rest() : requestAnimationFrame(look);
   };
   look();
