@@ -302,6 +302,8 @@ def _locked(session: Session, booking_id: str) -> Booking:
 
 def _check_open(booking: Booking) -> None:
     if booking.status != "confirmed":
-        raise Conflict("not_confirmed", f"The booking is {booking.status}.")
+        is_missed = booking.status == "no_show"
+        is_what = "marked as a no-show" if is_missed else booking.status
+        raise Conflict("not_confirmed", f"The booking is {is_what}.")
     if booking.starts_at <= clock.now():
         raise Conflict("appointment_passed", "The appointment has begun.")
