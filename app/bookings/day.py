@@ -20,7 +20,7 @@ from app.bookings.overlap import LONGEST
 from app.messages.models import Message
 from app.messages.of_bookings import reminders_of
 from app.messages.service import advice_of
-from app.messages.useful import is_one_of, why_not
+from app.messages.useful import worth_retrying
 from app.messages.words import Reminders
 from app.shop import service as shop_service
 from app.shop.models import Barber
@@ -171,16 +171,10 @@ def board(session: Session, day: date) -> Board:
 
 def needs_attention(session: Session) -> Needs:
     """The failed messages that a retry would still help, one of each booking."""
-    # Not a join: PostgreSQL would read all bookings for it.
-    of_booking = select(why_not(clock.now())).where(Booking.id == Message.booking_id)
     rows = session.scalars(
         select(Message)
         .join(Message.booking)
-        .where(
-            is_one_of(Message.state, "failed"),
-            Message.cancel_reason.is_(None),
-            of_booking.correlate(Message).scalar_subquery().is_(None),
-        )
+        .where(Message.id.in_(worth_retrying(clock.now())))
         .order_by(Booking.starts_at, Message.number.desc())
         .limit(_AT_MOST)
         .options(contains_eager(Message.booking))

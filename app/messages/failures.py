@@ -1,22 +1,23 @@
 """What failed, grouped by reason, and repairing it: one, several, or after a corrected number."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import select
+from sqlalchemy import ScalarSelect, Select, func, select
 from sqlalchemy.orm import Bundle, Session
 
+from app import clock
 from app.bookings.models import Booking
 from app.errors import Conflict, NotFound
 from app.messages import service
 from app.messages.models import Message
-from app.messages.useful import is_one_of
+from app.messages.useful import is_one_of, why_not, worth_retrying
 from app.shop.models import Service
 from app.whatsapp.errors import Advice
 
 AT_MOST = 500
-"""Failed messages that are shown, the newest first."""
+"""Failed messages that are shown, those first that a retry would help, the newest first."""
 
 _BOOKING: Bundle[Booking] = Bundle(
     "booking",
@@ -40,11 +41,27 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True)
+class Failure:
+    """A failed message, with its booking and its service; `why_not`: why a retry would be useless.
+
+    That is a key of `service.REASONS`, or None.
+    """
+
+    message: Message
+    why_not: str | None
+
+
+@dataclass(frozen=True)
 class Group:
-    """Failed messages with one reason; each has its booking and its service."""
+    """What failed for one reason."""
 
     advice: Advice
-    messages: list[Message]
+    failures: list[Failure]
+
+    @property
+    def to_retry(self) -> list[Message]:
+        """Those that a retry would help."""
+        return [each.message for each in self.failures if each.why_not is None]
 
 
 @dataclass(frozen=True)
@@ -56,28 +73,30 @@ class Retried:
 
 
 def groups(session: Session) -> list[Group]:
-    """The failed messages by reason, the largest group first."""
+    """What failed by reason; the group first of which a retry would help most."""
     by_code: dict[str, Group] = {}
-    for message in newest(session, AT_MOST):
-        advice = service.advice_of(message)
-        by_code.setdefault(advice.code, Group(advice, [])).messages.append(message)
-    return sorted(by_code.values(), key=lambda group: -len(group.messages))
+    for failure in found(session, AT_MOST):
+        advice = service.advice_of(failure.message)
+        by_code.setdefault(advice.code, Group(advice, [])).failures.append(failure)
+    return sorted(by_code.values(), key=lambda each: (-len(each.to_retry), -len(each.failures)))
 
 
-def newest(session: Session, limit: int) -> Sequence[Message]:
-    """The messages that failed last, each with its booking and service.
+def found(session: Session, limit: int) -> list[Failure]:
+    """What a retry would help, and then what failed last besides.
 
     Plain rows of what a list shows: of hundreds, objects take longer than the database does.
     """
-    rows = session.execute(
-        select(*_COLUMNS)
-        .join(Message.booking)
-        .join(Booking.service)
-        .where(is_one_of(Message.state, "failed"))
-        .order_by(Message.updated_at.desc())
-        .limit(limit)
-    )
-    return [cast(Message, row) for row in rows]
+    useful = Message.id.in_(worth_retrying(clock.now()))
+    rows = session.execute(_query(limit).where(useful)).all()
+    known = {row.id for row in rows}
+    others = (row for row in session.execute(_query(limit)) if row.id not in known)
+    return [Failure(cast(Message, row), row.why_not) for row in [*rows, *others][:limit]]
+
+
+def open_count(most: int) -> ScalarSelect[int]:
+    """How many a retry would help, for a statement that asks for more; `most` are counted."""
+    counted = worth_retrying(clock.now()).limit(most).subquery()
+    return select(func.count()).select_from(counted).scalar_subquery()
 
 
 def retry_many(session: Session, job_ids: Iterable[str], actor: str) -> Retried:
@@ -94,10 +113,22 @@ def retry_many(session: Session, job_ids: Iterable[str], actor: str) -> Retried:
 
 
 def job_ids_of(session: Session, code: str) -> list[str]:
-    """The failed messages of the group with this code."""
+    """The messages of the group with this code that a retry would help."""
     return [
         message.id
         for group in groups(session)
         if group.advice.code == code
-        for message in group.messages
+        for message in group.to_retry
     ]
+
+
+def _query(limit: int) -> Select[*tuple[Any, ...]]:
+    why = func.coalesce(Message.cancel_reason, why_not(clock.now())).label("why_not")
+    return (
+        select(*_COLUMNS, why)
+        .join(Message.booking)
+        .join(Booking.service)
+        .where(is_one_of(Message.state, "failed"))
+        .order_by(Message.updated_at.desc())
+        .limit(limit)
+    )

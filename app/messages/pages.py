@@ -10,12 +10,11 @@ from litestar import Response, Router, get, post
 from litestar.params import FromQuery, PathParameter
 from sqlalchemy.orm import Session
 
-from app import clock, db
+from app import db
 from app.bookings import desk
 from app.errors import Conflict, Invalid
 from app.messages import failures, service
-from app.messages.failures import Group, Retried
-from app.messages.models import Message
+from app.messages.failures import Failure, Group, Retried
 from app.web.pages import Form, PageRequest, is_partial, live_page, page, redirect, toast
 
 SHOWN = 8
@@ -118,7 +117,7 @@ def _again(request: PageRequest, job_id: str, phone: str, problem: str) -> Respo
     """The form of a number that was wrong, with what was typed."""
     typed = {"job_id": job_id, "phone": phone, "problem": problem}
     found = _found("", job_id, typed)
-    messages = (each for group in found["groups"] for each in group.messages)
+    messages = (each.message for group in found["groups"] for each in group.failures)
     message = next((each for each in messages if each.id == job_id), None)
     if message is None:
         return toast(redirect(request, "/failed"), "Somebody else has just retried it.", bad=True)
@@ -149,22 +148,15 @@ def _found(code: str, wanted: str, typed: dict[str, str] | None = None) -> dict[
         "shown_of": partial(_shown, MOST_SHOWN if alone else SHOWN, wanted),
         "most_shown": MOST_SHOWN,
         "at_most": failures.AT_MOST,
-        "is_cut": sum(len(group.messages) for group in groups) == failures.AT_MOST,
-        "is_too_late": _is_too_late,
+        "is_cut": sum(len(group.failures) for group in groups) == failures.AT_MOST,
+        "reasons": service.REASONS,
         "typed": typed or {},
     }
 
 
-def _shown(most: int, always: str, group: Group) -> list[Message]:
-    """What can still be sent first."""
-    found = sorted(group.messages, key=_is_too_late)
-    return found[:most] + [each for each in found[most:] if each.id == always]
-
-
-def _is_too_late(message: Message) -> bool:
-    booking = message.booking
-    is_off = message.kind == "reminder" and booking.status != "confirmed"
-    return is_off or booking.starts_at <= clock.now()
+def _shown(most: int, always: str, group: Group) -> list[Failure]:
+    found = group.failures
+    return found[:most] + [each for each in found[most:] if each.message.id == always]
 
 
 def _within(sentence: str) -> str:

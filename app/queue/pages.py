@@ -47,7 +47,7 @@ def _found() -> dict[str, Any]:
             "chart": draw(stats.per_minute(session)),
             "lateness": in_words(stats.lateness(session)),
             "due": stats.next_due(session, NEXT_DUE),
-            "failed": failures.newest(session, FAILED_SHOWN),
+            "failed": [each.message for each in failures.found(session, FAILED_SHOWN)],
             "advice_of": advice_of,
         }
 

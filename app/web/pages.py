@@ -58,7 +58,7 @@ from app.conversations import service as conversations
 from app.customers import budget
 from app.customers.budget import Month
 from app.errors import Conflict
-from app.messages import sender
+from app.messages import failures, sender
 from app.messages.models import Sending
 from app.queue import stats
 from app.queue.stats import Stats
@@ -109,7 +109,8 @@ Answer = TypeVar("Answer", bound=Response[Any])
 class Frame:
     """What surrounds each page: `paused_by` is a name, `stopped` why the breaker is open.
 
-    `open_replies` counts what customers wrote and nobody has looked after, as far as MOST_COUNTED.
+    `open_replies` counts what customers wrote and nobody has looked after, `to_retry` the failed
+    sends that a retry would help, both as far as MOST_COUNTED.
     `slow_until` is until when a limit of WhatsApp's or the account's holds all sending.
     `month` is what was sent, if the shop has a budget and it is nearly used up.
     """
@@ -118,6 +119,7 @@ class Frame:
     now: datetime
     stats: Stats
     open_replies: int
+    to_retry: int
     has_worker: bool
     paused_at: datetime | None
     paused_by: str | None
@@ -128,9 +130,9 @@ class Frame:
     month: Month | None
 
     @property
-    def counted(self) -> tuple[Stats, int]:
+    def counted(self) -> tuple[Stats, int, int]:
         """All that the counters and the badges show."""
-        return self.stats, self.open_replies
+        return self.stats, self.open_replies, self.to_retry
 
     @property
     def zone(self) -> str:
@@ -152,13 +154,15 @@ class Frame:
 
 def frame(session: Session) -> Frame:
     """The frame as it is now."""
-    replies = conversations.open_count(MOST_COUNTED)
-    sending, open_replies = session.execute(select(Sending, replies).where(Sending.id == 1)).one()
+    counts = conversations.open_count(MOST_COUNTED), failures.open_count(MOST_COUNTED)
+    asked = select(Sending, *counts).where(Sending.id == 1)
+    sending, open_replies, to_retry = session.execute(asked).one()
     return Frame(
         shop=shop_service.shop(session),
         now=clock.now(),
         stats=stats.stats(session),
         open_replies=open_replies,
+        to_retry=to_retry,
         has_worker=bool(stats.workers(session)),
         paused_at=sending.paused_at,
         paused_by=_name_of(session, sending.paused_by),

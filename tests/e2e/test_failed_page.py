@@ -26,7 +26,7 @@ def test_a_number_is_corrected_beside_what_was_wrong_with_it(page: Page, shop: D
     badge = page.locator("#failed-badge")
     expect(badge).to_be_empty()
     shop.fail("+12125550199", customerName="Dana Whitfield")
-    expect(badge).to_have_text("1 failed")
+    expect(badge).to_have_text("1 to retry")
     dana = row(page, "Dana Whitfield")
     expect(dana).to_contain_text("+1 212-555-0199")
 

@@ -213,7 +213,7 @@ def test_from_the_first_run_to_a_paused_reminder_that_arrives_after_all(
 
     twilio.script(NUMBER, [NO_WHATSAPP])
     remind(page)
-    expect(page.locator("#failed-badge")).to_have_text("1 failed")
+    expect(page.locator("#failed-badge")).to_have_text("1 to retry")
     correct_and_retry(page, twilio)
     expect(page.get_by_role("heading", name="Nothing failed")).to_be_visible()
     expect(page.locator("#failed-badge")).to_be_empty()
@@ -264,7 +264,7 @@ def test_the_same_without_javascript_but_for_the_drag(
     remind(page)
     wait_until(lambda: "failed" in shop.states(booking), what="a failed reminder")
     page.reload()
-    expect(page.locator("#failed-badge")).to_have_text("1 failed")
+    expect(page.locator("#failed-badge")).to_have_text("1 to retry")
     correct_and_retry(page, twilio)
 
     pause(page)

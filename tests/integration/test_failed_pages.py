@@ -11,6 +11,7 @@ from httpx import Response
 from litestar.testing import TestClient
 
 from app.asgi import create_app
+from app.bookings.models import Booking
 from app.db import Database
 from app.messages.failures import Retried
 from app.messages.pages import SHOWN, in_words
@@ -95,16 +96,33 @@ def test_of_many_with_one_reason_only_the_first_are_shown_and_the_rest_by_a_link
     assert "All reasons" in alone
 
 
-def test_what_is_too_late_comes_last_and_cannot_be_chosen(
+def test_what_is_no_longer_useful_comes_last_says_why_and_cannot_be_chosen(
     client: Client, shop: Database, clock: FrozenClock
 ) -> None:
+    fail(shop, customer_name="Ada")
+    clock.move(minutes=1)
     fail(shop, starts_at=clock.now() + timedelta(minutes=1), customer_name="Late Larry")
     clock.move(minutes=2)
     fail(shop, customer_name="Ben")
     page = client.get("/failed").text
-    assert page.index("Ben") < page.index("Late Larry")
-    assert page.count('type="checkbox"') == 1
-    assert "Too late" in page[page.index("Late Larry") :]
+    assert page.index("Ben") < page.index("Ada") < page.index("Late Larry")
+    assert page.count('type="checkbox"') == 2
+    assert "Retry all 2" in page
+    assert "The appointment has begun." in page[page.index("Late Larry") :]
+
+
+def test_a_reminder_after_which_a_newer_one_went_out_cannot_be_chosen(
+    client: Client, shop: Database, clock: FrozenClock
+) -> None:
+    job_id = fail(shop)
+    clock.move(hours=2)
+    with shop.write() as session:
+        booking = session.get_one(Booking, job_id.split("-")[0])
+        factories.message(session, booking, "sent", planned_for=clock.now())
+    page = client.get("/failed").text
+    assert "A newer reminder is due." in page
+    assert 'type="checkbox"' not in page
+    assert "Retry all" not in page
 
 
 def test_one_message_is_retried(client: Client, shop: Database) -> None:
@@ -263,9 +281,10 @@ def test_a_correction_that_nothing_can_be_sent_for_changes_nothing_and_says_why(
 
 
 def test_a_link_to_one_of_many_finds_it_shown_and_ready_to_be_corrected(
-    client: Client, shop: Database
+    client: Client, shop: Database, clock: FrozenClock
 ) -> None:
     job_id = fail(shop)
+    clock.move(minutes=1)
     for _ in range(SHOWN):
         fail(shop)
     opened = re.compile(rf'id="correct-{job_id}"\s+open\s+hx-morph-skip>')

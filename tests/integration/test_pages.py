@@ -50,7 +50,7 @@ def test_the_counters_and_the_badge_show_what_the_queue_holds(
     page = styleguide(sqlite_api)
     assert "<b>2</b> planned" in page
     assert "<b>1</b> failed" in page
-    assert '1<span class="visually-hidden"> failed</span>' in page
+    assert '1<span class="visually-hidden"> to retry</span>' in page
 
 
 @pytest.mark.parametrize(

@@ -87,12 +87,12 @@ def test_failed_messages_are_grouped_by_reason_the_largest_group_first(
     with db.read() as session:
         groups = failures.groups(session)
 
-    assert [(group.advice.code, len(group.messages)) for group in groups] == [
+    assert [(group.advice.code, len(group.failures)) for group in groups] == [
         ("63003", 2),
         ("21211", 1),
     ]
     assert groups[0].advice.words == "No WhatsApp on this number"
-    assert groups[0].messages[0].booking.service.name == "Haircut"
+    assert groups[0].to_retry[0].booking.service.name == "Haircut"
 
 
 def test_a_group_is_retried_but_for_what_is_no_longer_useful(
@@ -105,7 +105,9 @@ def test_a_group_is_retried_but_for_what_is_no_longer_useful(
 
     with db.write() as session:
         job_ids = failures.job_ids_of(session, "63003")
-        retried = failures.retry_many(session, [*job_ids, "booking_x-reminder-1"], "user:1")
+        assert job_ids == [useful]
+        asked = [*job_ids, late, "booking_x-reminder-1"]
+        retried = failures.retry_many(session, asked, "user:1")
 
     assert retried.done == 1
     assert retried.refused == {"The appointment has begun.": 1, "There is no such message.": 1}
