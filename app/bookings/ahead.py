@@ -3,7 +3,6 @@
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
@@ -66,6 +65,7 @@ class Ahead:
 
     `draft` has the name and the email of a known customer where none was typed. `contact` is what
     the number said about messages, `unheard` why none would go out, in words.
+    `outside` are the opening hours, if the time is not within them.
     `free` is None until barber, service and day are chosen; it and `turns`, the two times that the
     clock shows the time of the draft, are in the shop's zone. `same` is the rival that is this very
     booking. `changed` names the fields of NewBooking in which the draft differs from the booking
@@ -82,8 +82,7 @@ class Ahead:
     moment: Moment | None
     turns: Sequence[datetime]
     time_problem: str
-    is_open: bool
-    opening: tuple[datetime, datetime] | None
+    outside: tuple[datetime, datetime] | None
     rivals: Sequence[Booking]
     same: Booking | None
     reminders: Reminders | None
@@ -131,7 +130,7 @@ def look(session: Session, typed: Draft, booking: Booking | None = None) -> Ahea
         same=_same(typed, phone, moment, rivals),
         reminders=_reminders(session, typed, choices, moment, booking) if moment else None,
         changed=_changed(session, typed, booking) if booking else None,
-        **_opening(session, choices, day, moment),
+        outside=_outside(session, choices, moment) if moment else None,
     )
 
 
@@ -313,12 +312,8 @@ def _changed(session: Session, typed: Draft, booking: Booking) -> Set[str] | Non
         return None
 
 
-def _opening(
-    session: Session, choices: Choices, day: date | None, moment: Moment | None
-) -> dict[str, Any]:
-    if day is None:
-        return {"opening": None, "is_open": True}
-    opens, closes = opening = desk.opening(session, day)
+def _outside(
+    session: Session, choices: Choices, moment: Moment
+) -> tuple[datetime, datetime] | None:
     length = timedelta(minutes=choices.service.minutes if choices.service else 0)
-    is_open = moment is None or opens <= moment.at <= closes - length
-    return {"opening": opening, "is_open": is_open}
+    return desk.outside_opening(session, moment.at, moment.at + length)

@@ -124,10 +124,14 @@ def _moved(request: PageRequest, booking: Booking, was: Place, words: str) -> Re
     undo = f"/bookings/{booking.id}/move?{urlencode(fields)}"
     if is_partial(request):
         return toast(Response("", status_code=200, media_type="text/html"), words, undo)
+    return toast(_to_board(request, booking), words, undo)
+
+
+def _to_board(request: PageRequest, booking: Booking) -> Response[str]:
+    """On to the board of the booking's day."""
     with db.database().read() as session:
         zone = shop_service.time_zone(shop_service.shop(session))
-    shown = booking.starts_at.astimezone(zone).date()
-    return toast(redirect(request, f"/today?date={shown}"), words, undo)
+    return redirect(request, f"/today?date={booking.starts_at.astimezone(zone).date()}")
 
 
 def _ask(request: PageRequest, booking_id: str, wish: _Wish, status: int = 200) -> Response[str]:
@@ -138,10 +142,13 @@ def _ask(request: PageRequest, booking_id: str, wish: _Wish, status: int = 200) 
 def _refused(
     request: PageRequest, booking_id: str, status: int, problems: list[str]
 ) -> Response[str]:
-    """Why not, and where the booking is now."""
+    """Why not, and where the booking is now: in the dialog, or as a toast on the board."""
     with db.database().read() as session:
         booking = moving.get(session, booking_id)
-    return _panel(request, status, booking=booking, problems=problems)
+    if is_partial(request):
+        return _panel(request, status, booking=booking, problems=problems)
+    said = f"{booking.customer_name} was not moved. {' '.join(problems)}"
+    return toast(_to_board(request, booking), said, bad=True)
 
 
 def _panel(request: PageRequest, status: int, **context: Any) -> Response[str]:

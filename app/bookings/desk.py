@@ -114,6 +114,15 @@ def opening(session: Session, day: date) -> tuple[datetime, datetime]:
     return datetime.combine(day, row.opens_at, zone), datetime.combine(day, row.closes_at, zone)
 
 
+def outside_opening(
+    session: Session, starts_at: datetime, ends_at: datetime
+) -> tuple[datetime, datetime] | None:
+    """The opening hours of that day, as `opening`, if some of the time (aware) lies outside."""
+    day = starts_at.astimezone(time_zone(shop(session))).date()
+    opens, closes = opening(session, day)
+    return None if opens <= starts_at and ends_at <= closes else (opens, closes)
+
+
 def known_customer(session: Session, phone: str) -> Customer | None:
     """What the latest booking of this number (E.164) says; None for a new customer."""
     latest = session.scalars(

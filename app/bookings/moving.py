@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.bookings import service
+from app.bookings import desk, service
 from app.bookings.models import Booking
 from app.bookings.overlap import overlapping
 from app.db import Database
@@ -37,7 +37,7 @@ class Change:
     """What a move from `was` does: `cancelled` planned reminders give way to those at `planned`.
 
     `quiet` of the new ones are left out for quiet hours; `rivals` are the barber's other bookings
-    at that time.
+    at that time; `outside` are the opening hours, if some of it lies outside them.
     """
 
     booking: Booking
@@ -45,6 +45,7 @@ class Change:
     old: Stay
     new: Stay
     rivals: Sequence[Booking]
+    outside: tuple[datetime, datetime] | None
     cancelled: int
     planned: Sequence[datetime]
     quiet: int
@@ -114,6 +115,7 @@ def _tried(session: Session, booking_id: str, seen: Place | None, to: Place) -> 
         old=old,
         new=new,
         rivals=session.scalars(overlapping(*place, but=booking_id)).all(),
+        outside=desk.outside_opening(session, new.starts_at, new.ends_at),
         cancelled=len(before.keys() - after.keys()),
         planned=sorted(at for state, at in added if state == "pending"),
         quiet=sum(state == "skipped" for state, _ in added),

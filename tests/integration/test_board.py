@@ -505,6 +505,18 @@ def test_a_wrong_move_says_what_is_wrong(
     assert stored(sqlite_db, booking_id).starts_at == at(10)
 
 
+@pytest.mark.parametrize(
+    ("hour", "is_closed"), [(8.5, True), (9, False), (18.5, False), (19, True)]
+)
+def test_a_move_out_of_the_opening_hours_is_told_but_not_forbidden(
+    desk: Client, sqlite_db: Database, hour: float, is_closed: bool
+) -> None:
+    booking_id = book(sqlite_db, 10)
+    answer = move(desk, booking_id, at=at(hour).isoformat(), barber="barber_1")
+    assert ("Outside opening hours" in answer.text) is is_closed
+    assert answer.status_code == 200
+
+
 def test_what_has_begun_or_was_cancelled_cannot_be_moved(
     desk: Client, sqlite_db: Database, clock: FrozenClock
 ) -> None:
@@ -546,8 +558,9 @@ def test_an_undo_does_not_undo_what_somebody_else_did_since(
     undo = json.loads(first.headers["HX-Trigger"])["toast"]["undo"]
     assert dict(parse_qsl(urlsplit(undo).query))["was_at"] == at(11).isoformat()
     answer = desk.post(undo)
-    assert answer.status_code == 409
-    assert "Somebody else has moved" in answer.text
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/today?date=2026-11-23")
+    board = desk.get("/today?date=2026-11-23").text
+    assert "was not moved. Somebody else has moved this booking meanwhile." in board
     assert stored(sqlite_db, booking_id).starts_at == at(13)
 
 
