@@ -10,13 +10,16 @@
 
   // --- toasts ---
 
-  function addToast({ text, undo, bad }) {
+  function addToast({ text, undo, bad, login }) {
     const toast = document.getElementById("toast-template").content.firstElementChild.cloneNode(true);
     toast.classList.toggle("is-bad", Boolean(bad));
     toast.querySelector(".toast-text").textContent = text;
     const form = toast.querySelector("form");
+    const link = toast.querySelector(".is-login");
     if (undo) form.setAttribute("action", undo);
     else form.remove();
+    if (login) link.href = login;
+    else link.remove();
     if (bad) {
       const use = toast.querySelector("use");
       use.setAttribute("href", use.getAttribute("href").replace(/#.*/, "#failed"));
@@ -24,9 +27,14 @@
     show(toast);
   }
 
+  const toLogin = () => document.querySelector("#toasts > .toast:has(.is-login)");
+
   function show(toast) {
+    const isToLogin = toast.querySelector(".is-login");
+    if (isToLogin && toLogin()) return; // each key that is typed asks the server
     toast.querySelector(".toast-close").hidden = false;
     document.getElementById("toasts").append(toast);
+    if (isToLogin) return; // until one is logged in
     let timer;
     const wait = () => {
       timer = setTimeout(() => toast.remove(), toast.querySelector("form") ? UNDO_FOR : SHOWN_FOR);
@@ -53,6 +61,28 @@
   document.addEventListener("htmx:error", () => {
     addToast({ text: "Chairtime does not answer. Check the network, then try again.", bad: true });
   });
+
+  document.addEventListener("htmx:finally:request", (event) => {
+    if (event.detail.ctx.response?.raw?.ok) toLogin()?.remove();
+  });
+
+  // --- the token against other sites' posts ---
+
+  // Of now, not of when the page came: a login in another window renews it.
+  function token() {
+    const found = (name) => document.cookie.match(`(?:^|; )${name}=(\\w+)`)?.[1];
+    return found("__Host-chairtime-csrf") ?? found("chairtime-csrf");
+  }
+
+  document.addEventListener("htmx:config:request", (event) => {
+    const now = token();
+    if (now) event.detail.ctx.request.headers["x-csrftoken"] = now;
+  });
+
+  document.addEventListener("submit", (event) => {
+    const field = event.target.elements.namedItem("_csrf_token");
+    if (field && token()) field.value = token();
+  }, true);
 
   // --- dialogs, the menu, the theme ---
 
