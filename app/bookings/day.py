@@ -17,10 +17,10 @@ from app import clock
 from app.bookings import desk
 from app.bookings.models import Booking
 from app.bookings.overlap import LONGEST
+from app.messages import failures
 from app.messages.models import Message
 from app.messages.of_bookings import reminders_of
 from app.messages.service import advice_of
-from app.messages.useful import worth_retrying
 from app.messages.words import Reminders
 from app.shop import service as shop_service
 from app.shop.models import Barber
@@ -174,7 +174,7 @@ def needs_attention(session: Session) -> Needs:
     rows = session.scalars(
         select(Message)
         .join(Message.booking)
-        .where(Message.id.in_(worth_retrying(clock.now())))
+        .where(Message.id.in_(failures.worth_retrying(session, _AT_MOST)))
         .order_by(Booking.starts_at, Message.number.desc())
         .limit(_AT_MOST)
         .options(contains_eager(Message.booking))

@@ -1,24 +1,26 @@
 """What failed, grouped by reason, and repairing it: one, several, or after a corrected number."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import ScalarSelect, Select, func, select
+from sqlalchemy import Select, func, select, union
 from sqlalchemy.orm import Bundle, Session
 
 from app import clock
 from app.bookings.models import Booking
+from app.customers.service import WINDOW
 from app.errors import Conflict, NotFound
 from app.messages import service
 from app.messages.models import Message
-from app.messages.useful import is_one_of, why_not, worth_retrying
+from app.messages.useful import is_one_of, why_not
 from app.shop.models import Service
 from app.whatsapp.errors import Advice
 
 AT_MOST = 500
 """Failed messages that are shown, those first that a retry would help, the newest first."""
 
+_HAS_FAILED = is_one_of(Message.state, "failed")
 _BOOKING: Bundle[Booking] = Bundle(
     "booking",
     Booking.id,
@@ -86,17 +88,29 @@ def found(session: Session, limit: int) -> list[Failure]:
 
     Plain rows of what a list shows: of hundreds, objects take longer than the database does.
     """
-    useful = Message.id.in_(worth_retrying(clock.now()))
+    useful = Message.id.in_(worth_retrying(session))
     rows = session.execute(_query(limit).where(useful)).all()
     known = {row.id for row in rows}
     others = (row for row in session.execute(_query(limit)) if row.id not in known)
     return [Failure(cast(Message, row), row.why_not) for row in [*rows, *others][:limit]]
 
 
-def open_count(most: int) -> ScalarSelect[int]:
-    """How many a retry would help, for a statement that asks for more; `most` are counted."""
-    counted = worth_retrying(clock.now()).limit(most).subquery()
-    return select(func.count()).select_from(counted).scalar_subquery()
+def worth_retrying(session: Session, most: int = AT_MOST) -> Sequence[str]:
+    """The job ids of the failed messages that a retry would help, `most` of them.
+
+    What failed for appointments that have begun costs nothing, however much it is.
+    """
+    bookings = _with_failures(session, most)
+    if not bookings:
+        return []
+    useful = select(why_not(clock.now())).where(Booking.id == Message.booking_id)
+    statement = select(Message.id).where(
+        _HAS_FAILED,
+        Message.booking_id.in_(bookings),
+        Message.cancel_reason.is_(None),
+        useful.correlate(Message).scalar_subquery().is_(None),
+    )
+    return session.scalars(statement.limit(most)).all()
 
 
 def retry_many(session: Session, job_ids: Iterable[str], actor: str) -> Retried:
@@ -122,13 +136,28 @@ def job_ids_of(session: Session, code: str) -> list[str]:
     ]
 
 
+def _with_failures(session: Session, most: int) -> Sequence[str]:
+    """The bookings of which something failed that may be of use: those to come, and answers' ones.
+
+    Counted one by one: a join would make PostgreSQL read all that ever failed.
+    """
+    now = clock.now()
+    failed = select(func.count()).where(_HAS_FAILED, Message.booking_id == Booking.id)
+    is_answer = is_one_of(Message.kind, "answer") & (Message.updated_at > now - WINDOW)
+    found = union(
+        select(Booking.id).where(Booking.starts_at > now, failed.scalar_subquery() > 0),
+        select(Message.booking_id).where(_HAS_FAILED, is_answer),
+    )
+    return session.scalars(found.limit(most)).all()
+
+
 def _query(limit: int) -> Select[*tuple[Any, ...]]:
     why = func.coalesce(Message.cancel_reason, why_not(clock.now())).label("why_not")
     return (
         select(*_COLUMNS, why)
         .join(Message.booking)
         .join(Booking.service)
-        .where(is_one_of(Message.state, "failed"))
+        .where(_HAS_FAILED)
         .order_by(Message.updated_at.desc())
         .limit(limit)
     )

@@ -64,7 +64,7 @@ class Message(Base):
         _partial("ix_message_lease", "lease_until", where="state = 'sending'"),
         _partial("ix_message_check", "check_at", where="check_at IS NOT NULL"),
         _partial("ix_message_failed", "updated_at", where="state = 'failed'"),
-        _partial("ix_message_failed_of_booking", "booking_id", "id", where="state = 'failed'"),
+        _partial("ix_message_failed_of_booking", "booking_id", where="state = 'failed'"),
         _partial(
             "ix_message_revoked", "due_at", where="state = 'cancelled' AND fed_at IS NOT NULL"
         ),

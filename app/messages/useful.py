@@ -6,7 +6,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, case, exists, func, select, union
+from sqlalchemy import ColumnElement, and_, bindparam, case, exists, func, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from app.bookings.models import Booking
@@ -59,25 +59,6 @@ def why_not(now: datetime) -> ColumnElement[Any]:
         (and_(is_counted, _customer_had_enough(now)), BUDGET_OF_CUSTOMER),
         (and_(is_counted, _shop_had_enough(now)), BUDGET_OF_SHOP),
         else_=None,
-    )
-
-
-def worth_retrying(now: datetime) -> Select[str]:
-    """The job ids of the failed messages that a retry would still help.
-
-    From the appointments to come on, and the answers of a day: what failed long ago costs nothing.
-    """
-    has_failed = is_one_of(Message.state, "failed")
-    coming = select(Message.id).join(Message.booking).where(has_failed, Booking.starts_at > now)
-    is_answer = is_one_of(Message.kind, "answer") & (Message.updated_at > now - WINDOW)
-    found = union(coming, select(Message.id).where(has_failed, is_answer)).subquery()
-    # Not a join: PostgreSQL would read all bookings for it.
-    of_booking = select(why_not(now)).where(Booking.id == Message.booking_id)
-    is_useful = of_booking.correlate(Message).scalar_subquery().is_(None)
-    return (
-        select(Message.id)
-        .join(found, found.c.id == Message.id)
-        .where(Message.cancel_reason.is_(None), is_useful)
     )
 
 

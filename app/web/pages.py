@@ -154,15 +154,14 @@ class Frame:
 
 def frame(session: Session) -> Frame:
     """The frame as it is now."""
-    counts = conversations.open_count(MOST_COUNTED), failures.open_count(MOST_COUNTED)
-    asked = select(Sending, *counts).where(Sending.id == 1)
-    sending, open_replies, to_retry = session.execute(asked).one()
+    replies = conversations.open_count(MOST_COUNTED)
+    sending, open_replies = session.execute(select(Sending, replies).where(Sending.id == 1)).one()
     return Frame(
         shop=shop_service.shop(session),
         now=clock.now(),
         stats=stats.stats(session),
         open_replies=open_replies,
-        to_retry=to_retry,
+        to_retry=len(failures.worth_retrying(session, MOST_COUNTED)),
         has_worker=bool(stats.workers(session)),
         paused_at=sending.paused_at,
         paused_by=_name_of(session, sending.paused_by),

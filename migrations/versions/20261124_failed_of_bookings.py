@@ -14,7 +14,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_message_failed_of_booking",
         "message",
-        ["booking_id", "id"],
+        ["booking_id"],
         postgresql_where=has_failed,
         sqlite_where=has_failed,
     )

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, text
 
 BOOKINGS = 200_000
 REMINDERS = 10  # of each booking
-FAILED_EACH = 3_000  # of how many messages one failed
+FAILED_EACH = 100  # of how many messages one failed
 
 _PER_DAY = 128
 _COMING = 30 * _PER_DAY

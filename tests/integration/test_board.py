@@ -269,7 +269,8 @@ def test_the_number_of_queries_is_the_same_for_one_booking_and_for_many(
             assert staff.get("/today").status_code == 200
         return len([each for each in statements if not each.startswith("BEGIN")])
 
-    book(shop, 10)
+    with shop.write() as session:
+        factories.message(session, factories.booking(session, at(10)), "failed")
     few = count()
     with shop.write() as session:
         for turn in range(30):
