@@ -93,6 +93,7 @@ PAGES: dict[str, Way] = {
     "activity": at("/activity"),
     "settings": at("/settings"),
     "settings-reminders": at("/settings/reminders"),
+    "settings-services": at("/settings/services"),
     "settings-barbers": at("/settings/barbers"),
     "settings-texts": at("/settings/texts"),
     "settings-cost": at("/settings/customers"),

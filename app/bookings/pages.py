@@ -25,6 +25,7 @@ from app.messages.service import REASONS, advice_of
 from app.messages.texts import TextError
 from app.shop import service as shop_service
 from app.shop.models import Barber
+from app.web.names import named_sentence, sentence
 from app.web.pages import PageRequest, carry_out, is_partial, page
 from app.whatsapp.errors import explain
 
@@ -33,6 +34,7 @@ PAGE = 40
 
 _ASKED = ("q", "status", "barber", "from", "to", "failed", "past", "cursor")
 _FIELDS = {"barber_id": "barber"}  # what the form calls them
+_LABELS = {"q": "Search", "status": "Status", "barber": "Barber", "from": "From", "to": "To"}
 
 
 @get("/", opt={"access": "viewer"}, sync_to_thread=True)
@@ -45,7 +47,7 @@ def list_bookings(request: PageRequest) -> Response[str]:
         try:
             context |= _found(session, asked)
         except Invalid as invalid:
-            context["errors"] = {_FIELDS.get(e.field, e.field): e.message for e in invalid.errors}
+            context |= _wrong(invalid)
         if not context.get("rows") and not _is_filtered(asked):
             context["has_any"] = session.scalar(select(Booking.id).limit(1)) is not None
     answer = page(
@@ -53,7 +55,7 @@ def list_bookings(request: PageRequest) -> Response[str]:
         "bookings/list.html",
         partial="bookings/_list.html",
         status=422 if "errors" in context else 200,
-        **{"errors": {}, **context},
+        **{"errors": {}, "problems": [], **context},
         asked=asked,
         address=lambda **changes: _address({**asked, "cursor": "", **changes}),
         is_filtered=_is_filtered(asked),
@@ -175,9 +177,19 @@ def _found(session: Session, asked: Mapping[str, str]) -> dict[str, Any]:
     return {"rows": rows, "earlier": found.earlier, "later": found.later}
 
 
+def _wrong(invalid: Invalid) -> dict[str, Any]:
+    """What is wrong, beside each field and, as a list that is swapped has none, by their labels."""
+    found = {_FIELDS.get(each.field, each.field): each.message for each in invalid.errors}
+    errors = {name: sentence(message) for name, message in found.items()}
+    problems = [named_sentence(_LABELS.get(name, name), found[name]) for name in found]
+    return {"errors": errors, "problems": problems}
+
+
 def _filters(session: Session, asked: Mapping[str, str]) -> search.Filters:
-    """Raises Invalid for days that are none."""
+    """Raises Invalid for days that are none, or in the wrong order."""
     first, last = _day(asked, "from"), _day(asked, "to")
+    if first and last and first > last:
+        raise Invalid([FieldError("from", "is after “To”")])
     zone = shop_service.time_zone(shop_service.shop(session))
     period = _period(asked)
     starts_from = datetime.combine(first, time(), zone) if first else None

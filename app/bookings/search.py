@@ -139,7 +139,11 @@ def _check(filters: Filters, limit: int, cursor: str | None) -> tuple[datetime, 
 
     after = None if cursor is None else _place(cursor)
     is_barber = filters.barber_id is None or _ID.fullmatch(filters.barber_id) is not None
-    check(cursor is None or after is not None, "cursor", "is not one that a page gave")
+    check(
+        cursor is None or after is not None,
+        "cursor",
+        "is too old or incomplete: start from the first page",
+    )
     check(1 <= limit <= MAX_LIMIT, "limit", f"must be from 1 to {MAX_LIMIT}")
     check(filters.status in {None, *STATUSES}, "status", f"must be one of {', '.join(STATUSES)}")
     check(is_barber, "barber_id", "there is no such barber")

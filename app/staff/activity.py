@@ -170,7 +170,8 @@ def _check(who: str, about: str, before: str, everybody: Iterable[str]) -> None:
         problem = f"must be an id, of at most {_LONGEST} visible characters"
         errors.append(FieldError("about", problem))
     if before and not _CURSOR.fullmatch(before):
-        errors.append(FieldError("before", "is not one that a page gave"))
+        problem = "This link is too old or incomplete: start from the first page."
+        errors.append(FieldError("before", problem))
     if errors:
         raise Invalid(errors)
 

@@ -1,4 +1,7 @@
-"""Our cookies: for this host alone, for no script, and over https alone where there is any."""
+"""Our cookies: for this host alone, and over https alone where there is any.
+
+For no script either, but for the CSRF token (`app.web.csrf`).
+"""
 
 from typing import Any
 

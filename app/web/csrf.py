@@ -1,7 +1,9 @@
 """No posts from other sites: a token in each form, and the browser's own word on where it is from.
 
 The token is Litestar's (a signed cookie that the form repeats). Calls that carry no cookie of ours
-need none: the API's have a bearer token, the webhooks' a signature.
+need none: the API's have a bearer token, the webhooks' a signature. Scripts of ours read the cookie
+when they send (`static/js/app.js`), for a login in another window renews it; it says no more than
+each page does.
 """
 
 from typing import Any
@@ -24,17 +26,23 @@ def csrf_config() -> CSRFConfig:
         secret=settings().secret_key,
         cookie_name=cookies.named(cookies.CSRF),
         cookie_secure=cookies.is_https(),
-        cookie_httponly=True,
+        cookie_httponly=False,
         exclude=list(EXEMPT),
     )
 
 
 def check_origin(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
     """Raise PermissionDeniedException for a request that another site's page made."""
+    if not is_from_here(connection):
+        raise PermissionDeniedException("This form was sent by another site.")
+
+
+def is_from_here(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
+    """Whether no other site's page made the request."""
     site = connection.headers.get("Sec-Fetch-Site", "none")
     origin = connection.headers.get("Origin")
-    if site not in {"none", "same-origin"} or not _is_ours(origin, connection.headers.get("Host")):
-        raise PermissionDeniedException("This form was sent by another site.")
+    is_same_site = site in {"none", "same-origin"}
+    return is_same_site and _is_ours(origin, connection.headers.get("Host"))
 
 
 def _is_ours(origin: str | None, host: str | None) -> bool:

@@ -38,6 +38,14 @@ def sentence(message: str) -> str:
     return f"{text[0].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
 
 
+def named_sentence(name: str, message: str) -> str:
+    """The same where no field stands beside it: `is missing` → `“Name” is missing.`"""
+    if name == "cursor":
+        return f"This link {message}."
+    is_whole = message[:1].isupper() or message.startswith("there ")
+    return sentence(message) if is_whole else f"“{name}” {message}."
+
+
 def sentences(invalid: Invalid) -> dict[str, str]:
     """The first thing that is wrong with each field."""
     return {error.field: sentence(error.message) for error in reversed(invalid.errors)}

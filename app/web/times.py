@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cache, lru_cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel import Locale
@@ -29,6 +30,7 @@ _ELEMENT = Markup('<time datetime="{}" title="{}">{}</time>')
 _DAY_ELEMENT = Markup('<time datetime="{}">{}</time>')
 _YEAR = re.compile(r"(?:[\s,./]|'[^']*')*y+年?")  # in CLDR's pattern of a whole date
 _FAR = timedelta(days=180)  # from here on a date needs its year
+_JUST_OVER_90 = 1.51  # seconds or minutes, in the next greater unit
 
 
 @dataclass(frozen=True)
@@ -123,10 +125,30 @@ def _seconds_to(at: datetime) -> float:
 
 
 def _distance(seconds: float) -> str:
-    """Below two of a unit the next smaller one is counted: 96 minutes, not 2 hours."""
-    delta = timedelta(seconds=seconds)
-    words = format_timedelta(delta, threshold=2, add_direction=True, locale=_locale())
-    return _one_line(words)
+    """As people say it: `90 seconds`, `90 minutes`, then `1 hr 49 min`, `3 hours`, `2 days`."""
+    minutes = round(abs(seconds) / 60)
+    if 90 < minutes < 180 and minutes % 60:
+        return _hours_and_minutes(minutes, is_past=seconds < 0)
+    threshold = _JUST_OVER_90 if minutes < 180 else 2  # of the greater unit, from which it counts
+    return _span(timedelta(seconds=int(seconds)), threshold, add_direction=True)
+
+
+def _hours_and_minutes(minutes: int, *, is_past: bool) -> str:
+    """`in 1 hr 49 min`; CLDR has words of a direction for one unit alone, so both take its place.
+
+    Where a language bends that unit, it stays at the minutes: `109 minuutin päästä`.
+    """
+    sign = -1 if is_past else 1
+    hours, rest = timedelta(hours=minutes // 60), timedelta(minutes=minutes % 60)
+    whole, plain = _span(sign * hours, 1, add_direction=True), _span(hours, 1)
+    if plain not in whole:
+        return _span(sign * timedelta(minutes=minutes), 3, add_direction=True)
+    both = f"{_span(hours, 1, format='short')} {_span(rest, 1, format='short')}"
+    return whole.replace(plain, both)
+
+
+def _span(delta: timedelta, threshold: float, **how: Any) -> str:
+    return _one_line(format_timedelta(delta, threshold=threshold, locale=_locale(), **how))
 
 
 def _short_day(at: date) -> str:

@@ -34,7 +34,7 @@
     if (isToLogin && toLogin()) return; // each key that is typed asks the server
     toast.querySelector(".toast-close").hidden = false;
     document.getElementById("toasts").append(toast);
-    if (isToLogin) return; // until one is logged in
+    if (isToLogin) return; // until one goes to log in
     let timer;
     const wait = () => {
       timer = setTimeout(() => toast.remove(), toast.querySelector("form") ? UNDO_FOR : SHOWN_FOR);
@@ -79,9 +79,36 @@
     if (now) event.detail.ctx.request.headers["x-csrftoken"] = now;
   });
 
-  document.addEventListener("submit", (event) => {
-    const field = event.target.elements.namedItem("_csrf_token");
+  function renewToken(form) {
+    const field = form.elements.namedItem("_csrf_token");
     if (field && token()) field.value = token();
+  }
+
+  // --- long forms: what was typed goes with its page, so first see whether it will be taken ---
+
+  async function isLoggedOut() {
+    const headers = { "HX-Request": "true", "HX-Current-URL": location.href };
+    const answer = await fetch("/account", { headers }).catch(() => null);
+    if (answer?.status !== 401) return false;
+    addToast(JSON.parse(answer.headers.get("HX-Trigger")).toast);
+    return true;
+  }
+
+  async function sendIfLoggedIn(form, button) {
+    form.dataset.keep = "asking";
+    const isLost = await isLoggedOut();
+    form.dataset.keep = isLost ? "" : "sending";
+    if (!isLost) form.requestSubmit(button);
+    form.dataset.keep = "";
+  }
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    const { keep } = form.dataset;
+    if (keep === undefined || keep === "sending") return renewToken(form);
+    event.preventDefault();
+    event.stopPropagation();
+    if (keep !== "asking") sendIfLoggedIn(form, event.submitter);
   }, true);
 
   // --- dialogs, the menu, the theme ---
@@ -112,6 +139,7 @@
     const sample = closest(event, "[data-toast]"); // the style guide's
     if (sample) addToast(JSON.parse(sample.dataset.toast));
     else if (closest(event, ".toast-close")) closest(event, ".toast").remove();
+    else if (closest(event, ".is-login")) requestAnimationFrame(() => toLogin()?.remove());
     else if (theme) chooseTheme(theme, event);
     else if (closest(event, "[data-close]")) {
       event.preventDefault();

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.support.accessibility import serious_problems
-from tests.support.dashboard import LONG_NAME, Dashboard, assert_fits, problems_of
+from tests.support.dashboard import LONG_NAME, OWNER, Dashboard, assert_fits, problems_of
 from tests.support.dashboard import PHONE as NARROW
 
 SHOP = {"SHOP_TIMEZONE": "Etc/UTC"}
@@ -272,3 +272,35 @@ def test_on_a_phone_nothing_is_cut_off_and_axe_finds_nothing(
     assert serious_problems(page) == []
     page.get_by_role("link", name="Name").click()
     expect(page).to_have_url(re.compile("#name$"))
+
+
+def test_who_is_logged_out_keeps_what_was_typed_and_sends_it_after_a_login_in_a_new_window(
+    page: Page, shop: Dashboard
+) -> None:
+    open_slot(page, "10:00")
+    page.get_by_label("Phone").fill(PHONE)
+    page.get_by_label("Name").fill("Luis Ortega")
+    page.get_by_label("Service").select_option("haircut")
+    expect(page.locator("#reminders")).to_contain_text(re.compile(r"\d+ reminders?:"))
+    page.context.clear_cookies()
+    save = page.get_by_role("button", name="Book", exact=True)
+    save.click()
+    expect(page.locator("#toasts")).to_contain_text("You are logged out.")
+    page.get_by_label("Name").fill("Luis Ortega Diaz")  # its preview is told so too
+    link = page.get_by_role("link", name="Log in in a new window")
+    expect(link).to_have_count(1)
+    assert serious_problems(page) == []
+    with page.context.expect_page() as opened:
+        link.click()
+    expect(page.locator(".toast")).to_have_count(0)  # it would cover the button
+    log_in(opened.value)
+    expect(opened.value.get_by_role("heading", name="New booking")).to_be_visible()
+    save.click()
+    expect(page.locator("#toasts")).to_contain_text("Luis Ortega Diaz is booked.")
+    assert len(bookings(shop)) == 1
+
+
+def log_in(page: Page) -> None:
+    page.get_by_label("Email").fill(OWNER["CHAIRTIME_OWNER_EMAIL"])
+    page.get_by_label("Password", exact=True).fill(OWNER["CHAIRTIME_OWNER_PASSWORD"])
+    page.get_by_role("button", name="Log in").click()

@@ -233,8 +233,8 @@ def found_by_pages(client: Client, address: str) -> list[str]:
         ("who=user:nobody", "There is nobody of that id."),
         ("about=" + "x" * 81, "This must be an id, of at most 80 visible characters."),
         ("about=a%00b", "This must be an id, of at most 80 visible characters."),
-        ("before=x", "This is not one that a page gave."),
-        ("before=" + "9" * 19, "This is not one that a page gave."),
+        ("before=x", "This link is too old or incomplete: start from the first page."),
+        ("before=" + "9" * 19, "This link is too old or incomplete: start from the first page."),
     ],
 )
 def test_filters_that_do_not_work_are_said_to_be_so(

@@ -247,14 +247,15 @@ def test_a_shop_with_nothing_to_come_is_shown_the_way_to_the_past(
 @pytest.mark.parametrize(
     ("query", "problem"),
     [
-        ("from=tomorrow", "must be a day, like 2026-11-23"),
+        ("from=tomorrow", "“From” must be a day, like 2026-11-23."),
+        ("from=2026-11-24&to=2026-11-23", "“From” is after “To”."),
         ("to=2026-13-01", "must be a day, like 2026-11-23"),
         ("to=9999-12-31", "must be a day, like 2026-11-23"),
         ("from=0001-01-01", "must be a day, like 2026-11-23"),
         ("status=odd", "must be one of confirmed"),
-        ("barber=%00", "there is no such barber"),
-        ("cursor=later-x", "is not one that a page gave"),
-        ("cursor=sideways-x", "is not one that a page gave"),
+        ("barber=%00", "There is no such barber."),
+        ("cursor=later-x", "This link is too old or incomplete: start from the first page."),
+        ("cursor=sideways-x", "This link is too old or incomplete: start from the first page."),
         (f"q={'x' * 101}", "must be at most 100 visible characters"),
         ("q=%00", "must be at most 100 visible characters"),
     ],
@@ -266,6 +267,23 @@ def test_a_filter_that_is_wrong_is_said_and_keeps_what_was_typed(
     assert answer.status_code == 422
     assert problem in unescape(answer.text)
     assert "checked" in answer.text
+
+
+def test_days_in_the_wrong_order_are_said_beside_their_field(
+    client: Client, bookings: None
+) -> None:
+    answer = client.get("/bookings?from=2026-11-24&to=2026-11-23")
+    assert answer.status_code == 422
+    assert "<span>This is after “To”.</span>" in unescape(answer.text)
+    assert "0 bookings" not in answer.text
+    assert client.get("/bookings?from=2026-11-23&to=2026-11-23").status_code == 200
+
+
+def test_a_cursor_of_no_page_leads_to_the_first_page_with_the_same_filters(
+    client: Client, bookings: None
+) -> None:
+    page = client.get("/bookings?cursor=abc&failed=1").text
+    assert link(page, "Start from the first page") == "/bookings?failed=1"
 
 
 # --- one booking ---

@@ -19,6 +19,7 @@ from app.messages.models import STATES, Attempt, Message
 from tests import factories
 from tests.conftest import Configure
 from tests.fake_twilio import FakeTwilio
+from tests.screenshots import PAGES, WAYS
 from tests.support.import_order import _layer_of
 
 ROOT = Path(__file__).parents[2]
@@ -47,6 +48,22 @@ def named(path: Path) -> str:
 
 
 every_document = pytest.mark.parametrize("document", DOCS, ids=named)
+
+
+# --- pictures ---
+
+
+def test_each_picture_is_shown_somewhere_and_each_page_has_its_own() -> None:
+    shown = {
+        (document.parent / target).resolve()
+        for document in DOCS
+        for target in re.findall(r"!\[[^\]]*\]\(([^)\s]+)\)", document.read_text())
+    }
+    there = set((ROOT / "docs" / "images").iterdir())
+    assert there - shown == set()
+    assert shown - there == set()
+    names = {f"{page}-{way}.png" for page in PAGES for way in WAYS}
+    assert names - {path.name for path in there} == set()
 
 
 # --- names ---

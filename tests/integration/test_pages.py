@@ -220,6 +220,33 @@ def test_an_old_form_says_that_its_page_must_be_loaded_again(
     assert "Load it again." in answer.text
 
 
+@pytest.mark.parametrize(
+    ("address", "said", "onwards"),
+    [
+        (
+            "/today?date=2026-02-30&barber=barber_1",
+            "“date” must be a day such as 2026-11-23.",
+            'href="/today?barber=barber_1">Open the page without it</a>',
+        ),
+        (
+            "/customers/{}?cursor=abc",
+            "This link is too old or incomplete: start from the first page.",
+            'href="/customers/{}">Start from the first page</a>',
+        ),
+    ],
+)
+def test_a_link_with_a_part_that_does_not_work_leads_to_the_page_without_it(
+    sqlite_api: Client, sqlite_db: Database, address: str, said: str, onwards: str
+) -> None:
+    sign_in(sqlite_api, sqlite_db)
+    with sqlite_db.write() as session:
+        booking = factories.booking(session).id
+    answer = sqlite_api.get(address.format(booking), headers=HTML)
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert onwards.format(booking) in answer.text
+
+
 def test_an_unexpected_error_shows_its_number_in_the_log_and_nothing_else(
     sqlite_api: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,5 +1,8 @@
 """Sessions of staff: how they begin and end, and what pages do with them."""
 
+import json
+import re
+
 import pytest
 from litestar.testing import TestClient
 from sqlalchemy import func, select
@@ -12,6 +15,8 @@ from tests.conftest import Configure
 from tests.integration.conftest import Client
 from tests.support.frozen import FrozenClock
 from tests.support.staff import HTMX, add_user, sign_in
+
+HTML = {"Accept": "text/html"}
 
 
 def begin(db: Database, role: str = "staff") -> tuple[User, str]:
@@ -129,16 +134,73 @@ def test_a_higher_role_may_do_what_a_lower_one_may(role: str, may: set[str]) -> 
 # --- over HTTP ---
 
 
-def test_a_page_without_a_session_leads_to_the_login_and_back(sqlite_api: Client) -> None:
-    answer = sqlite_api.post("/logout", follow_redirects=False)
-    assert answer.status_code == 403  # no CSRF token yet
-    sqlite_api.get("/login")
-    token = {"x-csrftoken": sqlite_api.cookies["chairtime-csrf"]}
-    answer = sqlite_api.post("/logout", headers=token, follow_redirects=False)
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/login")
-    page = {**token, **HTMX, "HX-Current-URL": "http://testserver/today?date=2026-11-24"}
-    answer = sqlite_api.post("/logout", headers=page, follow_redirects=False)
-    assert answer.headers["HX-Redirect"] == "/login?next=%2Ftoday%3Fdate%3D2026-11-24"
+BOOK = "http://testserver.local/bookings/new?barber=barber_1&day=2026-11-24"
+TO_BOOK = "/login?next=%2Fbookings%2Fnew%3Fbarber%3Dbarber_1%26day%3D2026-11-24"
+
+
+@pytest.mark.parametrize("end", ["cookies", "session cookie", "idle", "ended", "forged"])
+def test_a_form_sent_when_the_session_is_gone_says_so_and_leads_to_the_login_and_back(
+    sqlite_api: Client, sqlite_db: Database, clock: FrozenClock, end: str
+) -> None:
+    sign_in(sqlite_api, sqlite_db, "staff")
+    let_end(sqlite_api, sqlite_db, clock, end)
+    sent = {"Referer": BOOK, "Origin": "http://testserver.local", "Sec-Fetch-Site": "same-origin"}
+    answer = sqlite_api.post("/bookings", data={"name": "Zoë"}, headers={**sent, **HTML})
+    assert answer.status_code == 401
+    assert "<h1>You are logged out</h1>" in answer.text
+    assert "What you sent was not taken" in answer.text
+    assert f'href="{TO_BOOK}">Log in</a>' in answer.text
+
+
+@pytest.mark.parametrize("end", ["cookies", "session cookie", "idle", "ended", "forged"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_htmx_leaves_the_page_as_it_is_and_offers_the_login_in_a_new_window(
+    sqlite_api: Client, sqlite_db: Database, clock: FrozenClock, end: str, method: str
+) -> None:
+    sign_in(sqlite_api, sqlite_db, "staff")
+    let_end(sqlite_api, sqlite_db, clock, end)
+    path = "/bookings/preview" if method == "POST" else "/bookings"
+    answer = sqlite_api.request(method, path, headers={**HTMX, "HX-Current-URL": BOOK})
+    assert (answer.status_code, answer.text) == (401, "")
+    assert not {"HX-Redirect", "HX-Location"} & {*answer.headers}
+    said = json.loads(answer.headers["HX-Trigger"])["toast"]
+    assert said["text"].startswith("You are logged out.")
+    assert said["login"] == TO_BOOK
+
+
+def let_end(client: Client, db: Database, clock: FrozenClock, how: str) -> None:
+    secret = client.cookies["chairtime"]
+    if how == "idle":
+        clock.move(hours=9)
+    elif how == "ended":
+        with db.write() as session:
+            sessions.end(session, secret)
+    else:
+        client.cookies.delete("chairtime")
+        if how == "cookies":
+            client.cookies.delete("chairtime-csrf")
+        elif how == "forged":
+            client.cookies.set("chairtime", "nobodys", domain="testserver.local")
+
+
+@pytest.mark.parametrize("page", ["http://[", "http://evil.example//evil.example", "javascript:x"])
+def test_the_login_leads_back_to_pages_of_ours_alone(sqlite_api: Client, page: str) -> None:
+    answer = sqlite_api.post("/bookings", headers={**HTML, "Referer": page})
+    [link] = re.findall(r'href="(/login[^"]*)"', answer.text)
+    assert link in {"/login", "/login?next=%2Fevil.example", "/login?next=%2Fx"}
+
+
+def test_another_sites_post_is_not_told_to_be_logged_out(sqlite_api: Client) -> None:
+    answer = sqlite_api.post("/bookings", headers={**HTML, "Sec-Fetch-Site": "cross-site"})
+    assert answer.status_code == 403
+    assert "sent by another site" in answer.text
+
+
+def test_the_login_form_without_its_cookie_asks_to_load_it_again(sqlite_api: Client) -> None:
+    sent = {**HTML, "Referer": "http://testserver.local/login?next=%2Fqueue"}
+    answer = sqlite_api.post("/login", headers=sent)
+    assert answer.status_code == 403
+    assert 'href="/login?next=%2Fqueue">Load the page again</a>' in answer.text
 
 
 def test_logging_out_ends_the_session_in_the_database_and_in_the_browser(
@@ -215,7 +277,8 @@ def test_over_https_the_cookies_are_bound_to_the_host(
         cookie = client.get("/login").headers["Set-Cookie"]
     assert cookie.startswith("__Host-chairtime-csrf=")
     flags = {part.strip().lower() for part in cookie.split(";")[1:]}
-    assert {"secure", "httponly", "path=/", "samesite=lax"} <= flags
+    assert {"secure", "path=/", "samesite=lax"} <= flags
+    assert "httponly" not in flags  # our scripts read it as they send
     assert not [flag for flag in flags if flag.startswith("domain")]
 
 

@@ -52,7 +52,7 @@ class Dashboard(RunningShop):
             "domain": "127.0.0.1",
             "path": "/",
             "expires": -1,
-            "httpOnly": True,
+            "httpOnly": False,  # the session's is, but tests of scripts need no more than these
             "secure": False,
             "sameSite": "Lax",
         }

@@ -37,6 +37,53 @@ def test_times_are_in_the_zone_and_language_of_the_shop(locale: str, expected: s
     assert "|".join(text(each) for each in shown) == expected
 
 
+@pytest.mark.parametrize(
+    ("distance", "expected"),
+    [
+        (timedelta(seconds=45), "45 seconds"),
+        (timedelta(seconds=90), "90 seconds"),
+        (timedelta(seconds=91), "2 minutes"),
+        (timedelta(seconds=106), "2 minutes"),
+        (timedelta(minutes=12), "12 minutes"),
+        (timedelta(minutes=90, seconds=20), "90 minutes"),
+        (timedelta(minutes=90, seconds=40), "1 hr 31 min"),
+        (timedelta(minutes=96), "1 hr 36 min"),
+        (timedelta(minutes=109), "1 hr 49 min"),
+        (timedelta(minutes=119, seconds=40), "2 hours"),
+        (timedelta(minutes=121), "2 hr 1 min"),
+        (timedelta(minutes=179, seconds=20), "2 hr 59 min"),
+        (timedelta(minutes=179, seconds=40), "3 hours"),
+        (timedelta(hours=5, minutes=20), "5 hours"),
+        (timedelta(hours=47), "47 hours"),
+        (timedelta(days=2), "2 days"),
+        (timedelta(days=13), "13 days"),
+        (timedelta(days=21), "3 weeks"),
+    ],
+)
+def test_a_distance_reads_as_people_say_it(distance: timedelta, expected: str) -> None:
+    with times.shown_in(MADRID, "en_US", NOW):
+        assert text(times.until(NOW + distance)) == f"in {expected}"
+        assert text(times.ago(NOW - distance)) == f"{expected} ago"
+
+
+@pytest.mark.parametrize(
+    ("locale", "expected"),
+    [
+        ("en_GB", "in 1 hr 36 mins|1 hr 36 mins ago"),
+        ("de", "in 1 Std. 36 Min.|vor 1 Std. 36 Min."),
+        ("es", "dentro de 1 h 36 min|hace 1 h 36 min"),
+        ("fr", "dans 1 h 36 min|il y a 1 h 36 min"),
+        ("ja", "1 時間 36 分後|1 時間 36 分前"),
+        ("fi", "96 minuutin päästä|1 t 36 min sitten"),  # an hour is bent in the first
+    ],
+)
+def test_hours_and_minutes_are_in_the_language_of_the_shop(locale: str, expected: str) -> None:
+    far = timedelta(minutes=96)
+    with times.shown_in(MADRID, locale, NOW):
+        shown = [times.until(NOW + far), times.ago(NOW - far)]
+    assert "|".join(text(each) for each in shown) == expected
+
+
 def test_the_exact_time_is_for_the_pointer_and_for_machines() -> None:
     with times.shown_in(MADRID, "en_US", NOW):
         shown = times.clock_time(NOW)
