@@ -149,14 +149,17 @@ def _keep(session: Session, incoming: Incoming) -> bool:
 
 def _sender(session: Session, incoming: Incoming) -> _Sender:
     """Somebody who hides their number is known by our message that they quote, or its button."""
-    quoted = session.execute(
-        select(Attempt.message_id, Attempt.sent_to).where(Attempt.sid == incoming.replied_to)
-    ).one_or_none()
+    quoted = _quoted(session, incoming.replied_to) if incoming.replied_to else None
     address = _address(incoming.sender)
     pressed = session.get(Booking, incoming.pressed) if incoming.pressed else None
     known = address if address.startswith("+") else None
     phone = known or (quoted and quoted.sent_to) or (pressed and pressed.customer_phone)
     return _Sender(address, phone or None, booking_of(quoted.message_id) if quoted else None)
+
+
+def _quoted(session: Session, sid: str) -> Attempt | None:
+    """The attempt by which our message with this SID went out."""
+    return session.scalars(select(Attempt).where(Attempt.sid == sid)).one_or_none()
 
 
 def _address(sender: str) -> str:

@@ -273,6 +273,23 @@ def test_what_they_quote_or_press_says_who_they_are(shop: Database) -> None:
     assert customer(shop, HOME).written_at is not None
 
 
+@pytest.mark.parametrize("refused", [1, 2])
+def test_what_quotes_nothing_has_nothing_to_do_with_messages_that_never_went_out(
+    shop: Database, refused: int
+) -> None:
+    with shop.write() as session:
+        others = factories.booking(session, customer_phone="+442079460001")
+        message = factories.message(session, others, "failed")
+        for _ in range(refused):
+            factories.attempt(session, message, outcome="refused")
+    booking = lifecycle.book(shop)
+
+    assert write(shop, "Is there parking?").booking_id == booking
+    assert write(shop, "Cancel").effect == "cancelled"
+    assert status(shop, booking) == "cancelled"
+    assert write(shop, "Cancel", "BSUID.unknown").booking_id is None
+
+
 def test_a_sender_of_any_kind_and_length_is_kept(shop: Database) -> None:
     for sender in ("whatsapp:", "whatsapp:+", "whatsapp:+12", "x" * 500, "whatsapp:\x00💈\n", "?"):
         assert write(shop, "hi", sender=sender).sender == sender.replace("\x00", "")[:64].strip()
