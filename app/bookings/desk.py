@@ -72,13 +72,18 @@ def remind_now(session: Session, booking_id: str, actor: str) -> str:
     return job_id
 
 
-def correct_number(session: Session, job_id: str, phone: str, actor: str) -> None:
+def correct_number(session: Session, job_id: str, phone: str, actor: str) -> str | None:
     """Put a booking's phone number right, and retry the failed message that showed it was wrong.
 
-    Raises NotFound, Invalid for the number, and Conflict with the reason why nothing is sent.
+    Returns why that is not retried; the number is kept all the same. Raises NotFound, Invalid for
+    the number, and Conflict if the booking cannot be changed any more.
     """
     service.change(session, booking_of(job_id), {"customer_phone": phone}, actor)
-    messages.retry(session, job_id, actor)
+    try:
+        messages.retry(session, job_id, actor)
+    except Conflict as conflict:
+        return conflict.detail
+    return None
 
 
 def preview(session: Session, starts_at: datetime) -> Plan:

@@ -59,10 +59,11 @@ def retry_many(request: PageRequest, form: Form) -> Response[str]:
 def retry(request: PageRequest, job_id: JobId, form: Form) -> Response[str]:
     """Try one again, now, and go back to the page in `next`."""
 
-    def act(session: Session) -> None:
+    def act(session: Session) -> str:
         service.retry(session, job_id, request.user.actor)
+        return "Retrying now."
 
-    return _act(request, form, act, "Retrying now.")
+    return _act(request, form, act)
 
 
 @post("/messages/{job_id:str}/correct", opt={"access": "staff"}, sync_to_thread=True)
@@ -70,11 +71,13 @@ def correct(request: PageRequest, job_id: JobId, form: Form) -> Response[str]:
     """Put the customer's number right, and retry; what is wrong with `phone` stands beside it."""
     phone = form.get("phone", "")
 
-    def act(session: Session) -> None:
-        desk.correct_number(session, job_id, phone, request.user.actor)
+    def act(session: Session) -> str:
+        why_not = desk.correct_number(session, job_id, phone, request.user.actor)
+        onwards = f"Not retried: {_within(why_not)}." if why_not else "Retrying now."
+        return f"Number corrected. {onwards}"
 
     try:
-        return _act(request, form, act, "Number corrected. Retrying now.")
+        return _act(request, form, act)
     except Invalid as invalid:
         problem = f"This {invalid.errors[0].message}."
         return _again(request, job_id, phone, problem)
@@ -88,12 +91,10 @@ def in_words(retried: Retried) -> str:
     return " · ".join(parts) or "Nothing is left to retry."
 
 
-def _act(
-    request: PageRequest, form: Form, act: Callable[[Session], None], done: str
-) -> Response[str]:
+def _act(request: PageRequest, form: Form, act: Callable[[Session], str]) -> Response[str]:
     try:
         with db.database().write() as session:
-            act(session)
+            done = act(session)
     except Conflict as conflict:
         return _back(request, form, f"Not retried: {_within(conflict.detail)}.", bad=True)
     return _back(request, form, done)
@@ -117,16 +118,16 @@ def _again(request: PageRequest, job_id: str, phone: str, problem: str) -> Respo
     """The form of a number that was wrong, with what was typed."""
     typed = {"job_id": job_id, "phone": phone, "problem": problem}
     found = _found("", job_id, typed)
-    messages = (each.message for group in found["groups"] for each in group.failures)
-    message = next((each for each in messages if each.id == job_id), None)
-    if message is None:
+    all_of_them = (each for group in found["groups"] for each in group.failures)
+    failure = next((each for each in all_of_them if each.message.id == job_id), None)
+    if failure is None:
         return toast(redirect(request, "/failed"), "Somebody else has just retried it.", bad=True)
     answer = page(
         request,
         "messages/failed.html",
         partial="messages/_failed_correct.html",
         status=422,
-        message=message,
+        failure=failure,
         **found,
     )
     answer.headers.update({"HX-Retarget": f"#correct-{job_id}", "HX-Reswap": "outerHTML"})

@@ -269,6 +269,20 @@ def test_a_wrong_number_is_explained_beside_its_field_and_what_was_typed_stays(
     assert message(shop, job_id).state == "failed"
 
 
+def test_a_number_is_kept_when_a_newer_reminder_has_taken_the_place_of_the_failed_one(
+    client: Client, shop: Database, clock: FrozenClock
+) -> None:
+    job_id = fail(shop)
+    clock.move(hours=2)
+    with shop.write() as session:
+        row = session.get_one(Booking, job_id.split("-")[0])
+        factories.message(session, row, "sent", planned_for=clock.now())
+    assert ">Save</button>" in client.get("/failed").text
+    answer = client.post(f"/messages/{job_id}/correct", data={"phone": "+447700900999"})
+    assert said(answer) == "Number corrected. Not retried: a newer reminder is due."
+    assert booking(shop, job_id.split("-")[0]).customer_phone == "+447700900999"
+
+
 def test_a_correction_that_nothing_can_be_sent_for_changes_nothing_and_says_why(
     client: Client, shop: Database, clock: FrozenClock
 ) -> None:
