@@ -1,5 +1,6 @@
 """A booking's timeline as its page tells it: what matters is in sight, the rest is folded away."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -43,7 +44,8 @@ class Moment:
 class Story:
     """`earlier` and `later` are folded; `recent` is what happened, `upcoming` what is planned.
 
-    `last_sent` is what the customer saw last; `next` is the message that goes out next.
+    `sent`, `failed` and `to_go` count the reminders. `last_sent` is what the customer saw last;
+    `next` is the message that goes out next.
     """
 
     earlier: Sequence[Moment]
@@ -64,14 +66,15 @@ def tell(entries: Sequence[Entry], now: datetime) -> Story:
     past = _past(entries, now)
     pending = [entry.message for entry in messages if entry.message.state == "pending"]
     sent = [entry for entry in messages if entry.message.state == "sent"]
+    states = Counter(entry.message.state for entry in messages if entry.message.kind == "reminder")
     return Story(
         earlier=past[:-RECENT],
         recent=past[-RECENT:],
         upcoming=[Moment(entry) for entry in planned[:NEXT]],
         later=[Moment(entry) for entry in planned[NEXT:]],
-        sent=len(sent),
-        failed=sum(entry.message.state == "failed" for entry in messages),
-        to_go=len(pending),
+        sent=states["sent"],
+        failed=states["failed"],
+        to_go=states["pending"],
         last_sent=sent[-1] if sent else None,
         next=min(pending, key=lambda message: message.due_at, default=None),
     )

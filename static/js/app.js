@@ -139,7 +139,7 @@
     const sample = closest(event, "[data-toast]"); // the style guide's
     if (sample) addToast(JSON.parse(sample.dataset.toast));
     else if (closest(event, ".toast-close")) closest(event, ".toast").remove();
-    else if (closest(event, ".is-login")) requestAnimationFrame(() => toLogin()?.remove());
+    else if (closest(event, ".is-login")) setTimeout(() => toLogin()?.remove()); // no frame comes: the new window hides this one
     else if (theme) chooseTheme(theme, event);
     else if (closest(event, "[data-close]")) {
       event.preventDefault();

@@ -281,6 +281,15 @@ def test_the_number_of_queries_is_the_same_for_one_booking_and_for_many(
     assert count() == few
 
 
+def test_an_empty_day_offers_its_free_times_while_it_has_any(
+    desk: Client, sqlite_db: Database, clock: FrozenClock
+) -> None:
+    assert "No bookings yet: click a free time to make one." in desk.get("/today").text
+    clock.set(at(20))
+    sign_in(desk, sqlite_db)
+    assert "No bookings yet." in desk.get("/today").text
+
+
 # --- the layout ---
 
 
