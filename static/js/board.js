@@ -60,6 +60,7 @@
 
   function begin(block, by, more = {}) {
     const column = block.parentElement;
+    board().querySelector(".is-ghost")?.remove(); // of a move that was kept this very moment
     const ghost = document.createElement("div");
     ghost.setAttribute("aria-hidden", "true");
     held = { block, ghost, by, ...more };

@@ -342,6 +342,7 @@ def test_a_booking_is_dropped_where_it_is_seen_on_a_board_that_scrolls_meanwhile
     keep(page)
     assert place(shop, booking) == ("18:00", "barber_2")
     assert scrolled(page)[0] > 100
+    expect(page.locator(".is-ghost")).to_have_count(0)  # the new board is there
     link = block(page, booking).locator(".block-open")
     link.focus()
     page.keyboard.press("m")
