@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = [
     ROOT / "README.md",
     ROOT / "CHANGELOG.md",
-    *(path for path in sorted((ROOT / "docs").rglob("*.md")) if path.name != "plan.md"),
+    *sorted((ROOT / "docs").rglob("*.md")),
 ]
 DEPLOY = [path for path in sorted((ROOT / "docs" / "deploy").iterdir()) if path.is_file()]
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
