@@ -30,6 +30,16 @@ def fail(db: Database, code: str = "63003", **values: object) -> str:
         return factories.message(session, of, "failed", error_code=code, attempts=1).id
 
 
+def superseded(db: Database, clock: FrozenClock) -> str:
+    """A failed reminder after which a newer one went out; returns its job id."""
+    job_id = fail(db)
+    clock.move(hours=2)
+    with db.write() as session:
+        row = session.get_one(Booking, job_id.split("-")[0])
+        factories.message(session, row, "sent", planned_for=clock.now())
+    return job_id
+
+
 def text_of(answer: Response) -> str:
     """What one reads: the page without its tags."""
     body = re.sub(r"<(script|template|style).*?</\1>", "", answer.text, flags=re.DOTALL)
@@ -114,11 +124,7 @@ def test_what_is_no_longer_useful_comes_last_says_why_and_cannot_be_chosen(
 def test_a_reminder_after_which_a_newer_one_went_out_cannot_be_chosen(
     client: Client, shop: Database, clock: FrozenClock
 ) -> None:
-    job_id = fail(shop)
-    clock.move(hours=2)
-    with shop.write() as session:
-        booking = session.get_one(Booking, job_id.split("-")[0])
-        factories.message(session, booking, "sent", planned_for=clock.now())
+    superseded(shop, clock)
     page = client.get("/failed").text
     assert "A newer reminder is due." in page
     assert 'type="checkbox"' not in page
@@ -272,11 +278,7 @@ def test_a_wrong_number_is_explained_beside_its_field_and_what_was_typed_stays(
 def test_a_number_is_kept_when_a_newer_reminder_has_taken_the_place_of_the_failed_one(
     client: Client, shop: Database, clock: FrozenClock
 ) -> None:
-    job_id = fail(shop)
-    clock.move(hours=2)
-    with shop.write() as session:
-        row = session.get_one(Booking, job_id.split("-")[0])
-        factories.message(session, row, "sent", planned_for=clock.now())
+    job_id = superseded(shop, clock)
     assert ">Save</button>" in client.get("/failed").text
     answer = client.post(f"/messages/{job_id}/correct", data={"phone": "+447700900999"})
     assert said(answer) == "Number corrected. Not retried: a newer reminder is due."
