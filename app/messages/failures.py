@@ -144,11 +144,11 @@ def _with_failures(session: Session, most: int) -> Sequence[str]:
     now = clock.now()
     failed = select(func.count()).where(_HAS_FAILED, Message.booking_id == Booking.id)
     is_answer = is_one_of(Message.kind, "answer") & (Message.updated_at > now - WINDOW)
-    found = union(
+    wanted = union(
         select(Booking.id).where(Booking.starts_at > now, failed.scalar_subquery() > 0),
         select(Message.booking_id).where(_HAS_FAILED, is_answer),
     )
-    return session.scalars(found.limit(most)).all()
+    return session.scalars(wanted.limit(most)).all()
 
 
 def _query(limit: int) -> Select[*tuple[Any, ...]]:

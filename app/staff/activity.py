@@ -131,8 +131,8 @@ def words_of(action: str) -> str:
 
 def people(session: Session) -> dict[str, str]:
     """Everybody who can have done something, by their actor in the audit log."""
-    users = session.execute(select(User.id, User.name).order_by(func.lower(User.name))).tuples()
-    tokens = session.execute(select(ApiToken.id, ApiToken.name).order_by(ApiToken.name)).tuples()
+    users = session.execute(select(User.id, User.name).order_by(func.lower(User.name)))
+    tokens = session.execute(select(ApiToken.id, ApiToken.name).order_by(ApiToken.name))
     return {
         **{f"user:{id}": name for id, name in users},
         **{f"token:{id}": f"API token {name}" for id, name in tokens},
