@@ -1,6 +1,6 @@
 """What a draft would come to: free times, who is in its way, its reminders, its first message."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -33,12 +33,22 @@ from app.shop.service import shop, time_zone
 
 @dataclass(frozen=True)
 class Choices:
-    """What can be chosen; `service` and `barber` are what the draft has chosen."""
+    """What can be chosen; `service` and `barber` are what the draft has chosen.
+
+    `minutes` is how long each service would take, by id: a booking keeps its length until its
+    service is changed.
+    """
 
     services: Sequence[Service]
     barbers: Sequence[Barber]
+    minutes: Mapping[str, int]
     service: Service | None
     barber: Barber | None
+
+    @property
+    def length(self) -> timedelta:
+        """How long it would take; nothing until a service is chosen."""
+        return timedelta(minutes=self.minutes[self.service.id] if self.service else 0)
 
 
 @dataclass(frozen=True)
@@ -150,9 +160,13 @@ def _choices(session: Session, typed: Draft, booking: Booking | None) -> Choices
         services.append(session.get_one(Service, booking.service_id))
     if booking and booking.barber_id not in {each.id for each in barbers}:
         barbers.append(session.get_one(Barber, booking.barber_id))
+    minutes = {each.id: each.minutes for each in services}
+    if booking:
+        minutes[booking.service_id] = (booking.ends_at - booking.starts_at) // timedelta(minutes=1)
     return Choices(
         services,
         barbers,
+        minutes,
         next((each for each in services if each.id == typed.service), None),
         next((each for each in barbers if each.id == typed.barber), None),
     )
@@ -230,7 +244,7 @@ def _free(
     if not (day and choices.service and choices.barber):
         return None
     but = booking.id if booking else ""
-    found = desk.free_times(session, choices.barber.id, choices.service, day, but)
+    found = desk.free_times(session, choices.barber.id, choices.length, day, but)
     local = [at.astimezone(zone) for at in reversed(found)]
     return list({at.time(): at for at in local}.values())[::-1]
 
@@ -240,8 +254,7 @@ def _rivals(
 ) -> Sequence[Booking]:
     if not (moment and choices.service and choices.barber):
         return ()
-    ends_at = moment.at + timedelta(minutes=choices.service.minutes)
-    place = (choices.barber.id, moment.at, ends_at)
+    place = (choices.barber.id, moment.at, moment.at + choices.length)
     if booking and place == (booking.barber_id, booking.starts_at, booking.ends_at):
         return ()  # it is there already
     return session.scalars(overlapping(*place, but=booking.id if booking else "")).all()
@@ -315,5 +328,4 @@ def _changed(session: Session, typed: Draft, booking: Booking) -> Set[str] | Non
 def _outside(
     session: Session, choices: Choices, moment: Moment
 ) -> tuple[datetime, datetime] | None:
-    length = timedelta(minutes=choices.service.minutes if choices.service else 0)
-    return desk.outside_opening(session, moment.at, moment.at + length)
+    return desk.outside_opening(session, moment.at, moment.at + choices.length)

@@ -19,7 +19,6 @@ from app.messages.lifecycle.compare_and_set import booking_of, lock_booking
 from app.messages.models import Message
 from app.reminders.plan import Plan, reminder_times
 from app.reminders.policy import of_shop
-from app.shop.models import Service
 from app.shop.service import shop, time_zone
 from app.staff import audit
 
@@ -95,14 +94,13 @@ def preview(session: Session, starts_at: datetime) -> Plan:
 
 
 def free_times(
-    session: Session, barber_id: str, wanted: Service, day: date, but: str = ""
+    session: Session, barber_id: str, length: timedelta, day: date, but: str = ""
 ) -> list[datetime]:
-    """When the barber could begin `wanted` that day (of the shop's zone): UTC, every 15 minutes.
+    """When the barber has so much time that day (of the shop's zone): UTC, every 15 minutes.
 
     Within the opening hours, in the future, and clear of the barber's bookings other than `but`.
     """
     opens, closes = opening(session, day)
-    length = timedelta(minutes=wanted.minutes)
     taken = _taken(session, barber_id, opens, closes, but)
     now = clock.now()
     return [

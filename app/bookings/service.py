@@ -24,6 +24,8 @@ from app.shop.models import Barber, Service
 from app.shop.service import shop
 from app.staff import audit
 
+_CHOSEN = frozenset({"service_id", "barber_id"})
+
 
 @dataclass(frozen=True, kw_only=True)
 class NewBooking:
@@ -83,9 +85,10 @@ def create(session: Session, new: NewBooking, actor: str) -> tuple[Booking, bool
 def change(session: Session, booking_id: str, changes: Mapping[str, Any], actor: str) -> Booking:
     """Change any of NewBooking's fields; another time cancels the old plan and makes a new one.
 
-    The customer is told of another time if the shop does that. Changes that change nothing are
-    fine. Raises NotFound, Invalid, and Conflict: `not_confirmed`, `appointment_passed`,
-    `barber_taken`, `same_booking`.
+    A booking keeps its length until its service is changed, and a service or barber who is switched
+    off until it gets another. The customer is told of another time if the shop does that. Changes
+    that change nothing are fine. Raises NotFound, Invalid, and Conflict: `not_confirmed`,
+    `appointment_passed`, `barber_taken`, `same_booking`.
     """
     booking = to_change(session, booking_id)
     values = _clean(session, dict(changes))
@@ -149,9 +152,9 @@ def to_change(session: Session, booking_id: str) -> Booking:
 def check_place(session: Session, booking: Booking, since: datetime) -> None:
     """Whether a cancelled booking's place was not taken since then.
 
-    Raises Conflict `same_booking` or `barber_taken`, and Invalid for what is not offered any more.
+    Raises Conflict `same_booking` or `barber_taken`.
     """
-    _, barber = _choices(session, booking.service_id, booking.barber_id)
+    _, barber = _choices(session, booking.service_id, booking.barber_id, new=set())
     check_no_double(session, booking)
     _check_free(session, barber, booking.starts_at, booking.ends_at, since=since)
 
@@ -194,21 +197,32 @@ def _no_such(kind: str, given: str) -> FieldError:
     return FieldError(f"{kind}_id", f"There is no {kind} {given!r}.")
 
 
-def _choices(session: Session, service_id: str, barber_id: str) -> tuple[Service, Barber]:
+def _choices(
+    session: Session, service_id: str, barber_id: str, new: Set[str] = _CHOSEN
+) -> tuple[Service, Barber]:
     """The service and the barber; the barber is held, so that two cannot take one time at once.
 
-    Raises Invalid for what does not exist, or is not offered any more.
+    Raises Invalid for what does not exist, and for what is not offered any more if its field is
+    `new`: what a booking has, it keeps.
     """
     service = session.get(Service, service_id)
     barber = session.get(Barber, barber_id, with_for_update={"key_share": True})
     problems = []
-    if service is None or not service.active:
+    if service is None:
         problems.append(_no_such("service", service_id))
-    if barber is None or not barber.active:
+    elif "service_id" in new and not service.active:
+        problems.append(_switched_off("service_id", service))
+    if barber is None:
         problems.append(_no_such("barber", barber_id))
+    elif "barber_id" in new and not barber.active:
+        problems.append(_switched_off("barber_id", barber))
     if problems or service is None or barber is None:
         raise Invalid(problems)
     return service, barber
+
+
+def _switched_off(field: str, offer: Service | Barber) -> FieldError:
+    return FieldError(field, f"{offer.name} cannot be booked any more: choose another.")
 
 
 def _same(session: Session, values: Mapping[str, Any]) -> Booking | None:
@@ -247,15 +261,19 @@ def _check_free(
 
 def _place(session: Session, booking: Booking, values: dict[str, Any], allow_overlap: bool) -> None:
     """Put the changed values into the booking, if its barber is free and it is no double."""
+    length = booking.ends_at - booking.starts_at
     for name, value in values.items():
         setattr(booking, name, value)
-    if not values.keys() & {"customer_phone", "service_id", "barber_id", "starts_at"}:
+    is_placed = bool(values.keys() & {*_CHOSEN, "starts_at"})
+    if not is_placed and "customer_phone" not in values:
         return
     with session.no_autoflush:
-        service, barber = _choices(session, booking.service_id, booking.barber_id)
-        booking.ends_at = booking.starts_at + timedelta(minutes=service.minutes)
+        service, barber = _choices(session, booking.service_id, booking.barber_id, values.keys())
+        if "service_id" in values:
+            length = timedelta(minutes=service.minutes)
+        booking.ends_at = booking.starts_at + length
         check_no_double(session, booking)
-        if not allow_overlap and values.keys() & {"service_id", "barber_id", "starts_at"}:
+        if is_placed and not allow_overlap:
             _check_free(session, barber, booking.starts_at, booking.ends_at, but=booking.id)
 
 

@@ -15,6 +15,7 @@ from app.bookings import desk
 from app.errors import Conflict, Invalid
 from app.messages import failures, service
 from app.messages.failures import Failure, Group, Retried
+from app.web.names import sentence
 from app.web.pages import Form, PageRequest, is_partial, live_page, page, redirect, toast
 
 SHOWN = 8
@@ -79,8 +80,7 @@ def correct(request: PageRequest, job_id: JobId, form: Form) -> Response[str]:
     try:
         return _act(request, form, act)
     except Invalid as invalid:
-        problem = f"This {invalid.errors[0].message}."
-        return _again(request, job_id, phone, problem)
+        return _again(request, job_id, phone, sentence(invalid.errors[0].message))
 
 
 def in_words(retried: Retried) -> str:

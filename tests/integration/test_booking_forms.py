@@ -756,6 +756,31 @@ def test_a_service_that_is_no_longer_offered_stays_with_the_booking_that_has_it(
     assert "no longer" not in desk.get("/bookings/new").text
 
 
+def test_a_booking_that_keeps_its_length_is_in_nobodys_way_for_the_new_length_of_its_service(
+    desk: Client, sqlite_db: Database
+) -> None:
+    booking_id = lifecycle.book(sqlite_db)
+    lifecycle.book(sqlite_db, hours=10.5, customer_phone="+447700900999")
+    with sqlite_db.write() as session:
+        factories.service(session, "haircut").minutes = 60
+    assert "Haircut · 30 min" in text_of(desk.get(f"/bookings/{booking_id}/edit").text)
+    fields = {**edit_form(desk, booking_id), "time": "09:30"}
+    html = desk.post("/bookings/preview", data=typed(**fields, id=booking_id), headers=HTMX).text
+    times = re.findall(r'name="time"\s+value="([\d:]+)"', html)
+    assert "10:00" in times
+    assert "Sam has" not in text_of(html)
+    assert desk.post(f"/bookings/{booking_id}", data=fields).status_code == 303
+
+
+def test_of_a_barber_who_is_switched_off_the_reason_is_a_whole_sentence(
+    desk: Client, sqlite_db: Database
+) -> None:
+    with sqlite_db.write() as session:
+        factories.barber(session, "barber_2").active = False
+    refused = desk.post("/bookings", data=typed(barber="barber_2"))
+    assert problem_of(refused.text, "barber").endswith("cannot be booked any more: choose another.")
+
+
 # --- how it is done ---
 
 

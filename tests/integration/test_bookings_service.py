@@ -292,6 +292,61 @@ def test_changes_are_checked_like_a_new_booking(db: Database, clock: FrozenClock
         assert [error.field for error in caught.value.errors] == [field]
 
 
+def switch_off(db: Database) -> None:
+    """The service haircut and barber_1 are not offered any more."""
+    with db.write() as session:
+        for table, id in ((Service, "haircut"), (Barber, "barber_1")):
+            session.execute(update(table).where(table.id == id).values(active=False))
+
+
+def test_what_is_of_a_service_or_barber_that_is_switched_off_can_be_changed_all_the_same(
+    db: Database, clock: FrozenClock
+) -> None:
+    booking_id = book(db)
+    switch_off(db)
+
+    changed = change(db, booking_id, customer_phone="+447700900999", customer_name="Bo")
+    assert (changed.customer_phone, changed.barber_id) == ("+447700900999", "barber_1")
+    change(db, booking_id, scheduled_time=clock.now() + timedelta(hours=12))
+    change(db, booking_id, barber_id="barber_2")
+    change(db, booking_id, service_id="beard-trim")
+    assert booking(db, booking_id).service_id == "beard-trim"
+
+
+def test_nobody_gets_to_a_service_or_barber_that_is_switched_off(db: Database) -> None:
+    booking_id = book(db, service_id="beard-trim", barber_id="barber_2")
+    switch_off(db)
+
+    for field, value, says in (
+        ("service_id", "haircut", "Haircut cannot be booked any more: choose another."),
+        ("barber_id", "barber_1", "Sam cannot be booked any more: choose another."),
+    ):
+        with pytest.raises(Invalid) as caught:
+            change(db, booking_id, **{field: value})
+        assert [(error.field, error.message) for error in caught.value.errors] == [(field, says)]
+
+
+def test_a_booking_keeps_its_length_until_its_service_is_changed(
+    db: Database, clock: FrozenClock
+) -> None:
+    booking_id = book(db)
+    neighbour = book(db, 10.5, customer_phone="+447700900999")
+    with db.write() as session:
+        session.execute(update(Service).where(Service.id == "haircut").values(minutes=60))
+
+    def length() -> timedelta:
+        found = booking(db, booking_id)
+        return found.ends_at - found.starts_at
+
+    change(db, booking_id, customer_phone="+447700900998")
+    assert length() == timedelta(minutes=30)
+    change(db, booking_id, scheduled_time=booking(db, neighbour).ends_at, barber_id="barber_2")
+    assert length() == timedelta(minutes=30)
+    change(db, booking_id, service_id="beard-trim")
+    change(db, booking_id, service_id="haircut")
+    assert length() == timedelta(minutes=60)
+
+
 # --- cancelling ---
 
 

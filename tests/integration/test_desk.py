@@ -11,12 +11,13 @@ from app.db import Database
 from app.errors import Conflict, Invalid, NotFound
 from app.messages.delivery import deliver
 from app.messages.models import Message
-from app.shop.models import Service
 from tests import factories
 from tests.fake_twilio import FakeTwilio
 from tests.support.frozen import FrozenClock
 
 pytestmark = pytest.mark.usefixtures("valkey")
+
+HALF_AN_HOUR = timedelta(minutes=30)
 
 
 @pytest.fixture
@@ -111,11 +112,10 @@ def test_free_times_are_within_opening_hours_and_clear_of_other_bookings(
     db: Database, clock: FrozenClock, booking: str
 ) -> None:
     with db.read() as session:
-        haircut = session.get_one(Service, "haircut")
-        today = desk.free_times(session, "barber_1", haircut, date(2026, 11, 23))
-        own = desk.free_times(session, "barber_1", haircut, date(2026, 11, 23), but=booking)
+        today = desk.free_times(session, "barber_1", HALF_AN_HOUR, date(2026, 11, 23))
+        own = desk.free_times(session, "barber_1", HALF_AN_HOUR, date(2026, 11, 23), but=booking)
         clock.set(datetime(2026, 11, 23, 17, tzinfo=UTC))
-        late = desk.free_times(session, "barber_2", haircut, date(2026, 11, 23))
+        late = desk.free_times(session, "barber_2", HALF_AN_HOUR, date(2026, 11, 23))
 
     assert [f"{at:%H:%M}" for at in today[:5]] == ["09:00", "09:15", "09:30", "10:30", "10:45"]
     assert f"{today[-1]:%H:%M}" == "18:30"
@@ -127,8 +127,7 @@ def test_the_shops_zone_decides_which_day_it_is(db: Database, clock: FrozenClock
     with db.write() as session:
         factories.shop(session, time_zone="America/New_York")
     with db.read() as session:
-        haircut = session.get_one(Service, "haircut")
-        times = desk.free_times(session, "barber_1", haircut, date(2026, 11, 23))
+        times = desk.free_times(session, "barber_1", HALF_AN_HOUR, date(2026, 11, 23))
 
     assert times[0] == datetime(2026, 11, 23, 14, tzinfo=UTC)
 
@@ -192,3 +191,15 @@ def test_a_cancellation_is_not_undone_when_the_place_was_booked_meanwhile(
         desk.undo_cancel(session, booking, "user:1")
 
     assert messages(db, booking, "cancellation")[0].state == "pending"
+
+
+def test_a_cancellation_is_undone_although_its_barber_and_service_were_switched_off(
+    db: Database, booking: str
+) -> None:
+    with db.write() as session:
+        service.cancel(session, booking, "user:1", tell_after=desk.UNDO_FOR)
+        factories.service(session, "haircut").active = False
+        factories.barber(session, "barber_1").active = False
+
+    with db.write() as session:
+        assert desk.undo_cancel(session, booking, "user:1").status == "confirmed"

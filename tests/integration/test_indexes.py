@@ -26,7 +26,6 @@ from app.messages.lifecycle import claims, plans
 from app.messages.models import Attempt, Message, Receipt
 from app.messages.of_bookings import reminders_of
 from app.queue import live, stats
-from app.shop.models import Service
 from app.staff import activity
 from app.staff.models import AuditEvent
 from app.web.pages import frame
@@ -456,8 +455,7 @@ def test_a_look_of_the_live_stream_goes_by_an_index(big: Database, clock: Frozen
 
 def test_what_a_barber_has_free_goes_by_an_index(big: Database, clock: FrozenClock) -> None:
     def free(session: Any) -> object:
-        haircut = session.get_one(Service, "haircut")
-        return desk.free_times(session, "barber_1", haircut, clock.now().date())
+        return desk.free_times(session, "barber_1", timedelta(minutes=30), clock.now().date())
 
     check(big, reading(big, free))
 
