@@ -56,14 +56,28 @@
     }
   }
 
-  document.addEventListener("toast", (event) => addToast(event.detail));
+  // Who has taken the toast to log in away is told again by what they send, not by each part of the
+  // page that asks by itself (`hx-trigger`): it would come back over the button they want next.
+  let wasTold = false;
+
+  function takeAway(toast) {
+    wasTold ||= toast.matches(":has(.is-login)");
+    toast.remove();
+  }
+
+  document.addEventListener("toast", (event) => {
+    if (event.detail.login && wasTold && event.target.matches("[hx-trigger]")) return;
+    addToast(event.detail);
+  });
   document.addEventListener("htmx:after:swap", showArrived);
   document.addEventListener("htmx:error", () => {
     addToast({ text: "Chairtime does not answer. Check the network, then try again.", bad: true });
   });
 
   document.addEventListener("htmx:finally:request", (event) => {
-    if (event.detail.ctx.response?.raw?.ok) toLogin()?.remove();
+    if (!event.detail.ctx.response?.raw?.ok) return;
+    wasTold = false;
+    toLogin()?.remove();
   });
 
   // --- the token against other sites' posts ---
@@ -138,8 +152,7 @@
     const theme = closest(event, 'button[name="theme"]');
     const sample = closest(event, "[data-toast]"); // the style guide's
     if (sample) addToast(JSON.parse(sample.dataset.toast));
-    else if (closest(event, ".toast-close")) closest(event, ".toast").remove();
-    else if (closest(event, ".is-login")) setTimeout(() => toLogin()?.remove()); // no frame comes: the new window hides this one
+    else if (closest(event, ".toast-close, .is-login")) takeAway(closest(event, ".toast"));
     else if (theme) chooseTheme(theme, event);
     else if (closest(event, "[data-close]")) {
       event.preventDefault();

@@ -1,6 +1,8 @@
 """The form of a booking in a real browser: typed into, with and without JavaScript."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -291,14 +293,46 @@ def test_who_is_logged_out_keeps_what_was_typed_and_sends_it_after_a_login_in_a_
     link = page.get_by_role("link", name="Log in in a new window")
     expect(link).to_have_count(1)
     assert serious_problems(page) == []
-    with page.context.expect_page() as opened:
-        link.click()
+    with told_once_more(page), page.context.expect_page() as opened:
+        link.click()  # leaves the field that was typed in, whose change asks for a preview
     expect(page.locator(".toast")).to_have_count(0)  # it would cover the button
     log_in(opened.value)
     expect(opened.value.get_by_role("heading", name="New booking")).to_be_visible()
     save.click()
     expect(page.locator("#toasts")).to_contain_text("Luis Ortega Diaz is booked.")
     assert len(bookings(shop)) == 1
+
+
+def test_the_toast_to_log_in_stays_away_once_dismissed_until_something_is_sent(
+    page: Page, shop: Dashboard
+) -> None:
+    open_slot(page, "10:00")
+    page.context.clear_cookies()
+    name = page.get_by_label("Name")
+    with told_once_more(page):
+        name.fill("Luis Ortega")
+    page.get_by_role("button", name="Dismiss").click()
+    with told_once_more(page):
+        name.fill("Luis Ortega Diaz")
+    expect(page.locator(".toast")).to_have_count(0)
+    page.get_by_label("Phone").fill(PHONE)
+    page.get_by_label("Service").select_option("haircut")
+    page.get_by_role("button", name="Book", exact=True).click()
+    expect(page.locator("#toasts")).to_contain_text("You are logged out.")
+
+
+@contextmanager
+def told_once_more(page: Page) -> Iterator[None]:
+    """Until the page has got, and dealt with, the next answer that nobody is logged in."""
+    page.evaluate("""() => { window.told = new Promise((resolve) => {
+        document.addEventListener("htmx:finally:request", ({ detail }) => {
+            if (detail.ctx.response?.raw?.status === 401) resolve();
+        });
+    }); }""")
+    yield
+    page.evaluate("""() => Promise.race([window.told, new Promise((_, reject) => {
+        setTimeout(() => reject(new Error("nobody was told")), 30000);
+    })])""")
 
 
 def log_in(page: Page) -> None:
