@@ -1,12 +1,13 @@
 """What `huey_consumer app.worker.huey` imports: the queue, its task, and the feed tick."""
 
+from app.conversations import missed
 from app.messages import tasks  # noqa: F401  (the consumer needs the task registered)
 from app.messages.tick import Ticker
 from app.queue.huey import huey
 
 __all__ = ["huey"]
 
-_ticker = Ticker()
+_ticker = Ticker(further=[missed.fetch_due])
 
 
 @huey.on_startup()  # type: ignore[untyped-decorator]

@@ -44,7 +44,7 @@ class Process:
 class Ticker:
     """The thread that ticks; one in a process, whatever the number of Huey's own threads."""
 
-    def __init__(self, further: Sequence[Callable[[], object]] = ()) -> None:
+    def __init__(self, further: Sequence[Callable[[], object]]) -> None:
         """`further` are steps of each tick beside those of the messages."""
         self._further = further
         self._lock = threading.Lock()

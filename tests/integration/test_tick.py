@@ -168,7 +168,7 @@ def test_one_thread_ticks_however_many_threads_start_it_and_it_ends(
 ) -> None:
     configure(FEED_EVERY="0.1")
     job_id = due_message(sqlite_db)
-    ticker = Ticker()
+    ticker = Ticker(further=[])
     at_once(*[ticker.start] * 8)
 
     [thread] = [found for found in threading.enumerate() if found.name == "feed-tick"]

@@ -30,6 +30,11 @@ _QUICK = {
     "UNCERTAIN_QUIET": "1",
     "RETRY_DELAYS": "0.3,0.6,1,1,1",
 }
+WORKER = [
+    program("huey_consumer"), "app.worker.huey",
+    "-k", "thread", "-w", "16", "-m", "1", "-c", "2", "-g", "TERM", "-t", "55",
+]  # fmt: skip
+"""The design's own command line of a worker."""
 
 
 class RunningShop:
@@ -84,9 +89,7 @@ class RunningShop:
 
     def start_worker(self) -> Process:
         """One more worker, as the design's own command line starts it."""
-        options = ["-k", "thread", "-w", "16", "-m", "1", "-c", "2", "-g", "TERM", "-t", "55"]
-        command = [program("huey_consumer"), "app.worker.huey", *options]
-        worker = Process(command, self.environment, self.folder, f"worker-{len(self.workers)}")
+        worker = Process(WORKER, self.environment, self.folder, f"worker-{len(self.workers)}")
         self.workers.append(self._stack.enter_context(worker))
         return worker
 
