@@ -2,8 +2,10 @@
 
 import os
 import time
+from typing import Any
 
 from huey import RedisHuey
+from huey.consumer import Consumer, Scheduler
 
 from app.settings import settings
 
@@ -11,7 +13,28 @@ from app.settings import settings
 os.environ["TZ"] = "UTC"
 time.tzset()
 
-huey = RedisHuey("chairtime", url=settings().redis_url, results=False)
+_LOOK_EVERY = 0.1
+"""Seconds between looks of a worker at what has become due; each is one call of Redis. Huey itself
+knows whole seconds only, and would send up to one late."""
+
+
+class _PromptScheduler(Scheduler):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.interval = _LOOK_EVERY
+
+
+class _PromptConsumer(Consumer):  # type: ignore[misc]
+    scheduler_class = _PromptScheduler
+
+
+class _PromptHuey(RedisHuey):  # type: ignore[misc]
+    def create_consumer(self, **options: Any) -> Consumer:
+        """What `huey_consumer` runs."""
+        return _PromptConsumer(self, **options)
+
+
+huey = _PromptHuey("chairtime", url=settings().redis_url, results=False)
 
 
 def ping() -> None:

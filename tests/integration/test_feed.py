@@ -11,6 +11,7 @@ from sqlalchemy import update
 from app.db import Database
 from app.messages import feed, sender
 from app.messages.models import Message
+from app.messages.tasks import send_message
 from app.messages.tick import Process, tick
 from app.queue.huey import huey
 from tests import factories
@@ -351,3 +352,20 @@ def test_a_message_far_in_the_future_is_not_fed(
 
     assert feed.feed_due() == 1
     assert fed() == [soon]
+
+
+def test_a_worker_looks_ten_times_a_second_for_what_has_become_due(
+    valkey: Valkey, clock: FrozenClock
+) -> None:
+    consumer = huey.create_consumer(workers=1, scheduler_interval=1)  # as huey_consumer makes it
+    scheduler = consumer._create_scheduler()
+    waits: list[float] = []
+    scheduler.stop_flag = Mock(wait=waits.append)
+    send_message.schedule(("a job",), eta=clock.now())
+    huey.add_schedule(huey.dequeue())
+
+    while not waits:  # it leaves out a look for which it comes too late
+        scheduler.loop(clock.now().replace(tzinfo=None))
+
+    assert huey.pending_count() == 1
+    assert waits[0] <= 0.1

@@ -87,6 +87,14 @@ class RunningShop:
         """Until it answers: some seconds where others are busy too."""
         wait_until(self._answers, timeout=60, what=f"an answer at {self.api.base_url}")
 
+    def wait_for_worker(self) -> None:
+        """Until it has ticked: before that, what is due soon may be due long ago."""
+        wait_until(lambda: self.health()["worker"] == "ok", timeout=60, what="a worker's tick")
+
+    def health(self) -> dict[str, str]:
+        """The checks of /health."""
+        return dict(self.api.get("/health").json()["checks"])
+
     def start_worker(self) -> Process:
         """One more worker, as the design's own command line starts it."""
         worker = Process(WORKER, self.environment, self.folder, f"worker-{len(self.workers)}")
