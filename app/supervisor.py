@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from threading import Thread
-from typing import IO
+from typing import IO, NamedTuple
 
 from app.preflight import Trouble
 
@@ -21,7 +21,17 @@ MOST_QUICK = 5
 _PARENT = "CHAIRTIME_PARENT"
 _PR_SET_PDEATHSIG = 1  # Linux, prctl(2)
 
+_BUSY_STEP = 0.5  # seconds from one look at whether it is busy to the next
+
 Say = Callable[[str, str], None]
+
+
+class Busy(NamedTuple):
+    """Whether a program has something in hand that it should finish, and how many seconds it may
+    take for that `at_most`."""
+
+    is_so: Callable[[], bool]
+    at_most: float
 
 
 class Program:
@@ -68,13 +78,13 @@ class Program:
         elif now >= self._restart_at:
             self.start()
 
-    def stop(self, within: float) -> None:
-        """End it: SIGTERM, and SIGKILL for whatever of it is left after `within` seconds."""
+    def stop(self, within: float, busy: Busy | None = None) -> None:
+        """End it: SIGTERM, and SIGKILL for whatever of it is left after `within` seconds, or
+        later while it is `busy`.
+        """
         if self.is_running:
             self._process.terminate()
-            try:
-                self._process.wait(within)
-            except subprocess.TimeoutExpired:
+            if not self._ends(within) and not (busy and self._finishes(busy)):
                 self._say(self.name, f"did not end within {within:g} s: killed")
         self._kill_group()
         self._process.wait()
@@ -83,6 +93,23 @@ class Program:
     def kill(self) -> None:
         """End it at once."""
         self._kill_group()
+
+    def _ends(self, within: float) -> bool:
+        try:
+            self._process.wait(within)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def _finishes(self, busy: Busy) -> bool:
+        """Whether it ends while it is busy, or right after."""
+        give_up = time.monotonic() + busy.at_most
+        if busy.is_so():
+            self._say(self.name, "finishes what it has in hand")
+        while time.monotonic() < give_up and busy.is_so():
+            if self._ends(_BUSY_STEP):
+                return True
+        return self._ends(_BUSY_STEP)
 
     def _note_end(self, lived: float) -> float:
         """How many seconds to wait before the next start."""

@@ -12,26 +12,30 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
 import urllib3
+from sqlalchemy.exc import SQLAlchemyError
 
 from app import clock, migrate, preflight
 from app.db import Database, database
+from app.messages.lifecycle import claims
 from app.preflight import Trouble
 from app.queue import embedded
 from app.queue.embedded import Embedded
 from app.settings import Settings, kept_secret
 from app.staff import first_run, tokens
-from app.supervisor import Program
+from app.supervisor import Busy, Program
 
 _LOOK_EVERY = 0.1  # seconds
 _SAY_SO_AFTER = 20.0  # seconds without an answer of /health
-_WORKER_ENDS_WITHIN = 4.0  # with the two below and the queue's 2 s: clearly less than ten
+_WORKER_ENDS_WITHIN = 4.0  # with the next two and the queue's 2 s: clearly less than ten
 _WEB_ENDS_WITHIN = 2.5
 _OPEN_REQUESTS_GET = 2
+_WORKER_FINISHES_WITHIN = 60.0  # while it is sending: its own limit is 55 (`-t`)
+_LOOK_TAKES = 1.0
 
 _print_lock = threading.Lock()
 
@@ -231,7 +235,24 @@ def _running(name: str, stop: _Stop) -> Iterator[Program]:
     try:
         yield program
     finally:
-        program.stop(_WORKER_ENDS_WITHIN if name == "worker" else _WEB_ENDS_WITHIN)
+        if name == "worker":
+            program.stop(_WORKER_ENDS_WITHIN, Busy(_is_sending, _WORKER_FINISHES_WITHIN))
+        else:
+            program.stop(_WEB_ENDS_WITHIN)
+
+
+def _is_sending() -> bool:
+    """Whether a message is on its way. No, if the database does not answer: we are to end."""
+    answers: list[bool] = []
+
+    def look() -> None:
+        with suppress(SQLAlchemyError), database().read() as session:
+            answers.append(claims.is_any_held(session))
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    thread.join(_LOOK_TAKES)
+    return any(answers)
 
 
 _ARGUMENTS = {"web": ["serve", "--grace", str(_OPEN_REQUESTS_GET)], "worker": ["worker"]}

@@ -1,6 +1,7 @@
 """The one Huey instance. The queue is a hint: the database decides what a task may do."""
 
 import os
+import signal
 import time
 from typing import Any
 
@@ -24,17 +25,32 @@ class _PromptScheduler(Scheduler):  # type: ignore[misc]
         self.interval = _LOOK_EVERY
 
 
-class _PromptConsumer(Consumer):  # type: ignore[misc]
+class _Consumer(Consumer):  # type: ignore[misc]
+    """One that finishes what it holds on SIGTERM and on SIGINT alike; the same signal a second
+    time interrupts it.
+
+    Huey makes only one of the two gentle (`-g`); systemd sends one, and PM2 the other.
+    """
+
     scheduler_class = _PromptScheduler
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        restart, graceful = False, True
+        self._signal_actions |= dict.fromkeys((signal.SIGINT, signal.SIGTERM), (restart, graceful))
 
-class _PromptHuey(RedisHuey):  # type: ignore[misc]
+    def start(self) -> None:
+        self._set_signal_handlers()  # Huey does it when its threads may hold something already
+        super().start()
+
+
+class _Huey(RedisHuey):  # type: ignore[misc]
     def create_consumer(self, **options: Any) -> Consumer:
         """What `huey_consumer` runs."""
-        return _PromptConsumer(self, **options)
+        return _Consumer(self, **options)
 
 
-huey = _PromptHuey("chairtime", url=settings().redis_url, results=False)
+huey = _Huey("chairtime", url=settings().redis_url, results=False)
 
 
 def ping() -> None:

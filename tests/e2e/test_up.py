@@ -5,17 +5,19 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from redis import Redis
 
+from tests.fake_twilio import FakeTwilio
 from tests.support.ports import free_port
 from tests.support.processes import Process, program, wait_until
 from tests.support.valkey import Valkey
@@ -196,6 +198,12 @@ def test_a_booked_reminder_reaches_the_simulator(running: tuple[Place, Process])
     assert first()["state"] == "completed"
 
 
+def cancelling(up: Process, booking_id: str) -> str:
+    """The printed curl line, turned into one that cancels."""
+    cancel = rf"/api/bookings/{booking_id}\1 -X DELETE"
+    return re.sub(r"/api/bookings(.*?)-d '.*'", cancel, printed_curl(up), flags=re.DOTALL)
+
+
 def header_of(curl: str) -> str:
     return re.search(r'-H "Authorization[^"]*"', curl).group()  # type: ignore[union-attr]
 
@@ -213,6 +221,22 @@ def test_sigterm_ends_everything_as_ctrl_c_does(place: Place) -> None:
         assert up.wait(ENDS_WITHIN) == 0
 
     assert place.processes() == {}
+
+
+def test_ctrl_c_lets_the_worker_finish_what_it_is_sending(place: Place, twilio: FakeTwilio) -> None:
+    twilio.hold_after_accept()
+    with place.up(**twilio.environment, CHAIRTIME_API_TOKEN=SECRET) as up:
+        booked = bash(printed_curl(up), CHAIRTIME_API_TOKEN=SECRET)["id"]
+        bash(cancelling(up, booked), CHAIRTIME_API_TOKEN=SECRET)
+        twilio.wait_held(1, timeout=60)
+        up.send(signal.SIGINT)
+        up.wait_for(r"worker \| finishes what it has in hand")
+        twilio.release()
+        assert up.wait() == 0
+
+    with closing(sqlite3.connect(place.state / "chairtime.db")) as database:
+        sent = database.execute("SELECT state FROM message WHERE kind = 'cancellation'").fetchall()
+    assert sent == [("sent",)]
 
 
 @pytest.mark.timed

@@ -68,7 +68,7 @@ class Process:
         """What it and its children printed so far."""
         return self._log.read_text(errors="replace")
 
-    def wait_for(self, pattern: str, timeout: float = 30) -> re.Match[str]:
+    def wait_for(self, pattern: str, timeout: float = 120) -> re.Match[str]:
         """The first match of `pattern` in its output. AssertionError if it ends or takes longer."""
         deadline = time.monotonic() + timeout
         while True:
@@ -80,7 +80,7 @@ class Process:
             assert time.monotonic() < deadline, said
             time.sleep(0.02)
 
-    def wait(self, timeout: float = 30) -> int:
+    def wait(self, timeout: float = 60) -> int:
         """Its exit code, once it has ended. Raises subprocess.TimeoutExpired."""
         return self._process.wait(timeout)
 

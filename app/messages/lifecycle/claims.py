@@ -127,6 +127,12 @@ def expire_leases(session: Session) -> int:
     return len(expired)
 
 
+def is_any_held(session: Session) -> bool:
+    """Whether a live worker, on whatever host, has a message in its hands."""
+    held = is_one_of(Message.state, "sending") & (Message.lease_until >= clock.now())
+    return session.scalar(select(Message.id).where(held).limit(1)) is not None
+
+
 def _quiet_until(session: Session, message: Message, now: datetime) -> datetime | None:
     """Until when a message waits that comes late into the shop's quiet hours.
 
