@@ -1,8 +1,71 @@
-"""The only place that knows what time it is."""
+"""The only place that knows what time it is, and how a clock on the wall tells it.
 
-from datetime import UTC, datetime
+The clock of a zone may be put forward, so that it leaps over times, or back, so that it shows some
+twice; also by half an hour, also at midnight. So a day and a time become a moment only here, and
+all sums are of moments, in UTC: adding to what a clock shows is wrong on such a day.
+"""
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 
 def now() -> datetime:
     """The current time, aware, in UTC."""
     return datetime.now(UTC)
+
+
+def first_moment(day: date, at: time, zone: ZoneInfo) -> datetime:
+    """When the clock of `zone` shows that time that day, for the first time; in UTC.
+
+    If it leaps over it, when it leaps. Raises OverflowError at either end of the calendar.
+    """
+    return _moment(day, at.replace(fold=0), zone)
+
+
+def last_moment(day: date, at: time, zone: ZoneInfo) -> datetime:
+    """The same for the last time that the clock shows it: another moment if it is put back."""
+    return _moment(day, at.replace(fold=1), zone)
+
+
+def midnight(day: date, zone: ZoneInfo) -> datetime:
+    """When the day begins, in UTC."""
+    return first_moment(day, time(), zone)
+
+
+def is_leapt_over(day: date, at: time, zone: ZoneInfo) -> bool:
+    """Whether the clock never shows that time that day."""
+    wall = datetime.combine(day, at, zone)
+    return wall.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != wall.replace(tzinfo=None)
+
+
+def comes_twice(at: datetime, zone: ZoneInfo) -> bool:
+    """Whether the clock shows the time that it shows at `at` (aware) at another moment too."""
+    local = at.astimezone(zone)
+    return local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
+
+
+def zone_name(at: datetime, zone: ZoneInfo) -> str:
+    """What the zone's time is called at `at` (aware): `BST`, or `UTC-03` where it has no name."""
+    name = at.astimezone(zone).tzname() or ""
+    return f"UTC{name}" if name.startswith(("+", "-")) else name
+
+
+def _moment(day: date, at: time, zone: ZoneInfo) -> datetime:
+    if is_leapt_over(day, at, zone):
+        return _leap(day, at, zone)
+    return datetime.combine(day, at, zone).astimezone(UTC)
+
+
+def _leap(day: date, at: time, zone: ZoneInfo) -> datetime:
+    """When the clock leaps over that time: to the second, as all changes are."""
+    before, after = (  # each is what the clock would show then if it were not put forward
+        datetime.combine(day, at.replace(fold=fold), zone).astimezone(UTC) for fold in (1, 0)
+    )
+    offset = before.astimezone(zone).utcoffset()
+    while after - before > timedelta(seconds=1):
+        middle = before + timedelta(seconds=(after - before) // timedelta(seconds=2))
+        if middle.astimezone(zone).utcoffset() == offset:
+            before = middle
+        else:
+            after = middle
+    return after.replace(microsecond=0)

@@ -26,6 +26,7 @@ from app.messages.models import DailySent
 from app.preflight import Trouble
 from app.reminders.policy import of_shop
 from app.settings import Settings
+from app.shop import hours
 from app.shop.models import Barber
 from app.shop.service import barbers, services, shop, time_zone
 from app.staff import accounts
@@ -164,11 +165,10 @@ def _slots(setting: Setting, chance: random.Random) -> Iterator[datetime]:
     zone = time_zone(setting.shop)
     today = setting.now.astimezone(zone).date()
     for offset in _DAYS:
-        day = today + timedelta(days=offset)
-        at = datetime.combine(day, setting.shop.opens_at, zone)
-        while at < datetime.combine(day, setting.shop.closes_at, zone):
+        at, closes = hours.opening(setting.shop, today + timedelta(days=offset))
+        while at < closes:
             if chance.random() < 0.4 / (1 + 0.4 * max(offset, 0)):
-                yield at.astimezone(UTC)
+                yield at
             at += timedelta(minutes=30)
 
 

@@ -26,6 +26,7 @@ from app.messages.texts import TextError
 from app.messages.useful import NO_CONSENT, OPTED_OUT, is_pending
 from app.reminders.plan import Plan, PlanTooLong
 from app.reminders.policy import of_shop
+from app.shop import hours
 from app.shop import service as shop_service
 from app.shop.models import Barber, Service
 from app.shop.service import shop, time_zone
@@ -76,8 +77,9 @@ class Ahead:
     `draft` has the name and the email of a known customer where none was typed. `contact` is what
     the number said about messages, `unheard` why none would go out, in words.
     `outside` are the opening hours, if the time is not within them.
-    `free` is None until barber, service and day are chosen; it and `turns`, the two times that the
-    clock shows the time of the draft, are in the shop's zone. `same` is the rival that is this very
+    `free` is None until barber, service and day are chosen: moments in UTC, by the choice of the
+    form that means each. `chosen` is the draft's own, `turns` are the two moments at which the
+    clock shows its time, if it does that twice. `same` is the rival that is this very
     booking. `changed` names the fields of NewBooking in which the draft differs from the booking
     that it changes; None for a new one, and while something is wrong.
     """
@@ -88,7 +90,8 @@ class Ahead:
     contact: Contact | None
     unheard: str
     day: date | None
-    free: Sequence[datetime] | None
+    free: Mapping[str, datetime] | None
+    chosen: str
     moment: Moment | None
     turns: Sequence[datetime]
     time_problem: str
@@ -98,9 +101,10 @@ class Ahead:
     reminders: Reminders | None
     changed: Set[str] | None
 
-    def offers(self, time: str) -> bool:
-        """Whether `time` (14:30) is among the free ones."""
-        return any(f"{at:%H:%M}" == time for at in self.free or ())
+    @property
+    def is_offered(self) -> bool:
+        """Whether the time of the draft is among the free ones."""
+        return self.chosen in (self.free or ())
 
     @property
     def overlap(self) -> str:
@@ -133,22 +137,23 @@ def look(session: Session, typed: Draft, booking: Booking | None = None) -> Ahea
         unheard=_unheard(typed, contact),
         day=day,
         free=_free(session, choices, day, zone, booking),
+        chosen=draft.choice_of(moment.at, zone) if moment else typed.time,
         moment=moment,
-        turns=_turns(typed, zone) if moment and moment.is_twice else (),
+        turns=_turns(typed, zone),
         time_problem=problem,
         rivals=rivals,
         same=_same(typed, phone, moment, rivals),
         reminders=_reminders(session, typed, choices, moment, booking) if moment else None,
         changed=_changed(session, typed, booking) if booking else None,
-        outside=_outside(session, choices, moment) if moment else None,
+        outside=hours.outside(row, moment.at, moment.at + choices.length) if moment else None,
     )
 
 
 def first_day(session: Session) -> date:
     """The day that a new booking is for unless one says so: today, or tomorrow after closing."""
-    now = clock.now()
-    today = now.astimezone(time_zone(shop(session))).date()
-    _, closes = desk.opening(session, today)
+    row, now = shop(session), clock.now()
+    today = now.astimezone(time_zone(row)).date()
+    _, closes = hours.opening(row, today)
     return today if now < closes else today + timedelta(days=1)
 
 
@@ -216,11 +221,9 @@ def _moment(
     if not typed.day or not typed.time:
         return None, ""
     try:
+        if booking and draft.is_time_of(typed, booking, zone):
+            return Moment(booking.starts_at), ""
         moment = draft.moment(typed, zone)
-        if booking and draft.on_the_clock(booking.starts_at, zone) == draft.on_the_clock(
-            moment.at, zone
-        ):
-            return replace(moment, at=booking.starts_at), ""
         draft.check_time(session, moment.at)
     except Invalid as invalid:
         return None, invalid.errors[0].message
@@ -228,9 +231,10 @@ def _moment(
 
 
 def _turns(typed: Draft, zone: ZoneInfo) -> Sequence[datetime]:
-    return [
-        draft.moment(replace(typed, turn=turn), zone).at.astimezone(zone) for turn in ("1", "2")
-    ]
+    try:
+        return draft.moment(typed, zone).turns
+    except Invalid:
+        return ()
 
 
 def _free(
@@ -239,14 +243,12 @@ def _free(
     day: date | None,
     zone: ZoneInfo,
     booking: Booking | None,
-) -> Sequence[datetime] | None:
-    """The free times, each time of the clock once."""
+) -> Mapping[str, datetime] | None:
     if not (day and choices.service and choices.barber):
         return None
     but = booking.id if booking else ""
-    found = desk.free_times(session, choices.barber.id, choices.length, day, but)
-    local = [at.astimezone(zone) for at in reversed(found)]
-    return list({at.time(): at for at in local}.values())[::-1]
+    free = desk.free_times(session, choices.barber.id, choices.length, day, but)
+    return {draft.choice_of(at, zone): at for at in free}
 
 
 def _rivals(
@@ -323,9 +325,3 @@ def _changed(session: Session, typed: Draft, booking: Booking) -> Set[str] | Non
         return draft.changes_of(session, booking, typed).keys()
     except Invalid:
         return None
-
-
-def _outside(
-    session: Session, choices: Choices, moment: Moment
-) -> tuple[datetime, datetime] | None:
-    return desk.outside_opening(session, moment.at, moment.at + choices.length)

@@ -7,14 +7,14 @@ day of a change to or from summer time has an hour less or more.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from app import clock
-from app.bookings import desk
 from app.bookings.models import Booking
 from app.bookings.overlap import LONGEST
 from app.messages import failures
@@ -22,7 +22,9 @@ from app.messages.models import Message
 from app.messages.of_bookings import reminders_of
 from app.messages.service import advice_of
 from app.messages.words import Reminders
+from app.shop import hours
 from app.shop import service as shop_service
+from app.shop.hours import Span
 from app.shop.models import Barber
 from app.whatsapp.errors import Advice
 
@@ -39,7 +41,10 @@ _AT_MOST = 500  # failed messages that are looked at
 
 @dataclass(frozen=True)
 class Block:
-    """A booking in its column, `lane` of `lanes` side by side."""
+    """A booking in its column, `lane` of `lanes` side by side.
+
+    One that began the day before or ends the day after is there with its part of this day.
+    """
 
     booking: Booking
     reminders: Reminders
@@ -115,12 +120,11 @@ class Needs:
 
 @dataclass(frozen=True)
 class _Frame:
-    """From when to when the board goes (UTC), the opening hours, the shop's zone and the time."""
+    """From when to when the board goes (UTC), when the shop is open, its zone and the time."""
 
     begins: datetime
     ends: datetime
-    opens: datetime
-    closes: datetime
+    open: Sequence[Span]
     zone: ZoneInfo
     now: datetime
     reminders: Mapping[str, Reminders] = field(repr=False)
@@ -145,13 +149,10 @@ def today(session: Session) -> date:
 def board(session: Session, day: date) -> Board:
     """The day `day` of the shop's zone. A fixed number of queries, whatever it holds."""
     zone = shop_service.time_zone(shop_service.shop(session))
-    midnight, next_midnight = (
-        datetime.combine(each, time(), zone).astimezone(UTC)
-        for each in (day, day + timedelta(days=1))
-    )
-    found = _bookings(session, midnight, next_midnight)
+    limits = clock.midnight(day, zone), clock.midnight(day + timedelta(days=1), zone)
+    found = _bookings(session, *limits)
     kept = [each for each in found if each.status != "cancelled"]
-    frame = _frame(session, day, kept, (midnight, next_midnight))
+    frame = _frame(session, day, kept, limits)
     by_barber = defaultdict(list)
     for booking in kept:
         by_barber[booking.barber_id].append(booking)
@@ -209,19 +210,19 @@ def _barbers(session: Session, bookings: Iterable[Booking]) -> list[Barber]:
     return [*active, *others.values()]
 
 
-def _frame(
-    session: Session, day: date, bookings: Sequence[Booking], limits: tuple[datetime, datetime]
-) -> _Frame:
+def _frame(session: Session, day: date, bookings: Sequence[Booking], limits: Span) -> _Frame:
     """The opening hours, widened to whole hours for what lies outside them, within the day."""
-    opens, closes = (each.astimezone(UTC) for each in desk.opening(session, day))
-    zone = shop_service.time_zone(shop_service.shop(session))
-    first = min([opens, *(booking.starts_at for booking in bookings)])
-    last = max([closes, *(booking.ends_at for booking in bookings)])
+    row = shop_service.shop(session)
+    zone = shop_service.time_zone(row)
+    spans = hours.open_on(row, day)
+    shown = [hours.opening(row, day), *spans]
+    shown += [(booking.starts_at, booking.ends_at) for booking in bookings]
+    first = min(begin for begin, _ in shown)
+    last = max(first + ROW, *(end for _, end in shown))  # hours that the clock leaps over are none
     return _Frame(
         begins=max(limits[0], _whole_hour(first, zone)),
         ends=min(limits[1], _whole_hour(last + timedelta(minutes=59, seconds=59), zone)),
-        opens=opens,
-        closes=closes,
+        open=spans,
         zone=zone,
         now=clock.now(),
         reminders=reminders_of(session, [booking.id for booking in bookings]),
@@ -230,7 +231,10 @@ def _frame(
 
 def _whole_hour(at: datetime, zone: ZoneInfo) -> datetime:
     """The beginning of the hour of the shop's clock, in UTC."""
-    return at.astimezone(zone).replace(minute=0, second=0, microsecond=0).astimezone(UTC)
+    local = at.astimezone(zone)
+    hour = local.date(), time(local.hour), zone
+    again = clock.last_moment(*hour)
+    return again if again <= at else clock.first_moment(*hour)
 
 
 def _column(frame: _Frame, barber: Barber, bookings: Sequence[Booking]) -> Column:
@@ -251,7 +255,9 @@ def _blocks(frame: _Frame, bookings: Sequence[Booking]) -> Iterator[Block]:
             lane=lane,
             lanes=lanes,
             is_past=booking.ends_at <= frame.now,
-            is_movable=booking.status == "confirmed" and booking.starts_at > frame.now,
+            is_movable=booking.status == "confirmed"
+            and booking.starts_at > frame.now
+            and booking.starts_at >= frame.begins,
         )
 
 
@@ -276,15 +282,16 @@ def _lanes(places: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def _slots(frame: _Frame, blocks: Sequence[Block]) -> Iterator[Slot]:
     """The half hours of the opening times that are to come and clear of bookings."""
-    at = _whole_hour(frame.opens, frame.zone)
-    while at < frame.closes:
-        row = frame.row(at)
-        is_free = not any(
-            block.row < row + SLOT_ROWS and row < block.row + block.rows for block in blocks
-        )
-        if is_free and at >= frame.opens and at > frame.now:
-            yield Slot(at, row)
-        at += SLOT_ROWS * ROW
+    for opens, closes in frame.open:
+        at = _whole_hour(opens, frame.zone)
+        while at < closes:
+            row = frame.row(at)
+            is_free = not any(
+                block.row < row + SLOT_ROWS and row < block.row + block.rows for block in blocks
+            )
+            if is_free and at >= opens and at > frame.now:
+                yield Slot(at, row)
+            at += SLOT_ROWS * ROW
 
 
 def _hours(frame: _Frame) -> Iterator[tuple[int, datetime]]:
@@ -296,8 +303,8 @@ def _hours(frame: _Frame) -> Iterator[tuple[int, datetime]]:
 
 
 def _closed(frame: _Frame) -> Iterator[tuple[int, int]]:
-    opens, closes, ends = (frame.row(at) for at in (frame.opens, frame.closes, frame.ends))
-    if opens > 0:
-        yield 0, opens
-    if closes < ends:
-        yield closes, ends - closes
+    edges = [frame.begins, *chain.from_iterable(frame.open), frame.ends]
+    for begin, end in zip(edges[::2], edges[1::2], strict=True):
+        row, after = frame.row(begin), frame.row(end)
+        if row < after:
+            yield row, after - row

@@ -19,6 +19,7 @@ from app.messages.lifecycle.compare_and_set import booking_of, lock_booking
 from app.messages.models import Message
 from app.reminders.plan import Plan, reminder_times
 from app.reminders.policy import of_shop
+from app.shop import hours
 from app.shop.service import shop, time_zone
 from app.staff import audit
 
@@ -99,31 +100,20 @@ def free_times(
     """When the barber has so much time that day (of the shop's zone): UTC, every 15 minutes.
 
     Within the opening hours, in the future, and clear of the barber's bookings other than `but`.
+    What begins that day may end after midnight, if the shop is open then.
     """
-    opens, closes = opening(session, day)
-    taken = _taken(session, barber_id, opens, closes, but)
-    now = clock.now()
-    return [
-        start
-        for start in _steps(opens, closes - length)
-        if start > now and not any(start < end and begin < start + length for begin, end in taken)
-    ]
-
-
-def opening(session: Session, day: date) -> tuple[datetime, datetime]:
-    """When the shop opens and closes that day; aware, in the shop's zone."""
     row = shop(session)
     zone = time_zone(row)
-    return datetime.combine(day, row.opens_at, zone), datetime.combine(day, row.closes_at, zone)
-
-
-def outside_opening(
-    session: Session, starts_at: datetime, ends_at: datetime
-) -> tuple[datetime, datetime] | None:
-    """The opening hours of that day, as `opening`, if some of the time (aware) lies outside."""
-    day = starts_at.astimezone(time_zone(shop(session))).date()
-    opens, closes = opening(session, day)
-    return None if opens <= starts_at and ends_at <= closes else (opens, closes)
+    first = max(clock.midnight(day, zone), clock.now() + timedelta.resolution)
+    last = clock.midnight(day + timedelta(days=1), zone)
+    taken = _taken(session, barber_id, first, last + length, but)
+    return [
+        start
+        for opens, closes in hours.around(row, day)
+        for start in _steps(opens, closes - length)
+        if first <= start < last
+        and not any(start < end and begin < start + length for begin, end in taken)
+    ]
 
 
 def known_customer(session: Session, phone: str) -> Customer | None:
@@ -163,15 +153,15 @@ def _cancelled_times(session: Session, booking: Booking, now: datetime) -> tuple
 
 
 def _taken(
-    session: Session, barber_id: str, opens: datetime, closes: datetime, but: str
+    session: Session, barber_id: str, since: datetime, until: datetime, but: str
 ) -> Sequence[tuple[datetime, datetime]]:
-    query = overlapping(barber_id, opens, closes, but)
+    query = overlapping(barber_id, since, until, but)
     rows = session.execute(query.with_only_columns(Booking.starts_at, Booking.ends_at))
     return [(row.starts_at, row.ends_at) for row in rows]
 
 
 def _steps(first: datetime, last: datetime) -> Iterator[datetime]:
-    at, last = first.astimezone(clock.now().tzinfo), last.astimezone(clock.now().tzinfo)
+    at = first
     while at <= last:
         yield at
         at += _STEP

@@ -1,9 +1,9 @@
 """A booking as it is typed into its form, with a day and a time on the shop's clock; and saved."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, time
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
@@ -26,9 +26,8 @@ MANY = 100
 OTHER = "other"
 """What the form says for a time that it does not offer: it is in `other_time` then."""
 
-_MINUTE = timedelta(minutes=1)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_TIME = re.compile(r"(\d{1,2}):(\d{2})(?::00)?")
+_TIME = re.compile(r"(\d{1,2}):(\d{2})(?::00)?(?:-([12]))?")
 _MISSING = {
     "customer_phone": "Enter the customer’s phone number.",
     "customer_name": "Enter the customer’s name.",
@@ -41,10 +40,11 @@ _MISSING = {
 class Draft:
     """The fields of the form as they were typed.
 
-    `day` (2026-11-23) and `time` (14:30) are on the shop's clock; `turn` is "2" for the second
-    time that the clock shows it. `consent` is "yes" or "no", or empty: the customer was not asked.
-    `overlap` has the ids of the bookings beside which it is to be made, `sure` the number of
-    reminders agreed to, `seen` when the booking had last been changed.
+    `day` (2026-11-23) and `time` (14:30) are on the shop's clock. Of a time that the clock shows
+    twice, `turn` says which is meant: "1", "2", or empty for the first that is still to come.
+    `consent` is "yes" or "no", or empty: the customer was not asked. `overlap` has the ids of the
+    bookings beside which it is to be made, `sure` the number of reminders agreed to, `seen` when
+    the booking had last been changed.
     """
 
     phone: str = ""
@@ -68,6 +68,7 @@ class Draft:
             found["time"] = typed.get("other_time", "").strip()
         if written := _TIME.fullmatch(found["time"]):
             found["time"] = f"{int(written[1]):02}:{written[2]}"
+            found["turn"] = written[3] or found["turn"]
         return cls(**found)
 
     @classmethod
@@ -94,10 +95,10 @@ class Draft:
 
 @dataclass(frozen=True)
 class Moment:
-    """When a day and a time are: UTC. `is_twice` when the clock shows that time twice."""
+    """When a day and a time are: UTC. `turns` are both moments if the clock shows it twice."""
 
     at: datetime
-    is_twice: bool
+    turns: Sequence[datetime] = ()
 
 
 def customer_of(booking: Booking) -> dict[str, str]:
@@ -112,7 +113,14 @@ def customer_of(booking: Booking) -> dict[str, str]:
 def on_the_clock(at: datetime, zone: ZoneInfo) -> dict[str, str]:
     """The fields `day`, `time` and `turn` that mean `at`, to the minute."""
     local = at.astimezone(zone)
-    return {"day": f"{local:%Y-%m-%d}", "time": f"{local:%H:%M}", "turn": "2" if local.fold else ""}
+    turn = f"{local.fold + 1}" if clock.comes_twice(at, zone) else ""
+    return {"day": f"{local:%Y-%m-%d}", "time": f"{local:%H:%M}", "turn": turn}
+
+
+def choice_of(at: datetime, zone: ZoneInfo) -> str:
+    """What the form's radio of a free time sends: `14:30`, `02:30-2` for the second such time."""
+    on_it = on_the_clock(at, zone)
+    return "-".join(filter(None, (on_it["time"], on_it["turn"])))
 
 
 def day_of(draft: Draft) -> date:
@@ -131,11 +139,19 @@ def moment(draft: Draft, zone: ZoneInfo) -> Moment:
     found = _TIME.fullmatch(draft.time)
     if not found or int(found[1]) > 23 or int(found[2]) > 59:
         raise Invalid([FieldError("time", "Choose a time, such as 14:30.")])
-    naive = datetime(day.year, day.month, day.day, int(found[1]), int(found[2]))  # noqa: DTZ001
     try:
-        return _moment(naive, draft.turn, zone)
+        return _moment(day, time(int(found[1]), int(found[2])), draft.turn, zone)
     except OverflowError:  # at either end of the calendar
         raise Invalid([FieldError("day", "Choose a day in the coming year.")]) from None
+
+
+def is_time_of(draft: Draft, booking: Booking, zone: ZoneInfo) -> bool:
+    """Whether the draft has the booking's own time, to the minute, which the form shows.
+
+    A time that was left alone is no change, even if the booking's has seconds. Raises Invalid.
+    """
+    own = on_the_clock(booking.starts_at, zone)
+    return on_the_clock(moment(draft, zone).at, zone) == own
 
 
 def ids_of(bookings: Iterable[Booking]) -> str:
@@ -179,13 +195,8 @@ def change(session: Session, booking_id: str, draft: Draft, actor: str) -> tuple
 
 
 def changes_of(session: Session, booking: Booking, draft: Draft) -> dict[str, Any]:
-    """The fields of NewBooking in which the draft differs from the booking. Raises Invalid.
-
-    A time that was left alone is no change, even if it has seconds, which the form does not show.
-    """
-    shown = Draft.of_booking(booking, time_zone(shop(session)))
-    is_moved = (draft.day, draft.time, draft.turn) != (shown.day, shown.time, shown.turn)
-    values = _values(session, draft, with_time=is_moved)
+    """The fields of NewBooking in which the draft differs from the booking. Raises Invalid."""
+    values = _values(session, draft, booking)
     said = values.pop("whatsapp_consent")
     as_it_is = {**vars(booking), "scheduled_time": booking.starts_at}
     changes = {name: value for name, value in values.items() if as_it_is[name] != value}
@@ -204,26 +215,23 @@ def _known_consent(session: Session, phone: str) -> bool | None:
     return known.consent if known else None
 
 
-def _moment(naive: datetime, turn: str, zone: ZoneInfo) -> Moment:
-    if not _exists(naive, zone):
-        then = naive
-        while not _exists(then, zone):
-            then += _MINUTE
-        problem = f"There is no {naive:%H:%M} on that day, as the clocks go forward. The next time "
+def _moment(day: date, at: time, turn: str, zone: ZoneInfo) -> Moment:
+    first, last = (find(day, at, zone) for find in (clock.first_moment, clock.last_moment))
+    if clock.is_leapt_over(day, at, zone):
+        then = first.astimezone(zone)
+        problem = f"There is no {at:%H:%M} on that day, as the clocks go forward. The next time "
         raise Invalid([FieldError("time", f"{problem}is {then:%H:%M}.")])
-    first, second = (naive.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
-    is_twice = first.utcoffset() != second.utcoffset()
-    return Moment((second if turn == "2" else first).astimezone(UTC), is_twice)
+    if first == last:
+        return Moment(first)
+    is_second = turn == "2" or (turn != "1" and first <= clock.now())
+    return Moment(last if is_second else first, (first, last))
 
 
-def _exists(naive: datetime, zone: ZoneInfo) -> bool:
-    """Whether the clock ever shows it."""
-    there_and_back = naive.replace(tzinfo=zone).astimezone(UTC).astimezone(zone)
-    return there_and_back.replace(tzinfo=None) == naive
+def _values(session: Session, draft: Draft, booking: Booking | None = None) -> dict[str, Any]:
+    """The draft as cleaned fields of NewBooking; without the time if it is the booking's own.
 
-
-def _values(session: Session, draft: Draft, *, with_time: bool = True) -> dict[str, Any]:
-    """The draft as cleaned fields of NewBooking. Raises Invalid with all that is wrong."""
+    Raises Invalid with all that is wrong.
+    """
     typed: dict[str, Any] = {
         "customer_phone": draft.phone,
         "customer_name": draft.name,
@@ -235,9 +243,10 @@ def _values(session: Session, draft: Draft, *, with_time: bool = True) -> dict[s
     errors = [FieldError(name, text) for name, text in _MISSING.items() if not typed[name]]
     given = {name: value for name, value in typed.items() if value or name not in _MISSING}
     cleaned: dict[str, Any] = {}
+    zone = time_zone(shop(session))
     try:
-        if with_time:
-            given["scheduled_time"] = moment(draft, time_zone(shop(session))).at
+        if not (booking and is_time_of(draft, booking, zone)):
+            given["scheduled_time"] = moment(draft, zone).at
     except Invalid as invalid:
         errors += invalid.errors
     try:

@@ -7,12 +7,14 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.bookings import desk, service
+from app.bookings import service
 from app.bookings.models import Booking
 from app.bookings.overlap import overlapping
 from app.db import Database
 from app.errors import Conflict
 from app.messages.models import Message
+from app.shop import hours
+from app.shop.service import shop
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def _tried(session: Session, booking_id: str, seen: Place | None, to: Place) -> 
         old=old,
         new=new,
         rivals=session.scalars(overlapping(*place, but=booking_id)).all(),
-        outside=desk.outside_opening(session, new.starts_at, new.ends_at),
+        outside=hours.outside(shop(session), new.starts_at, new.ends_at),
         cancelled=len(before.keys() - after.keys()),
         planned=sorted(at for state, at in added if state == "pending"),
         quiet=sum(state == "skipped" for state, _ in added),

@@ -1,7 +1,7 @@
 """The list of bookings and the page of one: its timeline, and what staff do with it."""
 
 from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -192,8 +192,8 @@ def _filters(session: Session, asked: Mapping[str, str]) -> search.Filters:
         raise Invalid([FieldError("from", "is after “To”")])
     zone = shop_service.time_zone(shop_service.shop(session))
     period = _period(asked)
-    starts_from = datetime.combine(first, time(), zone) if first else None
-    starts_to = datetime.combine(last + timedelta(days=1), time(), zone) if last else None
+    starts_from = clock.midnight(first, zone) if first else None
+    starts_to = clock.midnight(last + timedelta(days=1), zone) if last else None
     return search.Filters(
         status=asked["status"] or None,
         barber_id=asked["barber"] or None,

@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from babel.dates import format_date, format_time, format_timedelta
 
+from app import clock
+
 Unit = Literal["day", "hour", "minute"]
 
 REMINDER_TEXT = """\
@@ -194,17 +196,19 @@ def clean_value(value: str, default: str) -> str:
 def format_date_time(at: datetime, time_zone: ZoneInfo, locale: str) -> str:
     """`at` (aware) on the clock of `time_zone`, as `locale` ("en_US") writes it.
 
-    For example "Monday, November 23, 2026 at 6:00 PM". Raises ValueError or
-    babel.UnknownLocaleError for a locale that there is none of.
+    For example "Monday, November 23, 2026 at 6:00 PM"; "1:30 AM BST" in the hour that comes twice.
+    Raises ValueError or babel.UnknownLocaleError for a locale that there is none of.
     """
     language = _locale(locale)
     local = at.astimezone(time_zone)
     day = format_date(local, "full", locale=language)
-    clock = format_time(local, "short", tzinfo=time_zone, locale=language)
+    time = format_time(local, "short", tzinfo=time_zone, locale=language)
+    if clock.comes_twice(local, time_zone):
+        time = f"{time} {clock.zone_name(local, time_zone)}"
     if language.language in _AT:
-        return _one_line(f"{day}{_AT[language.language]}{clock}")
+        return _one_line(f"{day}{_AT[language.language]}{time}")
     both = str(language.datetime_formats["full"]).replace("'", "")
-    return _one_line(both.replace("{0}", clock).replace("{1}", day))
+    return _one_line(both.replace("{0}", time).replace("{1}", day))
 
 
 def time_until(now: datetime, then: datetime, locale: str) -> str:

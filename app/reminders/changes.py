@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any, Self, get_args
 
+from app import clock
 from app.errors import FieldError, Invalid, each_right
 from app.reminders.plan import MAX_REMINDERS, Plan, PlanTooLong, reminder_times
 from app.reminders.policy import CountFrom, Policy, of_shop
@@ -94,7 +95,7 @@ def examples(shop: Shop, columns: Mapping[str, Any], now: datetime) -> list[Exam
     policy = of_shop(Shop(time_zone=shop.time_zone, **columns))
     today = now.astimezone(policy.time_zone).date()
     return [
-        _example(policy, now, datetime.combine(today + away, _AT, policy.time_zone))
+        _example(policy, now, clock.first_moment(today + away, _AT, policy.time_zone))
         for away in _EXAMPLES
     ]
 

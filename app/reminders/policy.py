@@ -4,10 +4,11 @@ A Policy is plain values, so that a form can ask what it would do before it is s
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Literal, cast, get_args
 from zoneinfo import ZoneInfo
 
+from app import clock
 from app.settings import settings
 from app.shop.models import Shop
 from app.shop.service import time_zone
@@ -57,12 +58,16 @@ class Policy:
         return local >= self.quiet_from or local < self.quiet_until
 
     def quiet_until_after(self, at: datetime) -> datetime | None:
-        """When the quiet hours end that `at` (aware) falls in, in UTC; None if it is in none."""
+        """When the quiet hours end that `at` (aware) falls in, in UTC; None if it is in none.
+
+        Where the clock is put back, an end that it shows twice is the next of both.
+        """
         if self.quiet_until is None or not self.is_quiet(at):
             return None
         local = at.astimezone(self.time_zone)
         day = local.date() + timedelta(days=local.time() >= self.quiet_until)
-        return datetime.combine(day, self.quiet_until, self.time_zone).astimezone(UTC)
+        first = clock.first_moment(day, self.quiet_until, self.time_zone)
+        return first if first > at else clock.last_moment(day, self.quiet_until, self.time_zone)
 
     def _check_quiet_hours(self) -> None:
         if (self.quiet_from is None) != (self.quiet_until is None):

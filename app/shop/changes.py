@@ -59,8 +59,9 @@ def read(session: Session, typed: Mapping[str, str]) -> dict[str, Any]:
             "closes_at": lambda: time_of_day(typed.get("closes_at", "")),
         }
     )
-    if found["opens_at"] >= found["closes_at"]:
-        raise Invalid([FieldError("closes_at", "must be later than when the shop opens")])
+    if found["opens_at"] == found["closes_at"] != time():
+        hint = "must differ from when the shop opens; a shop that never closes has 00:00 twice"
+        raise Invalid([FieldError("closes_at", hint)])
     return found
 
 

@@ -17,7 +17,6 @@ class Shop(Base):
         CheckConstraint("id = 1", name="single_row"),
         CheckConstraint("count_from IN ('booking', 'appointment')", name="count_from"),
         CheckConstraint("(quiet_from IS NULL) = (quiet_until IS NULL)", name="quiet_hours"),
-        CheckConstraint("opens_at < closes_at", name="opening_hours"),
         CheckConstraint("budget_per_customer > 0 AND budget_per_month > 0", name="budget"),
         CheckConstraint("(message_price IS NULL) = (currency IS NULL)", name="price"),
     )
@@ -34,7 +33,7 @@ class Shop(Base):
     quiet_from: Mapped[time | None]
     quiet_until: Mapped[time | None]
     opens_at: Mapped[time]  # on the shop's clock
-    closes_at: Mapped[time]
+    closes_at: Mapped[time]  # not after opens_at: on the next day (app.shop.hours)
     reminder_text: Mapped[str | None] = mapped_column(Text)
     cancellation_text: Mapped[str | None] = mapped_column(Text)
     confirmation_text: Mapped[str | None] = mapped_column(Text)

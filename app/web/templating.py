@@ -36,7 +36,8 @@ def environment() -> Environment:
     found = Environment(loader=FileSystemLoader(ROOT / "templates"), autoescape=True)
     shown = (times.clock_time, times.day, times.when, times.ago, times.until)
     texts = (times.clock_text, times.when_text, times.short_day, times.exact, times.local_date)
-    found.filters |= {each.__name__: each for each in (*shown, *texts)}
+    spans = (times.starts_on, times.ends_on, times.starts_on_text, times.ends_on_text)
+    found.filters |= {each.__name__: each for each in (*shown, *texts, *spans, times.zone_name)}
     found.filters |= {"word": _word, "beads_of": _beads, "booking_word": words.booking_word}
     found.filters |= {"phone": _phone, "action_words": activity.words_of}
     found.globals |= {"csrf_value": _csrf_token.get, "asset_version": _asset_version()}

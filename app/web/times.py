@@ -19,6 +19,8 @@ from babel import Locale
 from babel.dates import format_date, format_skeleton, format_time, format_timedelta
 from markupsafe import Markup
 
+from app import clock
+
 # Not in Babel's part of CLDR; in other languages the date itself is shown.
 _NEAR = {
     "en": {-1: "yesterday", 0: "today", 1: "tomorrow"},
@@ -82,9 +84,41 @@ def until(at: datetime) -> Markup:
     return _time(at, _distance(max(_seconds_to(at), 1)))
 
 
-def clock_text(at: datetime) -> str:
-    """`clock_time` without its element, for a `<title>`, an option or a label."""
-    return _clock(_local(at).time().replace(second=0, microsecond=0), _locale())
+def clock_text(at: datetime, *, bare: bool = False) -> str:
+    """`clock_time` without its element, for a `<title>`, an option or a label.
+
+    When the clock is put back, the times that it shows twice say which they are unless they are to
+    be `bare`: `1:30 AM BST`.
+    """
+    text = _clock(_local(at).time().replace(second=0, microsecond=0), _locale())
+    is_twice = not bare and clock.comes_twice(at, _shown.get().zone)
+    return f"{text} {zone_name(at)}" if is_twice else text
+
+
+def zone_name(at: datetime) -> str:
+    """What the shop's time is called then: `BST`."""
+    return clock.zone_name(at, _shown.get().zone)
+
+
+def starts_on(at: datetime, day: datetime | date) -> Markup:
+    """The time alone if it is on that day of the shop's, else with its day."""
+    return _time(at, starts_on_text(at, day))
+
+
+def ends_on(at: datetime, day: datetime | date) -> Markup:
+    """The same for an end, which at midnight still belongs to the day before."""
+    return _time(at, ends_on_text(at, day))
+
+
+def starts_on_text(at: datetime, day: datetime | date) -> str:
+    """`starts_on` without its element."""
+    return clock_text(at) if local_date(at) == _date(day) else when_text(at)
+
+
+def ends_on_text(at: datetime, day: datetime | date) -> str:
+    """`ends_on` without its element."""
+    last = at - timedelta.resolution
+    return clock_text(at) if local_date(last) == _date(day) else when_text(at)
 
 
 def when_text(at: datetime) -> str:
@@ -103,12 +137,16 @@ def exact(at: datetime) -> str:
     local = _local(at)
     language = _locale()
     parts = format_date(local, "full", language), format_time(local, "medium", locale=language)
-    return _one_line(f"{parts[0]} {parts[1]} {local.tzname()}")
+    return _one_line(f"{parts[0]} {parts[1]} {zone_name(at)}")
 
 
 def local_date(at: datetime) -> date:
     """The day that it is then in the shop."""
     return _local(at).date()
+
+
+def _date(day: datetime | date) -> date:
+    return local_date(day) if isinstance(day, datetime) else day
 
 
 def _time(at: datetime, text: str) -> Markup:

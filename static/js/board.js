@@ -30,8 +30,14 @@
 
   function inWords(row, column) {
     const { zone, locale } = board().dataset;
-    const style = { timeStyle: "short", timeZone: zone };
-    return `${new Intl.DateTimeFormat(locale, style).format(timeAt(row))}, ${column.dataset.name}`;
+    const write = (style) => new Intl.DateTimeFormat(locale, { ...style, timeZone: zone });
+    const at = timeAt(row);
+    const time = write({ timeStyle: "short" });
+    const whole = write({ dateStyle: "short", timeStyle: "short" });
+    // When the clock is put back, by an hour or by half of one, some times come twice.
+    const isTwice = [-12, -6, 6, 12].some((by) => whole.format(timeAt(row + by)) === whole.format(at));
+    const name = isTwice ? ` ${write({ timeZoneName: "short" }).formatToParts(at).find(({ type }) => type === "timeZoneName").value}` : "";
+    return `${time.format(at)}${name}, ${column.dataset.name}`;
   }
 
   function lastRow() {

@@ -7,21 +7,26 @@
   const form = () => byId("booking-form");
   const radios = () => [...form().querySelectorAll('input[name="time"]')];
 
-  let chosen = ""; // the time, whether a chip offers it or not
+  // The time, whether a chip offers it or not; 02:30-2 is the second 02:30 of a night.
+  let chosen = "";
 
   function note() {
     const radio = radios().find((each) => each.checked);
-    chosen = radio?.value === "other" ? byId("other_time").value : radio?.value ?? chosen;
+    const turn = form().querySelector('input[name="turn"]:checked')?.value;
+    const other = () => [byId("other_time").value, turn].filter(Boolean).join("-");
+    chosen = radio?.value === "other" ? other() : radio?.value ?? chosen;
   }
 
   // New free times came. Without a chip for the chosen time it moves to the field beside them.
   function choose() {
-    const chip = radios().find((each) => each.value === chosen);
+    const [time] = chosen.split("-");
+    const chips = radios().filter((each) => each.value.split("-")[0] === time);
+    const chip = chips.find((each) => each.value === chosen) ?? chips[0];
     if (!chosen || document.activeElement.closest(".other-time")) return; // it is being typed
     if (chip) chip.checked = true;
     else {
       byId("time-other").checked = true;
-      byId("other_time").value = chosen;
+      byId("other_time").value = time;
     }
   }
 

@@ -9,12 +9,15 @@ from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import select
 
 from app.bookings import day
 from app.bookings.models import Booking
 from app.db import Database
 from app.messages.models import Message
+from app.shop import hours as opening_hours
 from app.staff.models import AuditEvent
 from tests import factories
 from tests.conftest import Configure
@@ -24,6 +27,7 @@ from tests.support.staff import HTMX, sign_in
 from tests.support.statements import counted
 from tests.support.valkey import Valkey
 from tests.support.web import web_client
+from tests.support.zones import days_near_a_change
 
 DAY = date(2026, 11, 23)
 """What the `clock` fixture shows, at midnight."""
@@ -334,6 +338,77 @@ def test_a_booking_over_midnight_is_on_both_days_and_cut_off_at_each(
     tomorrow = DAY + timedelta(days=1)
     assert board_of(sqlite_db, tomorrow).begins == at(24)
     assert places(sqlite_db, tomorrow) == [(0, 6, 0, 1)]
+
+
+def test_what_goes_over_midnight_says_on_the_second_day_when_it_began(
+    desk: Client, sqlite_db: Database
+) -> None:
+    with sqlite_db.write() as session:
+        factories.shop(session, locale="en_GB")
+    booking_id = book(sqlite_db, 23.5, ends_at=at(24.5))
+    first, second = (
+        " ".join(re.sub("<[^>]+>", "", desk.get(f"/today?date={on}").text).split())
+        for on in (DAY, DAY + timedelta(days=1))
+    )
+    assert "23:30 Haircut, with Sam, until tomorrow 00:30" in first
+    assert "since today 23:30 Haircut, with Sam, until 00:30" in second
+    page = " ".join(re.sub("<[^>]+>", "", desk.get(f"/bookings/{booking_id}").text).split())
+    assert "today 23:30 – tomorrow 00:30" in page
+    [block] = board_of(sqlite_db, DAY + timedelta(days=1)).columns[0].blocks
+    assert not block.is_movable, "its row there is not when it begins"
+
+
+def test_a_shop_that_is_open_past_midnight_has_both_ends_of_its_nights_on_a_day(
+    desk: Client, sqlite_db: Database
+) -> None:
+    with sqlite_db.write() as session:
+        factories.shop(session, opens_at=time(18), closes_at=time(2))
+    board = board_of(sqlite_db, DAY + timedelta(days=1))
+    assert (board.begins, board.rows) == (at(24), 24 * 12)
+    assert list(board.closed) == [(2 * 12, 16 * 12)]
+    slots = [(cell.at - at(24)) / timedelta(hours=1) for cell in board.columns[0].cells]
+    assert slots == [0, 0.5, 1, 1.5, *(18 + turn / 2 for turn in range(12))]
+    with sqlite_db.write() as session:
+        factories.shop(session, opens_at=time(10), closes_at=time(0))
+    until_midnight = board_of(sqlite_db)
+    assert (until_midnight.begins, until_midnight.rows) == (at(10), 14 * 12)
+    assert list(until_midnight.closed) == []
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    where=days_near_a_change(since=date(2026, 1, 1)),
+    opens=st.integers(0, 95),
+    closes=st.integers(0, 95),
+)
+def test_on_any_day_rows_are_real_time_and_free_times_are_within_the_hours(
+    sqlite_shop: Database,
+    clock: FrozenClock,
+    where: tuple[str, date],
+    opens: int,
+    closes: int,
+) -> None:
+    zone, on = ZoneInfo(where[0]), where[1]
+    clock.set(datetime(2026, 1, 1, tzinfo=UTC))
+    with sqlite_shop.write() as session:
+        row = factories.shop(
+            session,
+            time_zone=where[0],
+            opens_at=time(opens // 4, opens % 4 * 15),
+            closes_at=time(closes // 4, closes % 4 * 15),
+        )
+        board = day.board(session, on)
+        spans = opening_hours.open_on(row, on)
+    ends = board.begins + board.rows * day.ROW
+    assert all(at.astimezone(zone).minute == 0 for _, at in board.hours)
+    places = [*board.hours, *((cell.row, cell.at) for cell in board.columns[0].cells)]
+    assert all(board.begins + row * day.ROW == at for row, at in places)
+    assert all(any(a <= cell.at < b for a, b in spans) for cell in board.columns[0].cells)
+    closed = sum(rows for _, rows in board.closed) * day.ROW
+    assert ends - board.begins - closed == sum((b - a for a, b in spans), timedelta())
+    assert {at.astimezone(zone).date() for at in (board.begins, ends - day.ROW)} == {on}
 
 
 def test_a_time_between_the_rows_and_a_very_short_service_have_their_place(

@@ -1,7 +1,7 @@
 """The form of a booking: to make one, to change one, and what it shows while one types."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from html import unescape
 
 import pytest
@@ -540,22 +540,100 @@ def test_the_second_of_two_same_times_stays_the_second_in_the_change_form(
     assert "Nothing is changed yet." in text_of(html)
 
 
-def test_a_day_without_a_leap_has_each_free_time_once_although_the_clock_shows_it_twice(
-    desk: Client, sqlite_db: Database
-) -> None:
-    midnight, late = datetime(2027, 1, 1, 0, 0), datetime(2027, 1, 1, 5, 0)  # noqa: DTZ001
+def chips(html: str) -> dict[str, str]:
+    """The free times that the form offers: what each sends, and how it reads."""
+    found = re.findall(r'name="time"\s+value="([\d:-]+)"[^>]*>(.*?)</label>', html, re.DOTALL)
+    return {value: text_of(words).strip() for value, words in found}
+
+
+NIGHT = "2026-10-25"
+"""In Berlin the clock shows 02:00 to 03:00 twice, from 00:00 and from 01:00 UTC."""
+
+
+@pytest.fixture
+def night(desk: Client, sqlite_db: Database, clock: FrozenClock) -> Client:
+    """Staff of a shop in Berlin that is open all night, on the evening before the clocks change."""
+    clock.set(datetime(2026, 10, 24, 20, tzinfo=UTC))
+    sign_in(desk, sqlite_db)
+    hours = {"opens_at": time(18), "closes_at": time(5)}
     with sqlite_db.write() as session:
-        factories.shop(
-            session,
-            time_zone="Europe/London",
-            at_most=4,
-            opens_at=midnight.time(),
-            closes_at=late.time(),
-        )
-    html = desk.post("/bookings/preview", data=typed(day="2027-10-31", time=""), headers=HTMX).text
-    times = re.findall(r'name="time"\s+value="([\d:]+)"', html)
-    assert len(times) == len(set(times)) == 19
-    assert times == sorted(times)
+        factories.shop(session, time_zone="Europe/Berlin", locale="en_GB", **hours)
+    return desk
+
+
+def test_each_free_time_of_the_hour_that_comes_twice_is_one_to_choose(
+    night: Client, sqlite_db: Database
+) -> None:
+    html = night.post("/bookings/preview", data=typed(day=NIGHT, time=""), headers=HTMX).text
+    found = chips(html)
+    assert [words for value, words in found.items() if value.startswith("02:30")] == [
+        *("02:30 CEST", "02:30 CET"),
+    ]
+    assert found["03:30"] == "03:30"
+    for turn, utc in (("1", 0), ("2", 1)):
+        phone = f"+44770090012{turn}"
+        sent = typed(day=NIGHT, time=f"02:30-{turn}", turn="1", phone=phone)
+        shown = night.post("/bookings/preview", data=sent, headers=HTMX).text
+        assert re.search(rf'value="02:30-{turn}"\s+required\s+checked', shown)
+        assert "comes twice" not in text_of(shown)
+        assert night.post("/bookings", data=sent).status_code == 303
+        with sqlite_db.read() as session:
+            at = session.scalars(select(Booking.starts_at).where(Booking.customer_phone == phone))
+            assert at.one() == datetime(2026, 10, 25, utc, 30, tzinfo=UTC)
+    taken = night.post("/bookings/preview", data=typed(day=NIGHT, time=""), headers=HTMX).text
+    assert not {"02:30-1", "02:30-2"} & chips(taken).keys()
+
+
+def test_when_the_first_of_two_times_is_taken_the_second_is_offered(
+    night: Client, sqlite_db: Database
+) -> None:
+    with sqlite_db.write() as session:
+        factories.booking(session, datetime(2026, 10, 25, 0, 30, tzinfo=UTC))
+    html = night.post("/bookings/preview", data=typed(day=NIGHT, time=""), headers=HTMX).text
+    assert "02:30-1" not in chips(html)
+    assert night.post("/bookings", data=typed(day=NIGHT, time="02:30-2")).status_code == 303
+
+
+def test_when_the_first_of_two_times_has_passed_the_second_is_meant(
+    night: Client, sqlite_db: Database, clock: FrozenClock
+) -> None:
+    clock.set(datetime(2026, 10, 25, 0, 40, tzinfo=UTC))  # 02:40, for the first time
+    sign_in(night, sqlite_db)
+    html = night.post("/bookings/preview", data=typed(day=NIGHT, time=""), headers=HTMX).text
+    assert [value for value in chips(html) if value < "02:45"] == [
+        *("02:00-2", "02:15-2", "02:30-2"),
+    ]
+    other = {"day": NIGHT, "time": "other", "other_time": "02:20"}
+    passed = night.post("/bookings", data=typed(**other, turn="1"))
+    assert problem_of(passed.text, "time") == "This is in the past."
+    assert "the second (CET)" in text_of(passed.text)
+    assert re.search(r'id="turn-2"[^>]*\bchecked', preview_html(night, **other))
+    assert night.post("/bookings", data=typed(**other)).status_code == 303
+    assert only_booking(sqlite_db).starts_at == datetime(2026, 10, 25, 1, 20, tzinfo=UTC)
+
+
+def preview_html(client: Client, **fields: str) -> str:
+    return str(client.post("/bookings/preview", data=typed(**fields), headers=HTMX).text)
+
+
+def test_an_appointment_of_the_hour_that_comes_twice_says_which_wherever_it_stands(
+    night: Client, sqlite_db: Database
+) -> None:
+    night.post("/bookings", data=typed(day=NIGHT, time="02:30-2"))
+    booking = only_booking(sqlite_db)
+    page = text_of(night.get(f"/bookings/{booking.id}").text)
+    assert "tomorrow 02:30 CET – 03:00" in page
+    assert "02:30 CET" in text_of(night.get(f"/today?date={NIGHT}").text)
+    told = preview(night, day=NIGHT, time="02:30-1", phone="+447700900456")
+    assert "25 October 2026 at 02:30 CEST" in told
+    edit = night.get(f"/bookings/{booking.id}/edit").text
+    assert re.search(r'value="02:30-2"\s+required\s+checked', edit)
+    assert "Nothing is changed yet." in text_of(edit)
+
+
+def test_outside_opening_hours_is_said_of_the_night_that_goes_on(night: Client) -> None:
+    assert "Outside" not in preview(night, day=NIGHT, time="04:30")
+    assert "which are 18:00 to 05:00" in preview(night, day=NIGHT, time="04:45")
 
 
 # --- to change a booking ---
@@ -823,9 +901,9 @@ def test_a_page_of_the_form_takes_few_statements_however_full_the_day_is(
 def test_a_time_outside_of_any_calendar_is_an_error_and_no_crash() -> None:
     from zoneinfo import ZoneInfo
 
-    for day, time, zone in (
+    for day, at, zone in (
         ("0001-01-01", "00:00", "Asia/Tokyo"),
         ("9999-12-31", "23:59", "America/New_York"),
     ):
         with pytest.raises(Invalid):
-            draft.moment(Draft(day=day, time=time), ZoneInfo(zone))
+            draft.moment(Draft(day=day, time=at), ZoneInfo(zone))

@@ -15,6 +15,7 @@ from sqlalchemy import CheckConstraint, Connection, inspect
 from app.db import Base, Database
 from tests.support.postgres import Postgres
 
+BEFORE_HOURS_PAST_MIDNIGHT = "0006"
 ROOT = Path(__file__).parents[2]
 
 
@@ -75,6 +76,19 @@ def test_each_migration_can_be_undone_and_done_again_alone(empty: Database) -> N
             command.downgrade(alembic, "-1")
             command.upgrade(alembic, revision)
         assert differences(connection) == []
+
+
+@pytest.mark.parametrize(("opens", "closes"), [("18:00", "02:00"), ("00:00", "00:00")])
+def test_hours_past_midnight_end_before_it_where_the_database_knew_no_such(
+    empty: Database, opens: str, closes: str
+) -> None:
+    with empty.engine.begin() as connection:
+        command.upgrade(config(connection), "head")
+        hours = f"opens_at = '{opens}:00.000000', closes_at = '{closes}:00.000000'"
+        connection.exec_driver_sql(f"UPDATE shop SET {hours}")
+        command.downgrade(config(connection), BEFORE_HOURS_PAST_MIDNIGHT)
+        kept = connection.exec_driver_sql("SELECT opens_at, closes_at FROM shop").one()
+        assert [str(each)[:5] for each in kept] == [opens, "23:59"]
 
 
 def test_the_migrated_database_and_the_models_agree(empty: Database) -> None:

@@ -140,8 +140,8 @@ def test_the_owner_changes_the_shop_and_the_audit_log_has_the_old_and_the_new(
         ("time_zone", "../../etc/passwd", "This must be one of the list."),
         ("opens_at", "25:00", "This must be a time, such as 09:30."),
         ("opens_at", "", "This must be a time, such as 09:30."),
-        ("closes_at", "08:30", "This must be later than when the shop opens."),
-        ("closes_at", "07:00", "This must be later than when the shop opens."),
+        ("closes_at", "24:00", "This must be a time, such as 09:30."),
+        ("closes_at", "08:30", "This must differ from when the shop opens; a shop that never"),
     ],
 )
 def test_what_is_wrong_with_the_shop_stands_beside_its_field_and_nothing_is_kept(
@@ -154,6 +154,19 @@ def test_what_is_wrong_with_the_shop_stands_beside_its_field_and_nothing_is_kept
     assert f'value="{SHOP[other]}"' in answer.text
     assert row(sqlite_db).name == before
     assert events(sqlite_db, "shop") == []
+
+
+@pytest.mark.parametrize(
+    ("opens", "closes"), [("18:00", "02:00"), ("10:00", "00:00"), ("00:00", "00:00")]
+)
+def test_a_shop_may_be_open_until_midnight_and_past_it(
+    client: Client, shop: Database, opens: str, closes: str
+) -> None:
+    hours = {"opens_at": opens, "closes_at": closes}
+    assert said(client, client.post("/settings", data={**SHOP, **hours})) == "Saved."
+    assert f"{row(shop).opens_at:%H:%M}–{row(shop).closes_at:%H:%M}" == f"{opens}–{closes}"
+    page = client.get("/settings").text
+    assert re.search(rf'id="closes_at"[^>]*value="{closes}"', page)
 
 
 def test_what_the_shop_has_can_be_kept_though_no_list_has_it(

@@ -1,12 +1,16 @@
 """What a policy refuses, and which times are quiet."""
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from app import clock
 from app.reminders.policy import Policy
+from tests.support.zones import days_near_a_change
 
 LONDON = ZoneInfo("Europe/London")
 
@@ -111,6 +115,26 @@ def test_what_falls_into_quiet_hours_can_go_on_when_they_end(
     found = policy(quiet_from=time(quiet[0]), quiet_until=time(quiet[1]))
     expected = datetime.fromisoformat(ends) if ends else None
     assert found.quiet_until_after(datetime.fromisoformat(at)) == expected
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    days_near_a_change(),
+    st.integers(0, 1439),
+    st.lists(st.integers(0, 95), min_size=2, max_size=2, unique=True),
+)
+def test_quiet_hours_end_later_when_nothing_is_quiet_also_where_the_clock_is_changed(
+    where: tuple[str, date], minute: int, quiet: list[int]
+):
+    begin, end = (time(quarter // 4, quarter % 4 * 15) for quarter in quiet)
+    found = policy(quiet_from=begin, quiet_until=end, time_zone=ZoneInfo(where[0]))
+    at = clock.midnight(where[1], ZoneInfo(where[0])) + timedelta(minutes=minute)
+    until = found.quiet_until_after(at)
+    assert (until is not None) == found.is_quiet(at)
+    if until:
+        assert at < until
+        assert not found.is_quiet(until)
+        assert found.is_quiet(until - timedelta(seconds=1))
 
 
 def test_without_quiet_hours_nothing_waits():

@@ -243,6 +243,19 @@ def test_the_time_is_the_shops_own_in_summer_too_and_may_be_another_day():
     assert kiritimati == "Tuesday, 24 November 2026 at 08:00"
 
 
+@pytest.mark.parametrize(
+    ("zone", "at", "words"),
+    [
+        ("Europe/London", "2027-10-31T00:30Z", "Sunday, 31 October 2027 at 01:30 BST"),
+        ("Europe/London", "2027-10-31T01:30Z", "Sunday, 31 October 2027 at 01:30 GMT"),
+        ("Europe/London", "2027-10-31T02:30Z", "Sunday, 31 October 2027 at 02:30"),
+        ("America/Santiago", "2027-04-04T03:30Z", "Saturday, 3 April 2027 at 23:30 UTC-04"),
+    ],
+)
+def test_a_customer_reads_which_of_two_same_times_it_is(zone: str, at: str, words: str):
+    assert format_date_time(datetime.fromisoformat(at), ZoneInfo(zone), "en_GB") == words
+
+
 def test_an_unknown_locale_is_refused():
     with pytest.raises(UnknownLocaleError):
         format_date_time(SIX_PM, LONDON, "xx_YY")

@@ -111,3 +111,26 @@ def test_a_moment_that_a_clock_change_repeats_is_shown_by_its_offset() -> None:
         first = times.exact(datetime(2026, 10, 25, 0, 30, tzinfo=UTC))
         second = times.exact(datetime(2026, 10, 25, 1, 30, tzinfo=UTC))
     assert (first[-12:], second[-12:]) == ("01:30:00 BST", "01:30:00 GMT")
+
+
+def test_a_time_that_the_clock_shows_twice_says_which_it_is() -> None:
+    with times.shown_in(ZoneInfo("Australia/Lord_Howe"), "en_GB", NOW):
+        shown = [
+            times.clock_text(datetime(2027, 4, 3, hour, minute, tzinfo=UTC))
+            for hour, minute in ((14, 20), (14, 40), (15, 10), (15, 40))
+        ]
+        plain = times.clock_text(datetime(2027, 4, 3, 15, 10, tzinfo=UTC), bare=True)
+    assert shown == ["01:20", "01:40 UTC+11", "01:40 UTC+1030", "02:10"]
+    assert plain == "01:40"
+
+
+def test_a_time_of_another_day_than_one_looks_at_says_which() -> None:
+    day, evening = date(2026, 11, 24), datetime(2026, 11, 24, 22, 30, tzinfo=UTC)
+    midnight, later = evening + timedelta(minutes=30), evening + timedelta(hours=1)
+    with times.shown_in(MADRID, "en_GB", NOW):
+        ends = [times.ends_on_text(at, day) for at in (evening, midnight, later)]
+        starts = [times.starts_on_text(at, evening) for at in (evening, midnight)]
+        since = times.starts_on_text(evening, later)
+    assert ends == ["23:30", "00:00", "tomorrow 00:30"]
+    assert starts == ["23:30", "tomorrow 00:00"]
+    assert since == "today 23:30"
