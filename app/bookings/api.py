@@ -16,8 +16,10 @@ from app.bookings import search, service
 from app.bookings.models import STATUSES, Booking
 from app.errors import FieldError
 from app.staff import idempotency
+from app.web import etags
 from app.web.access import ApiRequest
 from app.web.bodies import JsonBody
+from app.web.etags import IfMatch, IfNoneMatch
 from app.web.names import WrongFields
 from app.web.problems import documented
 
@@ -65,6 +67,7 @@ Key = Annotated[
     ),
 ]
 
+_KNOWN = ResponseSpec(None, description="The caller has it already.", media_type="")
 _QUERY = {"status", "barberId", "from", "to", "q", "limit", "cursor"}
 
 
@@ -135,6 +138,7 @@ class BookingPage(Struct, rename="camel"):
     "/",
     dto=JsonBody[NewBookingBody],
     opt={"access": "write"},
+    response_headers=etags.HEADERS,
     responses=documented(400, 401, 403, 409, 413, 415, 422)
     | {200: ResponseSpec(BookingAnswer, description="The same booking was there already.")},
     sync_to_thread=True,
@@ -153,8 +157,7 @@ def create_booking(
             return (201 if is_new else 200), msgspec.to_builtins(BookingAnswer.of(booking))
 
         status, answer = idempotency.answer_once(session, token.id, idempotency_key, digest, book)
-    location = {"Location": f"/api/bookings/{answer['id']}"}
-    return Response(answer, status_code=status, headers=location)  # type: ignore[arg-type]
+    return etags.tagged(answer, status, Location=f"/api/bookings/{answer['id']}")
 
 
 @get("/", opt={"access": "read"}, responses=documented(400, 401, 403, 422), sync_to_thread=True)
@@ -189,45 +192,58 @@ def list_bookings(
 @get(
     "/{booking_id:str}",
     opt={"access": "read"},
-    responses=documented(400, 401, 403, 404),
+    response_headers=etags.HEADERS,
+    responses=documented(400, 401, 403, 404, 422) | {304: _KNOWN},
     sync_to_thread=True,
 )
-def get_booking(booking_id: BookingId) -> BookingAnswer:
+def get_booking(
+    booking_id: BookingId, if_none_match: IfNoneMatch = None
+) -> Response[BookingAnswer]:
     """One booking."""
     with db.database().read() as session:
-        return BookingAnswer.of(service.get(session, booking_id))
+        return etags.unless_known(BookingAnswer.of(service.get(session, booking_id)), if_none_match)
 
 
 @patch(
     "/{booking_id:str}",
     dto=JsonBody[BookingChanges],
     opt={"access": "write"},
-    responses=documented(400, 401, 403, 404, 409, 413, 415, 422),
+    response_headers=etags.HEADERS,
+    responses=documented(400, 401, 403, 404, 409, 412, 413, 415, 422),
     sync_to_thread=True,
 )
 def change_booking(
-    booking_id: BookingId, data: JSONBody[BookingChanges], request: ApiRequest
-) -> BookingAnswer:
+    booking_id: BookingId,
+    data: JSONBody[BookingChanges],
+    request: ApiRequest,
+    if_match: IfMatch = None,
+) -> Response[BookingAnswer]:
     """Change a booking; another time cancels the planned reminders and plans new ones."""
     changes: dict[str, Any] = {
         field: value for field, value in msgspec.structs.asdict(data).items() if value is not UNSET
     }
     with db.database().write() as session:
-        actor = f"token:{request.auth.id}"
-        return BookingAnswer.of(service.change(session, booking_id, changes, actor))
+        etags.check(if_match, BookingAnswer.of(service.locked(session, booking_id)))
+        changed = service.change(session, booking_id, changes, f"token:{request.auth.id}")
+        return etags.tagged(BookingAnswer.of(changed))
 
 
 @delete(
     "/{booking_id:str}",
     status_code=200,
     opt={"access": "write"},
-    responses=documented(400, 401, 403, 404, 409),
+    response_headers=etags.HEADERS,
+    responses=documented(400, 401, 403, 404, 409, 412, 422),
     sync_to_thread=True,
 )
-def cancel_booking(booking_id: BookingId, request: ApiRequest) -> BookingAnswer:
+def cancel_booking(
+    booking_id: BookingId, request: ApiRequest, if_match: IfMatch = None
+) -> Response[BookingAnswer]:
     """Cancel a booking and its reminders, and tell the customer; doing it again changes nothing."""
     with db.database().write() as session:
-        return BookingAnswer.of(service.cancel(session, booking_id, f"token:{request.auth.id}"))
+        etags.check(if_match, BookingAnswer.of(service.locked(session, booking_id)))
+        cancelled = service.cancel(session, booking_id, f"token:{request.auth.id}")
+        return etags.tagged(BookingAnswer.of(cancelled))
 
 
 def _refuse_unknown(request: ApiRequest) -> None:

@@ -116,7 +116,7 @@ def cancel(
     `tell_after` leaves time for `desk.undo_cancel`; a customer who is `told` already gets no
     message. Raises NotFound, and Conflict `appointment_passed` or `not_confirmed` (it took place).
     """
-    booking = _locked(session, booking_id)
+    booking = locked(session, booking_id)
     if booking.status == "cancelled":
         return booking
     _check_open(booking)
@@ -139,12 +139,20 @@ def get(session: Session, booking_id: str) -> Booking:
     return booking
 
 
+def locked(session: Session, booking_id: str) -> Booking:
+    """The booking, locked until the transaction's end. Raises NotFound."""
+    booking = lock_booking(session, booking_id, to_change=True)
+    if booking is None:
+        raise NotFound("There is no such booking.")
+    return booking
+
+
 def to_change(session: Session, booking_id: str) -> Booking:
     """The booking, locked until the transaction's end, if it is confirmed and still to come.
 
     Raises NotFound, and Conflict `not_confirmed` or `appointment_passed`.
     """
-    booking = _locked(session, booking_id)
+    booking = locked(session, booking_id)
     _check_open(booking)
     return booking
 
@@ -309,13 +317,6 @@ def _tell(session: Session, booking: Booking, kind: Literal["confirmation", "mov
     if getattr(shop(session), f"{kind}_on"):
         now = Plan((clock.now(),))
         feed_after_commit(session, plans.plan(session, booking.id, kind, now))
-
-
-def _locked(session: Session, booking_id: str) -> Booking:
-    booking = lock_booking(session, booking_id, to_change=True)
-    if booking is None:
-        raise NotFound("There is no such booking.")
-    return booking
 
 
 def _check_open(booking: Booking) -> None:

@@ -19,6 +19,7 @@ from msgspec import UNSET, Struct, UnsetType
 from sqlalchemy import exc as sql
 
 from app.errors import Conflict, FieldError, Invalid, NotFound
+from app.web.etags import Stale
 from app.web.names import WrongFields, camel, in_words
 
 MEDIA_TYPE = "application/problem+json"
@@ -99,6 +100,10 @@ def _on_conflict(_request: AnyRequest, error: Conflict) -> Response[bytes]:
     return problem(409, error.detail, reason=error.reason)
 
 
+def _on_stale(_request: AnyRequest, error: Stale) -> Response[bytes]:
+    return problem(412, error.detail, headers={"ETag": error.now})
+
+
 def _on_wrong_parameters(request: AnyRequest, error: ValidationException) -> Response[bytes]:
     """Litestar's findings; a wrong id in the path is something that there is not."""
     found: list[dict[str, str]] = error.extra if isinstance(error.extra, list) else []
@@ -153,6 +158,7 @@ HANDLERS: ExceptionHandlersMap = {
     WrongFields: _on_wrong_fields,
     NotFound: _on_not_found,
     Conflict: _on_conflict,
+    Stale: _on_stale,
     ValidationException: _on_wrong_parameters,
     HTTPException: _on_http_error,
     sql.OperationalError: _on_database_away,
