@@ -19,6 +19,7 @@ from app.findings import Finding
 from app.messages import compose, delivery, sender, templates, texts
 from app.messages.models import Sending, Worker
 from app.preflight import Trouble
+from app.queue import failing
 from app.settings import TWILIO_API, Settings, SettingsError, settings
 from app.shop.service import shop, time_zone
 from app.whatsapp import errors
@@ -37,7 +38,7 @@ def examine() -> Iterator[Finding]:
         yield from (Finding("FAIL", "settings", problem) for problem in error.problems)
         return
     yield _settings(found)
-    database = list(_database_and_worker())
+    database = list(_database_and_worker(found))
     yield from database
     yield from _queue(found)
     yield from _whatsapp(found, _texts(database[0].level == "ok"))
@@ -53,7 +54,7 @@ def _settings(found: Settings) -> Finding:
 # --- the database, and what it knows ---
 
 
-def _database_and_worker() -> Iterator[Finding]:
+def _database_and_worker(found: Settings) -> Iterator[Finding]:
     try:
         database = preflight.connect()
         where = migrate.revisions(database)
@@ -65,7 +66,7 @@ def _database_and_worker() -> Iterator[Finding]:
     if where.is_pending:
         return
     with database.read() as session:
-        yield _worker(session)
+        yield _worker(session, found)
         yield _sending(sender.state(session))
         yield _time_zone(session)
     if not database.is_sqlite:
@@ -85,7 +86,13 @@ def _migrations(database: Database, where: migrate.Revisions) -> Finding:
     return Finding("ok", "database", f"{kind}, {where}, the newest")
 
 
-def _worker(session: Session) -> Finding:
+def _worker(session: Session, found: Settings) -> Finding:
+    if times := failing.failures(found.state_dir):
+        text = (
+            f"it ended {times} times right after its start, and is tried again every minute: "
+            "the last lines of `chairtime up` that begin with `worker |` say why"
+        )
+        return Finding("FAIL", "worker", text)
     seen = session.scalars(select(Worker.seen_at).order_by(Worker.seen_at.desc())).all()
     alive = [at for at in seen if at > clock.now() - WORKER_SEEN_WITHIN]
     if alive:

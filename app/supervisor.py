@@ -13,15 +13,16 @@ from typing import IO, NamedTuple
 
 from app.preflight import Trouble
 
-QUICK = 10.0
+QUICK = 30.0
 """Seconds; a program that ends sooner after its start has failed quickly."""
 MOST_QUICK = 5
-"""So many quick failures in a row, and nobody tries again."""
+"""So many quick failures in a row, and one that `gives_up` is not tried again."""
 
 _PARENT = "CHAIRTIME_PARENT"
 _PR_SET_PDEATHSIG = 1  # Linux, prctl(2)
 
 _BUSY_STEP = 0.5  # seconds from one look at whether it is busy to the next
+_ENDS_AFTERWARDS = 3.0  # seconds
 
 Say = Callable[[str, str], None]
 
@@ -37,12 +38,17 @@ class Busy(NamedTuple):
 class Program:
     """One command, run in a process group of its own; its output goes to `say`, line by line.
 
+    While it `gives_up`, a few quick failures in a row are Trouble; else it is tried again for ever.
     Must be started from the main thread: Linux tells a child of the end of the *thread* that made
     it (prctl(2), PR_SET_PDEATHSIG).
     """
 
-    def __init__(self, name: str, command: list[str], say: Say) -> None:
+    def __init__(
+        self, name: str, command: list[str], say: Say, gives_up: bool = False, quick: float = QUICK
+    ) -> None:
         self.name = name
+        self.gives_up = gives_up
+        self._quick = quick
         self._command = command
         self._say = say
         self._quick_failures = 0
@@ -68,8 +74,15 @@ class Program:
     def is_running(self) -> bool:
         return self._process.poll() is None
 
+    @property
+    def failures(self) -> int:
+        """How often in a row it ended right after its start; 0 once it has lived long enough."""
+        if self.is_running and time.monotonic() - self._started_at >= self._quick:
+            return 0
+        return self._quick_failures
+
     def keep_alive(self) -> None:
-        """Start it again if it has ended, each time a little later. Raises Trouble to give up."""
+        """Start it again if it has ended, each time later. Raises Trouble when it gives up."""
         if self.is_running:
             return
         now = time.monotonic()
@@ -102,25 +115,26 @@ class Program:
         return True
 
     def _finishes(self, busy: Busy) -> bool:
-        """Whether it ends while it is busy, or right after."""
+        """Whether it is busy, and ends meanwhile or right after."""
+        if not busy.is_so():
+            return False
+        self._say(self.name, "finishes what it has in hand")
         give_up = time.monotonic() + busy.at_most
-        if busy.is_so():
-            self._say(self.name, "finishes what it has in hand")
         while time.monotonic() < give_up and busy.is_so():
             if self._ends(_BUSY_STEP):
                 return True
-        return self._ends(_BUSY_STEP)
+        return self._ends(_ENDS_AFTERWARDS)
 
     def _note_end(self, lived: float) -> float:
         """How many seconds to wait before the next start."""
         self._kill_group()  # what it leaves behind would hold its port
-        self._quick_failures = self._quick_failures + 1 if lived < QUICK else 0
-        if self._quick_failures >= MOST_QUICK:
+        self._quick_failures = self._quick_failures + 1 if lived < self._quick else 0
+        if self.gives_up and self._quick_failures >= MOST_QUICK:
             raise Trouble(
                 f"{self.name} ended {MOST_QUICK} times right after its start: "
                 f"its lines above say why"
             )
-        delay = 0.25 * 2.0**self._quick_failures
+        delay = pause(self._quick_failures)
         how = _how_it_ended(self._process.returncode)
         self._say(self.name, f"ended {how}; started again in {delay:g} s")
         return delay
@@ -134,6 +148,13 @@ class Program:
         with output:
             for line in output:
                 self._say(self.name, line.decode("utf-8", "replace").rstrip())
+
+
+def pause(failures: int) -> float:
+    """How many seconds to wait after so many failures in a row: twice as long each time, and never
+    more than a minute, so that what is repaired is soon seen.
+    """
+    return float(0.1 * 2.0 ** min(failures, 9))
 
 
 def end_with_parent() -> bool:

@@ -23,15 +23,15 @@ from app import clock, migrate, preflight
 from app.db import Database, database
 from app.messages.lifecycle import claims
 from app.preflight import Trouble
-from app.queue import embedded
-from app.queue.embedded import Embedded
+from app.queue import embedded, failing
+from app.queue.embedded import Embedded, QueueError
 from app.settings import Settings, kept_secret
 from app.staff import first_run, tokens
-from app.supervisor import Busy, Program
+from app.supervisor import Busy, Program, pause
 
 _LOOK_EVERY = 0.1  # seconds
 _SAY_SO_AFTER = 20.0  # seconds without an answer of /health
-_WORKER_ENDS_WITHIN = 4.0  # with the next two and the queue's 2 s: clearly less than ten
+_WORKER_ENDS_WITHIN = 3.0  # with the next two and the queue's 2 s: clearly less than ten
 _WEB_ENDS_WITHIN = 2.5
 _OPEN_REQUESTS_GET = 2
 _WORKER_FINISHES_WITHIN = 60.0  # while it is sending: its own limit is 55 (`-t`)
@@ -53,13 +53,21 @@ def run(found: Settings) -> None:
             preflight.check_queue(found)
         token = _prepared(preflight.connect(), found)
         queue = stack.enter_context(_queue(found))
-        programs = [stack.enter_context(_running("web", stop))]
+        note = stack.enter_context(failing.telling(found.state_dir))
+        web = stack.enter_context(_running("web", stop, gives_up=True))
+        worker: Program | None = None
         greeting = _Greeting(found, token)
         while not stop.wait(_LOOK_EVERY):
-            _keep_alive(programs, queue)
+            if queue is not None:
+                queue.keep_alive()
+            web.keep_alive()
             # Not before: what is due would try a simulator that does not listen yet.
-            if len(programs) == 1 and greeting.web_answers():
-                programs.append(stack.enter_context(_running("worker", stop)))
+            if worker is None and greeting.web_answers():
+                web.gives_up = False  # it can start, so whatever ends it later may pass
+                worker = stack.enter_context(_running("worker", stop))
+            if worker is not None:
+                worker.keep_alive()
+                note.tell(worker.failures)
             greeting.say_when_ready()
         say("chairtime", "ending; press Ctrl-C again to end at once")
 
@@ -204,16 +212,39 @@ def _development_token(found_database: Database, found: Settings) -> Path:
 
 
 @contextmanager
-def _queue(found: Settings) -> Iterator[Embedded | None]:
+def _queue(found: Settings) -> Iterator["_KeptQueue | None"]:
     """A queue server of our own for the time being, None if REDIS_URL names one."""
     if not found.embedded_queue:
         yield None
         return
     queue = _start_queue(found)
     try:
-        yield queue
+        yield _KeptQueue(queue)
     finally:
         queue.stop()
+
+
+class _KeptQueue:
+    """The queue server, started again whenever it has ended, each time later if that fails."""
+
+    def __init__(self, queue: Embedded) -> None:
+        self._queue = queue
+        self._failures = 0
+        self._retry_at = 0.0
+
+    def keep_alive(self) -> None:
+        if time.monotonic() < self._retry_at or self._queue.is_alive():
+            return
+        try:
+            self._queue.restart()
+        except QueueError as error:
+            self._failures += 1
+            delay = pause(self._failures)
+            self._retry_at = time.monotonic() + delay
+            say("chairtime", f"{error}; tried again in {delay:g} s")
+        else:
+            self._failures = 0
+            say("chairtime", "the queue server ended; started again")
 
 
 def _start_queue(found: Settings) -> Embedded:
@@ -228,9 +259,9 @@ def _start_queue(found: Settings) -> Embedded:
 
 
 @contextmanager
-def _running(name: str, stop: _Stop) -> Iterator[Program]:
+def _running(name: str, stop: _Stop, gives_up: bool = False) -> Iterator[Program]:
     command = [sys.executable, "-m", "app.cli", *_ARGUMENTS[name]]
-    program = Program(name, command, say)
+    program = Program(name, command, say, gives_up)
     stop.will_kill(program)
     try:
         yield program
@@ -256,12 +287,3 @@ def _is_sending() -> bool:
 
 
 _ARGUMENTS = {"web": ["serve", "--grace", str(_OPEN_REQUESTS_GET)], "worker": ["worker"]}
-
-
-def _keep_alive(programs: list[Program], queue: Embedded | None) -> None:
-    """Start again what has ended. Raises Trouble when it cannot be done."""
-    if queue is not None and not queue.is_alive():
-        say("chairtime", "the queue server ended; started again")
-        queue.restart()
-    for program in programs:
-        program.keep_alive()

@@ -10,8 +10,9 @@ from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Struct
 
 from app import db
-from app.queue import huey, stats
+from app.queue import failing, huey, stats
 from app.queue.stats import Stats
+from app.settings import settings
 from app.web.problems import documented
 
 PATIENCE = 2.0
@@ -23,11 +24,13 @@ _queue_thread = ThreadPoolExecutor(1, "health-queue")
 
 
 class Checks(Struct):
-    """`worker` is `missing` when none was seen in the last minute."""
+    """`worker` is `missing` when none was seen in the last minute, and `failing` when it ends again
+    and again right after its start.
+    """
 
     database: Literal["ok", "away"]
     queue: Literal["ok", "away"]
-    worker: Literal["ok", "missing", "unknown"]
+    worker: Literal["ok", "missing", "failing", "unknown"]
 
 
 class Health(Struct):
@@ -64,11 +67,18 @@ async def health() -> Response[Health]:
     checks = Checks(
         database="away" if has_worker is None else "ok",
         queue="ok" if is_queue else "away",
-        worker={None: "unknown", True: "ok", False: "missing"}[has_worker],  # type: ignore[arg-type]
+        worker=_worker(has_worker),
     )
     if has_worker is None or not is_queue:
         return Response(Health("unavailable", checks), status_code=503)
-    return Response(Health("ok" if has_worker else "degraded", checks), status_code=200)
+    status: Literal["ok", "degraded"] = "ok" if checks.worker == "ok" else "degraded"
+    return Response(Health(status, checks), status_code=200)
+
+
+def _worker(was_seen: bool | None) -> Literal["ok", "missing", "failing", "unknown"]:
+    if failing.failures(settings().state_dir):
+        return "failing"
+    return "unknown" if was_seen is None else "ok" if was_seen else "missing"
 
 
 async def _answer(thread: ThreadPoolExecutor, check: Callable[[], bool]) -> bool | None:

@@ -60,8 +60,9 @@ from app.customers.budget import Month
 from app.errors import Conflict
 from app.messages import failures, sender
 from app.messages.models import Sending
-from app.queue import stats
+from app.queue import failing, stats
 from app.queue.stats import Stats
+from app.settings import settings
 from app.shop import service as shop_service
 from app.shop.models import Shop
 from app.staff.models import User
@@ -112,6 +113,7 @@ class Frame:
     `open_replies` counts what customers wrote and nobody has looked after, `to_retry` the failed
     sends that a retry would help, both as far as MOST_COUNTED.
     `slow_until` is until when a limit of WhatsApp's or the account's holds all sending.
+    `worker_failures` counts how often in a row a worker ended right after its start, if it does.
     `month` is what was sent, if the shop has a budget and it is nearly used up.
     """
 
@@ -121,6 +123,7 @@ class Frame:
     open_replies: int
     to_retry: int
     has_worker: bool
+    worker_failures: int
     paused_at: datetime | None
     paused_by: str | None
     stopped: Advice | None
@@ -143,7 +146,8 @@ class Frame:
     def state(self) -> str:
         """A fingerprint of all that the banner depends on."""
         stopped = self.stopped, self.stopped_at, self.probe_at
-        found = self.has_worker, self.paused_at, *stopped, self.slow_until, self.month
+        worker = self.has_worker, self.worker_failures
+        found = *worker, self.paused_at, *stopped, self.slow_until, self.month
         return hashlib.sha256(repr(found).encode()).hexdigest()[:12]
 
     @property
@@ -163,6 +167,7 @@ def frame(session: Session) -> Frame:
         open_replies=open_replies,
         to_retry=len(failures.worth_retrying(session, MOST_COUNTED)),
         has_worker=bool(stats.workers(session)),
+        worker_failures=failing.failures(settings().state_dir),
         paused_at=sending.paused_at,
         paused_by=_name_of(session, sending.paused_by),
         stopped=explain(sending.breaker_code) if sending.breaker_code else None,

@@ -6,6 +6,9 @@ const common = {
   cwd: root,
   script: path.join(root, ".venv/bin/chairtime"),
   interpreter: "none",
+  // However often it ends right after its start: it is started again, each time a little later.
+  exp_backoff_restart_delay: 200,
+  max_restarts: 1e9,
   env: { TZ: "UTC", PYTHONUNBUFFERED: "1" },
 };
 

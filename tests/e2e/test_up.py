@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -367,10 +368,64 @@ def is_healthy(place: Place) -> bool:
         return False
 
 
+def test_a_worker_that_ends_again_and_again_ends_nothing_else_and_is_tried_for_ever(
+    place: Place, tmp_path: Path
+) -> None:
+    valkey = Valkey(tmp_path / "own-queue")
+    valkey.start()
+    try:
+        with place.up(REDIS_URL=valkey.url) as up:
+            up.wait_for(READY)
+            valkey.stop()  # without it a worker does not start
+            os.kill(child(place, "huey_consumer"), signal.SIGKILL)
+            up.wait_for(r"(?s)(worker \| ended .*){7}", timeout=300)
+            wait_until(lambda: is_said_of_worker(place, "failing"), 60)
+            doctor = subprocess.run(
+                [program("chairtime"), "doctor"],
+                env={**os.environ, "STATE_DIR": str(place.state), "REDIS_URL": valkey.url},
+                capture_output=True,
+                text=True,
+            )
+            assert re.search(r"FAIL  worker: it ended \d+ times right after", doctor.stdout)
+
+            valkey.start()
+            wait_until(lambda: is_said_of_worker(place, "ok"), 180)
+            assert up.is_running
+    finally:
+        valkey.stop()
+
+
+def is_said_of_worker(place: Place, word: str) -> bool:
+    """Whether /health, which may be 503, says this of the worker."""
+    try:
+        return bool(place.health()["checks"]["worker"] == word)
+    except urllib.error.HTTPError as error:
+        return bool(json.load(error)["checks"]["worker"] == word)
+    except OSError:
+        return False
+
+
+def test_a_queue_server_that_does_not_start_again_ends_nothing_else(place: Place) -> None:
+    with place.up() as up:
+        up.wait_for(READY)
+        server = place.queue_server()
+        assert server is not None
+        socket_path = place.state / "queue" / "queue.sock"
+        os.kill(server, signal.SIGSTOP)  # it must not be seen before what is in its way is there
+        socket_path.unlink()
+        socket_path.mkdir()
+        os.kill(server, signal.SIGKILL)
+        up.wait_for("the queue server does not start: .*; tried again in")
+
+        socket_path.rmdir()
+        up.wait_for("the queue server ended; started again")
+        wait_until(lambda: is_healthy(place), 60, "health")
+
+
 def test_a_program_that_always_fails_is_given_up_with_one_line(place: Place) -> None:
     environment = {"GRANIAN_LOG_CONFIG": str(place.folder)}  # a folder, which it cannot read
     with place.up(**environment) as up:
-        assert up.wait(60) == 1
+        assert up.wait(240) == 1
         last = up.output().splitlines()[-1]
 
     assert last.startswith("chairtime: web ended 5 times right after its start")

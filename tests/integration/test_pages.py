@@ -11,6 +11,8 @@ from litestar import Response
 
 from app.db import Database
 from app.messages.models import Sending, Worker
+from app.queue import failing
+from app.settings import settings
 from app.web.pages import frame, toast
 from tests import factories
 from tests.integration.conftest import Client
@@ -117,6 +119,22 @@ def test_a_banner_warns_when_no_worker_is_alive(
     assert not is_warned()
     clock.move(seconds=61)
     assert is_warned()
+
+
+def test_a_banner_warns_of_a_worker_that_ends_again_and_again(
+    sqlite_api: Client, sqlite_db: Database, clock: FrozenClock
+) -> None:
+    add_worker(sqlite_db, clock)
+    with failing.telling(settings().state_dir) as note:
+        note.tell(failing.FAILING - 1)
+        assert "does not stay up" not in styleguide(sqlite_api).partition("<main")[0]
+        note.tell(7)
+        banner = styleguide(sqlite_api).partition("<main")[0]
+        assert "The worker does not stay up" in banner
+        assert "it ended 7 times" in banner
+        checks = sqlite_api.get("/health").json()["checks"]
+        assert checks["worker"] == "failing"
+    assert "does not stay up" not in styleguide(sqlite_api).partition("<main")[0]
 
 
 # --- toasts and redirects ---
