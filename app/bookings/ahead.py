@@ -19,6 +19,7 @@ from app.customers import budget
 from app.customers import service as customers
 from app.customers.models import Customer as Contact
 from app.errors import Invalid
+from app.messages import quiet
 from app.messages.compose import compose
 from app.messages.models import Message
 from app.messages.service import REASONS
@@ -301,7 +302,8 @@ def _reminders(
 def _pending(session: Session, booking: Booking) -> int:
     """How many of its reminders are still to go."""
     where = (Message.booking_id == booking.id) & (Message.kind == "reminder") & is_pending()
-    return session.scalar(select(func.count()).select_from(Message).where(where)) or 0
+    is_going = ~quiet.is_left_out(quiet.rule(session))
+    return session.scalar(select(func.count()).select_from(Message).where(where, is_going)) or 0
 
 
 def _text(session: Session, typed: Draft, choices: Choices, moment: Moment, plan: Plan) -> str:

@@ -12,6 +12,7 @@ from app.bookings.models import Booking
 from app.bookings.overlap import overlapping
 from app.db import Database
 from app.errors import Conflict
+from app.messages import quiet
 from app.messages.models import Message
 from app.shop import hours
 from app.shop.service import shop
@@ -118,7 +119,7 @@ def _tried(session: Session, booking_id: str, seen: Place | None, to: Place) -> 
         new=new,
         rivals=session.scalars(overlapping(*place, but=booking_id)).all(),
         outside=hours.outside(shop(session), new.starts_at, new.ends_at),
-        cancelled=len(before.keys() - after.keys()),
+        cancelled=sum(before[each][0] == "pending" for each in before.keys() - after.keys()),
         planned=sorted(at for state, at in added if state == "pending"),
         quiet=sum(state == "skipped" for state, _ in added),
     )
@@ -132,7 +133,9 @@ def _stay(session: Session, booking: Booking) -> Stay:
 def _reminders(session: Session, booking_id: str) -> dict[str, tuple[str, datetime]]:
     """The reminders that are to come, and those left out, by job id."""
     rows = session.execute(
-        select(Message.id, Message.state, Message.planned_for).where(
+        select(
+            Message.id, *quiet.shown(quiet.rule(session), Message.state, Message.planned_for)
+        ).where(
             Message.booking_id == booking_id,
             Message.kind == "reminder",
             Message.state.in_(["pending", "skipped"]),

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from app.conversations.service import ReplyEntry
 from app.messages.models import Message
+from app.messages.quiet import QUIET_HOURS
 from app.messages.timeline import EventEntry, MessageEntry
 
 Entry = MessageEntry | EventEntry | ReplyEntry
@@ -81,7 +82,10 @@ def tell(entries: Sequence[Entry], now: datetime) -> Story:
 
 
 def _is_planned(message: Message, now: datetime) -> bool:
-    return message.state == "pending" and message.attempts == 0 and message.due_at > now
+    """To come and not tried; also what the quiet hours will leave out then."""
+    is_quiet = message.state == "skipped" and message.reason == QUIET_HOURS
+    is_waiting = message.state == "pending" or is_quiet
+    return is_waiting and message.attempts == 0 and message.due_at > now
 
 
 def _past(entries: Sequence[Entry], now: datetime) -> list[Moment]:

@@ -89,9 +89,9 @@ def found(session: Session, limit: int) -> list[Failure]:
     Plain rows of what a list shows: of hundreds, objects take longer than the database does.
     """
     useful = Message.id.in_(worth_retrying(session))
-    rows = session.execute(_query(limit).where(useful)).all()
+    rows = session.execute(_query(session, limit).where(useful)).all()
     known = {row.id for row in rows}
-    others = (row for row in session.execute(_query(limit)) if row.id not in known)
+    others = (row for row in session.execute(_query(session, limit)) if row.id not in known)
     return [Failure(cast(Message, row), row.why_not) for row in [*rows, *others][:limit]]
 
 
@@ -103,7 +103,7 @@ def worth_retrying(session: Session, most: int = AT_MOST) -> Sequence[str]:
     bookings = _with_failures(session, most)
     if not bookings:
         return []
-    useful = select(why_not(clock.now())).where(Booking.id == Message.booking_id)
+    useful = select(why_not(session, clock.now())).where(Booking.id == Message.booking_id)
     statement = select(Message.id).where(
         _HAS_FAILED,
         Message.booking_id.in_(bookings),
@@ -151,8 +151,8 @@ def _with_failures(session: Session, most: int) -> Sequence[str]:
     return session.scalars(wanted.limit(most)).all()
 
 
-def _query(limit: int) -> Select[*tuple[Any, ...]]:
-    why = func.coalesce(Message.cancel_reason, why_not(clock.now())).label("why_not")
+def _query(session: Session, limit: int) -> Select[*tuple[Any, ...]]:
+    why = func.coalesce(Message.cancel_reason, why_not(session, clock.now())).label("why_not")
     return (
         select(*_COLUMNS, why)
         .join(Message.booking)

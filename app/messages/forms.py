@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app import clock, db
 from app.bookings.models import Booking
-from app.messages import texts, wordings
+from app.messages import quiet, texts, wordings
 from app.messages.compose import content_sid, values_of
 from app.messages.models import Message
 from app.messages.texts import TextError
@@ -185,7 +185,8 @@ def _seen(session: Session, typed: Wording) -> Seen:
 
 def _next_at(session: Session, booking: Booking) -> datetime | None:
     where = (Message.booking_id == booking.id) & is_one_of(Message.kind, "reminder") & is_pending()
-    return session.scalar(select(func.min(Message.due_at)).where(where))
+    is_going = ~quiet.is_left_out(quiet.rule(session))
+    return session.scalar(select(func.min(Message.due_at)).where(where, is_going))
 
 
 def _sample(session: Session, now: datetime) -> Booking:

@@ -98,6 +98,7 @@ class Message(Base):
     error_code: Mapped[str | None] = mapped_column(String(32))
     doubled: Mapped[bool] = mapped_column(default=False)  # seen at Twilio more than once
     text: Mapped[str | None] = mapped_column(Text)  # of an answer, as staff wrote it
+    asked_for: Mapped[bool] = mapped_column(default=False)  # by staff: of no plan, and at any hour
     ask_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when to ask what became of it
     asks: Mapped[int] = mapped_column(default=0)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)

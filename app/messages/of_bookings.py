@@ -2,12 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, cast
 
 from sqlalchemy import Select, bindparam, case, func, select
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.messages import quiet
 from app.messages.models import Message
 from app.messages.useful import is_one_of
 from app.messages.words import MOST_BEADS, Reminders
@@ -16,13 +18,19 @@ _SAME_WORD = (Message.state, Message.delivery_status, Message.asks)
 _ANY = (Message.reason, Message.error_code, Message.ask_at, Message.due_at, Message.attempts)
 
 
-def _query() -> Select[Any]:
+@lru_cache(maxsize=8)
+def _query(nights: quiet.Rule | None) -> Select[Any]:
     """The last MOST_BEADS done and the next ones to come, and groups of the others: no number."""
-    is_coming = is_one_of(Message.state, "pending")
+    is_coming = is_one_of(Message.state, "pending") & ~quiet.is_left_out(nights)
     nearest = case((is_coming, Message.number), else_=-Message.number)
     place = func.row_number().over(partition_by=(Message.booking_id, is_coming), order_by=nearest)
     found = (
-        select(Message.booking_id, Message.number, *_SAME_WORD, *_ANY, place.label("place"))
+        select(
+            Message.booking_id,
+            Message.number,
+            *quiet.shown(nights, *_SAME_WORD, *_ANY),
+            place.label("place"),
+        )
         .where(
             Message.booking_id.in_(bindparam("ids", expanding=True)),
             is_one_of(Message.kind, "reminder"),
@@ -38,9 +46,6 @@ def _query() -> Select[Any]:
     return query.order_by(func.min(found.number))
 
 
-_QUERY = _query()
-
-
 def reminders_of(session: Session, booking_ids: Iterable[str]) -> Mapping[str, Reminders]:
     """By booking, its reminders that were not cancelled; one without any has an empty one.
 
@@ -48,7 +53,8 @@ def reminders_of(session: Session, booking_ids: Iterable[str]) -> Mapping[str, R
     that may be shown, and how many others there are of each kind.
     """
     near, rest = defaultdict(list), defaultdict(list)
-    for row in session.execute(_QUERY, {"ids": list(booking_ids), "now": clock.now()}):
+    query = _query(quiet.rule(session))
+    for row in session.execute(query, {"ids": list(booking_ids), "now": clock.now()}):
         message = cast(Message, row)
         if row.number is None:
             rest[row.booking_id].append((message, row.alike))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import cast
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.bookings.models import Booking
 from app.errors import Conflict, NotFound
+from app.messages import quiet
 from app.messages.feed import feed_after_commit
 from app.messages.lifecycle import plans
 from app.messages.lifecycle.compare_and_set import (
@@ -70,12 +72,12 @@ def reminders(session: Session, booking_id: str) -> list[ReminderView]:
     if session.get(Booking, booking_id) is None:
         raise NotFound("There is no such booking.")
     now = clock.now()
-    rows = session.scalars(
-        select(Message)
+    rows = session.execute(
+        select(*quiet.shown(quiet.rule(session)))
         .where(Message.booking_id == booking_id, Message.kind == "reminder")
         .order_by(Message.number)
     )
-    return [_view(row, now) for row in rows]
+    return [_view(cast(Message, row), now) for row in rows]
 
 
 def retry_reminder(session: Session, booking_id: str, number: int, actor: str) -> None:

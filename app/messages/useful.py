@@ -7,12 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, case, exists, func, select
-from sqlalchemy.orm import InstrumentedAttribute, aliased
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from app.bookings.models import Booking
 from app.customers.models import Customer, MonthlySent
 from app.customers.service import WINDOW, month_of
+from app.messages import quiet
 from app.messages.models import DailySent, Message
+from app.messages.quiet import QUIET_HOURS
 from app.shop.models import Shop
 
 APPOINTMENT_PASSED = "appointment_passed"
@@ -45,14 +47,16 @@ def is_pending() -> ColumnElement[bool]:
     return is_one_of(Message.state, "pending")
 
 
-def why_not(now: datetime) -> ColumnElement[Any]:
+def why_not(session: Session, now: datetime) -> ColumnElement[Any]:
     """Why a Message joined with its Booking is not worth sending any more; NULL if it is."""
+    nights = quiet.rule(session)
     is_answer = Message.kind == "answer"
     is_counted = Message.kind.not_in(UNCOUNTED)
     return case(
         (and_(~is_answer, Booking.starts_at <= now), APPOINTMENT_PASSED),
         (and_(is_counted, Booking.status != "confirmed"), NOT_CONFIRMED),
-        (and_(Message.kind == "reminder", _newer_is_due(now)), SUPERSEDED),
+        (quiet.is_left_out(nights), QUIET_HOURS),
+        (and_(Message.kind == "reminder", _newer_is_due(nights, now)), SUPERSEDED),
         (_customer(Customer.opted_out_at.is_not(None)), OPTED_OUT),
         (_customer(Customer.consent.is_(False)), NO_CONSENT),
         (and_(is_answer, ~_customer(Customer.written_at > now - WINDOW)), WINDOW_CLOSED),
@@ -62,7 +66,7 @@ def why_not(now: datetime) -> ColumnElement[Any]:
     )
 
 
-def _newer_is_due(now: datetime) -> ColumnElement[bool]:
+def _newer_is_due(nights: quiet.Rule | None, now: datetime) -> ColumnElement[bool]:
     newer = aliased(Message)
     found = exists().where(
         newer.booking_id == Message.booking_id,
@@ -70,6 +74,7 @@ def _newer_is_due(now: datetime) -> ColumnElement[bool]:
         is_one_of(newer.state, *_OCCUPY_THEIR_SLOT),
         newer.planned_for > Message.planned_for,
         newer.planned_for <= now,
+        ~quiet.is_left_out(nights, newer),
     )
     return found.correlate(Message)
 

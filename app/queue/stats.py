@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, ScalarSelect, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from app import clock
+from app.messages import quiet
 from app.messages.models import DailySent, Message, Worker
 from app.messages.useful import is_one_of, is_pending
 
@@ -18,7 +19,11 @@ ALIVE_FOR = timedelta(seconds=60)
 
 @dataclass(frozen=True)
 class Stats:
-    """How many messages are in which state, in the API's words (design.md §4)."""
+    """How many messages are in which state, in the API's words (design.md §4).
+
+    `delayed` counts what waits in the database, also what quiet hours that were set since will
+    leave out: to tell those apart would read them all, once a second.
+    """
 
     waiting: int
     active: int
@@ -104,7 +109,7 @@ def next_due(session: Session, limit: int) -> Sequence[Message]:
     """What goes out next, each with its booking."""
     return session.scalars(
         select(Message)
-        .where(is_pending())
+        .where(is_pending(), ~quiet.is_left_out(quiet.rule(session)))
         .order_by(Message.due_at)
         .limit(limit)
         .options(joinedload(Message.booking))

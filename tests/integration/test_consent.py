@@ -323,6 +323,6 @@ def test_what_is_meant_for_the_night_goes_out_at_night(
     fill(sqlite_db)
     quiet(sqlite_db)
     clock.set(datetime(2026, 11, 23, 23, tzinfo=UTC))
-    job_id = lifecycle.due_message(sqlite_db, kind=kind)
+    job_id = lifecycle.due_message(sqlite_db, kind=kind, asked_for=kind == "reminder")
     lifecycle.run(job_id)
     assert lifecycle.message(sqlite_db, job_id).state == "sent"

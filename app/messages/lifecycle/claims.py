@@ -26,9 +26,8 @@ from app.messages.lifecycle.compare_and_set import (
 from app.messages.lifecycle.outcomes import mark_uncertain
 from app.messages.lifecycle.plans import skip
 from app.messages.models import Attempt, Message
+from app.messages.quiet import policy_now
 from app.messages.useful import UNCOUNTED, is_one_of, is_pending
-from app.reminders.policy import of_shop
-from app.shop.service import shop
 
 _ALMOST = timedelta(seconds=2)
 _PHONE_IS_BUSY = timedelta(seconds=2)
@@ -136,15 +135,14 @@ def is_any_held(session: Session) -> bool:
 def _quiet_until(session: Session, message: Message, now: datetime) -> datetime | None:
     """Until when a message waits that comes late into the shop's quiet hours.
 
-    What was planned for them (by staff who remind now, or book or move at night) does not wait.
+    What was asked for in them (by staff who remind now, or book or move at night) does not wait.
     """
-    if message.kind in UNCOUNTED:
+    policy = None if message.kind in UNCOUNTED else policy_now(session)
+    if policy is None:
         return None
-    try:
-        policy = of_shop(shop(session))
-    except LookupError:  # a zone that nobody knows: the text cannot be made either, and says so
-        return None
-    return None if policy.is_quiet(message.planned_for) else policy.quiet_until_after(now)
+    is_asked_for = message.asked_for or message.kind != "reminder"
+    is_meant_so = is_asked_for and policy.is_quiet(message.planned_for)
+    return None if is_meant_so else policy.quiet_until_after(now)
 
 
 def _put_off(session: Session, message: Message, booking: Booking, until: datetime) -> None:

@@ -110,7 +110,7 @@ def is_held_for(attempt_id: str) -> Any:
 def why_not_now(session: Session, message_id: str, now: datetime) -> str | None:
     """Why this message is not worth sending any more, None if it is."""
     statement = (
-        select(why_not(now))
+        select(why_not(session, now))
         .select_from(Message)
         .join(Booking, Booking.id == Message.booking_id)
         .where(Message.id == message_id)

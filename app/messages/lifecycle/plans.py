@@ -30,19 +30,26 @@ _SLOT: dict[str, Any] = {
 
 
 def plan(
-    session: Session, booking_id: str, kind: str, planned: Plan, text: str | None = None
+    session: Session,
+    booking_id: str,
+    kind: str,
+    planned: Plan,
+    text: str | None = None,
+    asked_for: bool = False,
 ) -> list[str]:
     """Store messages with the next numbers; returns the job ids that belong into Huey right now.
 
-    `text` is that of an `answer`; all other kinds are rendered when they are sent. Times in the
-    plan's quiet hours become `skipped` messages, so that staff see why. A slot for which the
-    booking has a message already is left out. The caller holds the booking's lock.
+    `text` is that of an `answer`; all other kinds are rendered when they are sent. `asked_for` is
+    a reminder that staff want now, and so no part of a plan. Times in the plan's quiet hours
+    become `skipped` messages, so that staff see why. A slot for which the booking has a message
+    already is left out. The caller holds the booking's lock.
     """
     now = clock.now()
     number = _last_number(session, booking_id, kind)
     times = sorted([(at, False) for at in planned.times] + [(at, True) for at in planned.quiet])
+    common = {"text": text, "asked_for": asked_for}
     rows = [
-        {**_row(booking_id, kind, number + turn, at, is_quiet, now), "text": text}
+        {**_row(booking_id, kind, number + turn, at, is_quiet, now), **common}
         for turn, (at, is_quiet) in enumerate(times, start=1)
     ]
     if rows:
@@ -111,7 +118,7 @@ def useless(session: Session, limit: int) -> Sequence[tuple[str, str]]:
     """Job ids of what is due but no longer worth sending, each with the reason."""
     now = clock.now()
     # Not a join: PostgreSQL takes most of what is pending for due, and would read all bookings.
-    of_booking = select(why_not(now)).where(Booking.id == Message.booking_id)
+    of_booking = select(why_not(session, now)).where(Booking.id == Message.booking_id)
     reason = of_booking.correlate(Message).scalar_subquery()
     rows = session.execute(
         select(Message.id, reason)
