@@ -5,7 +5,7 @@ day of a change to or from summer time has an hour less or more.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from itertools import chain
@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, contains_eager, joinedload
 from app import clock
 from app.bookings.models import Booking
 from app.bookings.overlap import LONGEST
+from app.conversations.models import Reply
 from app.messages import failures
 from app.messages.models import Message
 from app.messages.of_bookings import reminders_of
@@ -66,6 +67,18 @@ class Block:
 
 
 @dataclass(frozen=True)
+class Trace:
+    """Where a cancelled booking was, as far as nothing has its place by now; `replied_at` is when
+    its customer cancelled it, if they did.
+    """
+
+    booking: Booking
+    replied_at: datetime | None
+    row: int
+    rows: int
+
+
+@dataclass(frozen=True)
 class Slot:
     """A free half hour to come."""
 
@@ -75,10 +88,11 @@ class Slot:
 
 @dataclass(frozen=True)
 class Column:
-    """A barber's day: blocks and free times in the order of time."""
+    """A barber's day: blocks and free times in the order of time, and what was cancelled."""
 
     barber: Barber
     cells: Sequence[Block | Slot]
+    traces: Sequence[Trace] = ()
 
     @property
     def blocks(self) -> list[Block]:
@@ -153,15 +167,19 @@ def board(session: Session, day: date) -> Board:
     found = _bookings(session, *limits)
     kept = [each for each in found if each.status != "cancelled"]
     frame = _frame(session, day, kept, limits)
-    by_barber = defaultdict(list)
-    for booking in kept:
-        by_barber[booking.barber_id].append(booking)
+    by_barber: dict[str, list[Booking]] = defaultdict(list)
+    cancelled: dict[str, list[Booking]] = defaultdict(list)
+    for booking in found:
+        where = cancelled if booking.status == "cancelled" else by_barber
+        where[booking.barber_id].append(booking)
+    replied = _replied(session, found)
     return Board(
         date=day,
         begins=frame.begins,
         rows=(frame.ends - frame.begins) // ROW,
         columns=[
-            _column(frame, barber, by_barber[barber.id]) for barber in _barbers(session, kept)
+            _column(frame, barber, by_barber[barber.id], cancelled[barber.id], replied)
+            for barber in _barbers(session, kept)
         ],
         hours=list(_hours(frame)),
         closed=list(_closed(frame)),
@@ -237,11 +255,60 @@ def _whole_hour(at: datetime, zone: ZoneInfo) -> datetime:
     return again if again <= at else clock.first_moment(*hour)
 
 
-def _column(frame: _Frame, barber: Barber, bookings: Sequence[Booking]) -> Column:
+def _column(
+    frame: _Frame,
+    barber: Barber,
+    bookings: Sequence[Booking],
+    cancelled: Sequence[Booking],
+    replied: Mapping[str, datetime],
+) -> Column:
     blocks = list(_blocks(frame, bookings))
     slots = _slots(frame, blocks) if barber.active else []
     cells: list[Block | Slot] = [*blocks, *slots]
-    return Column(barber, sorted(cells, key=lambda cell: cell.row))
+    traces = list(_traces(frame, blocks, cancelled, replied))
+    return Column(barber, sorted(cells, key=lambda cell: cell.row), traces)
+
+
+def _replied(session: Session, bookings: Sequence[Booking]) -> Mapping[str, datetime]:
+    """When their customers cancelled them, of those that were cancelled so."""
+    ids = [booking.id for booking in bookings if booking.status == "cancelled"]
+    if not ids:
+        return {}
+    rows = session.execute(
+        select(Reply.booking_id, Reply.received_at).where(
+            Reply.booking_id.in_(ids), Reply.effect == "cancelled"
+        )
+    )
+    return {row.booking_id: row.received_at for row in rows}
+
+
+def _traces(
+    frame: _Frame,
+    blocks: Sequence[Block],
+    cancelled: Sequence[Booking],
+    replied: Mapping[str, datetime],
+) -> Iterator[Trace]:
+    """Each in the longest stretch of its time that nothing has; of one time, the last cancelled."""
+    taken = {row for block in blocks for row in range(block.row, block.row + block.rows)}
+    newest_first = sorted(cancelled, key=lambda each: each.updated_at, reverse=True)
+    for booking in newest_first:
+        if booking.ends_at <= frame.begins or booking.starts_at >= frame.ends:
+            continue
+        row, after = frame.rows(booking)
+        stretch = _longest_free(taken, row, min(after, frame.row(frame.ends)))
+        if len(stretch) >= _SHORTEST:
+            taken.update(stretch)
+            replied_at = replied.get(booking.id)
+            yield Trace(booking, replied_at, stretch.start, len(stretch))
+
+
+def _longest_free(taken: Set[int], row: int, after: int) -> range:
+    longest, begin = range(0), row
+    for each in range(row, after + 1):
+        if each == after or each in taken:
+            longest = max(longest, range(begin, each), key=len)
+            begin = each + 1
+    return longest
 
 
 def _blocks(frame: _Frame, bookings: Sequence[Booking]) -> Iterator[Block]:

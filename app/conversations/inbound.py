@@ -37,7 +37,6 @@ _PHONE = re.compile(r"whatsapp:(\+[1-9][0-9]{6,14})")
 _SID = re.compile(r"[A-Za-z0-9]{1,34}")
 # Controls but for tab and line feed, and what turns the direction of the text around it.
 _UNREADABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_NEED_AN_ANSWER = {"too_late", "no_booking", "which_booking"}
 
 
 @dataclass(frozen=True)
@@ -94,8 +93,8 @@ def receive(session: Session, incoming: Incoming, late: bool = False) -> str | N
     sender = _sender(session, incoming)
     outcome = _act(session, incoming, sender, late)
     if late and outcome.answer:
-        open_still = outcome.effect in _NEED_AN_ANSWER
-        outcome = replace(outcome, answer=None, needs_attention=open_still)
+        is_open = outcome.needs_attention or outcome.effect == "which_booking"
+        outcome = replace(outcome, answer=None, needs_attention=is_open)
     _note_written(session, incoming, sender, outcome)
     session.execute(
         update(Reply)
@@ -282,7 +281,8 @@ def _cancel_one(session: Session, sender: _Sender, named: Booking, late: bool) -
         too_late = answers.answer(row, "too_late", booking)
         return _Outcome("too_late", booking, too_late, needs_attention=True)
     bookings.cancel(session, booking.id, ACTOR, told=not late)
-    return _Outcome("cancelled", booking, answers.answer(row, "cancelled", booking))
+    told = answers.answer(row, "cancelled", booking)
+    return _Outcome("cancelled", booking, told, needs_attention=True)  # their place is free
 
 
 def _ask(session: Session, sender: _Sender, choices: Sequence[Booking]) -> _Outcome:
@@ -291,7 +291,8 @@ def _ask(session: Session, sender: _Sender, choices: Sequence[Booking]) -> _Outc
         return _for_staff(session, sender)
     row = shop(session)
     if not choices:
-        return _Outcome("no_booking", answer=answers.answer(row, "no_booking"))
+        answer = answers.answer(row, "no_booking")
+        return _Outcome("no_booking", answer=answer, needs_attention=True)
     return _Outcome("which_booking", answer=answers.which_booking(row, choices))
 
 

@@ -8,11 +8,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, func, literal, literal_column, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    exists,
+    false,
+    func,
+    literal,
+    literal_column,
+    select,
+    update,
+)
+from sqlalchemy.orm import Session, aliased, contains_eager
 
 from app import clock
 from app.bookings.models import Booking
+from app.bookings.overlap import LONGEST
 from app.conversations.models import Reply
 from app.customers import service as customers
 from app.errors import Conflict, FieldError, Invalid, NotFound
@@ -23,6 +34,7 @@ from app.messages.models import Attempt, Message
 from app.messages.service import REASONS
 from app.messages.useful import OPTED_OUT, WINDOW_CLOSED, is_one_of
 from app.reminders.plan import Plan
+from app.shop.models import Barber
 from app.staff import audit
 
 MOST_LINES = 30
@@ -55,6 +67,18 @@ class Chat:
 
 
 @dataclass(frozen=True)
+class OpenReply:
+    """What nobody has looked after yet; `booking` with its barber, if it seems to be about one.
+
+    `is_place_free`: the booking was cancelled, is to come, and nobody else has its time by now.
+    """
+
+    reply: Reply
+    booking: Booking | None
+    is_place_free: bool
+
+
+@dataclass(frozen=True)
 class ReplyEntry:
     """A reply as an entry of a booking's timeline."""
 
@@ -76,16 +100,18 @@ def chat(session: Session, booking: Booking) -> Chat:
     return Chat(lines[-MOST_LINES:], replies, closes_at, is_open, has_opted_out)
 
 
-def open_replies(session: Session, limit: int) -> list[tuple[Reply, Booking | None]]:
+def open_replies(session: Session, limit: int) -> list[OpenReply]:
     """What customers wrote and nobody has looked after, newest first, with the bookings."""
     rows = session.execute(
-        select(Reply, Booking)
+        select(Reply, Booking, _is_place_free(clock.now()))
         .outerjoin(Booking, Booking.id == Reply.booking_id)
+        .outerjoin(Booking.barber)
         .where(_is_open())
         .order_by(Reply.received_at.desc())
         .limit(limit)
+        .options(contains_eager(Booking.barber))
     )
-    return [(row[0], row[1]) for row in rows]
+    return [OpenReply(*row) for row in rows]
 
 
 def open_count(most: int) -> ScalarSelect[int]:
@@ -193,6 +219,19 @@ def _about(booking: Booking) -> ColumnElement[bool]:
 def _is_open() -> ColumnElement[bool]:
     """As in the index of open replies: SQLite does not see that `= 1`, or `IS 1`, is the same."""
     return literal_column("reply.needs_attention")
+
+
+def _is_place_free(now: datetime) -> ColumnElement[bool]:
+    other = aliased(Booking)
+    is_taken = exists().where(
+        other.barber_id == Booking.barber_id,
+        other.starts_at > now - LONGEST,
+        other.starts_at < Booking.ends_at,
+        other.ends_at > Booking.starts_at,
+        other.status.in_(("confirmed", "completed")),
+    )
+    is_to_come = (Booking.status == "cancelled") & (Booking.starts_at > now)
+    return func.coalesce(is_to_come & Barber.active & ~is_taken, false())
 
 
 def _get(session: Session, sid: str) -> Reply:

@@ -15,6 +15,7 @@ from app.messages import service
 from app.messages.models import Message
 from app.messages.useful import is_one_of, why_not
 from app.shop.models import Service
+from app.shop.service import shop
 from app.whatsapp.errors import Advice
 
 AT_MOST = 500
@@ -88,6 +89,7 @@ def found(session: Session, limit: int) -> list[Failure]:
 
     Plain rows of what a list shows: of hundreds, objects take longer than the database does.
     """
+    _shop = shop(session)  # while it is held, its quiet hours are found without a query
     useful = Message.id.in_(worth_retrying(session))
     rows = session.execute(_query(session, limit).where(useful)).all()
     known = {row.id for row in rows}

@@ -132,6 +132,41 @@ def test_cancelled_bookings_are_counted_but_leave_their_time_free(
     assert "/bookings/new?barber=barber_1&at=2026-11-23T10:00:00Z" in html.replace("&amp;", "&")
 
 
+def traces(db: Database) -> list[tuple[str, int, int]]:
+    """The name, the first row and the number of rows of each trace of the first barber."""
+    [column, *_] = board_of(db).columns
+    return sorted((each.booking.customer_name, each.row, each.rows) for each in column.traces)
+
+
+def test_a_cancelled_booking_leaves_a_trace_where_nothing_is_booked_since(
+    desk: Client, sqlite_db: Database, clock: FrozenClock
+) -> None:
+    first = book(sqlite_db, 10, customer_name="First", status="cancelled")
+    with sqlite_db.write() as session:
+        factories.reply(session, session.get_one(Booking, first), effect="cancelled")
+    assert traces(sqlite_db) == [("First", 12, 6)]
+    html = desk.get("/today").text
+    trace = html[html.index(f'id="trace-{first}"') :]
+    assert "Cancelled by reply</span> <s>First</s>" in trace
+    clock.move(minutes=1)
+    book(sqlite_db, 10, customer_name="Second", status="cancelled")
+    assert traces(sqlite_db) == [("Second", 12, 6)], "one outline at a place: the last"
+    book(sqlite_db, 10.25)
+    assert traces(sqlite_db) == [("Second", 12, 3)], "what is booked since is not covered"
+    book(sqlite_db, 9.75)
+    assert traces(sqlite_db) == []
+
+
+def test_what_was_cancelled_outside_the_hours_of_the_board_does_not_stretch_it(
+    sqlite_db: Database, clock: FrozenClock
+) -> None:
+    rows = board_of(sqlite_db).rows
+    for hours in (2, 23):
+        book(sqlite_db, hours, status="cancelled")
+    assert traces(sqlite_db) == []
+    assert board_of(sqlite_db).rows == rows
+
+
 def test_only_free_half_hours_to_come_can_be_clicked(
     desk: Client, sqlite_db: Database, clock: FrozenClock
 ) -> None:

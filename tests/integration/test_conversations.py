@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from litestar.testing import TestClient
@@ -9,7 +10,8 @@ from sqlalchemy import select
 
 from app.asgi import create_app
 from app.bookings.models import Booking
-from app.conversations import service
+from app.conversations import inbound, service
+from app.conversations.inbound import Incoming
 from app.conversations.models import Reply
 from app.customers import service as customers
 from app.db import Database
@@ -20,6 +22,7 @@ from app.messages.models import Message
 from app.staff.models import AuditEvent
 from tests import factories
 from tests.integration.conftest import Client
+from tests.support import lifecycle
 from tests.support.frozen import FrozenClock
 from tests.support.staff import HTMX, sign_in
 from tests.support.valkey import Valkey
@@ -39,6 +42,10 @@ def wrote(db: Database, clock: FrozenClock, text: str = "Is there parking?") -> 
 def answers(db: Database) -> list[Message]:
     with db.read() as session:
         return list(session.scalars(select(Message).where(Message.kind == "answer")))
+
+
+def words(html: str) -> str:
+    return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", html)))
 
 
 def is_open(db: Database) -> list[bool]:
@@ -223,3 +230,64 @@ def test_an_invalid_text_changes_nothing(
     with pytest.raises(Invalid), shop.write() as session:
         service.answer(session, booking_id, "", "user:1")
     assert is_open(shop) == [True]
+
+
+# --- what a customer cancelled ---
+
+
+def cancelled(db: Database, clock: FrozenClock, hours: float = 34) -> str:
+    """Bob cancels his booking by WhatsApp; at 34 it is tomorrow at ten."""
+    booking_id = lifecycle.book(db, hours=hours, customer_name="Bob Carter")
+    with db.write() as session:
+        inbound.receive(session, Incoming("SM1", f"whatsapp:{lifecycle.HOME}", "CANCEL"))
+    return booking_id
+
+
+def test_a_customers_own_cancellation_needs_attention_until_somebody_has_seen_it(
+    client: Client, shop: Database, clock: FrozenClock
+) -> None:
+    booking_id = cancelled(shop, clock)
+    page = words(client.get("/today").text)
+    assert "Bob Carter Place free Cancelled tomorrow 10:00 AM, Sam is free then." in page
+    link = "/bookings/new?barber=barber_1&at=2026-11-24T10:00:00Z"
+    assert link in client.get("/today").text.replace("&amp;", "&")
+    assert "Not seen yet" in client.get(f"/bookings/{booking_id}").text
+
+    assert client.post("/replies/SM1/handled").headers["location"] == "/today"  # without a script
+
+    page = words(client.get("/today").text)
+    assert "Bob Carter" not in page
+    assert "Nothing needs you." in page
+    assert "Not seen yet" not in client.get(f"/bookings/{booking_id}").text
+    with shop.read() as session:
+        [event] = session.scalars(select(AuditEvent).where(AuditEvent.subject == "SM1"))
+    assert (event.action, event.actor.split(":")[0]) == ("reply.handled", "user")
+
+
+def test_a_place_that_was_taken_since_is_not_called_free(
+    client: Client, shop: Database, clock: FrozenClock
+) -> None:
+    cancelled(shop, clock)
+    lifecycle.book(shop, hours=34.25, customer_phone="+442079460958")
+    page = words(client.get("/today").text)
+    assert "Cancelled tomorrow 10:00 AM. The time is taken again, or closed." in page
+    assert "Book this time" not in page
+
+
+def test_a_place_that_has_passed_is_not_called_free(
+    client: Client, shop: Database, clock: FrozenClock
+) -> None:
+    cancelled(shop, clock, hours=1)
+    clock.move(hours=2)
+    assert "Cancelled today 1:00 AM. The time has passed." in words(client.get("/today").text)
+
+
+def test_a_cancel_that_found_no_booking_needs_attention_and_leads_to_the_search(
+    client: Client, shop: Database
+) -> None:
+    with shop.write() as session:
+        found = Incoming("SM1", f"whatsapp:{lifecycle.HOME}", "CANCEL", profile_name="Bob C")
+        assert inbound.receive(session, found)
+    html = client.get("/today").text
+    assert "“CANCEL” They want to cancel, and this number has no booking to come." in words(html)
+    assert 'href="/bookings?q=Bob%20C"' in html

@@ -90,7 +90,7 @@ def test_cancel_alone_cancels_the_only_booking_and_says_so_at_once(shop: Databas
     reply = write(shop, "Cancel!")
 
     assert status(shop, booking) == "cancelled"
-    assert (reply.effect, reply.booking_id, reply.needs_attention) == ("cancelled", booking, False)
+    assert (reply.effect, reply.booking_id, reply.needs_attention) == ("cancelled", booking, True)
     assert reply.answer == CANCELLED
     assert {row.state for row in messages(shop, booking)} == {"cancelled"}
     assert {row.kind for row in messages(shop, booking)} == {"reminder"}, "the answer has said it"
@@ -175,12 +175,14 @@ def test_a_code_that_is_none_of_theirs_cancels_nothing(shop: Database) -> None:
     assert [status(shop, each) for each in (mine, foreign)] == ["confirmed"] * 2
 
 
-def test_without_a_booking_there_is_nothing_to_cancel(shop: Database, clock: FrozenClock) -> None:
+def test_without_a_booking_there_is_nothing_to_cancel_and_staff_are_told(
+    shop: Database, clock: FrozenClock
+) -> None:
     lifecycle.book(shop, customer_phone=OTHER)
     lifecycle.book(shop, hours=1)
     clock.move(hours=2)
     reply = write(shop, "CANCEL")
-    assert (reply.effect, reply.booking_id, reply.needs_attention) == ("no_booking", None, False)
+    assert (reply.effect, reply.booking_id, reply.needs_attention) == ("no_booking", None, True)
     assert str(reply.answer).startswith(NO_BOOKING)
 
 
@@ -429,7 +431,7 @@ def test_a_cancel_that_nobody_could_answer_is_told_by_a_message_of_its_own(
     booking = lifecycle.book(shop)
     received_at = clock.now() - timedelta(hours=23)
     reply = write(shop, "CANCEL", late=True, received_at=received_at)
-    assert (reply.effect, reply.answer, reply.needs_attention) == ("cancelled", None, False)
+    assert (reply.effect, reply.answer, reply.needs_attention) == ("cancelled", None, True)
     assert status(shop, booking) == "cancelled"
     told = [row for row in messages(shop, booking) if row.kind == "cancellation"]
     assert [row.state for row in told] == ["pending"]
