@@ -1,8 +1,9 @@
 """A booking as it is typed into its form, with a day and a time on the shop's clock; and saved."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from typing import Any, Self
 from zoneinfo import ZoneInfo
@@ -43,8 +44,8 @@ class Draft:
     `day` (2026-11-23) and `time` (14:30) are on the shop's clock. Of a time that the clock shows
     twice, `turn` says which is meant: "1", "2", or empty for the first that is still to come.
     `consent` is "yes" or "no", or empty: the customer was not asked. `overlap` has the ids of the
-    bookings beside which it is to be made, `sure` the number of reminders agreed to, `seen` when
-    the booking had last been changed.
+    bookings beside which it is to be made, `sure` the number of reminders agreed to, `seen` the
+    `fields` of the booking as the form showed it at first.
     """
 
     phone: str = ""
@@ -74,13 +75,20 @@ class Draft:
     @classmethod
     def of_booking(cls, booking: Booking, zone: ZoneInfo) -> Self:
         """What the form of a booking shows at first."""
-        return cls(
+        shown = cls(
             **customer_of(booking),
             service=booking.service_id,
             barber=booking.barber_id,
             **on_the_clock(booking.starts_at, zone),
-            seen=booking.updated_at.isoformat(),
         )
+        return replace(shown, seen=json.dumps(shown.fields))
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """What two who change one booking may differ in; day and time are one field."""
+        when = f"{self.day} {self.time} {self.turn}".rstrip()
+        names = ("phone", "name", "email", "service", "barber")
+        return {**{name: getattr(self, name) for name in names}, "when": when}
 
     @property
     def agreed(self) -> int:
@@ -177,14 +185,14 @@ def book(session: Session, draft: Draft, actor: str) -> tuple[Booking, bool]:
 def change(session: Session, booking_id: str, draft: Draft, actor: str) -> tuple[Booking, bool]:
     """Change the booking to what the draft says; False if that is how it is.
 
-    Raises what `service.change` raises, and Conflict `changed_meanwhile` if the draft is of an
-    older state than there is.
+    Raises what `service.change` raises, and Conflict `changed_meanwhile` if the form showed
+    another state than there is.
     """
     booking = service.to_change(session, booking_id)
     changes = changes_of(session, booking, draft)
     if not changes:
         return booking, False
-    if draft.seen != booking.updated_at.isoformat():
+    if draft.seen != Draft.of_booking(booking, time_zone(shop(session))).seen:
         raise Conflict("changed_meanwhile", "Somebody else has changed this booking meanwhile.")
     if "scheduled_time" in changes:
         _check_number(session, draft, changes["scheduled_time"])

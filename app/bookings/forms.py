@@ -13,17 +13,22 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from babel.dates import format_timedelta
 from litestar import Response, Router, get, post
+from sqlalchemy.orm import Session
 
 from app import clock, db
 from app.bookings import ahead, draft, service
 from app.bookings.api import BookingId
 from app.bookings.draft import Draft
 from app.bookings.fields import FARTHEST, MAX_NAME
+from app.bookings.models import Booking
 from app.errors import Conflict, Invalid
+from app.shop import offers
 from app.shop import service as shop_service
-from app.shop.models import Shop
+from app.shop.models import Barber, Service, Shop
+from app.web import seen
 from app.web.names import sentence
 from app.web.pages import Form, PageRequest, page, redirect, toast
+from app.web.seen import Difference
 
 _FIELDS = {
     "customer_phone": "phone",
@@ -137,9 +142,9 @@ def _show(
     with db.database().read() as session:
         shop = shop_service.shop(session)
         booking = service.get(session, booking_id) if booking_id else None
-        if booking and conflict:
-            session.refresh(booking, ["service", "barber"])
-            typed = replace(typed, seen=booking.updated_at.isoformat())
+        differences: list[Difference] = []
+        if booking and conflict and conflict.reason == "changed_meanwhile":
+            typed, differences = _merged(session, typed, booking)
         looked = ahead.look(session, typed, booking)
     today = clock.now().astimezone(shop_service.time_zone(shop)).date()
     return page(
@@ -152,12 +157,48 @@ def _show(
         booking=booking,
         errors=errors or {},
         conflict=conflict.reason if conflict else "",
+        differences=differences,
         is_new=is_new,
         days=(today, today + FARTHEST),
         longest_name=MAX_NAME,
         country=_country(shop),
         every=_every(looked),
     )
+
+
+def _merged(session: Session, typed: Draft, booking: Booking) -> tuple[Draft, list[Difference]]:
+    """The draft with what somebody else has changed where nothing was typed, and what that is."""
+    zone = shop_service.time_zone(shop_service.shop(session))
+    now = Draft.of_booking(booking, zone)
+    fields, differences = seen.merged(typed.fields, typed.seen, now.fields)
+    again: dict[str, str] = {}
+    for name, value in fields.items():
+        of = typed if value == typed.fields[name] else now
+        parts = ("day", "time", "turn") if name == "when" else (name,)
+        again |= {part: getattr(of, part) for part in parts}
+    merged = replace(typed, **again, seen=now.seen)
+    return merged, [_readable(session, each, zone) for each in differences]
+
+
+def _readable(session: Session, each: Difference, zone: ZoneInfo) -> Difference:
+    """A difference as its template shows it: names instead of ids, and moments."""
+    if each.name == "when":
+        return replace(each, was=_moment(each.was, zone), now=_moment(each.now, zone))
+    kinds: dict[str, offers.Kind] = {"service": Service, "barber": Barber}
+    if each.name not in kinds:
+        return each
+    names = {offer.id: offer.name for offer in offers.listed(session, kinds[each.name])}
+    return replace(each, was=names.get(each.was, each.was), now=names.get(each.now, each.now))
+
+
+def _moment(when: str, zone: ZoneInfo) -> datetime | str:
+    """`2026-11-23 14:30` of `Draft.fields` as a moment, if it is one."""
+    day, _, rest = when.partition(" ")
+    time, _, turn = rest.partition(" ")
+    try:
+        return draft.moment(Draft(day=day, time=time, turn=turn), zone).at
+    except Invalid:
+        return when
 
 
 def _on_the_clock(at: str, zone: ZoneInfo) -> dict[str, str]:

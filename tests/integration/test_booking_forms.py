@@ -7,7 +7,7 @@ from html import unescape
 import pytest
 from sqlalchemy import func, select
 
-from app.bookings import draft
+from app.bookings import draft, service
 from app.bookings.draft import Draft
 from app.bookings.models import Booking
 from app.db import Database
@@ -736,25 +736,91 @@ def test_a_change_over_another_booking_asks_first(client: Client, shop: Database
     assert lifecycle.booking(shop, booking_id).starts_at.hour == 12
 
 
-def test_a_booking_that_somebody_else_changed_meanwhile_is_not_overwritten_unseen(
+def fields_of(html: str) -> dict[str, str]:
+    """The fields of a form that is shown again, as they stand there."""
+    found = {name: value_of(html, name) for name in ("phone", "name", "email", "day", "other_time")}
+    for name in ("service", "barber"):
+        options = html.partition(f'id="{name}"')[2].partition("</select>")[0]
+        [found[name]] = re.findall(r'<option value="([^"]*)" selected', options)
+    [found["time"]] = re.findall(r'name="time"\s+value="([^"]*)"[^>]*\bchecked', html)
+    [seen] = re.findall(r'name="seen" value="([^"]*)"', html)
+    return {**found, "seen": unescape(seen)}
+
+
+def test_the_second_who_saves_is_told_what_the_first_changed_each_time(
     client: Client, shop: Database, clock: FrozenClock
 ) -> None:
+    with shop.write() as session:
+        factories.shop(session, locale="en_GB")
+        factories.barber(session, "barber_2").name = "Alex"
     booking_id = lifecycle.book(shop)
     fields = {**edit_form(client, booking_id), "name": "Zoë Å."}
+    told = "Somebody else has changed this booking meanwhile."
     clock.move(seconds=5)
     lifecycle.move(shop, booking_id, hours=15)
     refused = client.post(f"/bookings/{booking_id}", data=fields)
     assert refused.status_code == 409
-    assert "Somebody else has changed this booking meanwhile." in refused.text
-    assert "It is now today 3:00 PM" in text_of(refused.text)
+    assert told in refused.text
+    assert "Time: was today 10:00, is now today 15:00." in text_of(refused.text)
+    assert "Name: was" not in text_of(refused.text)
+    again = fields_of(refused.text)
+    assert (again["name"], again["time"]) == ("Zoë Å.", "15:00"), "what was typed, and what is new"
     booking = lifecycle.booking(shop, booking_id)
     assert (booking.customer_name, booking.starts_at.hour) == ("Zoë Ångström", 15)
-    seen = re.search(r'name="seen" value="([^"]*)"', refused.text)
-    assert seen
-    again = client.post(f"/bookings/{booking_id}", data={**fields, "seen": unescape(seen[1])})
-    assert again.status_code == 303
+
+    with shop.write() as session:  # and once more, within the same moment of the clock
+        changes = {"barber_id": "barber_2", "customer_phone": "+447700900777"}
+        service.change(session, booking_id, changes, "user:1")
+    refused = client.post(f"/bookings/{booking_id}", data={**again, "phone": "+44 7700 900888"})
+    assert refused.status_code == 409
+    assert told in refused.text
+    said = text_of(refused.text)
+    assert "Barber: was Sam, is now Alex." in said
+    assert "Phone: was +44 7700 900123, is now +44 7700 900777." in said
+    assert "Time: was" not in said
+    again = fields_of(refused.text)
+    assert (again["phone"], again["barber"]) == ("+44 7700 900888", "barber_2")
+    assert client.post(f"/bookings/{booking_id}", data=again).status_code == 303
     booking = lifecycle.booking(shop, booking_id)
-    assert (booking.customer_name, booking.starts_at.hour) == ("Zoë Å.", 10)
+    assert (booking.customer_name, booking.customer_phone) == ("Zoë Å.", "+447700900888")
+    assert (booking.barber_id, booking.starts_at.hour) == ("barber_2", 15)
+
+
+def test_a_change_that_came_while_one_is_asked_about_another_booking_is_told_too(
+    desk: Client, sqlite_db: Database, clock: FrozenClock
+) -> None:
+    lifecycle.book(sqlite_db, hours=12, customer_name="Ana Silva", customer_phone="+447700900456")
+    booking_id = lifecycle.book(sqlite_db)
+    fields = {**edit_form(desk, booking_id), "time": "other", "other_time": "12:15"}
+    refused = desk.post(f"/bookings/{booking_id}", data=fields)
+    assert "Sam has Ana Silva" in text_of(refused.text)
+    with sqlite_db.write() as session:
+        service.change(session, booking_id, {"customer_name": "Zoë Å."}, "user:1")
+    tick = ticked(refused.text, "overlap")
+    [seen] = re.findall(r'name="seen" value="([^"]*)"', refused.text)
+    again = {**fields, "seen": unescape(seen), "overlap": tick}
+    refused = desk.post(f"/bookings/{booking_id}", data=again)
+    assert "Name: was Zoë Ångström, is now Zoë Å." in text_of(refused.text)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        *("", "x", "[]", "{", '{"name": 1}', '{"name": "\\ud800"}', "[" * 5_000, "null"),
+        '{"service": "\\u0000", "barber": "\\u0000", "when": "never ever", "name": "<hr>"}',
+    ],
+)
+def test_a_form_that_says_nothing_readable_of_what_it_showed_is_shown_again(
+    client: Client, shop: Database, seen: str
+) -> None:
+    booking_id = lifecycle.book(shop)
+    fields = {**edit_form(client, booking_id), "name": "Zoë Å.", "seen": seen}
+    refused = client.post(f"/bookings/{booking_id}", data=fields)
+    assert refused.status_code == 409
+    assert "<hr>" not in refused.text
+    again = fields_of(refused.text)
+    assert again["name"] == "Zoë Å."
+    assert client.post(f"/bookings/{booking_id}", data=again).status_code == 303
 
 
 def test_the_same_change_twice_at_the_same_moment_is_made_once(
