@@ -41,7 +41,7 @@ def show(
     request: PageRequest, date: FromQuery[str] = "", barber: FromQuery[str] = ""
 ) -> Response[str]:
     """A day's board, of all barbers or of one; beside it what needs attention and goes out next."""
-    return live_page(request, "board/page.html", "board/_today.html", lambda: _found(date, barber))
+    return live_page(request, "board/page.html", "board/_again.html", lambda: _found(date, barber))
 
 
 @dataclass(frozen=True)

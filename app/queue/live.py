@@ -1,25 +1,25 @@
-"""The live stream: every open page is told what changed, by server-sent events.
+"""The live stream: every browser is told what changed, by server-sent events.
 
-While a page listens, one look at the database a second finds what changed since the look before,
+While anybody listens, one look at the database a second finds what changed since the look before,
 whoever changed it and however many listen; while nobody listens, nobody looks. How a page listens
 is written in `templates/_live.html`.
 """
 
 import asyncio
+import json
 import logging
 import signal
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import cached_property
+from datetime import UTC, datetime, timedelta
+from functools import cached_property, partial
 from types import FrameType
 from typing import Annotated, Any, NamedTuple, TypeVar
 
-from litestar import Litestar, Router, get
+from litestar import Litestar, Response, Router, get
 from litestar.params import FromQuery, HeaderParameter
 from litestar.response import ServerSentEvent
 from litestar.response.sse import ServerSentEventMessage
@@ -37,17 +37,21 @@ from app.queue import stats
 from app.staff import sessions
 from app.staff.sessions import SignedIn
 from app.web import cookies
-from app.web.pages import Frame, PageRequest, frame
+from app.web.pages import Frame, PageRequest, frame, page
 from app.web.shared import Parts
-from app.web.templating import render
+from app.web.templating import page_version, render
 
 LOOK_EVERY = 1.0  # seconds, as all of these
 KEEP_ALIVE = 15.0
-CHECK_SESSIONS_EVERY = 20.0
 WINDOW = timedelta(seconds=15)
 """How far back each look reaches: so late may a row be committed, or another host's clock be."""
 SLACK = 2.0
-"""How much older than its own time a page may be."""
+"""How much older than its own time a page may be (`static/js/live.js` says the same)."""
+AHEAD = 60.0
+"""How much newer a page may be than our clock says, when another host made it."""
+
+RETRY_AFTER = 1_000
+"""Milliseconds until a browser whose stream broke connects again."""
 
 MOST_ROWS = 2_000
 MOST_BOOKINGS = 200
@@ -89,14 +93,22 @@ class Look:
         return f"{self.at:.3f}"
 
     @cached_property
-    def counters(self) -> str:
-        """The counters and the badges, to take the place of those on the page."""
-        parts = ("counters", "failed-badge", "replies-badge")
-        return "".join(_part(self.frame, name, f"_{name.replace('-', '_')}.html") for name in parts)
+    def counters(self) -> dict[str, str]:
+        """The counters and the badges by their ids, to take the place of those on the page."""
+        names = ("counters", "failed-badge", "replies-badge")
+        return {name: self._render(f"_{name.replace('-', '_')}.html") for name in names}
 
-    def banner(self, user: SignedIn, csrf: str) -> str:
+    @cached_property
+    def today(self) -> dict[str, str]:
+        """The clock and the date."""
+        return {"today-is": self._render("_today_is.html")}
+
+    def banner(self, user: SignedIn, csrf: str) -> dict[str, str]:
         """The banner, as `user` sees it."""
-        return _part(self.frame, "banner", "_banner.html", csrf, user=user)
+        return {"banner": self._render("_banner.html", csrf, user=user)}
+
+    def _render(self, template: str, csrf: str = "", **context: Any) -> str:
+        return render(template, self.frame.shop, csrf, frame=self.frame, **context)
 
 
 def look(session: Session) -> Look:
@@ -131,6 +143,8 @@ def names_of(changes: Iterable[Change]) -> set[str]:
 def news(before: Look, after: Look) -> set[str]:
     """The events that tell of what is new since the look before."""
     names = names_of(after.changes - before.changes)
+    if before.frame.today != after.frame.today:  # every page says "today"
+        names |= set(EVERYTHING)
     was, is_now = before.frame.stats, after.frame.stats
     if was.failed != is_now.failed:
         names.add("failed")
@@ -140,71 +154,73 @@ def news(before: Look, after: Look) -> set[str]:
 
 
 class Stream:
-    """One open page. What it has not taken yet is a set of names, so it cannot grow."""
+    """One browser that listens. What it has not taken yet is a set of names, so it cannot grow."""
 
-    def __init__(
-        self, user: SignedIn, secret: str, csrf: str, since: float, shown: str = ""
-    ) -> None:
+    def __init__(self, user: SignedIn, secret: str, csrf: str, since: float) -> None:
         self.secret = secret
-        self._user, self._csrf, self._since, self._shown = user, csrf, since, shown
+        self._user, self._csrf, self._since = user, csrf, since
         self._names: set[str] = set()
         self._latest: Look | None = None
         self._told: Look | None = None
+        self._told_role = ""
         self._wake = asyncio.Event()
         self._is_over = False
 
-    def tell(self, latest: Look, names: set[str]) -> None:
+    def tell(self, latest: Look, names: set[str], user: SignedIn) -> None:
         """Pass on what is new; the first time, what is newer than the page."""
         if self._latest is None:
             names = _newer(latest, self._since)
-            if self._shown not in {"", latest.frame.state}:
-                names.add("queue")
-        self._latest = latest
+        self._latest, self._user = latest, user
         self._names |= names
         if len(self._names) > 2 * MOST_BOOKINGS:  # it does not keep up
             self._names = set(EVERYTHING)
-        if self._names or self._counters_differ() or self._banner_differs():
+        if self._names or self._parts():
             self._wake.set()
 
     def end(self) -> None:
-        """Let its page connect again, if it still may."""
+        """Let its browser connect again, if it still may."""
         self._is_over = True
         self._wake.set()
 
     async def messages(self) -> AsyncIterator[ServerSentEventMessage]:
         """What to send, until the stream ends."""
-        yield ServerSentEventMessage(data=None, comment="welcome")
+        yield ServerSentEventMessage(data=None, comment="welcome", retry=RETRY_AFTER)
         while not self._is_over:
             try:
                 await asyncio.wait_for(self._wake.wait(), KEEP_ALIVE)
             except TimeoutError:
-                yield ServerSentEventMessage(data=None, event="beat", comment="still here")
+                yield ServerSentEventMessage(data="{}")
                 continue
             self._wake.clear()
-            for message in self._take():
-                yield message
+            if self._latest is not None and not self._is_over:
+                yield self._take(self._latest)
 
-    def _take(self) -> list[ServerSentEventMessage]:
-        latest = self._latest
+    def _take(self, latest: Look) -> ServerSentEventMessage:
+        message = {
+            "look": latest.name,
+            "events": sorted(self._names),
+            "parts": self._parts(),
+            "shown": latest.frame.state,
+            "role": self._user.role,
+            "version": page_version(),
+        }
+        self._told, self._told_role, self._names = latest, self._user.role, set()
+        return ServerSentEventMessage(data=json.dumps(message), id=latest.name)
+
+    def _parts(self) -> dict[str, str]:
+        """The HTML of what differs from what was told, by the id of the element it replaces."""
+        was, latest = self._told, self._latest
         if latest is None:
-            return []
-        html = latest.counters if self._counters_differ() else ""
-        html += latest.banner(self._user, self._csrf) if self._banner_differs() else ""
-        messages = [ServerSentEventMessage(data=html)] if html else []
-        messages += [
-            ServerSentEventMessage(event=name, data=latest.name) for name in sorted(self._names)
-        ]
-        messages.append(ServerSentEventMessage(data=None, event="beat", id=latest.name))
-        self._told, self._names = latest, set()
-        return messages
-
-    def _counters_differ(self) -> bool:
-        told, latest = self._told, self._latest
-        return told is None or (latest is not None and told.frame.counted != latest.frame.counted)
-
-    def _banner_differs(self) -> bool:
-        told, latest = self._told, self._latest
-        return told is None or (latest is not None and told.frame.state != latest.frame.state)
+            return {}
+        parts: dict[str, str] = {}
+        if was is None or was.frame.counted != latest.frame.counted:
+            parts |= latest.counters
+        if was is None or was.frame.today != latest.frame.today:
+            parts |= latest.today
+        is_other_role = self._told_role != self._user.role
+        if was is None or was.frame.state != latest.frame.state or is_other_role:
+            parts |= latest.banner(self._user, self._csrf)
+        return parts
 
 
 class Watcher:
@@ -247,25 +263,19 @@ class Watcher:
 
     async def _look_until_nobody_listens(self) -> None:
         before: Look | None = None
-        checked_at = time.monotonic()
         while self._streams and not self._is_closed:
-            latest = await self._in_thread(look)
+            streams = set(self._streams)
+            secrets = {stream.secret for stream in streams}
+            latest, users = await self._in_thread(partial(_look_for, secrets))
             names = news(before, latest) if before else set()
             self._parts.begin(latest.name)
-            for stream in self._streams:
-                stream.tell(latest, names)
+            for stream in streams:
+                if user := users.get(stream.secret):
+                    stream.tell(latest, names, user)
+                else:  # logged out, or disabled
+                    stream.end()
             before = latest
-            if time.monotonic() - checked_at > CHECK_SESSIONS_EVERY:
-                checked_at = time.monotonic()
-                await self._end_those_logged_out()
             await asyncio.sleep(LOOK_EVERY)
-
-    async def _end_those_logged_out(self) -> None:
-        secrets = {stream.secret for stream in self._streams}
-        ended = await self._in_thread(lambda session: _ended(session, secrets))
-        for stream in self._streams:
-            if stream.secret in ended:
-                stream.end()
 
     async def _in_thread(self, call: Callable[[Session], T]) -> T:
         def work() -> T:
@@ -292,19 +302,14 @@ async def lifespan(app: Litestar) -> AsyncIterator[None]:
 async def live(
     request: PageRequest,
     since: FromQuery[float] = 0.0,
-    shown: FromQuery[str] = "",
     last: Annotated[float | None, HeaderParameter(name="Last-Event-ID")] = None,
 ) -> ServerSentEvent:
-    """The stream of a page that was made at the Unix time `since`, or has seen all up to `last`.
-
-    `shown` is the state of its frame: it tells of what has no time, such as a worker that is gone.
-    """
+    """The stream of a page that was made at the Unix time `since`, or has seen all up to `last`."""
     stream = Stream(
         user=request.user,
         secret=cookies.session_secret(request) or "",
         csrf=csrf_token({"request": request}),
         since=since if last is None else last,
-        shown=shown,
     )
     watcher: Watcher = request.app.state.live
 
@@ -314,6 +319,17 @@ async def live(
                 yield message
 
     return ServerSentEvent(messages(), headers={"Cache-Control": "no-store"})
+
+
+@get("/navigation", opt={"access": "viewer"}, include_in_schema=False, sync_to_thread=True)
+def navigation(request: PageRequest, path: FromQuery[str] = "/today") -> Response[str]:
+    """The navigation and the menu around the page `path`, for a user whose role has changed."""
+    return page(request, "_navigation.html", "_navigation.html", path=path)
+
+
+def _look_for(secrets: set[str], session: Session) -> tuple[Look, dict[str, SignedIn]]:
+    """What is new, and whose sessions are still open, by their secrets."""
+    return look(session), sessions.find_all(session, secrets)
 
 
 def _newest(
@@ -329,18 +345,11 @@ def _newest(
 
 def _newer(latest: Look, since: float) -> set[str]:
     """The events that tell of what is newer than `since`, a Unix time."""
-    if since < latest.at - WINDOW.total_seconds():
+    if not latest.at - WINDOW.total_seconds() <= since <= latest.at + AHEAD:  # nan is neither
+        return set(EVERYTHING)
+    if latest.frame.day_of(datetime.fromtimestamp(since, UTC)) != latest.frame.today:
         return set(EVERYTHING)
     return names_of(each for each in latest.changes if each.at.timestamp() > since - SLACK)
-
-
-def _ended(session: Session, secrets: set[str]) -> set[str]:
-    return {secret for secret in secrets if sessions.find(session, secret) is None}
-
-
-def _part(frame: Frame, name: str, template: str, csrf: str = "", **context: Any) -> str:
-    html = render(template, frame.shop, csrf, frame=frame, **context)
-    return f'<hx-partial hx-target="#{name}" hx-swap="outerMorph">{html}</hx-partial>'
 
 
 def _on_signal_too(number: int, call: Callable[[], object]) -> None:
@@ -355,4 +364,4 @@ def _on_signal_too(number: int, call: Callable[[], object]) -> None:
     signal.signal(number, handle)
 
 
-router = Router("/", route_handlers=[live], include_in_schema=False)
+router = Router("/", route_handlers=[live, navigation], include_in_schema=False)

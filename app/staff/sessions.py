@@ -6,6 +6,7 @@ Not Litestar's sessions: those keep an id that somebody planted before the login
 import hashlib
 import secrets
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -60,19 +61,21 @@ def start(session: Session, user: User) -> str:
 
 def find(session: Session, secret: str) -> SignedIn | None:
     """Whose session this is, unless it ended, was idle or lasted too long, or they left."""
-    row = session.execute(
-        select(User, StaffSession.seen_at)
-        .join(StaffSession, StaffSession.user_id == User.id)
-        .where(
-            StaffSession.id == _digest(secret),
-            *_is_open(clock.now()),
-            User.disabled_at.is_(None),
-        )
-    ).one_or_none()
-    if row is None:
-        return None
-    user, seen_at = row
-    return SignedIn(user.id, user.name, user.role, _digest(secret), seen_at)
+    return find_all(session, {secret}).get(secret)
+
+
+def find_all(session: Session, secrets: Iterable[str]) -> dict[str, SignedIn]:
+    """That of each of them, by its secret; what `find` finds for none is not there."""
+    by_id = {_digest(secret): secret for secret in secrets}
+    rows = session.execute(
+        select(StaffSession.id, User, StaffSession.seen_at)
+        .join(User, StaffSession.user_id == User.id)
+        .where(StaffSession.id.in_(by_id), *_is_open(clock.now()), User.disabled_at.is_(None))
+    )
+    return {
+        by_id[session_id]: SignedIn(user.id, user.name, user.role, session_id, seen_at)
+        for session_id, user, seen_at in rows
+    }
 
 
 def note_use(session: Session, session_id: str) -> None:

@@ -108,7 +108,7 @@ def _is_without_session(request: AnyRequest) -> bool:
 
 def _on_not_signed_in(request: AnyRequest, error: NotSignedIn) -> Response[Any]:
     """A page leads to /login, and from there back to it; a live stream just ends."""
-    if request.headers.get("Accept", "").startswith("text/event-stream"):  # else htmx adds it
+    if request.headers.get("Accept", "").startswith("text/event-stream"):
         return problems.problem(401, error.detail)
     if request.method == "GET" and not is_htmx(request):
         return redirect(request, _login_url(_own(request.url.path, request.url.query)))

@@ -41,7 +41,7 @@ import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
@@ -143,6 +143,15 @@ class Frame:
         return shop_service.time_zone(self.shop).key
 
     @property
+    def today(self) -> date:
+        """The shop's date."""
+        return self.day_of(self.now)
+
+    def day_of(self, at: datetime) -> date:
+        """The shop's date at `at`."""
+        return at.astimezone(shop_service.time_zone(self.shop)).date()
+
+    @property
     def state(self) -> str:
         """A fingerprint of all that the banner depends on."""
         stopped = self.stopped, self.stopped_at, self.probe_at
@@ -194,8 +203,7 @@ def page(
         found.shop,
         csrf_token({"request": request}),
         frame=found,
-        **_shared(request),
-        **context,
+        **{**_shared(request), **context},
     )
     answer = _answer(html, status)
     if name != partial and cookies.named(_TOAST_COOKIE) in request.cookies:

@@ -3,11 +3,12 @@
 Filters: those of `app.web.times`; `word` and `beads_of` of `app.messages.words` (for a message, and
 for the messages of a booking); `booking_word` (for a booking's status); `action_words` (for an
 action of the audit log); `phone` (+1 202-555-0123).
-Globals: `csrf_value()`, and `asset_version` for the `?v=` of a static file.
+Globals: `csrf_value()`, `asset_version` for the `?v=` of a static file, and `page_version`, by
+which an open page notices an upgrade.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -41,6 +42,7 @@ def environment() -> Environment:
     found.filters |= {"word": _word, "beads_of": _beads, "booking_word": words.booking_word}
     found.filters |= {"phone": _phone, "action_words": activity.words_of}
     found.globals |= {"csrf_value": _csrf_token.get, "asset_version": _asset_version()}
+    found.globals |= {"page_version": page_version()}
     return found
 
 
@@ -83,10 +85,24 @@ def _phone(number: str) -> str:
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
 
 
+@cache
+def page_version() -> str:
+    """Changes with any template, style sheet or script: an open page of another one is outdated."""
+    return _digest([*_assets(), *sorted((ROOT / "templates").rglob("*.html"))])
+
+
 def _asset_version() -> str:
     """Changes with any style sheet or script, so that browsers keep the rest."""
-    digest = hashlib.sha256()
+    return _digest(_assets())
+
+
+def _assets() -> list[Path]:
     static = ROOT / "static"
-    for path in [*sorted(static.glob("css/*")), *sorted(static.glob("js/*")), static / "icons.svg"]:
+    return [*sorted(static.glob("css/*")), *sorted(static.glob("js/*")), static / "icons.svg"]
+
+
+def _digest(paths: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:8]

@@ -4,6 +4,7 @@ Everything shares one machine: the web process, a worker, the database, and the 
 stream, and a client that fetches its part of the page when it is told to, as a browser does.
 """
 
+import json
 import os
 import re
 import threading
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -61,28 +63,23 @@ class OpenPage:
         self._wake.set()
 
     def _listen(self) -> None:
-        url, event = f"/live?since={time.time()}", ""
+        url = f"/live?since={time.time()}"
         try:
             with self._client.stream("GET", url, timeout=30) as answer:
                 for line in answer.iter_lines():
                     name, _, value = line.partition(": ")
-                    if name == "event":
-                        event = value
-                    elif name == "data" and event:
-                        self._look = value
-                    elif not line and event:
-                        self._hear(event)
-                        event = ""
+                    if name == "data":
+                        self._hear(json.loads(value))
                     if not self._is_open:
                         return
         except httpx.TransportError:
             if self._is_open:
                 raise
 
-    def _hear(self, event: str) -> None:
-        self._told.add(event)
-        if event == "beat":  # all that a look found has been told
-            self._wake.set()
+    def _hear(self, message: dict[str, Any]) -> None:
+        self._look = message.get("look", self._look)
+        self._told.update(message.get("events", ()), ["beat"])
+        self._wake.set()
 
     def _follow(self) -> None:
         """Fetch at once, and again a while later if there was more: htmx's throttle."""

@@ -23,8 +23,8 @@ from tests.support.demo import DemoShop
 from tests.support.running import RunningShop
 from tests.support.valkey import Valkey
 
-NO_PAGES = {"/", "/health", "/live", "/static/{file_path:path}"}
-"""Asked for by GET, but a redirect, JSON, a stream and files."""
+NO_PAGES = {"/", "/health", "/live", "/navigation", "/static/{file_path:path}"}
+"""Asked for by GET, but a redirect, JSON, a stream, a part of others and files."""
 OTHERS = ("/schema", "/simulator")
 """Have tests of their own."""
 

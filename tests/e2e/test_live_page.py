@@ -5,7 +5,7 @@ import signal
 import time
 from typing import Any
 
-from playwright.sync_api import Browser, Page, Request, expect
+from playwright.sync_api import Browser, Page, Request, Route, expect
 
 from app.web.shared import LOOK
 from tests.support.dashboard import Dashboard, live, problems_of
@@ -51,17 +51,13 @@ def test_who_logs_out_in_another_window_is_told_so(browser: Browser, shop: Dashb
     other.locator("details.menu summary").click()
     other.get_by_role("button", name="Log out").click()
     expect(other.get_by_role("heading", name="Log in")).to_be_visible()
-    page.evaluate(_BREAK_THE_STREAM)  # as the server does, once it has noticed
     link = page.locator("#live").get_by_role("link", name="logged out")
     expect(link).to_be_visible()
     expect(link).to_have_attribute("href", "/login?next=%2Fqueue")
     context.close()
 
 
-_BREAK_THE_STREAM = "document.getElementById('live')._htmx.sse.reader.cancel()"
-
-
-def test_there_is_one_stream_however_often_a_page_takes_the_place_of_another(
+def test_the_stream_stays_open_however_often_a_page_takes_the_place_of_another(
     page: Page, shop: Dashboard
 ) -> None:
     problems = problems_of(page)
@@ -69,12 +65,12 @@ def test_there_is_one_stream_however_often_a_page_takes_the_place_of_another(
     live(page)
     asked: list[Any] = []
     page.on("request", lambda request: "/live" in request.url and asked.append(request.url))
-    for _ in range(2):
+    for number in (2, 4):
         page.evaluate("htmx.ajax('GET', '/queue', {target: document.body})")
         expect(page.locator("#live[data-state=live]")).to_be_visible()
-    shop.book(20_000)
-    expect(page.locator("#counters")).to_contain_text("2 planned")
-    assert len(asked) == 2
+        shop.book(20_000)
+        expect(page.locator("#counters")).to_contain_text(f"{number} planned")
+    assert asked == []
     assert problems == []
 
 
@@ -100,3 +96,55 @@ def test_a_page_says_which_look_told_it_but_not_right_after_a_change_of_its_own(
     with page.expect_request(is_seen):
         page.get_by_role("button", name=re.compile("^Retry .* to Ada$")).click()
     assert not any(looks)
+
+
+def test_an_open_page_moves_on_to_the_next_day(page: Page, shop: Dashboard) -> None:
+    shop.sql("UPDATE shop SET time_zone = 'Etc/GMT+12'")
+    page.goto("/today")
+    live(page)
+    was = page.title(), page.locator("h1").inner_text(), page.locator("#date").inner_text()
+    shop.sql("UPDATE shop SET time_zone = 'Pacific/Kiritimati'")  # 26 hours on: another date
+    expect(page).not_to_have_title(was[0])
+    expect(page.locator("h1")).not_to_have_text(was[1])
+    expect(page.locator("#date")).not_to_have_text(was[2])
+    expect(page).to_have_title(f"{page.locator('h1').inner_text()} · Chairtime")
+    expect(page.locator("#now")).to_have_count(1)
+
+
+def test_an_upgrade_offers_to_reload_the_page_and_takes_nothing_from_it(
+    page: Page, shop: Dashboard
+) -> None:
+    page.route("**/today", _as_before_the_upgrade)
+    page.goto("/today")
+    expect(page.get_by_text("Chairtime has been updated")).to_be_visible()
+    page.unroute("**/today")
+    page.get_by_role("link", name="Reload").click()
+    live(page)
+    shop.book(20_000)
+    expect(page.locator("#counters")).to_contain_text("2 planned")
+    expect(page.get_by_text("Chairtime has been updated")).to_be_hidden()
+
+
+def _as_before_the_upgrade(route: Route) -> None:
+    html = re.sub('data-version="[^"]+"', 'data-version="older"', route.fetch().text())
+    route.fulfill(body=html, content_type="text/html")
+
+
+def test_a_role_that_changes_changes_the_navigation_and_a_disabled_user_is_out(
+    page: Page, shop: Dashboard
+) -> None:
+    page.goto("/queue")
+    live(page)
+    for role, number in (("viewer", 0), ("owner", 1)):
+        shop.sql(f"UPDATE staff_user SET role = '{role}'")
+        expect(page.locator("#nav").get_by_role("link", name="Staff")).to_have_count(number)
+        expect(page.get_by_role("button", name="Pause sending")).to_have_count(number)
+        page.locator("details.menu summary").click()
+        expect(page.locator("#menu").get_by_text("May only look")).to_have_count(1 - number)
+        expect(page.locator("#nav a[aria-current=page]")).to_have_text("Queue")
+        page.keyboard.press("Escape")
+    shop.sql("UPDATE staff_user SET disabled_at = created_at")
+    try:
+        expect(page.locator("#live").get_by_role("link", name="logged out")).to_be_visible()
+    finally:
+        shop.sql("UPDATE staff_user SET disabled_at = NULL")

@@ -1,15 +1,16 @@
 """The live stream: what it tells, to whom, how often it looks, and when it ends."""
 
 import asyncio
+import json
 from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from litestar.response.sse import ServerSentEventMessage
 from sqlalchemy.exc import OperationalError
 
+import app.db
 from app.bookings import service
 from app.conversations import service as conversations
 from app.db import Database
@@ -18,15 +19,16 @@ from app.messages.lifecycle import claims
 from app.messages.models import Worker
 from app.queue import live
 from app.queue.live import EVERYTHING, Look, Stream, Watcher, names_of, news
+from app.shop import service as shop_service
 from app.staff import sessions
 from app.staff.models import User
-from app.staff.sessions import SignedIn
+from app.web import templating
 from app.web.shared import Parts
 from tests import factories
 from tests.integration.conftest import Client
 from tests.support.frozen import FrozenClock
 from tests.support.lifecycle import book, cancel, message, move
-from tests.support.staff import HTMX, add_user, sign_in
+from tests.support.staff import add_user, sign_in
 from tests.support.statements import counted
 
 pytestmark = pytest.mark.usefixtures("valkey")
@@ -67,10 +69,16 @@ def told(db: Database, act: Callable[[], object]) -> set[str]:
 
 
 def stream_of(
-    user: User | None = None, secret: str = "", since: float | None = None, state: str = ""
+    user: User | None = None, secret: str | None = None, since: float | None = None
 ) -> Stream:
-    who = SignedIn("user_1", "Ann Lee", user.role if user else "viewer", "s", factories.clock.now())
-    return Stream(who, secret, "the-token", since or factories.clock.now().timestamp(), state)
+    """The stream of a page of `user`, else of a new viewer, with a session of theirs."""
+    database = app.db.database()
+    user = user or add_user(database, "viewer")
+    with database.write() as session:
+        secret = secret or sessions.start(session, user)
+        who = sessions.find(session, secret)
+    assert who is not None
+    return Stream(who, secret, "the-token", since or factories.clock.now().timestamp())
 
 
 def listen(work: Work) -> Any:
@@ -86,23 +94,24 @@ def listen(work: Work) -> Any:
     return asyncio.run(run())
 
 
-async def take(stream: Stream, count: int = 1) -> list[ServerSentEventMessage]:
-    """What the stream says until it has spoken `count` times; each time ends with an id."""
-    said = []
+async def take(stream: Stream, count: int = 1) -> dict[str, Any]:
+    """The last of the next `count` things that the stream says, or all until it ends."""
+    said: dict[str, Any] = {}
     async for each in stream.messages():
-        said.append(each)
-        count -= each.id is not None
+        if each.id is not None:
+            said = {**json.loads(str(each.data)), "id": each.id}
+            count -= 1
         if not count:
             break
     return said
 
 
-def events(said: list[ServerSentEventMessage]) -> list[str]:
-    return [each.event for each in said if each.event and each.event != "beat"]
+def events(said: dict[str, Any]) -> list[str]:
+    return list(said["events"])
 
 
-def html(said: list[ServerSentEventMessage]) -> str:
-    return "".join(str(each.data) for each in said if each.data and not each.event)
+def html(said: dict[str, Any]) -> str:
+    return "".join(said["parts"].values())
 
 
 def test_a_new_booking_is_told_to_the_board_and_to_its_own_page(
@@ -243,12 +252,14 @@ def test_a_page_is_told_at_once_what_happened_since_it_was_made(
             said = await take(stream)
         assert f"booking-{booking_id}" in events(said)
         assert "planned</span>" in html(said)
-        assert 'hx-target="#counters"' in html(said)
-        assert 'hx-target="#failed-badge"' in html(said)
-        assert 'hx-target="#replies-badge"' in html(said)
-        assert 'hx-target="#banner"' in html(said)
-        assert said[-1].id == f"{clock.now().timestamp():.3f}"
-        assert {each.data for each in said if each.event != "beat" and each.event} == {said[-1].id}
+        assert set(said["parts"]) == {
+            "counters",
+            "failed-badge",
+            "replies-badge",
+            "banner",
+            "today-is",
+        }
+        assert said["id"] == said["look"] == f"{clock.now().timestamp():.3f}"
 
     listen(work)
 
@@ -272,7 +283,7 @@ def test_a_reply_and_its_being_looked_after_are_told_to_the_board_and_to_the_bad
     listen(work)
 
 
-def test_a_page_made_before_a_worker_went_away_is_told_so_by_the_first_look(
+def test_a_page_is_told_the_state_of_its_frame_so_that_it_sees_a_worker_that_went_before(
     shop: Database, clock: FrozenClock, quick: None
 ) -> None:
     shown = look(shop).frame.state
@@ -281,10 +292,9 @@ def test_a_page_made_before_a_worker_went_away_is_told_so_by_the_first_look(
         session.add(Worker(id="w", host="a", pid=1, threads=1, started_at=now, seen_at=now))
 
     async def work(watcher: Watcher) -> None:
-        for state, names in ((shown, ["queue"]), (look(shop).frame.state, []), ("", [])):
-            stream = stream_of(state=state)
-            with watcher.listening(stream):
-                assert events(await take(stream)) == names
+        stream = stream_of()
+        with watcher.listening(stream):
+            assert (await take(stream))["shown"] == look(shop).frame.state != shown
 
     listen(work)
 
@@ -309,7 +319,7 @@ def test_only_what_changed_is_sent(shop: Database, clock: FrozenClock, quick: No
                 sender.pause(session, "system")
             said = await take(stream)
         assert "Sending is paused" in html(said)
-        assert 'hx-target="#counters"' not in html(said)
+        assert set(said["parts"]) == {"banner"}
         assert events(said) == ["queue"]
 
     listen(work)
@@ -342,9 +352,9 @@ def test_what_a_page_that_does_not_read_is_kept_for_does_not_grow(
 ) -> None:
     async def work(_: Watcher) -> None:
         stream = stream_of()
-        latest = look(shop)
+        latest, who = look(shop), stream._user
         for number in range(5000):
-            stream.tell(latest, {f"booking-{number}", "board"})
+            stream.tell(latest, {f"booking-{number}", "board"}, who)
             assert len(stream._names) <= 2 * live.MOST_BOOKINGS
         assert "missed" in events(await take(stream))
 
@@ -352,9 +362,8 @@ def test_what_a_page_that_does_not_read_is_kept_for_does_not_grow(
 
 
 def test_a_stream_ends_when_its_session_does_or_its_user_is_disabled(
-    shop: Database, clock: FrozenClock, quick: None, monkeypatch: pytest.MonkeyPatch
+    shop: Database, clock: FrozenClock, quick: None
 ) -> None:
-    monkeypatch.setattr(live, "CHECK_SESSIONS_EVERY", 0.05)
     users = [add_user(shop, "staff") for _ in range(3)]
     with shop.write() as session:
         secrets = [sessions.start(session, user) for user in users]
@@ -373,6 +382,61 @@ def test_a_stream_ends_when_its_session_does_or_its_user_is_disabled(
             await asyncio.wait_for(asyncio.gather(*ends[:2]), 5)
             assert not ends[2].done()
             ends[2].cancel()
+
+    listen(work)
+
+
+def test_a_role_that_changed_is_told_with_the_banner_that_it_sees(
+    shop: Database, clock: FrozenClock, quick: None
+) -> None:
+    user = add_user(shop, "staff")
+    with shop.write() as session:
+        sender.pause(session, "system")
+
+    async def work(watcher: Watcher) -> None:
+        stream = stream_of(user)
+        with watcher.listening(stream):
+            assert (await take(stream))["role"] == "staff"
+            with shop.write() as session:
+                session.get_one(User, user.id).role = "owner"
+            said = await take(stream)
+        assert said["role"] == "owner"
+        assert "Resume sending" in html(said)
+
+    listen(work)
+
+
+def test_over_midnight_every_page_is_told_and_the_date_is_another(
+    shop: Database, clock: FrozenClock, quick: None
+) -> None:
+    with shop.write() as session:
+        shop_service.shop(session).time_zone = "Europe/Berlin"
+    clock.set(datetime(2026, 11, 23, 22, 59, 59, tzinfo=UTC))
+    before = look(shop)
+    stream = stream_of()
+
+    async def work(watcher: Watcher) -> None:
+        with watcher.listening(stream):
+            assert events(await take(stream)) == []
+            clock.move(seconds=2)
+            said = await take(stream)
+        assert set(EVERYTHING) <= set(events(said))
+        assert "Tue, Nov 24" in said["parts"]["today-is"]
+
+    listen(work)
+    assert set(EVERYTHING) <= news(before, look(shop))
+
+
+def test_a_page_made_before_midnight_that_connects_after_is_told_everything(
+    shop: Database, clock: FrozenClock, quick: None
+) -> None:
+    clock.set(datetime(2026, 11, 23, 23, 59, 59, tzinfo=UTC))
+    stream = stream_of()
+    clock.move(seconds=5)
+
+    async def work(watcher: Watcher) -> None:
+        with watcher.listening(stream):
+            assert set(events(await take(stream))) == set(EVERYTHING)
 
     listen(work)
 
@@ -424,7 +488,7 @@ def test_a_silent_stream_says_that_it_is_still_there(
             said = stream.messages()
             await anext(said)
             beat = await anext(said)
-        assert (beat.comment, beat.event) == ("still here", "beat")
+        assert (beat.data, beat.event, beat.id) == ("{}", None, None)
 
     listen(work)
 
@@ -455,9 +519,7 @@ def test_the_banner_has_its_button_for_owners_only_and_names_are_escaped(
 def test_without_a_session_the_stream_is_a_401_that_a_script_understands(
     sqlite_api: Client, sqlite_db: Database
 ) -> None:
-    answer = sqlite_api.get(
-        "/live", headers={**HTMX, "Accept": "text/event-stream, text/event-stream"}
-    )
+    answer = sqlite_api.get("/live", headers={"Accept": "text/event-stream"})
     assert answer.status_code == 401
 
 
@@ -487,6 +549,7 @@ def test_each_page_opens_the_stream_with_the_time_it_was_made(
 ) -> None:
     sign_in(sqlite_api, sqlite_db)
     text = sqlite_api.get("/queue").text
-    state = look(sqlite_db).frame.state
-    assert f'data-stream="/live?since={clock.now().timestamp()}&shown={state}"' in text
+    assert f'data-since="{clock.now().timestamp()}"' in text
+    assert f'data-shown="{look(sqlite_db).frame.state}"' in text
+    assert f"SLACK = {live.SLACK:.0f};" in (templating.ROOT / "static/js/live.js").read_text()
     assert timedelta(seconds=live.SLACK) < live.WINDOW
