@@ -31,6 +31,7 @@ import app.clock  # noqa: E402
 import app.db  # noqa: E402
 import app.migrate  # noqa: E402
 from app.db import Database  # noqa: E402
+from app.queue import hand_over  # noqa: E402
 from app.staff import login  # noqa: E402
 from app.web import templating  # noqa: E402
 from tests.fake_twilio import FakeTwilio  # noqa: E402
@@ -67,6 +68,7 @@ def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Configure]:
 
 def _forget_what_was_read(keep_database: bool) -> None:
     """Clear each `@cache` of the app's modules that may hang on the environment."""
+    hand_over.finish()
     keep = {*ALWAYS_THE_SAME, app.db.database} if keep_database else ALWAYS_THE_SAME
     if not keep_database and app.db.database.cache_info().currsize:
         app.db.database().close()

@@ -18,7 +18,9 @@ from app.messages.lifecycle.compare_and_set import FEED_WINDOW
 from app.messages.models import Message, Sending
 from app.messages.tasks import send_message
 from app.messages.useful import is_one_of, is_pending
-from app.queue.huey import huey
+from app.queue import hand_over
+from app.queue.huey import huey, ping
+from app.queue.storage import while_it_answers
 from app.settings import settings
 
 _log = logging.getLogger(__name__)
@@ -31,9 +33,9 @@ Due = Sequence[Row[str, datetime]]
 
 
 def feed_after_commit(session: Session, job_ids: list[str]) -> None:
-    """Put these, which are due within FEED_WINDOW, into Huey once `session` has committed."""
+    """Put these, which are due within FEED_WINDOW, into Huey soon after `session` has committed."""
     if job_ids:
-        after_commit(session, lambda: _feed(job_ids))
+        after_commit(session, lambda: hand_over.soon(lambda: _feed(job_ids)))
 
 
 def feed_next_try(session: Session, job_id: str, due: datetime | None) -> None:
@@ -45,12 +47,13 @@ def feed_next_try(session: Session, job_id: str, due: datetime | None) -> None:
 def revoke_after_commit(session: Session, job_ids: list[str]) -> None:
     """Spare the workers these cancelled messages, once `session` has committed."""
     if job_ids:
-        after_commit(session, lambda: _revoke(job_ids))
+        after_commit(session, lambda: hand_over.soon(lambda: _revoke(job_ids)))
 
 
 def feed_due() -> int:
     """Feed what is due soon and not fed, or overdue and unclaimed; returns how many."""
     try:
+        ping()
         room = _ROOM - huey.pending_count()
     except (RedisError, OSError) as error:
         _log.warning("the queue is away: %s", type(error).__name__)
@@ -90,8 +93,9 @@ def _feed(job_ids: list[str]) -> None:
 
 def _revoke(job_ids: list[str]) -> None:
     try:
-        for job_id in job_ids:
-            huey.revoke_by_id(job_id, revoke_once=True)
+        with while_it_answers():
+            for job_id in job_ids:
+                huey.revoke_by_id(job_id, revoke_once=True)
     except (RedisError, OSError) as error:
         _log.warning("not revoked, only cancelled: %s", type(error).__name__)
 
@@ -125,7 +129,8 @@ def _schedule(due: Due) -> None:
     """Put messages into Huey; those that do not get there are left for the tick."""
     for turn, (job_id, due_at) in enumerate(due):
         try:
-            send_message.schedule((job_id,), id=job_id, eta=due_at)
+            with while_it_answers():
+                send_message.schedule((job_id,), id=job_id, eta=due_at)
         except (RedisError, OSError) as error:
             _log.warning("not fed, the queue is away: %s", type(error).__name__)
             _unfeed([row[0] for row in due[turn:]])

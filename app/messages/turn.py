@@ -10,6 +10,7 @@ from limits.strategies import MovingWindowRateLimiter
 from redis import RedisError
 
 from app.queue.huey import huey
+from app.queue.storage import while_it_answers
 from app.settings import settings
 
 _log = logging.getLogger(__name__)
@@ -23,15 +24,22 @@ def wait(longest: float) -> bool:
     """
     give_up = time.monotonic() + longest
     try:
-        while not _limiter().hit(_limit(), _KEY):
-            reset_time = _limiter().get_window_stats(_limit(), _KEY).reset_time
-            pause = min(max(reset_time - time.time(), 0.01), 1.0)
+        while pause := _pause():
             if time.monotonic() + pause > give_up:
                 return False
             time.sleep(pause)
     except (RedisError, OSError) as error:
         _log.warning("sending without a rate limit: %s", type(error).__name__)
     return True
+
+
+def _pause() -> float:
+    """0 if it is the caller's turn now, else after how many seconds to ask again."""
+    with while_it_answers():
+        if _limiter().hit(_limit(), _KEY):
+            return 0.0
+        reset_time = _limiter().get_window_stats(_limit(), _KEY).reset_time
+    return min(max(reset_time - time.time(), 0.01), 1.0)
 
 
 @cache

@@ -8,6 +8,7 @@ from typing import Any
 from huey import RedisHuey
 from huey.consumer import Consumer, Scheduler
 
+from app.queue.storage import Storage, forget_outage
 from app.settings import settings
 
 # Huey computes Redis scores with mktime(): in any other zone tasks run hours off.
@@ -50,9 +51,10 @@ class _Huey(RedisHuey):  # type: ignore[misc]
         return _Consumer(self, **options)
 
 
-huey = _Huey("chairtime", url=settings().redis_url, results=False)
+huey = _Huey("chairtime", results=False, storage_class=Storage, url=settings().redis_url)
 
 
 def ping() -> None:
     """Raises redis.RedisError or OSError when the queue is away."""
     huey.storage.conn.ping()
+    forget_outage()

@@ -15,6 +15,7 @@ from app.bookings.service import NewBooking
 from app.db import Database
 from app.messages import tasks
 from app.messages.models import Attempt, Message, Sending
+from app.queue import hand_over
 from app.queue.huey import huey
 from tests import factories
 
@@ -34,7 +35,9 @@ def book(db: Database, hours: float = 10, **values: Any) -> str:
         "allow_overlap": True,
     }
     with db.write() as session:
-        return service.create(session, NewBooking(**(given | values)), "system")[0].id
+        booking_id = service.create(session, NewBooking(**(given | values)), "system")[0].id
+    hand_over.finish()
+    return booking_id
 
 
 def move(db: Database, booking_id: str, hours: float) -> None:
@@ -42,11 +45,13 @@ def move(db: Database, booking_id: str, hours: float) -> None:
     at = clock.now() + timedelta(hours=hours)
     with db.write() as session:
         service.change(session, booking_id, {"scheduled_time": at, "allow_overlap": True}, "system")
+    hand_over.finish()
 
 
 def cancel(db: Database, booking_id: str) -> None:
     with db.write() as session:
         service.cancel(session, booking_id, "system")
+    hand_over.finish()
 
 
 def due_message(db: Database, state: str = "pending", **values: Any) -> str:
@@ -92,11 +97,13 @@ def sending(db: Database) -> Sending:
 
 def revocations() -> list[bytes]:
     """Huey's keys of revoked tasks."""
+    hand_over.finish()
     return [key for key in huey.storage.conn.keys("*") if b"r:" in key]
 
 
 def fed() -> list[str]:
     """Job ids that wait in Huey, in its list or its schedule, each as often as it does."""
+    hand_over.finish()
     return [task.args[0] for task in [*huey.pending(), *huey.scheduled()]]
 
 
@@ -113,6 +120,7 @@ def work() -> int:
 
 def ready() -> list[Any]:
     """Everything that is due, out of the list and the schedule; what is not due is put off."""
+    hand_over.finish()
     for task in huey.read_schedule(clock.now().replace(tzinfo=None)):
         huey.enqueue(task)
     return [huey.dequeue() for _ in range(huey.pending_count())]

@@ -1,5 +1,7 @@
 """A real Valkey on a Unix socket, which a test may stop, kill and start again."""
 
+import os
+import signal
 from pathlib import Path
 
 import redis
@@ -29,6 +31,7 @@ class Valkey:
                 save="",
             )
             self._server.start()
+            self._pid = int(self.client.info("server")["process_id"])
 
     def stop(self) -> None:
         """End it properly; stopping twice is harmless."""
@@ -41,6 +44,14 @@ class Valkey:
         if self._server is not None:
             self._server.terminate()
             self._server = None
+
+    def hang(self) -> None:
+        """Let it take connections and answer nobody, as a hung machine does."""
+        os.kill(self._pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it answer again; harmless if it does."""
+        os.kill(self._pid, signal.SIGCONT)
 
     def flush(self) -> None:
         """Forget everything."""
