@@ -8,7 +8,7 @@ PIP := $(PYTHON) -m pip --python $(BIN)/python install --disable-pip-version-che
 LOCK := uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-annotate \
   --no-header --no-strip-extras --quiet
 
-.PHONY: help install run test unit e2e lint format lock storm bench screenshots system clean
+.PHONY: help install run test unit e2e lint format lock storm fuzz bench screenshots system clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -22,7 +22,7 @@ run: .venv/.installed ## Run everything: web app, worker, queue, database, simul
 test: lint unit e2e ## Check everything, then run all tests; installs what they need
 
 unit: .venv/.installed-dev system ## Run the unit and integration tests, with their coverage
-	$(COVERED) --json --out .coverage.json -m pytest -n auto --dist worksteal tests/unit tests/integration
+	$(COVERED) --json --out .coverage.json -m pytest -n auto --dist worksteal -m 'not fuzz' tests/unit tests/integration
 	$(COVERED) --fail-under 95 --out .coverage.json --merge .coverage.json
 
 e2e: .venv/.installed-dev system ## Run the end-to-end tests, then one at a time those that measure time
@@ -31,6 +31,9 @@ e2e: .venv/.installed-dev system ## Run the end-to-end tests, then one at a time
 
 storm: .venv/.installed-dev system ## Run long tests with faults at random
 	$(PYTEST) -m storm tests/faults
+
+fuzz: .venv/.installed-dev system ## Give every route strange bytes in every field: some minutes
+	$(PYTEST) -n auto -m fuzz tests/integration
 
 bench: .venv/.installed-dev system ## Measure how fast it is
 	$(PYTEST) -s tests/benchmarks

@@ -29,10 +29,9 @@ from app.settings import Settings, settings
 from app.shop import pages as shop_pages
 from app.staff import forms as staff_forms
 from app.staff import pages as staff_pages
-from app.web import access, error_pages, openapi
+from app.web import access, csrf, error_pages, incoming, openapi
 from app.web.bodies import MAX_BODY
 from app.web.compression import compression_config
-from app.web.csrf import csrf_config
 from app.web.headers import security_headers
 from app.web.pages import read_form
 from app.web.templating import environment
@@ -50,11 +49,11 @@ STATIC_MAX_AGE = 600
 def create_app() -> Litestar:
     """The web app for this process's settings. Raises SettingsError."""
     found = settings()
-    return Litestar(
+    app = Litestar(
         route_handlers=_routes(found),
-        guards=[access.guard],
+        guards=[incoming.one_address, access.guard],
         exception_handlers=error_pages.HANDLERS,
-        csrf_config=csrf_config(),
+        middleware=[csrf.middleware()],
         compression_config=compression_config(),
         dependencies={"form": Provide(read_form)},
         before_send=[security_headers(is_https=found.public_url.startswith("https:"))],
@@ -68,6 +67,8 @@ def create_app() -> Litestar:
         logging_config=None,
         debug=False,
     )
+    app.asgi_handler = incoming.guarded(app.asgi_handler)
+    return app
 
 
 def _routes(found: Settings) -> list[Router]:

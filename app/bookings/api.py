@@ -16,7 +16,7 @@ from app.bookings import search, service
 from app.bookings.models import STATUSES, Booking
 from app.errors import FieldError
 from app.staff import idempotency
-from app.web import etags
+from app.web import decoding, etags
 from app.web.access import ApiRequest
 from app.web.bodies import JsonBody
 from app.web.etags import IfMatch, IfNoneMatch
@@ -68,6 +68,7 @@ Key = Annotated[
 ]
 
 _KNOWN = ResponseSpec(None, description="The caller has it already.", media_type="")
+_DATE_TIME = {"format": "date-time"}
 _QUERY = {"status", "barberId", "from", "to", "q", "limit", "cursor"}
 
 
@@ -166,10 +167,14 @@ def list_bookings(
     status: Annotated[str | None, QueryParameter(schema_extra={"enum": list(STATUSES)})] = None,
     barber_id: Annotated[str | None, QueryParameter(name="barberId")] = None,
     starts_from: Annotated[
-        datetime | None, QueryParameter(name="from", description="Those that start then or later.")
+        str | None,
+        QueryParameter(
+            name="from", description="Those that start then or later.", schema_extra=_DATE_TIME
+        ),
     ] = None,
     starts_to: Annotated[
-        datetime | None, QueryParameter(name="to", description="Those that start before.")
+        str | None,
+        QueryParameter(name="to", description="Those that start before.", schema_extra=_DATE_TIME),
     ] = None,
     q: Annotated[
         str | None, QueryParameter(description="A part of the name, a phone number, or an id.")
@@ -181,8 +186,9 @@ def list_bookings(
 ) -> BookingPage:
     """Bookings by time, a page at a time."""
     _refuse_unknown(request)
+    first, last = decoding.times({"from": starts_from, "to": starts_to})
     filters = search.Filters(
-        status=status, barber_id=barber_id, starts_from=starts_from, starts_to=starts_to, q=q
+        status=status, barber_id=barber_id, starts_from=first, starts_to=last, q=q
     )
     with db.database().read() as session:
         found, next_cursor = search.search(session, filters, limit, cursor)

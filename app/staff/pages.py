@@ -99,8 +99,9 @@ def log_out(request: PageRequest) -> Response[str]:
 def choose_theme(request: PageRequest, form: Form) -> Response[str]:
     """Keep the theme in a cookie, which the next page is made by: so it never flashes."""
     theme = form.get("theme", "")
+    theme = theme if theme in THEMES else ""
     answer = redirect(request, _ours(form.get("next", "")) or HOME)
-    lasts = _A_YEAR if theme in THEMES else 0
+    lasts = _A_YEAR if theme else 0
     answer.set_cookie(Cookie(THEME_COOKIE, value=theme, max_age=lasts, secure=cookies.is_https()))
     return answer
 

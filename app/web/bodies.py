@@ -1,6 +1,7 @@
 """Request bodies: JSON objects, checked strictly, with all that is wrong said at once."""
 
 import json
+from collections import Counter
 from typing import Any, TypeVar
 
 import msgspec
@@ -10,14 +11,13 @@ from litestar.openapi.spec import Reference, Schema
 from litestar.typing import FieldDefinition
 
 from app.errors import FieldError
+from app.web import decoding
 from app.web.names import WrongFields, in_words
 
 T = TypeVar("T", bound=msgspec.Struct)
 
 MAX_BODY = 65_536
 """Bytes."""
-
-_LONGEST_NAME = 60  # of an unknown field that is named in the answer
 
 
 class JsonBody(AbstractDTO[T]):
@@ -61,13 +61,15 @@ def read(body: bytes, shape: type[T]) -> T:
     values = _object(body)
     known = {field.encode_name: field for field in msgspec.structs.fields(shape)}
     errors = [
-        FieldError(_shown(name), f"is unknown; there are {', '.join(known)}")
+        FieldError(decoding.shown(name), f"is unknown; there are {', '.join(known)}")
         for name in values
         if name not in known
     ]
     found: dict[str, Any] = {}
     for name, field in known.items():
-        if name in values:
+        if name in values and not decoding.is_text(values[name]):
+            errors.append(FieldError(name, decoding.NO_TEXT))
+        elif name in values:
             try:
                 found[field.name] = msgspec.convert(values[name], field.type)
             except msgspec.ValidationError as error:
@@ -82,7 +84,7 @@ def read(body: bytes, shape: type[T]) -> T:
 def _object(body: bytes) -> dict[str, Any]:
     try:
         # Unlike msgspec's, this decoder takes a lone surrogate, so the answer can name its field.
-        values = json.loads(body)
+        values = json.loads(body, object_pairs_hook=_once_each)
     except (ValueError, RecursionError) as error:
         raise ClientException("The body is not JSON.") from error
     if not isinstance(values, dict):
@@ -90,5 +92,10 @@ def _object(body: bytes) -> dict[str, Any]:
     return values
 
 
-def _shown(name: str) -> str:
-    return name[:_LONGEST_NAME].encode("ascii", "replace").decode()
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of a field that is there twice, one would silently win. Raises WrongFields."""
+    counted = Counter(name for name, _ in pairs)
+    decoding.refuse(
+        (name for name, count in counted.items() if count > 1), "is there more than once"
+    )
+    return dict(pairs)

@@ -6,29 +6,42 @@ when they send (`static/js/app.js`), for a login in another window renews it; it
 each page does.
 """
 
+import re
 from typing import Any
-from urllib.parse import urlsplit
 
 from litestar.config.csrf import CSRFConfig
 from litestar.connection import ASGIConnection
 from litestar.exceptions import PermissionDeniedException
+from litestar.middleware import DefineMiddleware
+from litestar.middleware.csrf import CSRFMiddleware
 
-from app.settings import settings
+from app.settings import LOOPBACK, settings
 from app.web import cookies
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 EXEMPT = ("^/api/", "^/webhooks/", "^/simulator", "^/schema", "^/health$", "^/static/")
 
+_PORT = re.compile(r":[0-9]+$")
 
-def csrf_config() -> CSRFConfig:
-    """What Litestar's middleware needs."""
-    return CSRFConfig(
+
+class _Csrf(CSRFMiddleware):
+    """Litestar's, which compares digests; those take no text beyond ASCII."""
+
+    def _csrf_tokens_match(self, request_csrf_token: str, cookie_csrf_token: str) -> bool:
+        is_ascii = request_csrf_token.isascii() and cookie_csrf_token.isascii()
+        return is_ascii and super()._csrf_tokens_match(request_csrf_token, cookie_csrf_token)
+
+
+def middleware() -> DefineMiddleware:
+    """What each route's posts must pass."""
+    config = CSRFConfig(
         secret=settings().secret_key,
         cookie_name=cookies.named(cookies.CSRF),
         cookie_secure=cookies.is_https(),
         cookie_httponly=False,
         exclude=list(EXEMPT),
     )
+    return DefineMiddleware(_Csrf, config=config)
 
 
 def check_origin(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
@@ -46,4 +59,13 @@ def is_from_here(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
 
 
 def _is_ours(origin: str | None, host: str | None) -> bool:
-    return origin is None or origin == settings().public_url or urlsplit(origin).netloc == host
+    """Over https alone where there is any, but for what runs on this very machine."""
+    if origin is None or origin == settings().public_url:
+        return True
+    scheme, _, netloc = origin.partition("://")
+    is_safe = scheme == "https" or not cookies.is_https() or _name(netloc) in LOOPBACK
+    return is_safe and netloc == host
+
+
+def _name(netloc: str) -> str:
+    return _PORT.sub("", netloc).strip("[]")

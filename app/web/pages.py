@@ -48,7 +48,7 @@ from urllib.parse import quote, unquote, urlsplit
 from litestar import Request, Response
 from litestar.datastructures import MultiDict, State
 from litestar.di import NamedDependency
-from litestar.enums import MediaType
+from litestar.enums import MediaType, RequestEncodingType
 from litestar.template.base import csrf_token
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -67,7 +67,7 @@ from app.shop import service as shop_service
 from app.shop.models import Shop
 from app.staff.models import User
 from app.staff.sessions import SignedIn
-from app.web import cookies
+from app.web import cookies, decoding
 from app.web.shared import LOOK, Parts
 from app.web.templating import render
 from app.whatsapp.errors import Advice, explain
@@ -287,9 +287,13 @@ def carry_out(
 
 
 async def read_form(request: Request[Any, Any, Any]) -> Form:
-    """The body's fields that are text."""
-    found = await request.form()
-    return MultiDict([(key, value) for key, value in found.multi_items() if isinstance(value, str)])
+    """The body's fields that are text. Raises WrongFields for what no text can be."""
+    if request.content_type[0] == RequestEncodingType.URL_ENCODED:
+        return MultiDict(decoding.pairs(await request.body()))
+    sent = await request.form()
+    typed = [(name, value) for name, value in sent.multi_items() if isinstance(value, str)]
+    decoding.refuse(name for name, value in typed if not decoding.is_text([name, value]))
+    return MultiDict(typed)
 
 
 def _answer(html: str, status: int = 200) -> Response[str]:

@@ -106,7 +106,9 @@ def _on_stale(_request: AnyRequest, error: Stale) -> Response[bytes]:
 
 def _on_wrong_parameters(request: AnyRequest, error: ValidationException) -> Response[bytes]:
     """Litestar's findings; a wrong id in the path is something that there is not."""
-    found: list[dict[str, str]] = error.extra if isinstance(error.extra, list) else []
+    if not isinstance(error.extra, list):  # of a form that cannot be read
+        return problem(400, f"{error.detail[:1].upper()}{error.detail[1:]}.")
+    found: list[dict[str, str]] = error.extra
     if any(each.get("source") == "path" for each in found):
         return problem(404, "There is nothing here.")
     errors = [

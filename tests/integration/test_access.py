@@ -3,6 +3,7 @@
 import json
 import re
 
+import httpx
 import pytest
 from litestar import Litestar, get
 from litestar.handlers import HTTPRouteHandler
@@ -178,6 +179,45 @@ def test_a_route_that_forgets_to_say_who_may_call_it_is_closed() -> None:
     )
     with TestClient(app) as client:
         assert client.get("/forgotten").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("spelling", "address"),
+    [
+        ("/login/", "/login"),
+        ("//login", "/login"),
+        ("/%6Cogin?next=%2Fa", "/login?next=%2Fa"),
+        ("///static//css/base.css/", "/static/css/base.css"),
+        ("/api/bookings/?q=a%26b", "/api/bookings?q=a%26b"),
+        ("//evil.example/", "/evil.example"),
+        ("/%C3%A9%e2%82%ac", "/%C3%A9%E2%82%AC"),
+    ],
+)
+def test_another_spelling_of_an_address_leads_to_the_one(
+    sqlite_api: Client, spelling: str, address: str
+) -> None:
+    url = httpx.URL("http://testserver.local").copy_with(raw_path=spelling.encode())
+    answer = sqlite_api.get(url, follow_redirects=False)
+    assert (answer.status_code, answer.headers["Location"]) == (308, address)
+    assert sqlite_api.post(url).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "/LOGIN",
+        "/api%2Fbookings",
+        "/login%5C",
+        "/api/bookings/booking_1/reminders/01/retry",
+        "/api/bookings/booking_1/reminders/%D9%A3/retry",
+        "/webhooks/twilio/status/6F6F6F6F6F6F4F6F8F6F6F6F6F6F6F6F",
+    ],
+)
+def test_other_spellings_are_no_address(sqlite_api: Client, spelling: str) -> None:
+    url = httpx.URL("http://testserver.local").copy_with(raw_path=spelling.encode())
+    for method in ("GET", "POST"):
+        assert sqlite_api.request(method, url).status_code in {404, 405}, spelling
+    assert sqlite_api.post(url).status_code == 404
 
 
 def test_production_describes_its_api_only_to_those_with_a_token(production: Litestar) -> None:

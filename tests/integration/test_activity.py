@@ -232,7 +232,7 @@ def found_by_pages(client: Client, address: str) -> list[str]:
     [
         ("who=user:nobody", "There is nobody of that id."),
         ("about=" + "x" * 81, "This must be an id, of at most 80 visible characters."),
-        ("about=a%00b", "This must be an id, of at most 80 visible characters."),
+        ("about=a%01b", "This must be an id, of at most 80 visible characters."),
         ("before=x", "This link is too old or incomplete: start from the first page."),
         ("before=" + "9" * 19, "This link is too old or incomplete: start from the first page."),
     ],

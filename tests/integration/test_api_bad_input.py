@@ -142,6 +142,11 @@ def test_a_body_that_is_no_object_is_refused(sqlite_api: Client, content: bytes)
     assert (answer.status_code, fields(answer)) == (422, {"body"})
 
 
+def test_a_field_that_is_there_twice_is_refused_by_name(sqlite_api: Client) -> None:
+    content = json.dumps(body())[:-1] + ', "barberId": "barber_2"}'
+    assert fields(sqlite_api.post("/api/bookings", content=content, headers=JSON)) == {"barberId"}
+
+
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", None])
 def test_a_body_of_another_type_is_a_415(sqlite_api: Client, content_type: str | None) -> None:
     headers = {"Content-Type": content_type} if content_type else {}
@@ -180,6 +185,10 @@ def test_a_body_over_64_kb_is_a_413(sqlite_api: Client) -> None:
         ("to=0001-01-01T00:00:00Z", "to"),
         ("to=9999-12-31T23:59:59-14:00", "to"),
         ("to=soon", "to"),
+        ("from=1", "from"),  # a number is no time
+        ("to=1795428000.5", "to"),
+        ("barberId=barber_1&barberId=barber_2", "barberId"),  # one would silently win
+        ("q=%ff", "q"),
         ("q=%00", "q"),
         ("q=" + "x" * 101, "q"),
         ("sort=;drop", "sort"),

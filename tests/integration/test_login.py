@@ -121,7 +121,6 @@ def test_a_new_login_ends_the_session_that_the_browser_had_and_renews_the_csrf_t
         {"password": PASSWORD + " "},
         {"password": ""},
         {"email": ""},
-        {"email": "a\x00b@example.com"},
         {"email": "x" * 5000},
         {"password": "x" * 5000},
         {"password": "\ud800".encode("utf-8", "surrogatepass").decode("latin-1")},
