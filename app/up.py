@@ -86,7 +86,7 @@ class _Stop:
     """Whether a signal asked us to end, and how to wait for that."""
 
     def __init__(self) -> None:
-        self._asked = threading.Event()
+        self._is_asked = False  # no Event: a handler that sets one may meet its own thread in it
         self._programs: list[Program] = []
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
@@ -97,13 +97,15 @@ class _Stop:
 
     def wait(self, seconds: float) -> bool:
         """Wait; True once a signal came."""
-        return self._asked.wait(seconds)
+        if not self._is_asked:
+            time.sleep(seconds)
+        return self._is_asked
 
     def _on_signal(self, *_: object) -> None:
-        if self._asked.is_set():
+        if self._is_asked:
             for program in self._programs:
                 program.kill()
-        self._asked.set()
+        self._is_asked = True
 
 
 class _Greeting:

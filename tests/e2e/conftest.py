@@ -9,9 +9,10 @@ from playwright.sync_api import StorageState, expect
 
 from tests.fake_twilio import FakeTwilio
 from tests.support.dashboard import Dashboard
+from tests.support.processes import PATIENCE
 from tests.support.valkey import Valkey
 
-expect.set_options(timeout=10_000)  # ms: a machine may be busy
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 @pytest.fixture(scope="session")

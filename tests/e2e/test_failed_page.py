@@ -6,6 +6,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.support.accessibility import serious_problems
 from tests.support.dashboard import LONG_NAME, PHONE, Dashboard, assert_fits, live, problems_of
+from tests.support.processes import wait_until
 
 SHOP: dict[str, str] = {}
 RIGHT = "+12125550142"
@@ -178,3 +179,13 @@ def test_the_board_leads_to_the_field_that_puts_a_number_right(page: Page, shop:
     page.goto("/today")
     page.get_by_role("link", name="Edit number of Dana Whitfield").click()
     expect(row(page, "Dana Whitfield").get_by_label("Phone")).to_be_focused()
+
+
+def test_a_failed_reminder_is_retried_by_the_api(shop: Dashboard) -> None:
+    booking = shop.fail()
+    [failed] = [row for row in shop.reminders(booking) if row["state"] == "failed"]
+    path = f"/api/bookings/{booking['id']}/reminders/{failed['number']}/retry"
+    assert shop.api.post(path).status_code == 202
+    shop.twilio.wait_for(1, booking["customerPhone"])
+    wait_until(lambda: "completed" in shop.states(booking))
+    assert shop.api.post(path).status_code == 409

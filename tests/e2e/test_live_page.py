@@ -22,12 +22,12 @@ def test_a_page_whose_server_ends_at_once_says_reconnecting_and_then_shows_what_
     expect(word).to_have_attribute("data-state", "live")
     began = time.monotonic()
     shop.web.send(signal.SIGTERM)
-    assert shop.web.wait(10) == 0
+    assert shop.web.wait() == 0
     assert time.monotonic() - began < 5  # the open page does not keep it
     expect(word).to_have_text("reconnecting")
     shop.restart_web()
     shop.book(20_000)
-    expect(word).to_have_text("live", timeout=20_000)
+    expect(word).to_have_text("live")
     expect(page.locator("#counters")).to_contain_text("2 planned")
     expect(page.locator(".count b").first).to_have_text("2")
 

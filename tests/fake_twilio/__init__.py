@@ -48,6 +48,9 @@ SANDBOX = "+14155238886"
 TEMPLATES = {kind: f"HX{place:032x}" for place, kind in enumerate(templates.of_a_shop(), start=1)}
 """The ContentSid of each kind of message."""
 
+PATIENCE = 120.0
+"""Seconds that a test waits for what takes a moment on a machine that is not busy."""
+
 _WINDOW = timedelta(hours=24)
 
 
@@ -165,15 +168,19 @@ class FakeTwilio:
         """How often a single message was asked for, in vain or not."""
         return self._fetches
 
-    def wait_for(self, count: int, to: str | None = None, timeout: float = 10) -> list[Accepted]:
+    def wait_for(
+        self, count: int, to: str | None = None, timeout: float = PATIENCE
+    ) -> list[Accepted]:
         """The accepted messages once there are `count`, maybe more. Raises TimeoutError."""
         return self._ledger.wait(lambda: self.messages(to), count, timeout, f"messages to {to}")
 
-    def wait_for_posts(self, count: int, to: str | None = None, timeout: float = 10) -> list[Post]:
+    def wait_for_posts(
+        self, count: int, to: str | None = None, timeout: float = PATIENCE
+    ) -> list[Post]:
         """The POSTs once there are `count`, maybe more. Raises TimeoutError."""
         return self._ledger.wait(lambda: self.posts(to), count, timeout, f"POSTs to {to}")
 
-    def wait_for_callbacks(self, count: int, timeout: float = 10) -> list[Callback]:
+    def wait_for_callbacks(self, count: int, timeout: float = PATIENCE) -> list[Callback]:
         """The callbacks sent once there are `count`, maybe more. Raises TimeoutError."""
         return self._ledger.wait(self.callbacks, count, timeout, "callbacks")
 
@@ -198,7 +205,7 @@ class FakeTwilio:
         with self._lock:
             self._is_holding = True
 
-    def wait_held(self, count: int, timeout: float = 10) -> list[Post]:
+    def wait_held(self, count: int, timeout: float = PATIENCE) -> list[Post]:
         """The POSTs that wait for an answer (held or hanging) once there are `count`. They stay
         in the list until the `release`, even if their client is dead. Raises TimeoutError.
         """

@@ -52,12 +52,12 @@ def test_killed_between_acceptance_and_record_each_message_is_accepted_once(
     for phone in phones:
         twilio.hold_after_accept()
         cancelled(shop, phone)
-        twilio.wait_held(1, timeout=20)
+        twilio.wait_held(1)
         shop.kill_worker()
         twilio.release()
         shop.start_worker()
 
-    wait_until(lambda: completed(shop) == KILLS, timeout=30, what="the end of all look-ups")
+    wait_until(lambda: completed(shop) == KILLS, what="the end of all look-ups")
     assert sorted(message.to for message in twilio.messages()) == sorted(phones)
     assert len(twilio.posts()) == KILLS
 
@@ -71,11 +71,11 @@ def test_killed_before_acceptance_each_message_is_sent_by_another_worker(
     for turn, phone in enumerate(phones, start=1):
         twilio.script(phone, [Fault("hang_before")])
         cancelled(shop, phone)
-        twilio.wait_for_posts(turn, timeout=20)
+        twilio.wait_for_posts(turn)
         shop.kill_worker()
         shop.start_worker()
 
-    wait_until(lambda: completed(shop) == 5, timeout=30, what="another try of each")
+    wait_until(lambda: completed(shop) == 5, what="another try of each")
     assert sorted(message.to for message in twilio.messages()) == sorted(phones)
 
 

@@ -57,7 +57,7 @@ class DemoShop:
     def __enter__(self) -> Self:
         up = Process([program("chairtime"), "up"], self._environment, self._folder, "up")
         self._up = up.__enter__()
-        up.wait_for("Ctrl-C ends everything", timeout=60)
+        up.wait_for("Ctrl-C ends everything")
         self.run("demo")
         return self
 
@@ -68,7 +68,7 @@ class DemoShop:
         """Run a `chairtime` command in it."""
         command = [program("chairtime"), *arguments]
         with Process(command, self._environment, self._folder, arguments[0]) as process:
-            assert process.wait(60) == 0, process.output()
+            assert process.wait() == 0, process.output()
 
     def log_in(self, page: Page) -> None:
         """As the owner, by the form."""

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Self
 
 ROOT = Path(__file__).parents[2]
+PATIENCE = 120.0
+"""Seconds: what takes a moment may take that long where the machine is busy with other things."""
 
 
 def program(name: str) -> str:
@@ -26,7 +28,7 @@ class Process:
             up.wait_for(r"http://\\S+")
 
     The environment is this process's own with `environment` on top. Leaving the block asks it to
-    stop as Ctrl-C does, and kills the whole group if it is not gone in 15 s.
+    stop as Ctrl-C does, and kills the whole group if it does not end.
     """
 
     def __init__(
@@ -68,7 +70,7 @@ class Process:
         """What it and its children printed so far."""
         return self._log.read_text(errors="replace")
 
-    def wait_for(self, pattern: str, timeout: float = 120) -> re.Match[str]:
+    def wait_for(self, pattern: str, timeout: float = PATIENCE) -> re.Match[str]:
         """The first match of `pattern` in its output. AssertionError if it ends or takes longer."""
         deadline = time.monotonic() + timeout
         while True:
@@ -80,7 +82,7 @@ class Process:
             assert time.monotonic() < deadline, said
             time.sleep(0.02)
 
-    def wait(self, timeout: float = 60) -> int:
+    def wait(self, timeout: float = PATIENCE) -> int:
         """Its exit code, once it has ended. Raises subprocess.TimeoutExpired."""
         return self._process.wait(timeout)
 
@@ -88,7 +90,7 @@ class Process:
         """Send a signal to it alone."""
         self._process.send_signal(signal_number)
 
-    def stop(self, timeout: float = 15) -> int:
+    def stop(self, timeout: float = PATIENCE) -> int:
         """Ask it to end as Ctrl-C does; its exit code. Raises subprocess.TimeoutExpired."""
         if self.is_running:
             self.send(signal.SIGINT)
@@ -107,7 +109,9 @@ class Process:
         self._process.wait()
 
 
-def wait_until(condition: Callable[[], object], timeout: float = 15, what: str = "it") -> None:
+def wait_until(
+    condition: Callable[[], object], timeout: float = PATIENCE, what: str = "it"
+) -> None:
     """Wait until `condition()` is true. AssertionError after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not condition():

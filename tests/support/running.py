@@ -85,11 +85,11 @@ class RunningShop:
 
     def wait_for_web(self) -> None:
         """Until it answers: some seconds where others are busy too."""
-        wait_until(self._answers, timeout=60, what=f"an answer at {self.api.base_url}")
+        wait_until(self._answers, what=f"an answer at {self.api.base_url}")
 
     def wait_for_worker(self) -> None:
         """Until it has ticked: before that, what is due soon may be due long ago."""
-        wait_until(lambda: self.health()["worker"] == "ok", timeout=60, what="a worker's tick")
+        wait_until(lambda: self.health()["worker"] == "ok", what="a worker's tick")
 
     def health(self) -> dict[str, str]:
         """The checks of /health."""
