@@ -163,8 +163,14 @@ def _engine(url: str) -> Engine:
             max_overflow=30,
             pool_pre_ping=True,
             hide_parameters=True,
-            # Of its own accord psycopg reads bytes, not text, from a database in SQL_ASCII.
-            connect_args={"connect_timeout": 5, "client_encoding": "utf8"},
+            connect_args={
+                "connect_timeout": 5,
+                # Of its own accord psycopg reads bytes, not text, from a database in SQL_ASCII.
+                "client_encoding": "utf8",
+                # A prepared statement belongs to a connection of the server, and behind PgBouncer
+                # (transaction mode) the next transaction may get another one.
+                "prepare_threshold": None,
+            },
         )
     path = make_url(url).database
     if path:

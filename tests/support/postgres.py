@@ -23,7 +23,7 @@ class Postgres:
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="chairtime-postgres-"))
         self.port = free_port()
-        self._as_owner = _as_unprivileged_user(self.folder)
+        self._as_owner = as_unprivileged_user(self.folder)
         self._init()
         self._server = subprocess.Popen(self._command(), **self._as_owner)
         self._databases = 0
@@ -118,7 +118,7 @@ class Refillable:
         return self._connection.execute(statement).fetchall()
 
 
-def _as_unprivileged_user(folder: Path) -> dict[str, Any]:
+def as_unprivileged_user(folder: Path) -> dict[str, Any]:
     """How to start PostgreSQL's programs, which refuse to run as root; gives `folder` to them."""
     quiet = {"cwd": folder, "stderr": (folder / "log").open("wb")}
     if os.geteuid() != 0:
