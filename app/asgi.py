@@ -1,7 +1,6 @@
 """The web app, as Granian imports it: `app.asgi:app`."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from granian.utils.proxies import wrap_asgi_with_proxy_headers
@@ -29,7 +28,7 @@ from app.settings import Settings, settings
 from app.shop import pages as shop_pages
 from app.staff import forms as staff_forms
 from app.staff import pages as staff_pages
-from app.web import access, csrf, error_pages, incoming, openapi
+from app.web import access, csrf, error_pages, incoming, openapi, threads
 from app.web.bodies import MAX_BODY
 from app.web.compression import compression_config
 from app.web.headers import security_headers
@@ -38,9 +37,6 @@ from app.web.templating import environment
 from app.whatsapp import webhooks
 
 ROOT = Path(__file__).parent.parent
-
-THREADS = 4
-"""Threads of the sync handlers: more of them fight for the interpreter and answer fewer."""
 
 STATIC_MAX_AGE = 600
 """Seconds: how long a browser may show the style of before an upgrade."""
@@ -53,7 +49,7 @@ def create_app() -> Litestar:
         route_handlers=_routes(found),
         guards=[incoming.one_address, access.guard],
         exception_handlers=error_pages.HANDLERS,
-        middleware=[csrf.middleware()],
+        middleware=[threads.by_method, csrf.middleware()],
         compression_config=compression_config(),
         dependencies={"form": Provide(read_form)},
         before_send=[security_headers(is_https=found.public_url.startswith("https:"))],
@@ -100,7 +96,7 @@ def _routes(found: Settings) -> list[Router]:
 
 async def _limit_threads() -> None:
     """The loop ends its default threads itself when it closes."""
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "handler"))
+    asyncio.get_running_loop().set_default_executor(threads.Threads())
 
 
 # A login's address is the customer's own, not the proxy's; nobody else may say whose it is.

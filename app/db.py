@@ -26,18 +26,21 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import TimeoutError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
 from app.settings import settings
 
 _AFTER_COMMIT = "chairtime_after_commit"
+_BUSY_AFTER = 15
+"""Seconds that a writer waits for the one before it."""
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA foreign_keys=ON",
     # A lost commit would be a doubled message, so a commit is on disk before anything is sent.
     "PRAGMA synchronous=FULL",
-    "PRAGMA busy_timeout=15000",
+    f"PRAGMA busy_timeout={_BUSY_AFTER * 1000}",
 )
 
 
@@ -75,6 +78,21 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class _Turn:
+    """A turn to write, waited for no longer than SQLite's own lock."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        """Raises sqlalchemy.exc.TimeoutError."""
+        if not self._lock.acquire(timeout=_BUSY_AFTER):
+            raise TimeoutError("the database is locked")
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
 class Database:
     """One database, SQLite or PostgreSQL, and the transactions on it."""
 
@@ -82,7 +100,7 @@ class Database:
         self.engine = _engine(url)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         # One writer at a time inside a process: waiting here is fair, spinning on SQLite's is not.
-        self._writer = threading.Lock() if self.is_sqlite else nullcontext()
+        self._writer = _Turn() if self.is_sqlite else nullcontext()
         self._write_engine = self.engine.execution_options(chairtime_write=True)
 
     @contextmanager
@@ -180,7 +198,7 @@ def _engine(url: str) -> Engine:
         pool_size=10,
         max_overflow=50,
         hide_parameters=True,  # errors are logged, and parameters are customers' names
-        connect_args={"timeout": 15, "isolation_level": None},
+        connect_args={"timeout": _BUSY_AFTER, "isolation_level": None},
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

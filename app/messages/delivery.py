@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import cache
 
 from babel import UnknownLocaleError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, TimeoutError
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -55,7 +55,7 @@ def record(attempt_id: str, outcome: Outcome) -> datetime | None:
     for pause in (*_RECORD_AGAIN, None):
         try:
             return _record(attempt_id, outcome)
-        except OperationalError:
+        except (OperationalError, TimeoutError):
             if pause is None:
                 raise
             time.sleep(pause)

@@ -23,7 +23,7 @@ from app import db
 from app.staff import sessions, tokens
 from app.staff.models import ApiToken
 from app.staff.sessions import SignedIn
-from app.web import cookies, csrf
+from app.web import cookies, csrf, threads
 
 ApiRequest = Request[Any, ApiToken, Any]
 """A request to a `read` or `write` route: `request.auth` is the token."""
@@ -99,7 +99,8 @@ def _note_use(used_id: str, note: Callable[[Session, str], None]) -> None:
     """Note it behind the request's back: a read does not wait until the database is writable."""
     if used_id in _noting:
         return
-    task = asyncio.create_task(sync_to_thread(_write_use, used_id, note))
+    with threads.writing():
+        task = asyncio.create_task(sync_to_thread(_write_use, used_id, note))
     _noting[used_id] = task
     task.add_done_callback(lambda _: _noting.pop(used_id, None))
 
