@@ -181,7 +181,8 @@ def _filtered(session: Session, filters: Filters) -> Select[Booking]:
     if filters.phone is not None:
         query = query.where(Booking.customer_phone == filters.phone)
     if filters.has_failures:
-        failed = select(Message.booking_id).where(is_one_of(Message.state, "failed"))
+        has_failed = is_one_of(Message.state, "failed") & Message.dismissed_at.is_(None)
+        failed = select(Message.booking_id).where(has_failed)
         query = query.where(Booking.id.in_(failed))
     if text := (filters.q or "").strip():
         query = query.where(fits(session, text))

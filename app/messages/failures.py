@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, cast
 
-from sqlalchemy import Select, func, select, union
+from sqlalchemy import ColumnElement, Select, func, select, union
 from sqlalchemy.orm import Bundle, Session
 
 from app import clock
@@ -12,16 +13,21 @@ from app.bookings.models import Booking
 from app.customers.service import WINDOW
 from app.errors import Conflict, NotFound
 from app.messages import service
+from app.messages.lifecycle import plans
+from app.messages.lifecycle.compare_and_set import booking_of
 from app.messages.models import Message
 from app.messages.useful import is_one_of, why_not
 from app.shop.models import Service
 from app.shop.service import shop
+from app.staff import audit
 from app.whatsapp.errors import Advice
 
 AT_MOST = 500
-"""Failed messages that are shown, those first that a retry would help, the newest first."""
+"""Failed messages that are shown, and that are dismissed at a time: the newest."""
+SHOWN_FOR = timedelta(days=7)
+"""How long what no retry would help stays in sight."""
 
-_HAS_FAILED = is_one_of(Message.state, "failed")
+_HAS_FAILED = is_one_of(Message.state, "failed") & Message.dismissed_at.is_(None)
 _BOOKING: Bundle[Booking] = Bundle(
     "booking",
     Booking.id,
@@ -56,15 +62,10 @@ class Failure:
 
 @dataclass(frozen=True)
 class Group:
-    """What failed for one reason."""
+    """What failed for one reason, and a retry would help."""
 
     advice: Advice
     failures: list[Failure]
-
-    @property
-    def to_retry(self) -> list[Message]:
-        """Those that a retry would help."""
-        return [each.message for each in self.failures if each.why_not is None]
 
 
 @dataclass(frozen=True)
@@ -76,29 +77,54 @@ class Retried:
 
 
 def groups(session: Session) -> list[Group]:
-    """What failed by reason; the group first of which a retry would help most."""
+    """What failed and a retry would help, by reason; the largest group first."""
     by_code: dict[str, Group] = {}
     for failure in found(session, AT_MOST):
         advice = service.advice_of(failure.message)
         by_code.setdefault(advice.code, Group(advice, [])).failures.append(failure)
-    return sorted(by_code.values(), key=lambda each: (-len(each.to_retry), -len(each.failures)))
+    return sorted(by_code.values(), key=lambda each: -len(each.failures))
 
 
 def found(session: Session, limit: int) -> list[Failure]:
-    """What a retry would help, and then what failed last besides.
+    """What a retry would help, the newest first.
 
     Plain rows of what a list shows: of hundreds, objects take longer than the database does.
     """
     _shop = shop(session)  # while it is held, its quiet hours are found without a query
-    useful = Message.id.in_(worth_retrying(session))
-    rows = session.execute(_query(session, limit).where(useful)).all()
-    known = {row.id for row in rows}
-    others = (row for row in session.execute(_query(session, limit)) if row.id not in known)
-    return [Failure(cast(Message, row), row.why_not) for row in [*rows, *others][:limit]]
+    return _failures(session, limit, Message.id.in_(worth_retrying(session)))
+
+
+def past(session: Session) -> list[Failure]:
+    """What failed in the last days (SHOWN_FOR) and no retry would help, the newest first."""
+    is_recent = Message.updated_at > clock.now() - SHOWN_FOR
+    return _failures(session, AT_MOST, is_recent, _why_not(session).is_not(None))
+
+
+def dismiss_past(session: Session, actor: str) -> int:
+    """Dismiss the newest AT_MOST that no retry would help; returns how many."""
+    found = _failures(session, AT_MOST, _why_not(session).is_not(None))
+    return dismiss(session, [each.message.id for each in found], actor)
+
+
+def dismiss(session: Session, job_ids: Iterable[str], actor: str) -> int:
+    """Nobody needs to see these as failed any more; returns of how many that was news."""
+    dismissed = plans.dismiss(session, job_ids)
+    for job_id in dismissed:
+        audit.record(session, actor, "message.dismissed", booking_of(job_id), job_id=job_id)
+    return len(dismissed)
+
+
+def restore(session: Session, job_id: str, actor: str) -> bool:
+    """Take `dismiss` back; returns whether there was anything to take back."""
+    if not plans.dismiss(session, [job_id], is_dismissed=False):
+        return False
+    audit.record(session, actor, "message.restored", booking_of(job_id), job_id=job_id)
+    return True
 
 
 def worth_retrying(session: Session, most: int = AT_MOST) -> Sequence[str]:
-    """The job ids of the failed messages that a retry would help, `most` of them.
+    """What the dashboard calls failed, wherever it counts: the job ids of the failed messages that
+    a retry would help and nobody has dismissed, `most` of them.
 
     What failed for appointments that have begun costs nothing, however much it is.
     """
@@ -131,10 +157,10 @@ def retry_many(session: Session, job_ids: Iterable[str], actor: str) -> Retried:
 def job_ids_of(session: Session, code: str) -> list[str]:
     """The messages of the group with this code that a retry would help."""
     return [
-        message.id
+        failure.message.id
         for group in groups(session)
         if group.advice.code == code
-        for message in group.to_retry
+        for failure in group.failures
     ]
 
 
@@ -153,10 +179,18 @@ def _with_failures(session: Session, most: int) -> Sequence[str]:
     return session.scalars(wanted.limit(most)).all()
 
 
+def _failures(session: Session, limit: int, *where: ColumnElement[bool]) -> list[Failure]:
+    rows = session.execute(_query(session, limit).where(*where))
+    return [Failure(cast(Message, row), row.why_not) for row in rows]
+
+
+def _why_not(session: Session) -> ColumnElement[Any]:
+    return func.coalesce(Message.cancel_reason, why_not(session, clock.now()))
+
+
 def _query(session: Session, limit: int) -> Select[*tuple[Any, ...]]:
-    why = func.coalesce(Message.cancel_reason, why_not(session, clock.now())).label("why_not")
     return (
-        select(*_COLUMNS, why)
+        select(*_COLUMNS, _why_not(session).label("why_not"))
         .join(Message.booking)
         .join(Booking.service)
         .where(_HAS_FAILED)

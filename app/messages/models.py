@@ -50,6 +50,7 @@ class Message(Base):
         CheckConstraint(f"({_ENDED_BADLY}) = (reason IS NOT NULL)", name="reason"),
         CheckConstraint("(kind = 'answer') = (text IS NOT NULL)", name="text"),
         CheckConstraint("ask_at IS NULL OR state = 'sent'", name="ask"),
+        CheckConstraint("dismissed_at IS NULL OR state = 'failed'", name="dismissed"),
         UniqueConstraint("booking_id", "kind", "number"),
         _partial(
             "uq_message_slot",
@@ -64,7 +65,11 @@ class Message(Base):
         _partial("ix_message_lease", "lease_until", where="state = 'sending'"),
         _partial("ix_message_check", "check_at", where="check_at IS NOT NULL"),
         _partial("ix_message_failed", "updated_at", where="state = 'failed'"),
-        _partial("ix_message_failed_of_booking", "booking_id", where="state = 'failed'"),
+        _partial(
+            "ix_message_failed_of_booking",
+            "booking_id",
+            where="state = 'failed' AND dismissed_at IS NULL",
+        ),
         _partial(
             "ix_message_revoked", "due_at", where="state = 'cancelled' AND fed_at IS NOT NULL"
         ),
@@ -99,6 +104,7 @@ class Message(Base):
     doubled: Mapped[bool] = mapped_column(default=False)  # seen at Twilio more than once
     text: Mapped[str | None] = mapped_column(Text)  # of an answer, as staff wrote it
     asked_for: Mapped[bool] = mapped_column(default=False)  # by staff: of no plan, and at any hour
+    dismissed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # staff need not see it
     ask_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when to ask what became of it
     asks: Mapped[int] = mapped_column(default=0)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -1,6 +1,7 @@
 """The page of failed sends: why, and what to do; a retry of one, of some, or of all of a reason."""
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
@@ -15,6 +16,7 @@ from app.bookings import desk
 from app.errors import Conflict, Invalid
 from app.messages import failures, service
 from app.messages.failures import Failure, Group, Retried
+from app.shop.service import shop
 from app.web.names import sentence
 from app.web.pages import Form, PageRequest, is_partial, live_page, page, redirect, toast
 
@@ -54,6 +56,36 @@ def retry_many(request: PageRequest, form: Form) -> Response[str]:
         found = failures.job_ids_of(session, code) if code else job_ids
         retried = failures.retry_many(session, found, request.user.actor)
     return _back(request, form, in_words(retried), bad=not retried.done)
+
+
+@post("/failed/dismiss", opt={"access": "staff"}, sync_to_thread=True)
+def dismiss_past(request: PageRequest, form: Form) -> Response[str]:
+    """Dismiss what no retry would help any more."""
+    with db.database().write() as session:
+        number = failures.dismiss_past(session, request.user.actor)
+    said = f"{number} dismissed." if number else "There was nothing left to dismiss."
+    return _back(request, form, said)
+
+
+@post("/messages/{job_id:str}/dismiss", opt={"access": "staff"}, sync_to_thread=True)
+def dismiss(request: PageRequest, job_id: JobId, form: Form) -> Response[str]:
+    """Nobody needs to see it as failed any more; it stays in its booking's timeline."""
+    with db.database().write() as session:
+        is_done = failures.dismiss(session, [job_id], request.user.actor)
+    if not is_done:
+        return _back(
+            request, form, "It is not failed any more, or was dismissed already.", bad=True
+        )
+    return _back(request, form, "Dismissed.", undo=f"/messages/{job_id}/restore")
+
+
+@post("/messages/{job_id:str}/restore", opt={"access": "staff"}, sync_to_thread=True)
+def restore(request: PageRequest, job_id: JobId, form: Form) -> Response[str]:
+    """Take a dismissal back."""
+    with db.database().write() as session:
+        is_done = failures.restore(session, job_id, request.user.actor)
+    said = "Back among the failed sends." if is_done else "It was not dismissed."
+    return _back(request, form, said, bad=not is_done)
 
 
 @post("/messages/{job_id:str}/retry", opt={"access": "staff"}, sync_to_thread=True)
@@ -100,13 +132,15 @@ def _act(request: PageRequest, form: Form, act: Callable[[Session], str]) -> Res
     return _back(request, form, done)
 
 
-def _back(request: PageRequest, form: Form, text: str, *, bad: bool = False) -> Response[str]:
+def _back(
+    request: PageRequest, form: Form, text: str, undo: str | None = None, *, bad: bool = False
+) -> Response[str]:
     """The page that the form was on, with what was done."""
     onwards = form.get("next", "")
     if is_partial(request) and not onwards:
-        return toast(_page(request, form.get("shown", "")), text, bad=bad)
+        return toast(_page(request, form.get("shown", "")), text, undo, bad=bad)
     url = onwards if _OURS.fullmatch(onwards) else "/failed"
-    return toast(redirect(request, url), text, bad=bad)
+    return toast(redirect(request, url), text, undo, bad=bad)
 
 
 def _page(request: PageRequest, code: str) -> Response[str]:
@@ -118,8 +152,8 @@ def _again(request: PageRequest, job_id: str, phone: str, problem: str) -> Respo
     """The form of a number that was wrong, with what was typed."""
     typed = {"job_id": job_id, "phone": phone, "problem": problem}
     found = _found("", job_id, typed)
-    all_of_them = (each for group in found["groups"] for each in group.failures)
-    failure = next((each for each in all_of_them if each.message.id == job_id), None)
+    useful = [each for group in found["groups"] for each in group.failures]
+    failure = next((each for each in [*useful, *found["past"]] if each.message.id == job_id), None)
     if failure is None:
         return toast(redirect(request, "/failed"), "Somebody else has just retried it.", bad=True)
     answer = page(
@@ -137,12 +171,18 @@ def _again(request: PageRequest, job_id: str, phone: str, problem: str) -> Respo
 def _found(code: str, wanted: str, typed: dict[str, str] | None = None) -> dict[str, Any]:
     """What the page shows: all reasons, or the one with this `code` while there is something."""
     with db.database().read() as session:
+        _shop = shop(session)  # while it is held, it is read once
         groups = failures.groups(session)
+        past = failures.past(session)
     alone = [group for group in groups if group.advice.code == code]
     code = code if alone else ""
     asked = {name: value for name, value in (("code", code), ("message", wanted)) if value}
     return {
         "groups": alone or groups,
+        "past": past,
+        "past_why": Counter(service.REASONS[str(each.why_not)] for each in past),
+        "past_days": failures.SHOWN_FOR.days,
+        "advice_of": service.advice_of,
         "code": code,
         "wanted": wanted,
         "address": f"/failed?{urlencode(asked)}" if asked else "/failed",
@@ -165,4 +205,8 @@ def _within(sentence: str) -> str:
     return sentence[:1].lower() + sentence[1:].rstrip(".")
 
 
-router = Router("/", route_handlers=[show, retry_many, retry, correct], include_in_schema=False)
+router = Router(
+    "/",
+    route_handlers=[show, retry_many, dismiss_past, retry, correct, dismiss, restore],
+    include_in_schema=False,
+)

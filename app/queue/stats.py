@@ -21,6 +21,8 @@ ALIVE_FOR = timedelta(seconds=60)
 class Stats:
     """How many messages are in which state, in the API's words (design.md §4).
 
+    `failed` counts also what no retry would help any more, until staff have dismissed it: what
+    the dashboard calls failed is `failures.worth_retrying`.
     `delayed` counts what waits in the database, also what quiet hours that were set since will
     leave out: to tell those apart would read them all, once a second.
     """
@@ -42,7 +44,7 @@ def stats(session: Session) -> Stats:
         _count(is_pending()),
         _count(is_one_of(Message.state, "sending")),
         _count(is_checked),
-        _count(is_one_of(Message.state, "failed")),
+        _count(is_one_of(Message.state, "failed"), Message.dismissed_at.is_(None)),
         sent,
     )
     waiting, pending, sending, checked, failed, completed = session.execute(select(*figures)).one()

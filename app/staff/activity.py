@@ -33,6 +33,8 @@ WORDS = {
     "booking.reopened": "Confirmed again",
     "booking.answered": "Answered",
     "message.retried": "Retried",
+    "message.dismissed": "Failed send dismissed",
+    "message.restored": "Failed send put back",
     "reply.handled": "Marked as looked after",
     "reply.reopened": "Opened again",
     "customer.agreed": "Agreement to messages noted",

@@ -106,7 +106,7 @@ def test_of_many_with_one_reason_only_the_first_are_shown_and_the_rest_by_a_link
     assert "All reasons" in alone
 
 
-def test_what_is_no_longer_useful_comes_last_says_why_and_cannot_be_chosen(
+def test_what_no_longer_matters_is_folded_says_why_and_cannot_be_chosen(
     client: Client, shop: Database, clock: FrozenClock
 ) -> None:
     fail(shop, customer_name="Ada")
@@ -115,10 +115,78 @@ def test_what_is_no_longer_useful_comes_last_says_why_and_cannot_be_chosen(
     clock.move(minutes=2)
     fail(shop, customer_name="Ben")
     page = client.get("/failed").text
-    assert page.index("Ben") < page.index("Ada") < page.index("Late Larry")
+    past = page.index('id="failed-past"')
+    assert page.index("Ben") < page.index("Ada") < past < page.index("Late Larry")
     assert page.count('type="checkbox"') == 2
     assert "Retry all 2" in page
     assert "The appointment has begun." in page[page.index("Late Larry") :]
+    text = text_of(client.get("/failed"))
+    assert "2 messages need you." in text
+    assert "1 that no longer matters in the last 7 days 1: The appointment has begun" in text
+    clock.move(days=8)
+    sign_in(client, shop, "staff")
+    assert "Late Larry" not in client.get("/failed").text
+
+
+def test_failed_is_one_number_wherever_it_stands(
+    client: Client, shop: Database, clock: FrozenClock
+) -> None:
+    """What a retry would help: header, badge, the page, the queue and today count the same."""
+    for _ in range(2):
+        fail(shop)
+    for _ in range(17):
+        fail(shop, starts_at=clock.now() + timedelta(minutes=1))
+    clock.move(minutes=2)
+    for address in ("/today", "/failed", "/queue"):
+        page = client.get(address)
+        assert "<b>2</b> failed" in page.text
+        assert '<span id="failed-badge" class="badge ">2<' in page.text
+    assert "2 messages need you." in text_of(client.get("/failed"))
+    assert "Failed 2 failed" in text_of(client.get("/queue"))
+    assert "17 that no longer matter" in text_of(client.get("/failed"))
+
+
+def test_what_no_longer_matters_is_dismissed_at_once_and_stays_in_its_timeline(
+    client: Client, shop: Database, clock: FrozenClock
+) -> None:
+    useful = fail(shop)
+    over = [fail(shop, starts_at=clock.now() + timedelta(minutes=1)) for _ in range(3)]
+    clock.move(minutes=2)
+
+    assert said(client.post("/failed/dismiss")) == "3 dismissed."
+
+    text = text_of(client.get("/failed"))
+    assert "no longer matter" not in text
+    assert "1 message needs you." in text
+    assert [message(shop, each).dismissed_at for each in (useful, *over)] == [
+        None, *[clock.now()] * 3
+    ]  # fmt: skip
+    booking_id = over[0].split("-")[0]
+    timeline = text_of(client.get(f"/bookings/{booking_id}"))
+    assert "No WhatsApp on this number" in timeline
+    assert "Failed send dismissed by Ann Lee: reminder 1" in timeline
+    assert said(client.post("/failed/dismiss")) == "There was nothing left to dismiss."
+
+
+def test_one_that_a_retry_would_help_is_dismissed_put_back_and_retried_all_the_same(
+    client: Client, shop: Database
+) -> None:
+    job_id = fail(shop)
+    answer = client.post(f"/messages/{job_id}/dismiss", headers=HTMX)
+    assert said(answer) == "Dismissed."
+    assert (
+        json.loads(answer.headers["HX-Trigger"])["toast"]["undo"] == f"/messages/{job_id}/restore"
+    )
+    assert "Nothing failed" in text_of(answer)
+    again = client.post(f"/messages/{job_id}/dismiss")
+    assert said(again) == "It is not failed any more, or was dismissed already."
+    assert "<b>0</b> failed" in client.get("/failed").text
+    assert said(client.post(f"/messages/{job_id}/restore")) == "Back among the failed sends."
+    assert "1 message needs you." in text_of(client.get("/failed"))
+    client.post(f"/messages/{job_id}/dismiss")
+    assert said(client.post(f"/messages/{job_id}/retry")) == "Retrying now."
+    found = message(shop, job_id)
+    assert (found.state, found.dismissed_at) == ("pending", None)
 
 
 def test_a_reminder_after_which_a_newer_one_went_out_cannot_be_chosen(
@@ -335,7 +403,9 @@ def test_a_viewer_may_look_and_change_nothing(shop: Database, client: Client) ->
     assert "No WhatsApp on this number" in page
     assert "/retry" not in page
     assert "Correct the number" not in page
-    for address in ("/failed/retry", f"/messages/{job_id}/retry", f"/messages/{job_id}/correct"):
+    assert "dismiss" not in page
+    of_one = [f"/messages/{job_id}/{verb}" for verb in ("retry", "correct", "dismiss", "restore")]
+    for address in ("/failed/retry", "/failed/dismiss", *of_one):
         assert client.post(address, data={"id": job_id, "phone": "1"}).status_code == 403, address
     assert message(shop, job_id).state == "failed"
 

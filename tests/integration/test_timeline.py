@@ -92,7 +92,7 @@ def test_failed_messages_are_grouped_by_reason_the_largest_group_first(
         ("21211", 1),
     ]
     assert groups[0].advice.words == "No WhatsApp on this number"
-    assert groups[0].to_retry[0].booking.service.name == "Haircut"
+    assert groups[0].failures[0].message.booking.service.name == "Haircut"
 
 
 def test_a_group_is_retried_but_for_what_is_no_longer_useful(

@@ -15,7 +15,12 @@ from app.settings import settings
 FEED_WINDOW = timedelta(minutes=5)
 """What is due within it is put into Huey at once; the rest waits in the database for the tick."""
 
-OUT_OF_FLIGHT: dict[str, Any] = {"sending_to": None, "lease_until": None, "check_at": None}
+OUT_OF_FLIGHT: dict[str, Any] = {
+    "sending_to": None,
+    "lease_until": None,
+    "check_at": None,
+    "dismissed_at": None,
+}
 _NOT_SENT: dict[str, Any] = {
     "sid": None,
     "sent_at": None,

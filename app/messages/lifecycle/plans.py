@@ -93,10 +93,28 @@ def retry(session: Session, message_id: str) -> bool:
         state="pending",
         reason=None,
         tries=0,
+        dismissed_at=None,
         due_at=now,
         fed_at=now,
         verify_first=Message.attempts > 0,
     )
+
+
+def dismiss(session: Session, job_ids: Iterable[str], is_dismissed: bool = True) -> Sequence[str]:
+    """Take failed messages out of what staff see as failed, or put them back; returns which."""
+    now = clock.now()
+    statement = (
+        update(Message)
+        .where(
+            Message.id.in_(list(job_ids)),
+            is_one_of(Message.state, "failed"),
+            Message.dismissed_at.is_(None) == is_dismissed,
+        )
+        .values(dismissed_at=now if is_dismissed else None)
+        .returning(Message.id)
+        .execution_options(synchronize_session=False)
+    )
+    return sorted(session.scalars(statement))
 
 
 def skip(session: Session, job_ids: Iterable[str], reason: str) -> None:
