@@ -1,6 +1,6 @@
 """The owner's page of what the shop's messages may cost, and of the words that cancel."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
 from litestar import Response, Router, get, post
@@ -12,10 +12,15 @@ from app.errors import Invalid
 from app.shop import changes
 from app.shop import service as shop_service
 from app.shop.models import Shop
+from app.web import seen
 from app.web.names import sentences
 from app.web.pages import Form, PageRequest, page, redirect, toast
+from app.web.seen import ChangedMeanwhile, Difference
 
 HERE = "/settings/customers"
+
+_BUDGET = {"budget_per_month", "budget_per_customer", "message_price", "currency"}
+_WORDS = {"cancel_words"}
 
 
 @get(HERE, opt={"access": "owner"}, sync_to_thread=True)
@@ -27,25 +32,36 @@ def show(request: PageRequest) -> Response[str]:
 @post(f"{HERE}/budget", opt={"access": "owner"}, sync_to_thread=True)
 def save_budget(request: PageRequest, form: Form) -> Response[str]:
     """Set the budgets and the price."""
-    return _save(request, form, budget.read)
+    return _save(request, form, budget.read, _BUDGET)
 
 
 @post(f"{HERE}/words", opt={"access": "owner"}, sync_to_thread=True)
 def save_words(request: PageRequest, form: Form) -> Response[str]:
     """Set the words that cancel beside "cancel"."""
-    return _save(request, form, _words)
+    return _save(request, form, _words, _WORDS)
 
 
 def _save(
-    request: PageRequest, typed: Mapping[str, str], read: Callable[[Mapping[str, str]], Any]
+    request: PageRequest,
+    typed: Mapping[str, str],
+    read: Callable[[Mapping[str, str]], Any],
+    names: Set[str],
 ) -> Response[str]:
-    """Save the columns that `read` finds; what is wrong is shown beside what was typed."""
+    """Save the columns that `read` finds; what is wrong is shown beside what was typed.
+
+    `names` are the fields of this form.
+    """
     try:
         values = read(typed)
     except Invalid as invalid:
         return _show(request, 422, typed=typed, errors=sentences(invalid))
-    with db.database().write() as session:
-        is_changed = changes.save(session, values, request.user.actor)
+    try:
+        with db.database().write() as session:
+            now = _values(changes.locked(session))
+            seen.check(typed, {name: now[name] for name in names})
+            is_changed = changes.save(session, values, request.user.actor)
+    except ChangedMeanwhile as changed:
+        return _show(request, 409, typed=changed.fields, differences=changed.differences)
     return toast(
         redirect(request, HERE), "Saved." if is_changed else "There was nothing to change."
     )
@@ -60,6 +76,7 @@ def _show(
     status: int = 200,
     typed: Mapping[str, str] | None = None,
     errors: Mapping[str, str] | None = None,
+    differences: Sequence[Difference] = (),
 ) -> Response[str]:
     with db.database().read() as session:
         row = shop_service.shop(session)
@@ -69,7 +86,10 @@ def _show(
         "customers/settings.html",
         status=status,
         values={**_values(row), **(typed or {})},
+        seen_budget=_seen(row, _BUDGET, typed),
+        seen_words=_seen(row, _WORDS, typed),
         errors=errors or {},
+        differences=differences,
         month=month,
         most=most,
         cost=budget.cost(row, month.sent),
@@ -88,6 +108,14 @@ def _values(row: Shop) -> dict[str, str]:
     found = {name: str(getattr(row, name) or "") for name in names}
     price = "" if row.message_price is None else f"{row.message_price.normalize():f}"
     return {**found, "message_price": price}
+
+
+def _seen(row: Shop, names: Set[str], typed: Mapping[str, str] | None) -> str:
+    """What a form carries of its fields: while it is not saved, what it had."""
+    if typed and names & typed.keys():
+        return typed.get(seen.FIELD, "")
+    now = _values(row)
+    return seen.pack({name: now[name] for name in names})
 
 
 router = Router("/", route_handlers=[show, save_budget, save_words], include_in_schema=False)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, time, timedelta
 from typing import Any, Self, get_args
 
@@ -25,7 +25,10 @@ _AT = time(15)
 
 @dataclass(frozen=True)
 class Draft:
-    """The form's fields as they were typed; `within` is in hours, times are 21:00."""
+    """The form's fields as they were typed; `within` is in hours, times are 21:00.
+
+    `seen` is what the form showed at first (`app.web.seen`).
+    """
 
     every: str = ""
     unit: str = ""
@@ -34,6 +37,7 @@ class Draft:
     at_most: str = ""
     quiet_from: str = ""
     quiet_until: str = ""
+    seen: str = ""
 
     @classmethod
     def of_form(cls, typed: Mapping[str, str]) -> Self:
@@ -56,6 +60,13 @@ class Draft:
             quiet_from=f"{policy.quiet_from:%H:%M}" if policy.quiet_from else "",
             quiet_until=f"{policy.quiet_until:%H:%M}" if policy.quiet_until else "",
         )
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """All that is typed, by field."""
+        found = asdict(self)
+        del found["seen"]
+        return found
 
 
 @dataclass(frozen=True)

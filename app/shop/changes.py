@@ -28,7 +28,7 @@ def save(session: Session, values: Mapping[str, Any], actor: str) -> bool:
 
     The values are checked already. The audit log gets the old and the new ones.
     """
-    row = session.get_one(Shop, 1, with_for_update=True, populate_existing=True)
+    row = locked(session)
     changes = {
         name: [_plain(getattr(row, name)), _plain(value)]
         for name, value in values.items()
@@ -39,6 +39,11 @@ def save(session: Session, values: Mapping[str, Any], actor: str) -> bool:
     if changes:
         audit.record(session, actor, "shop.changed", "shop", **changes)
     return bool(changes)
+
+
+def locked(session: Session) -> Shop:
+    """The shop's row as it is now; who else would change the shop waits for the transaction."""
+    return session.get_one(Shop, 1, with_for_update=True, populate_existing=True)
 
 
 def read(session: Session, typed: Mapping[str, str]) -> dict[str, Any]:

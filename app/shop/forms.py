@@ -1,6 +1,6 @@
 """Settings: the services that can be booked, and the barbers. Both are kept in the same way."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar
 
 from litestar import Controller, Response, get, post
@@ -9,10 +9,12 @@ from sqlalchemy.orm import Session
 
 from app import db
 from app.errors import Invalid
-from app.shop import offers
+from app.shop import changes, offers
 from app.shop.models import Barber, Service
+from app.web import seen
 from app.web.names import sentences
 from app.web.pages import Form, PageRequest, carry_out, page, redirect, toast
+from app.web.seen import ChangedMeanwhile, Difference
 
 OfferId = Annotated[
     str, PathParameter(pattern=r"^[A-Za-z0-9_-]{1,40}$", description="A service or a barber.")
@@ -44,11 +46,19 @@ class _Forms(Controller):
         """Rename it, or change its length."""
         try:
             with db.database().write() as session:
+                changes.locked(session)
+                for now in offers.listed(session, self.kind):
+                    if now.id == offer_id:
+                        seen.check(form, _fields(now))
                 _, is_changed = offers.change(
                     session, self.kind, offer_id, form, request.user.actor
                 )
         except Invalid as invalid:
             return self._show(request, offer_id, 422, typed=form, errors=sentences(invalid))
+        except ChangedMeanwhile as changed:
+            return self._show(
+                request, offer_id, 409, typed=changed.fields, differences=changed.differences
+            )
         said = "Saved." if is_changed else "There was nothing to change."
         return toast(redirect(request, self._address(offer_id)), said)
 
@@ -92,6 +102,7 @@ class _Forms(Controller):
         status: int = 200,
         typed: Mapping[str, str] | None = None,
         errors: Mapping[str, str] | None = None,
+        differences: Sequence[Difference] = (),
     ) -> Response[str]:
         with db.database().read() as session:
             found = offers.listed(session, self.kind)
@@ -105,14 +116,22 @@ class _Forms(Controller):
             offers=found,
             upcoming=upcoming,
             changed_id=changed_id,
-            typed=typed or {},
+            typed=typed
+            or next((seen.shown(_fields(each)) for each in found if each.id == changed_id), {}),
             errors=errors or {},
+            differences=differences,
             minutes=(offers.SHORTEST, offers.LONGEST),
         )
 
     def _address(self, offer_id: str) -> str:
         """The list, from this one on: so who uses the keyboard goes on where they were."""
         return f"/settings{self.path}#{offer_id}"
+
+
+def _fields(offer: offers.Offer) -> dict[str, str]:
+    """What the form of one shows."""
+    minutes = {"minutes": str(offer.minutes)} if isinstance(offer, Service) else {}
+    return {"name": offer.name, **minutes}
 
 
 class ServiceForms(_Forms):

@@ -1,6 +1,6 @@
 """Settings: the shop itself, its reminders, its services and its barbers; for owners."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,8 +16,10 @@ from app.shop import changes
 from app.shop.forms import BarberForms, ServiceForms
 from app.shop.models import Shop
 from app.shop.service import shop
+from app.web import seen
 from app.web.names import sentences
 from app.web.pages import Form, PageRequest, is_partial, page, redirect, toast
+from app.web.seen import ChangedMeanwhile, Difference
 
 SAVED = "Saved."
 NOTHING = "There was nothing to change."
@@ -34,10 +36,13 @@ def save_shop(request: PageRequest, form: Form) -> Response[str]:
     """Keep them."""
     try:
         with db.database().write() as session:
+            seen.check(form, _as_it_is(changes.locked(session)))
             values = changes.read(session, form)
             is_changed = changes.save(session, values, request.user.actor)
     except Invalid as invalid:
         return _shop(request, 422, typed=form, errors=sentences(invalid))
+    except ChangedMeanwhile as changed:
+        return _shop(request, 409, typed=changed.fields, differences=changed.differences)
     return toast(redirect(request, "/settings"), SAVED if is_changed else NOTHING)
 
 
@@ -55,10 +60,14 @@ def save_reminders(request: PageRequest, form: Form) -> Response[str]:
         return _reminders(request, draft)
     try:
         with db.database().write() as session:
-            values = policy.read(shop(session), draft)
-            is_changed = changes.save(session, values, request.user.actor)
+            row = changes.locked(session)
+            seen.check(form, Draft.of_shop(row).fields)
+            is_changed = changes.save(session, policy.read(row, draft), request.user.actor)
     except Invalid as invalid:
         return _reminders(request, draft, 422, errors=sentences(invalid))
+    except ChangedMeanwhile as changed:
+        again = Draft(**changed.fields)
+        return _reminders(request, again, 409, differences=changed.differences)
     return toast(redirect(request, "/settings/reminders"), SAVED if is_changed else NOTHING)
 
 
@@ -67,6 +76,7 @@ def _shop(
     status: int = 200,
     typed: Mapping[str, str] | None = None,
     errors: Mapping[str, str] | None = None,
+    differences: Sequence[Difference] = (),
 ) -> Response[str]:
     with db.database().read() as session:
         row = shop(session)
@@ -74,8 +84,9 @@ def _shop(
         request,
         "shop/shop.html",
         status=status,
-        typed=typed or _as_it_is(row),
+        typed=typed or seen.shown(_as_it_is(row)),
         errors=errors or {},
+        differences=differences,
         locales=_options(changes.locales(), row.locale),
         countries=_options(changes.countries(), row.country),
         time_zones=_options(changes.time_zones(), row.time_zone),
@@ -88,10 +99,11 @@ def _reminders(
     draft: Draft | None,
     status: int = 200,
     errors: Mapping[str, str] | None = None,
+    differences: Sequence[Difference] = (),
 ) -> Response[str]:
     with db.database().read() as session:
         row = shop(session)
-    shown = draft or Draft.of_shop(row)
+    shown = draft or Draft(**seen.shown(Draft.of_shop(row).fields))
     return page(
         request,
         "shop/reminders.html",
@@ -99,6 +111,7 @@ def _reminders(
         status=status,
         typed=shown,
         errors=errors or {},
+        differences=differences,
         cost_of=partial(budget.cost, row),
         units=[(unit, unit) for unit in policy.UNITS if unit in {"minutes", "hours", shown.unit}],
         **_preview(row, shown),

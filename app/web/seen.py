@@ -31,9 +31,14 @@ class ChangedMeanwhile(Conflict):
         self.differences = differences
 
 
+def shown(fields: Mapping[str, str]) -> dict[str, str]:
+    """The fields of a form as they are now, with what it is to carry in `seen`."""
+    return {**fields, FIELD: pack(fields)}
+
+
 def pack(shown: Mapping[str, str]) -> str:
     """The fields of a form as they stand there, for its field `seen`."""
-    return json.dumps(dict(shown))
+    return json.dumps(dict(shown), sort_keys=True)
 
 
 def merged(
@@ -64,7 +69,7 @@ def check(form: Mapping[str, str], now: Mapping[str, str]) -> None:
     """
     fields, differences = merged(form, form.get(FIELD, ""), now)
     if differences and any(form.get(name, "") != value for name, value in now.items()):
-        raise ChangedMeanwhile(fields, differences)
+        raise ChangedMeanwhile({**fields, FIELD: pack(now)}, differences)
 
 
 def _unpacked(seen: str) -> dict[str, str]:
