@@ -124,7 +124,7 @@ def test_what_is_wrong_stands_beside_its_field_and_what_was_typed_stays(
         ("cancel, CANCEL!, anular; anular\nAnular", "Anular"),
         (" , ,", None),
         ("", None),
-        ("no puedo\x00 ir", "no puedo ir"),
+        ("no puedo\x07 ir", "no puedo ir"),
     ],
 )
 def test_words_that_cancel_are_kept_once_each_beside_cancel(
