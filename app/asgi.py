@@ -1,14 +1,11 @@
 """The web app, as Granian imports it: `app.asgi:app`."""
 
 import asyncio
-from pathlib import Path
 
 from granian.utils.proxies import wrap_asgi_with_proxy_headers
 from litestar import Litestar, Router
-from litestar.datastructures import CacheControlHeader
 from litestar.di import Provide
 from litestar.plugins.jinja import JinjaTemplateEngine
-from litestar.static_files import create_static_files_router
 from litestar.template import TemplateConfig
 
 from app.bookings import api as bookings
@@ -28,18 +25,13 @@ from app.settings import Settings, settings
 from app.shop import pages as shop_pages
 from app.staff import forms as staff_forms
 from app.staff import pages as staff_pages
-from app.web import access, csrf, error_pages, incoming, openapi, threads
+from app.web import access, csrf, error_pages, incoming, openapi, static, threads
 from app.web.bodies import MAX_BODY
 from app.web.compression import compression_config
 from app.web.headers import security_headers
 from app.web.pages import read_form
 from app.web.templating import environment
 from app.whatsapp import webhooks
-
-ROOT = Path(__file__).parent.parent
-
-STATIC_MAX_AGE = 600
-"""Seconds: how long a browser may show the style of before an upgrade."""
 
 
 def create_app() -> Litestar:
@@ -68,13 +60,7 @@ def create_app() -> Litestar:
 
 
 def _routes(found: Settings) -> list[Router]:
-    static = create_static_files_router(
-        "/static",
-        [ROOT / "static"],
-        opt={"access": "public"},
-        cache_control=CacheControlHeader(public=True, max_age=STATIC_MAX_AGE),
-    )
-    routes = [bookings.router, messages.router, queue.router, webhooks.router, static]
+    routes = [bookings.router, messages.router, queue.router, webhooks.router, static.router()]
     # Both have a handler for /bookings, which Litestar merges within a router alone.
     of_bookings = Router(
         "/", route_handlers=[booking_pages.router, booking_forms.router, conversation_pages.router]
