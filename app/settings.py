@@ -23,6 +23,7 @@ TWILIO_API = "https://api.twilio.com"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
+_HOST_NAME = re.compile(r"[a-z0-9.-]+|[0-9a-f:.]+")
 _UNIT = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LONGEST_SOCKET_PATH = 100  # sun_path holds 104 bytes on macOS, 108 on Linux
 
@@ -45,6 +46,7 @@ class Settings:
     port: int
     public_url: str
     trusted_proxies: tuple[str, ...]
+    allowed_hosts: frozenset[str]
     production: bool
     secret_key: str = field(repr=False)
     state_dir: Path
@@ -71,6 +73,12 @@ class Settings:
     api_token: str | None = field(repr=False)
     owner_email: str | None
     owner_password: str | None = field(repr=False)
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The names by which requests may call this install; see also `app.web.incoming`."""
+        public = str(urlsplit(self.public_url).hostname)
+        return frozenset({public, self.host, *self.allowed_hosts, *LOOPBACK})
 
     @property
     def queue_socket(self) -> Path:
@@ -113,6 +121,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         "port": port,
         "public_url": reader.public_url(production) or f"http://127.0.0.1:{port}",
         "trusted_proxies": reader.networks("TRUSTED_PROXIES"),
+        "allowed_hosts": reader.hosts("ALLOWED_HOSTS"),
         "production": production,
         "secret_key": secret,
         "state_dir": state_dir,
@@ -275,6 +284,16 @@ class _Reader:
             return given
 
         return self.parsed(name, (), parse, "addresses or networks, such as 127.0.0.1,10.1.0.0/16")
+
+    def hosts(self, name: str) -> frozenset[str]:
+        def parse(text: str) -> frozenset[str]:
+            given = [part.strip().lower() for part in text.split(",")]
+            if not all(_HOST_NAME.fullmatch(each) for each in given):
+                raise ValueError
+            return frozenset(given)
+
+        hint = "names of hosts without a port, such as bookings.example.com,10.0.0.5"
+        return self.parsed(name, frozenset(), parse, hint)
 
     def time_zone(self, name: str) -> str:
         return self.parsed(

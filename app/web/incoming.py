@@ -1,8 +1,9 @@
 """What every request must be before a handler sees it. Whatever is not is answered here.
 
 A path that is no text, or another spelling of an address, is a 404, or for a GET a redirect to the
-one address. A query that is no text, or has a field twice, is a 422 that names the field. HEAD is
-what GET is, without the body.
+one address. A query that is no text, or has a field twice, is a 422 that names the field. In
+production a request must call us by a name of ours (`Settings.hosts`). HEAD is what GET is, without
+the body.
 """
 
 import re
@@ -26,7 +27,8 @@ _LONGEST_PART = 255  # bytes of what is between two slashes: no file's name is l
 _UNQUOTED = "/!$&'()*+,;=:@~"  # in a path (RFC 3986, pchar)
 _NO_PATH = re.compile(r"[\x00-\x1f\x7f-\x9f\\]")
 _HIDDEN_SLASH = re.compile(b"%(2f|5c)", re.IGNORECASE)
-_HOST = re.compile(rb"(?:[\w.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+_HOST = re.compile(rb"([\w.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+_PROBES = {"/health", "/livez", "/readyz", "/metrics"}
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
 
@@ -38,23 +40,26 @@ class _Elsewhere(Exception):
         self.path = path
 
 
-def guarded(app: ASGIApp) -> ASGIApp:
-    """`app`, which gets only what is a request to it."""
+def guarded(app: ASGIApp, hosts: frozenset[str] | None = None) -> ASGIApp:
+    """`app`, which gets only what is a request to it; with `hosts` only by those names."""
 
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == ScopeType.HTTP:
-            await _handle(app, scope, receive, send)
+            await _handle(app, hosts, scope, receive, send)
         else:
             await app(scope, receive, send)
 
     return handle
 
 
-async def _handle(app: ASGIApp, scope: HTTPScope, receive: Receive, send: Send) -> None:
+async def _handle(
+    app: ASGIApp, hosts: frozenset[str] | None, scope: HTTPScope, receive: Receive, send: Send
+) -> None:
     if scope["method"] == "HEAD":
         scope["method"] = "GET"
         receive, send = _hung_up(receive), _without_body(send)
     try:
+        _check_host(scope, hosts)
         _check(scope)
     except (_Elsewhere, HTTPException, WrongFields) as error:
         await _refuse(error, scope, receive, send)
@@ -62,18 +67,30 @@ async def _handle(app: ASGIApp, scope: HTTPScope, receive: Receive, send: Send) 
     await app(scope, receive, send)
 
 
-def one_address(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-    """A Litestar guard: a number or a UUID in a path has one spelling. Raises NotFoundException."""
+def one_address(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """A Litestar guard: a number or a UUID in a path has one spelling. Raises NotFoundException.
+
+    What is signed is signed over its address, and a receipt is never turned away for its spelling.
+    """
     scope = connection.scope
     values = scope["path_params"]
     spelt = _PARAMETER.sub(lambda match: str(values[match[1]]), scope["path_template"])
-    if spelt.replace("//", "/") != scope["path"]:  # a value that is a path begins with a slash
+    is_signed = handler.opt.get("access") == "signed"
+    if not is_signed and spelt.replace("//", "/") != scope["path"]:  # a path begins with a slash
         raise NotFoundException
 
 
-def _check(scope: HTTPScope) -> None:
-    if not all(_HOST.fullmatch(value) for name, value in scope["headers"] if name == b"host"):
+def _check_host(scope: HTTPScope, hosts: frozenset[str] | None) -> None:
+    """Raises ClientException. A probe asks by any name, such as the address of a container."""
+    given = [_HOST.fullmatch(value) for name, value in scope["headers"] if name == b"host"]
+    if len(given) > 1 or None in given:
         raise ClientException("The Host header names no host.")
+    names = {match[1].decode().strip("[]").lower() for match in given if match}
+    if hosts is not None and not names <= hosts and scope["path"] not in _PROBES:
+        raise ClientException("There is no Chairtime by this name: see ALLOWED_HOSTS.")
+
+
+def _check(scope: HTTPScope) -> None:
     raw = scope["raw_path"].partition(b"?")[0]
     path = _path(raw)
     encoded = quote(path, safe=_UNQUOTED)

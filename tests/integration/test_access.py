@@ -210,7 +210,6 @@ def test_another_spelling_of_an_address_leads_to_the_one(
         "/login%5C",
         "/api/bookings/booking_1/reminders/01/retry",
         "/api/bookings/booking_1/reminders/%D9%A3/retry",
-        "/webhooks/twilio/status/6F6F6F6F6F6F4F6F8F6F6F6F6F6F6F6F",
     ],
 )
 def test_other_spellings_are_no_address(sqlite_api: Client, spelling: str) -> None:
@@ -221,19 +220,45 @@ def test_other_spellings_are_no_address(sqlite_api: Client, spelling: str) -> No
 
 
 def test_production_describes_its_api_only_to_those_with_a_token(production: Litestar) -> None:
-    with TestClient(production) as client:
+    with TestClient(production, base_url="https://shop.example.com") as client:
         for path in ("/schema", "/schema/openapi.json", "/schema/openapi.yaml", "/schema/x"):
             assert client.get(path).status_code == 401, path
 
 
 def test_production_does_not_serve_the_simulator(production: Litestar) -> None:
     assert not [path for path, _ in routes(production) if path.startswith("/simulator")]
-    with TestClient(production) as client:
+    with TestClient(production, base_url="https://shop.example.com") as client:
         assert client.get("/simulator").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("host", "path", "status"),
+    [
+        ("shop.example.com", "/nothing", 404),
+        ("SHOP.example.com:8443", "/nothing", 404),
+        ("10.0.0.5", "/nothing", 404),  # of ALLOWED_HOSTS
+        ("127.0.0.1:3000", "/nothing", 404),
+        ("[::1]:3000", "/nothing", 404),
+        ("evil.example", "/nothing", 400),
+        ("shop.example.com.evil.example", "/nothing", 400),
+        ("evil.example", "/login", 400),
+        ("172.17.0.4:3000", "/health", 503),  # a probe; there is no database here
+        ("evil.example/health", "/health", 400),
+    ],
+)
+def test_production_answers_only_to_its_own_names(
+    configure: Configure, host: str, path: str, status: int
+) -> None:
+    database = "postgresql://127.0.0.1:1/none"
+    configure(**PRODUCTION, DATABASE_URL=database, ALLOWED_HOSTS="10.0.0.5")
+    with TestClient(create_app(), raise_server_exceptions=False) as client:
+        answer = client.get(path, headers={"Host": host})
+        assert answer.status_code == status
+        assert status != 400 or "Host" in answer.text or "ALLOWED_HOSTS" in answer.text
+
+
 def test_production_asks_browsers_for_https(production: Litestar) -> None:
-    with TestClient(production) as client:
+    with TestClient(production, base_url="https://shop.example.com") as client:
         header = client.get("/nothing").headers["Strict-Transport-Security"]
     assert header == "max-age=31536000; includeSubDomains"
 
@@ -244,6 +269,31 @@ def test_only_static_files_may_be_kept_by_a_browser(sqlite_api: Client) -> None:
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     for path in ("/static/../app/asgi.py", "/static/%2e%2e/app/asgi.py", "/static/", "/static"):
         assert sqlite_api.get(path).status_code == 404, path
+
+
+def test_a_static_file_that_a_browser_has_is_a_304_without_its_bytes(sqlite_api: Client) -> None:
+    path = "/static/css/base.css"
+    first = sqlite_api.get(path)
+    etag, changed = first.headers["ETag"], first.headers["Last-Modified"]
+    for known in (
+        {"If-None-Match": etag},
+        {"If-None-Match": f'"x", W/{etag}'},
+        {"If-None-Match": "*"},
+        {"If-Modified-Since": changed},
+        {"If-None-Match": etag, "If-Modified-Since": "Thu, 01 Jan 1970 00:00:00 GMT"},
+    ):
+        answer = sqlite_api.get(path, headers=known)
+        assert (answer.status_code, answer.content) == (304, b""), known
+        assert answer.headers["ETag"] == etag
+        assert answer.headers.get_list("Cache-Control") == ["max-age=600, public"]
+        assert not {"Content-Length", "Content-Type"} & answer.headers.keys()
+    for other in (
+        {"If-None-Match": '"x"'},
+        {"If-None-Match": '"x"', "If-Modified-Since": changed},
+        {"If-Modified-Since": "Thu, 01 Jan 1970 00:00:00 GMT"},
+        {"If-Modified-Since": "yesterday"},
+    ):
+        assert sqlite_api.get(path, headers=other).content == first.content, other
 
 
 @pytest.mark.parametrize("path", ["/api/bookings", "/health", "/nothing", "/schema"])

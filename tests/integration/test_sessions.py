@@ -282,6 +282,29 @@ def test_over_https_the_cookies_are_bound_to_the_host(
     assert not [flag for flag in flags if flag.startswith("domain")]
 
 
+@pytest.mark.parametrize(
+    ("origin", "host", "is_ours"),
+    [
+        ("https://shop.example.com", "shop.example.com", True),
+        ("https://bookings.internal", "bookings.internal", True),
+        ("http://127.0.0.1:3000", "127.0.0.1:3000", True),
+        ("http://shop.example.com", "shop.example.com", False),  # whoever is in between wrote it
+        ("https://shop.example.com.evil.example", "shop.example.com", False),
+        ("http://[", "shop.example.com", False),
+    ],
+)
+def test_over_https_a_form_is_taken_from_https_alone(
+    sqlite_db: Database, configure: Configure, origin: str, host: str, is_ours: bool
+) -> None:
+    configure(PUBLIC_URL="https://shop.example.com")
+    add_user(sqlite_db)
+    with TestClient(create_app(), base_url="https://shop.example.com") as client:
+        token = client.get("/login").cookies["__Host-chairtime-csrf"]
+        headers = {"X-CSRFToken": token, "Origin": origin, "Host": host}
+        answer = client.post("/login", headers=headers, data={"email": "a", "password": "x" * 201})
+    assert answer.status_code == (401 if is_ours else 403)
+
+
 def seen_at(db: Database) -> object:
     with db.read() as session:
         return session.scalars(select(StaffSession.seen_at)).one()

@@ -6,6 +6,7 @@ import runpy
 import socket
 import tomllib
 from datetime import timedelta
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -162,11 +163,18 @@ def test_every_service_has_only_keys_that_compose_knows() -> None:
     known = "image build restart env_file environment read_only tmpfs cap_drop security_opt ports "
     known += "depends_on command stop_signal stop_grace_period healthcheck volumes"
     health = {"test", "interval", "timeout", "start_period", "retries", "disable"}
-    assert set(COMPOSE) == {"name", "x-app", "services", "volumes"}
+    assert set(COMPOSE) == {"name", "x-app", "services", "networks", "volumes"}
     for name, service in SERVICES.items():
         assert set(service) <= set(known.split()), name
         assert set(service.get("healthcheck", {})) <= health, name
         assert "image" in service, name
+
+
+def test_only_the_gateway_of_our_own_network_is_a_proxy_unless_another_is_named() -> None:
+    (network,) = COMPOSE["networks"]["default"]["ipam"]["config"]
+    trusted = COMPOSE["x-app"]["environment"]["TRUSTED_PROXIES"]
+    assert trusted == "${TRUSTED_PROXIES:-%s}" % network["gateway"]  # noqa: UP031
+    assert ip_address(network["gateway"]) in ip_network(network["subnet"])
 
 
 def test_every_service_that_stays_is_watched_and_comes_back() -> None:
