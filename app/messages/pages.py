@@ -17,6 +17,7 @@ from app.errors import Conflict, Invalid
 from app.messages import failures, service
 from app.messages.failures import Failure, Group, Retried
 from app.shop.service import shop
+from app.web.addresses import ours
 from app.web.names import sentence
 from app.web.pages import Form, PageRequest, is_partial, live_page, page, redirect, toast
 
@@ -27,7 +28,6 @@ MOST_SHOWN = 100
 """Those of a reason that is looked at alone."""
 
 _JOB_ID = r"^booking_[A-Za-z0-9]{1,32}-[a-z]{1,20}-[0-9]{1,9}$"
-_OURS = re.compile(r"/(?![/\\])[!-~]*")
 
 JobId = Annotated[str, PathParameter(pattern=_JOB_ID, description="A message's job id.")]
 
@@ -139,8 +139,7 @@ def _back(
     onwards = form.get("next", "")
     if is_partial(request) and not onwards:
         return toast(_page(request, form.get("shown", "")), text, undo, bad=bad)
-    url = onwards if _OURS.fullmatch(onwards) else "/failed"
-    return toast(redirect(request, url), text, undo, bad=bad)
+    return toast(redirect(request, ours(onwards) or "/failed"), text, undo, bad=bad)
 
 
 def _page(request: PageRequest, code: str) -> Response[str]:

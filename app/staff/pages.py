@@ -18,6 +18,7 @@ from app.staff import sessions as staff_sessions
 from app.staff.login import TooManyTries
 from app.staff.models import User
 from app.web import cookies, csrf
+from app.web.addresses import ours
 from app.web.names import sentences
 from app.web.pages import (
     THEME_COOKIE,
@@ -63,13 +64,13 @@ def show_login(request: PageRequest, next: FromQuery[str] = "") -> Response[str]
     """The form to sign in; the way to /setup when nobody could."""
     if _is_first_run():
         return redirect(request, "/setup")
-    return bare_page(request, "staff/login.html", next=_ours(next), email="")
+    return bare_page(request, "staff/login.html", next=ours(next), email="")
 
 
 @post("/login", opt={"access": "public"}, sync_to_thread=True)
 def log_in(request: PageRequest, form: Form) -> Response[str]:
     """Sign in, and go on to where one wanted to."""
-    email, onwards = form.get("email", ""), _ours(form.get("next", ""))
+    email, onwards = form.get("email", ""), ours(form.get("next", ""))
     try:
         secret = login.log_in(
             db.database(),
@@ -100,7 +101,7 @@ def choose_theme(request: PageRequest, form: Form) -> Response[str]:
     """Keep the theme in a cookie, which the next page is made by: so it never flashes."""
     theme = form.get("theme", "")
     theme = theme if theme in THEMES else ""
-    answer = redirect(request, _ours(form.get("next", "")) or HOME)
+    answer = redirect(request, ours(form.get("next", "")) or HOME)
     lasts = _A_YEAR if theme else 0
     answer.set_cookie(Cookie(THEME_COOKIE, value=theme, max_age=lasts, secure=cookies.is_https()))
     return answer
@@ -212,12 +213,6 @@ def _later(many: TooManyTries) -> str:
 
 def _address(request: PageRequest) -> str:
     return request.client.host if request.client else "unknown"
-
-
-def _ours(url: str) -> str:
-    """`url` if it is a path on this site, else nothing."""
-    is_path = url.startswith("/") and not url.startswith(("//", "/\\")) and url.isprintable()
-    return url if is_path and url.isascii() else ""
 
 
 router = Router(

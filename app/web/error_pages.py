@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import msgspec
 from litestar import Request, Response
@@ -15,6 +15,7 @@ from litestar.types import ExceptionHandlersMap
 
 from app.web import cookies, csrf, problems
 from app.web.access import ROLES, NotSignedIn
+from app.web.addresses import path_of
 from app.web.names import named_sentence
 from app.web.pages import bare_page, is_htmx, redirect, toast
 from app.web.problems import Problem
@@ -97,7 +98,7 @@ def _without(request: AnyRequest, problem: Problem) -> tuple[str, str] | None:
     if len(kept) == len(asked):
         return None
     label = "Start from the first page" if "cursor" in wrong else "Open the page without it"
-    return _own(request.url.path, urlencode(kept)), label
+    return (f"{request.url.path}?{urlencode(kept)}" if kept else request.url.path), label
 
 
 def _is_without_session(request: AnyRequest) -> bool:
@@ -111,7 +112,7 @@ def _on_not_signed_in(request: AnyRequest, error: NotSignedIn) -> Response[Any]:
     if request.headers.get("Accept", "").startswith("text/event-stream"):
         return problems.problem(401, error.detail)
     if request.method == "GET" and not is_htmx(request):
-        return redirect(request, _login_url(_own(request.url.path, request.url.query)))
+        return redirect(request, _login_url(path_of(str(request.url)) or "/"))
     return _logged_out(request)
 
 
@@ -132,18 +133,8 @@ def _nothing(status: int) -> Response[str]:
 
 def _page_before(request: AnyRequest) -> str:
     """The page of ours that the request was made on, as a path; without one the first page."""
-    headers = request.headers
-    try:
-        wanted = urlsplit(headers.get("HX-Current-URL", "") or headers.get("Referer", ""))
-    except ValueError:
-        return "/"
-    return _own(wanted.path, wanted.query)
-
-
-def _own(path: str, query: str) -> str:
-    """A path of this site: `//x` would be the site x."""
-    own = "/" + path.lstrip("/\\")
-    return f"{own}?{query}" if query else own
+    named = request.headers.get("HX-Current-URL", "") or request.headers.get("Referer", "")
+    return path_of(named) or "/"
 
 
 def _login_url(wanted: str) -> str:

@@ -43,7 +43,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, TypeVar
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 from litestar import Request, Response
 from litestar.datastructures import MultiDict, State
@@ -68,6 +68,7 @@ from app.shop.models import Shop
 from app.staff.models import User
 from app.staff.sessions import SignedIn
 from app.web import cookies, decoding
+from app.web.addresses import ours, path_of
 from app.web.shared import LOOK, Parts
 from app.web.templating import render
 from app.whatsapp.errors import Advice, explain
@@ -255,8 +256,8 @@ def redirect(request: Request[Any, Any, Any], url: str) -> Response[str]:
     """
     if not is_htmx(request):
         return Response("", status_code=303, headers={"Location": url}, media_type=MediaType.HTML)
-    here = urlsplit(request.headers.get("HX-Current-URL", "")).path
-    name = "HX-Location" if here == urlsplit(url).path else "HX-Redirect"
+    here = path_of(request.headers.get("HX-Current-URL", "")).partition("?")[0]
+    name = "HX-Location" if here == url.partition("#")[0].partition("?")[0] else "HX-Redirect"
     return Response("", status_code=200, headers={name: url}, media_type=MediaType.HTML)
 
 
@@ -339,8 +340,8 @@ def _waiting_toast(request: Request[Any, Any, Any]) -> dict[str, Any] | None:
         text, undo = str(message["text"]), message.get("undo")
     except (ValueError, TypeError, LookupError, AttributeError):
         return None
-    is_ours = isinstance(undo, str) and undo.startswith("/") and not undo.startswith("//")
-    return {"text": text, "undo": undo if is_ours else None, "bad": bool(message.get("bad"))}
+    undo = ours(undo) if isinstance(undo, str) else ""
+    return {"text": text, "undo": undo or None, "bad": bool(message.get("bad"))}
 
 
 def _month(session: Session) -> Month | None:
