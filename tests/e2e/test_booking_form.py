@@ -339,3 +339,31 @@ def log_in(page: Page) -> None:
     page.get_by_label("Email").fill(OWNER["CHAIRTIME_OWNER_EMAIL"])
     page.get_by_label("Password", exact=True).fill(OWNER["CHAIRTIME_OWNER_PASSWORD"])
     page.get_by_role("button", name="Log in").click()
+
+
+def test_the_second_of_two_tabs_is_told_what_the_first_saved_and_keeps_what_was_typed(
+    page: Page, shop: Dashboard, problems: list[str]
+) -> None:
+    booking = book(shop, "10:00", customerName="Luis Ortega")
+    address = f"/bookings/{booking['id']}/edit"
+    page.goto(address)
+    other = page.context.new_page()
+    other.goto(address)
+    page.get_by_label("Name").fill("Luis A. Ortega")
+    for clock, was in (("11:00 AM", "10:00 AM"), ("11:30 AM", "11:00 AM")):
+        chip(other, clock).check()
+        other.get_by_role("button", name="Save the change").click()
+        expect(other.locator("#toasts")).to_contain_text("The booking is changed.")
+        other.goto(address)
+        with page.expect_response(f"**/bookings/{booking['id']}") as answer:
+            page.get_by_role("button", name="Save the change").click()
+        assert answer.value.status == 409
+        told = page.get_by_role("alert").filter(has_text="Somebody else has changed this booking")
+        expect(told).to_contain_text(f"Time: was tomorrow {was}, is now tomorrow {clock}.")
+        expect(page.get_by_label("Name")).to_have_value("Luis A. Ortega")
+        expect(chip(page, clock)).to_be_checked()
+    page.get_by_role("button", name="Save the change").click()
+    expect(page.get_by_role("heading", name="Luis A. Ortega")).to_be_visible()
+    [kept] = bookings(shop)
+    assert datetime.fromisoformat(kept["scheduledTime"]) == at("11:30")
+    assert [each for each in problems if "409" not in each] == []
