@@ -45,6 +45,7 @@ WORDS = {
     "sending.resumed": "Resumed",
     "session.started": "Signed in",
     "session.ended": "Signed out",
+    "session.refused": "Login with a wrong password",
     "user.added": "Added to staff",
     "user.changed": "Changed",
     "user.disabled": "Disabled",
@@ -222,6 +223,7 @@ def _plain(subject: str, everybody: dict[str, str]) -> About:
     if kind == "text":
         return About(f"The text “{name}”", f"/settings/texts/{name}")
     known = {"shop": About("Settings", "/settings"), "sending": About("Sending", "/queue")}
+    known["login"] = About("Nobody who is known here")
     return known.get(subject, About(subject))
 
 

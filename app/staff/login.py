@@ -31,19 +31,24 @@ class TooManyTries(Exception):
 
 
 def log_in(
-    database: Database, email: str, password: str, address: str, old_secret: str | None
+    database: Database,
+    email: str,
+    password: str,
+    address: str,
+    old_secret: str | None,
+    device: str | None = None,
 ) -> str | None:
     """The secret of a new session, or None if email or password is wrong. Raises TooManyTries.
 
     Takes as long for somebody who is not there. `old_secret`, of the session that the browser
-    came with, ends.
+    came with, ends. `device` is that browser's, if this account logged in with it before.
     """
     email = email.strip().lower()
-    with throttled(database, email, address) as tries:
+    with throttled(database, email, address, device) as tries:
         with database.read() as session:
             user = _user(session, email)
         if not _is_right(user, password) or user is None:
-            _log.warning("a login from %s failed", address)
+            _note_failure(database, user, address)
             return None
         with database.write() as session:
             throttle.take_back(session, tries)
@@ -57,7 +62,9 @@ def begin(session: Session, user: User, old_secret: str | None) -> str:
     return sessions.start(session, user)
 
 
-def change_password(database: Database, user_id: str, old: str, new: str, address: str) -> str:
+def change_password(
+    database: Database, user_id: str, old: str, new: str, address: str, device: str | None = None
+) -> str:
     """Put `new` in the place of the password `old`; returns the secret of a new session.
 
     All others of theirs end. A wrong `old` counts as a try to log in. Raises TooManyTries, and
@@ -65,7 +72,7 @@ def change_password(database: Database, user_id: str, old: str, new: str, addres
     """
     with database.read() as session:
         user = session.get_one(User, user_id)
-    with throttled(database, user.email, address) as tries:
+    with throttled(database, user.email, address, device) as tries:
         is_right = _is_right(user, old)
         if is_right:
             with database.write() as session:
@@ -85,9 +92,11 @@ def change_password(database: Database, user_id: str, old: str, new: str, addres
 
 
 @contextmanager
-def throttled(database: Database, account: str, address: str) -> Iterator[list[LoginAttempt]]:
+def throttled(
+    database: Database, account: str, address: str, device: str | None = None
+) -> Iterator[list[LoginAttempt]]:
     """Count a try, which the block may take back. Raises TooManyTries."""
-    found = throttle.buckets(account, address)
+    found = throttle.buckets(account, address, device)
     with database.write() as session:
         tries = throttle.note(session, found)
     with database.read() as session:
@@ -97,6 +106,14 @@ def throttled(database: Database, account: str, address: str) -> Iterator[list[L
             throttle.take_back(session, tries)
         raise TooManyTries(wait)
     yield tries
+
+
+def _note_failure(database: Database, user: User | None, address: str) -> None:
+    """For the log, and for the owner; what was typed is not kept, for it may be a password."""
+    _log.warning("a login from %s failed", address)
+    with database.write() as session:
+        subject = user.id if user else "login"
+        audit.record(session, "system", "session.refused", subject, address=address[:60])
 
 
 def _user(session: Session, email: str) -> User | None:

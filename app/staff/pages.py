@@ -13,7 +13,7 @@ from litestar.params import FromQuery
 from app import db
 from app.errors import Conflict, Invalid
 from app.settings import settings
-from app.staff import activity, first_run, login
+from app.staff import activity, devices, first_run, login
 from app.staff import sessions as staff_sessions
 from app.staff.login import TooManyTries
 from app.staff.models import User
@@ -56,7 +56,7 @@ def set_up(request: PageRequest, form: Form) -> Response[str]:
         return _too_many(_setup_again(request, form, 429, problem=_later(many)), many)
     except Conflict:
         return redirect(request, "/login")
-    return _signed_in(request, secret, HOME)
+    return _knows_browser(_signed_in(request, secret, HOME), form.get("email", ""))
 
 
 @get("/login", opt={"access": "public"}, sync_to_thread=True)
@@ -78,12 +78,13 @@ def log_in(request: PageRequest, form: Form) -> Response[str]:
             form.get("password", ""),
             _address(request),
             cookies.session_secret(request),
+            _device(request, email),
         )
     except TooManyTries as many:
         return _too_many(_login_again(request, 429, email, onwards, _later(many)), many)
     if secret is None:
         return _login_again(request, 401, email, onwards, "Email or password is wrong.")
-    return _signed_in(request, secret, onwards or HOME)
+    return _knows_browser(_signed_in(request, secret, onwards or HOME), email)
 
 
 @post("/logout", opt={"access": "viewer"}, sync_to_thread=True)
@@ -118,7 +119,7 @@ def change_password(request: PageRequest, form: Form) -> Response[str]:
     """Change one's own password, and go on in a session that is new."""
     old, new = form.get("old", ""), form.get("new", "")
     try:
-        secret = login.change_password(db.database(), request.user.id, old, new, _address(request))
+        secret = _changed_password(request, old, new)
     except Invalid as invalid:
         return _account(request, 422, errors=sentences(invalid))
     except TooManyTries as many:
@@ -209,6 +210,23 @@ def _too_many(answer: Response[str], many: TooManyTries) -> Response[str]:
 def _later(many: TooManyTries) -> str:
     minutes = int(many.wait.total_seconds() // 60) + 1
     return f"Too many tries. Wait {minutes} minute{'s' if minutes > 1 else ''}, then try again."
+
+
+def _changed_password(request: PageRequest, old: str, new: str) -> str:
+    with db.database().read() as session:
+        email = session.get_one(User, request.user.id).email
+    whose = request.user.id, old, new, _address(request), _device(request, email)
+    return login.change_password(db.database(), *whose)
+
+
+def _knows_browser(answer: Response[str], email: str) -> Response[str]:
+    cookies.give(answer, devices.cookie_name(email), devices.made(email), _A_YEAR)
+    return answer
+
+
+def _device(request: PageRequest, email: str) -> str | None:
+    """The browser's id, if this account has logged in with it before."""
+    return devices.known(email, request.cookies.get(cookies.named(devices.cookie_name(email))))
 
 
 def _address(request: PageRequest) -> str:

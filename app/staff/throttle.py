@@ -1,4 +1,5 @@
-"""How often one may try to sign in: per account, and per address that the tries come from.
+"""How often one may try to sign in: per account, and per address that the tries come from; or
+per browser, if somebody has signed in with it before.
 
 Each try is a row that is committed before the password is looked at, so tries at the same time
 count each other. The address is the peer's own: X-Forwarded-For is whatever its sender likes.
@@ -21,11 +22,14 @@ PER_ADDRESS = 20
 _LONGEST_ADDRESS = 60
 
 
-def buckets(account: str, address: str) -> dict[str, int]:
+def buckets(account: str, address: str, device: str | None = None) -> dict[str, int]:
     """The buckets that a try counts in, each with how many it holds in an hour.
 
-    `account` is what was typed; only its hash is kept, as it may be anything.
+    `account` is what was typed; only its hash is kept, as it may be anything. `device` is the
+    browser of an earlier login (`app.staff.devices`), which others cannot use up.
     """
+    if device:
+        return {f"device:{device}": PER_ACCOUNT}
     digest = hashlib.sha256(account.encode("utf-8", "surrogateescape")).hexdigest()
     return {f"account:{digest}": PER_ACCOUNT, f"address:{_network(address)}": PER_ADDRESS}
 

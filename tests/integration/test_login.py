@@ -17,7 +17,7 @@ import app.db
 from app.db import Database
 from app.errors import Conflict
 from app.settings import settings
-from app.staff import first_run, login, sessions, throttle
+from app.staff import activity, devices, first_run, login, sessions, throttle
 from app.staff.models import LoginAttempt, StaffSession, User
 from tests.conftest import Configure
 from tests.integration.conftest import Client
@@ -224,6 +224,52 @@ def test_an_address_gets_twenty_tries_an_hour_and_a_forged_header_does_not_help(
         for turn in range(22)
     ]
     assert statuses == [401] * 20 + [429] * 2
+
+
+def test_guesses_of_others_do_not_shut_out_a_browser_that_has_logged_in_before(
+    sqlite_api: Client, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(login, "_nobodys_hash", lambda: CHEAP)
+    right = {"email": owner.email, "password": PASSWORD}
+    assert submit(sqlite_api, "/login", **right).status_code == 303
+    name = devices.cookie_name(owner.email)
+    device = sqlite_api.cookies[name]
+    sqlite_api.cookies.delete(name)
+    sqlite_api.get("/login")
+    for turn in range(20):  # ten for the account, and twenty for the shop's own address
+        email = owner.email if turn < 10 else f"nobody{turn}@example.com"
+        submit(sqlite_api, "/login", email=email, password="wrong horse battery")
+    assert submit(sqlite_api, "/login", **right).status_code == 429
+
+    forged = device.replace(device[0], "0" if device[0] != "0" else "1", 1)
+    for value in (forged, "x", devices.made("bo@example.com")):
+        sqlite_api.cookies.set(name, value, domain="testserver.local")
+        assert submit(sqlite_api, "/login", **right).status_code == 429
+        sqlite_api.cookies.delete(name)
+    sqlite_api.cookies.set(name, device, domain="testserver.local")
+    assert submit(sqlite_api, "/login", **right).status_code == 303
+
+
+def test_a_known_browser_has_ten_tries_of_its_own(sqlite_api: Client, owner: User) -> None:
+    assert submit(sqlite_api, "/login", email=owner.email, password=PASSWORD).status_code == 303
+    sqlite_api.get("/login")
+    wrong = {"email": owner.email, "password": "x" * 201}
+    statuses = [submit(sqlite_api, "/login", **wrong).status_code for _ in range(11)]
+    assert statuses == [401] * 10 + [429]
+
+
+def test_failed_logins_are_in_the_activity_log_without_what_was_typed(
+    db: Database, clock: FrozenClock
+) -> None:
+    ann = add_user(db, name="Ann Lee", password_hash=CHEAP)
+    for email in (ann.email, "nobody@example.com"):
+        assert login.log_in(db, email, "wrong horse", "203.0.113.7", None) is None
+    with db.read() as session:
+        lines = activity.page(session, "", "", "").lines
+    assert [line.about.label for line in lines] == ["Nobody who is known here", "Ann Lee"]
+    assert {line.event.action for line in lines} == {"session.refused"}
+    assert {tuple(line.notes) for line in lines} == {("address: 203.0.113.7",)}
+    assert "nobody@example.com" not in str([line.event.details for line in lines])
 
 
 def test_successes_are_not_counted(sqlite_api: Client, owner: User) -> None:
