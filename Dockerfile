@@ -18,5 +18,5 @@ COPY --from=build /srv/chairtime ./
 USER chairtime
 EXPOSE 3000
 HEALTHCHECK --interval=15s --timeout=10s --start-period=20s \
-  CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/health', timeout=8)"]
+  CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/livez', timeout=8)"]
 CMD ["chairtime", "serve"]

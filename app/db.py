@@ -3,19 +3,21 @@
 `write()` is one transaction, begun as a writer; `read()` sees one snapshot and changes nothing.
 """
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import (
     ARRAY,
     DateTime,
     Dialect,
     Engine,
+    ExceptionContext,
     MetaData,
     bindparam,
     cast,
@@ -26,7 +28,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import TimeoutError
+from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
@@ -76,6 +78,22 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+Trouble = Literal["away", "busy", "full", "read_only"]
+
+_SQLITE_TROUBLES: dict[int, Trouble] = {
+    sqlite3.SQLITE_BUSY: "busy",
+    sqlite3.SQLITE_LOCKED: "busy",
+    sqlite3.SQLITE_FULL: "full",
+    sqlite3.SQLITE_READONLY: "read_only",
+}
+_POSTGRES_TROUBLES: dict[str, Trouble] = {
+    "25006": "read_only",
+    "53100": "full",
+    "53300": "busy",  # too many connections
+    "55P03": "busy",  # a lock was not to be had
+}
 
 
 class _Turn:
@@ -129,6 +147,24 @@ class Database:
         self.engine.dispose()
 
 
+def trouble(error: BaseException) -> Trouble | None:
+    """What an error of the database says of the whole of it; None for any other error.
+
+    By SQLite's result codes (sqlite.org/rescode.html) and PostgreSQL's SQLSTATE (its manual, A).
+    """
+    if isinstance(error, TimeoutError):
+        return "busy"
+    cause = getattr(error, "orig", None)
+    if isinstance(cause, sqlite3.Error):
+        code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+        known = _SQLITE_TROUBLES.get(code)
+    else:
+        known = _POSTGRES_TROUBLES.get(getattr(cause, "sqlstate", None) or "")
+    if known is None and isinstance(error, OperationalError | InterfaceError):
+        return "away"
+    return known
+
+
 @cache
 def database() -> Database:
     """This process's database."""
@@ -175,7 +211,7 @@ def _is_sqlite(session: Session) -> bool:
 
 def _engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
-        return create_engine(
+        engine = create_engine(
             url,
             pool_size=10,
             max_overflow=30,
@@ -190,6 +226,8 @@ def _engine(url: str) -> Engine:
                 "prepare_threshold": None,
             },
         )
+        event.listen(engine, "handle_error", _leave_read_only)
+        return engine
     path = make_url(url).database
     if path:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -214,3 +252,9 @@ def _begin_sqlite(connection: Any) -> None:
     # Not deferred: a transaction that reads first and then writes would fail with "locked".
     is_write = connection.get_execution_options().get("chairtime_write", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")
+
+
+def _leave_read_only(context: ExceptionContext) -> None:
+    """Connect anew after a failover: connections to the old primary would stay read-only."""
+    if getattr(context.original_exception, "sqlstate", None) == "25006":
+        context.is_disconnect = True

@@ -7,6 +7,7 @@ from app.conversations import models as _conversations  # noqa: F401
 from app.customers import models as _customers  # noqa: F401
 from app.db import Base, database
 from app.messages import models as _messages  # noqa: F401
+from app.queue import models as _queue  # noqa: F401
 from app.staff import models as _staff  # noqa: F401
 
 

@@ -196,3 +196,4 @@ class Worker(Base):
     threads: Mapped[int]
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    queue_away_since: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -5,6 +5,7 @@ probe at growing intervals finds out whether it is repaired, and no try is burnt
 WhatsApp refuses, Twilio accepts first: then only a probe that reached WhatsApp closes the breaker.
 """
 
+import logging
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,8 @@ from app.messages.models import Sending
 from app.staff import audit
 from app.whatsapp import errors
 from app.whatsapp.errors import Advice, Kind
+
+_log = logging.getLogger(__name__)
 
 _PROBE_AFTER = (60.0, 300.0, 900.0)
 """Seconds from an error to the first probe, from that to the second, and so on."""
@@ -63,7 +66,7 @@ def may_start(session: Session, now: datetime) -> bool:
 def stop(session: Session, code: str) -> datetime:
     """Open the breaker for a configuration error, if it is not; returns when the next probe is."""
     now = clock.now()
-    _set_if(
+    is_new = _set_if(
         session,
         Sending.breaker_code.is_(None),
         breaker_code=code,
@@ -71,6 +74,9 @@ def stop(session: Session, code: str) -> datetime:
         probe_at=_next_probe(now, 0),
         probes=1,
     )
+    if is_new:
+        why = errors.explain(code)
+        _log.warning("sending has stopped: %s (%s). %s", why.words, why.code, why.advice)
     return state(session).probe_at or now
 
 
@@ -100,7 +106,8 @@ def note_arrival(session: Session, started_at: datetime) -> None:
 def slow_down(session: Session, until: datetime) -> datetime:
     """Start nothing until then; returns until when nothing starts, which may be later."""
     is_sooner = Sending.slow_until.is_(None) | (Sending.slow_until < until)
-    _set_if(session, is_sooner, slow_until=until)
+    if _set_if(session, is_sooner, slow_until=until) and until > clock.now() + _LONGEST_PLAIN:
+        _warn_of_limit(until)
     return state(session).slow_until or until
 
 
@@ -149,8 +156,13 @@ def _slow_down_more(session: Session, advice: Advice) -> datetime:
     until = clock.now() + timedelta(seconds=pause)
     if not is_limited(found):
         is_as_read = Sending.slowed == found.slowed
-        _set_if(session, is_as_read, slow_until=until, slowed=found.slowed + 1)
+        if _set_if(session, is_as_read, slow_until=until, slowed=found.slowed + 1):
+            _warn_of_limit(until)
     return state(session).slow_until or until
+
+
+def _warn_of_limit(until: datetime) -> None:
+    _log.warning("sending waits until %s: a limit of WhatsApp or Twilio", f"{until:%F %H:%M} UTC")
 
 
 def _next_day(now: datetime) -> datetime:

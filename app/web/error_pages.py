@@ -30,13 +30,22 @@ _HEADINGS = {
     409: "That is not possible now",
     413: "That is too much",
     422: "Something is not right yet",
-    503: "Chairtime cannot reach its database",
+    503: "This cannot be saved now",
 }
 _OLD_PAGE = "This page is from before you logged in, or it was open for very long. Load it again."
 _LOGGED_OUT = "What you sent was not taken, and nothing was changed. Log in, then send it again."
 _LOGGED_OUT_HERE = "You are logged out. This page stays as it is: log in, then try again here."
 _HOME = ("/", "Go to Today")
-_NOT_PAGES = ("/api/", "/webhooks/", "/simulator", "/schema", "/health", "/static/")
+_NOT_PAGES = (
+    "/api/",
+    "/webhooks/",
+    "/simulator",
+    "/schema",
+    "/health",
+    "/livez",
+    "/readyz",
+    "/static/",
+)
 
 
 @dataclass(frozen=True)
@@ -80,6 +89,8 @@ def _said(request: AnyRequest, problem: Problem) -> _Said:
         return _Said("This link does not work", detail, _without(request, problem) or _HOME)
     wrong = [f"{each.field} {each.message}." for each in problem.errors]
     heading = _HEADINGS.get(problem.status, "Something went wrong")
+    if problem.reason == "away":
+        heading = "Chairtime cannot reach its database"
     return _Said(heading, " ".join([problem.detail, *wrong]))
 
 

@@ -18,6 +18,7 @@ from litestar.types import ExceptionHandlersMap
 from msgspec import UNSET, Struct, UnsetType
 from sqlalchemy import exc as sql
 
+from app import db
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.web.etags import Stale
 from app.web.names import WrongFields, camel, in_words
@@ -39,7 +40,7 @@ class FieldProblem(Struct):
 
 
 class Problem(Struct, kw_only=True, rename="camel"):
-    """What went wrong: `reason` is a short code of a 409, `requestId` finds a 5xx in the log."""
+    """What went wrong: `reason` is the code of a 409 or 503, `requestId` finds a 5xx in the log."""
 
     type: str = "about:blank"
     title: str
@@ -135,12 +136,26 @@ def _on_http_error(request: AnyRequest, error: HTTPException) -> Response[bytes]
     return problem(error.status_code, detail, headers=error.headers)
 
 
-def _on_database_away(request: AnyRequest, error: Exception) -> Response[bytes]:
+def _on_database_trouble(request: AnyRequest, error: Exception) -> Response[bytes]:
+    trouble = db.trouble(error)
+    if trouble is None:
+        return _on_unexpected(request, error)
     request_id = uuid.uuid4().hex
     cause = getattr(error, "orig", None) or error
-    _log.error("%s %s: the database is away: %s", request_id, _what(request), type(cause).__name__)
-    detail = "The database cannot be reached. Try again soon."
-    return problem(503, detail, headers={"Retry-After": RETRY_AFTER}, request_id=request_id)
+    _log.error(
+        "%s %s: the database is %s: %s", request_id, _what(request), trouble, type(cause).__name__
+    )
+    headers = {"Retry-After": RETRY_AFTER}
+    detail = _TROUBLES[trouble]
+    return problem(503, detail, headers=headers, request_id=request_id, reason=trouble)
+
+
+_TROUBLES = {
+    "away": "The database cannot be reached. Try again soon.",
+    "busy": "The database is busy with something else. Nothing was saved. Try again soon.",
+    "full": "The database's disk is full. Nothing was saved: make room on it, then try again.",
+    "read_only": "The database can only be read now. Nothing was saved. Try again soon.",
+}
 
 
 def _on_unexpected(request: AnyRequest, error: Exception) -> Response[bytes]:
@@ -163,9 +178,8 @@ HANDLERS: ExceptionHandlersMap = {
     Stale: _on_stale,
     ValidationException: _on_wrong_parameters,
     HTTPException: _on_http_error,
-    sql.OperationalError: _on_database_away,
-    sql.InterfaceError: _on_database_away,
-    sql.TimeoutError: _on_database_away,
+    sql.DBAPIError: _on_database_trouble,
+    sql.TimeoutError: _on_database_trouble,
     Exception: _on_unexpected,
 }
 """Error type → answer, for Litestar."""

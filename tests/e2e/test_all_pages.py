@@ -23,7 +23,7 @@ from tests.support.demo import DemoShop
 from tests.support.running import RunningShop
 from tests.support.valkey import Valkey
 
-NO_PAGES = {"/", "/health", "/live", "/navigation", "/static/{file_path:path}"}
+NO_PAGES = {"/", "/health", "/livez", "/readyz", "/live", "/navigation", "/static/{file_path:path}"}
 """Asked for by GET, but a redirect, JSON, a stream, a part of others and files."""
 OTHERS = ("/schema", "/simulator")
 """Have tests of their own."""

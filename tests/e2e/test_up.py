@@ -157,7 +157,7 @@ def child(place: Place, name: str) -> int:
 def test_the_printed_curl_line_books_and_ctrl_c_ends_everything(place: Place) -> None:
     with place.up() as up:
         up.wait_for(READY)
-        assert place.health()["checks"] == {"database": "ok", "queue": "ok", "worker": "ok"}
+        assert set(place.health()["checks"].values()) == {"ok"}
 
         booking = bash(printed_curl(up))
         assert booking["status"] == "confirmed"

@@ -16,7 +16,7 @@ from tests.conftest import Configure
 from tests.integration.conftest import Client
 from tests.support.staff import HTMX, sign_in
 
-PUBLIC = {"/health", "/static/{file_path:path}", "/login", "/setup"}
+PUBLIC = {"/health", "/livez", "/readyz", "/static/{file_path:path}", "/login", "/setup"}
 ONLY_IN_DEVELOPMENT = {"/styleguide"}
 ROLES = ("viewer", "staff", "owner")
 SCHEMA = {"/schema", "/schema/{path:str}", "/schema/openapi.json", "/schema/openapi.yaml"}

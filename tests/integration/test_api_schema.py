@@ -35,6 +35,10 @@ def test_every_call_is_described_and_nothing_else(schema: dict[str, Any]) -> Non
         ("/api/queue/stats", "get"),
         ("/health", "get"),
         ("/health", "head"),
+        ("/livez", "get"),
+        ("/livez", "head"),
+        ("/readyz", "get"),
+        ("/readyz", "head"),
         ("/webhooks/twilio/status/{attempt_id}", "post"),
         ("/webhooks/twilio/inbound", "post"),
     }
@@ -44,13 +48,15 @@ def test_every_error_is_described_as_a_problem(schema: dict[str, Any]) -> None:
     for path, verbs in schema["paths"].items():
         for verb, call in verbs.items():
             errors = {code: each for code, each in call["responses"].items() if code >= "400"}
-            expected = {"503"} if path == "/health" else {"500", "503"}
+            expected = {"/livez": set(), "/health": {"503"}, "/readyz": {"503"}}.get(
+                path, {"500", "503"}
+            )
             if path.startswith("/api"):
                 assert call["security"] == [{"bearer": []}], (path, verb)
                 expected |= {"401", "403"}
             assert expected <= errors.keys(), (path, verb)
             for code, error in errors.items():
-                if path != "/health":
+                if path not in {"/health", "/readyz"}:
                     assert list(error["content"]) == ["application/problem+json"], (path, code)
     assert schema["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
 
