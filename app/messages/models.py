@@ -124,6 +124,7 @@ class Attempt(Base):
         CheckConstraint(f"outcome IN {OUTCOMES}", name="outcome"),
         UniqueConstraint("message_id", "number"),
         UniqueConstraint("sid"),
+        _partial("ix_attempt_open", "sent_to", "started_at", where="sid IS NULL"),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)

@@ -1,11 +1,14 @@
 """SIGKILL for the worker at the worst moments: nothing is lost, and nothing doubled."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from app.db import Database
 from tests.fake_twilio import FakeTwilio, Fault
+from tests.support.ledger import check, is_calm
 from tests.support.processes import wait_until
 from tests.support.running import RunningShop
 from tests.support.valkey import Valkey
@@ -77,6 +80,46 @@ def test_killed_before_acceptance_each_message_is_sent_by_another_worker(
 
     wait_until(lambda: completed(shop) == 5, what="another try of each")
     assert sorted(message.to for message in twilio.messages()) == sorted(phones)
+
+
+@pytest.mark.parametrize(
+    ("name", "rounds"),
+    [
+        ("sqlite", 25),
+        pytest.param("sqlite", 100, marks=pytest.mark.storm),
+        pytest.param("postgres", 100, marks=pytest.mark.storm),
+    ],
+)
+def test_five_kills_two_seconds_apart_leave_each_reminder_sent_or_explained(
+    name: str,
+    rounds: int,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    twilio: FakeTwilio,
+    valkey: Valkey,
+) -> None:
+    """A round is a booking with four reminders, at a phone of its own, amid the five kills.
+
+    Most POSTs are under way when the worker dies, some never arrive, and the list lags.
+    """
+    database: Database = request.getfixturevalue(f"{name}_db")
+    url = database.engine.url.render_as_string(hide_password=False)
+    twilio.list_lag = 0.8
+    twilio.chaos(1, {Fault.slow(0.7): 0.5, "hang_before": 0.2})
+    environment = {"REMINDER_EVERY": "2s", "WHATSAPP_MAX_PER_SECOND": "100"}
+    with RunningShop(tmp_path, twilio, valkey, url, **environment) as shop:
+        shop.wait_for_worker()
+        bookings = [shop.book(9, f"+1212559{turn:04d}") for turn in range(rounds)]
+        for _ in range(5):
+            time.sleep(2)
+            shop.kill_worker()
+            shop.start_worker()
+        wait_until(lambda: is_calm(database), what="a settled state of all messages")
+        reminders = [row for booking in bookings for row in shop.reminders(booking)]
+
+    counts = check(database, twilio)
+    assert len(reminders) == counts.total() == 4 * rounds
+    assert all(row["state"] == "completed" or row["error"] for row in reminders)
 
 
 def cancelled(shop: RunningShop, phone: str) -> None:

@@ -6,17 +6,15 @@
 import os
 import random
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
 
 from app.db import Database
-from app.messages.models import Attempt, Message
 from tests.fake_twilio import FakeTwilio
+from tests.support.ledger import check, is_calm
 from tests.support.processes import wait_until
 from tests.support.running import RunningShop
 from tests.support.valkey import Valkey
@@ -116,30 +114,3 @@ def kill_one(shop: RunningShop, chance: random.Random) -> int:
     worker.kill()
     shop.start_worker()
     return 1
-
-
-def is_calm(database: Database) -> bool:
-    with database.read() as session:
-        unsettled = ("pending", "sending", "uncertain")
-        return (
-            session.scalars(select(Message.id).where(Message.state.in_(unsettled))).first() is None
-        )
-
-
-def check(database: Database, twilio: FakeTwilio) -> Counter[str]:
-    """The promises of the README, by Twilio's ledger and the database; the counts of states."""
-    with database.read() as session:
-        messages = list(session.scalars(select(Message)))
-        attempts = {attempt.id: attempt for attempt in session.scalars(select(Attempt))}
-    accepted = Counter(
-        attempts[str(message.status_callback).partition("#")[0].rpartition("/")[2]].message_id
-        for message in twilio.messages()
-    )
-    doubled = {job_id: count for job_id, count in accepted.items() if count > 1}
-    assert not doubled, f"accepted more than once: {doubled}"
-    states = Counter(message.state for message in messages)
-    for message in messages:
-        was_accepted = message.id in accepted
-        assert was_accepted == (message.state == "sent"), f"{message.id} is {message.state}"
-        assert message.state in {"sent", "failed", "cancelled", "skipped"}
-    return states

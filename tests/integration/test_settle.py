@@ -99,6 +99,37 @@ def test_a_list_that_lags_behind_one_look_doubles_nothing(
     assert len(twilio.messages()) == 1
 
 
+def test_what_the_list_showed_too_late_is_not_taken_for_the_next_reminder(
+    db: Database, clock: FrozenClock, twilio: FakeTwilio, configure: Configure
+) -> None:
+    configure(REMINDER_EVERY="10s", UNCERTAIN_QUIET="1")
+    booking_id = book(db, hours=35 / 3600)
+    first, second = (f"{booking_id}-reminder-{number}" for number in (1, 2))
+    twilio.list_lag = 3600
+    clock.move(seconds=10)
+    make_uncertain(db, twilio, first, "lost_answer")
+    for seconds in (1, 9):
+        clock.move(seconds=seconds)
+        settle.settle_due()
+    assert message(db, first).reason == "superseded"  # and so, by all that is known, not sent
+    make_uncertain(db, twilio, second, "reset_before")
+    twilio.list_lag = 0
+    clock.move(seconds=1)
+
+    settle.settle_due()
+
+    [sent] = twilio.messages()
+    assert (message(db, first).state, message(db, first).sid) == ("sent", sent.sid)
+    assert message(db, second).state == "uncertain"
+    clock.move(seconds=1)
+    settle.settle_due()
+    clock.move(seconds=6)
+    tick(Process())
+    work()
+    assert message(db, second).state == "sent"
+    assert len(twilio.messages()) == 2
+
+
 def test_while_the_list_is_down_a_wanted_message_stays_uncertain_and_is_not_repeated(
     db: Database, clock: FrozenClock, twilio: FakeTwilio, job_id: str
 ) -> None:
