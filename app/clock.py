@@ -3,15 +3,76 @@
 The clock of a zone may be put forward, so that it leaps over times, or back, so that it shows some
 twice; also by half an hour, also at midnight. So a day and a time become a moment only here, and
 all sums are of moments, in UTC: adding to what a clock shows is wrong on such a day.
+
+Programs on several hosts compare the times that they write, so all go by one clock: PostgreSQL's,
+which `app.db` asks for now and then. In between a steady clock counts, which nobody sets. With
+SQLite there is one host, and its own clock.
 """
 
+import time as steady
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
+
+SKEW = timedelta(seconds=60)
+"""What is stamped later than that from now was stamped before the clock was set back."""
+
+_ASK_EVERY = 5.0  # seconds
+_QUICK = 0.1  # seconds; the answer is wrong by half of what it took at the most
+_GOOD_FOR = 60.0  # seconds that an answer that took longer is not worth taking
+_BOOT = getattr(steady, "CLOCK_BOOTTIME", steady.CLOCK_MONOTONIC)  # counts while asleep, on Linux
+
+
+class _Known(NamedTuple):
+    """The database's time `at` a moment of the steady clock."""
+
+    at: datetime
+    steady_at: float
+
+
+_known: _Known | None = None
+_asked_at: float | None = None
 
 
 def now() -> datetime:
     """The current time, aware, in UTC."""
+    known = _known
+    if known is None:
+        return host()
+    return known.at + timedelta(seconds=_steady() - known.steady_at)
+
+
+def host() -> datetime:
+    """The time of this host's own clock, aware, in UTC, which may be wrong: to compare it only."""
     return datetime.now(UTC)
+
+
+def is_to_be_asked() -> bool:
+    """Whether it is time to ask the database for its time."""
+    return _asked_at is None or _steady() - _asked_at > _ASK_EVERY
+
+
+def agree(ask: Callable[[], datetime]) -> None:
+    """Go by the database's clock: `ask` returns its time, aware. Raises what that raises."""
+    global _known
+    asked_at = _steady()
+    at = ask()
+    ask_later()
+    took = _steady() - asked_at
+    known = _known
+    if known is None or took <= _QUICK or asked_at - known.steady_at > _GOOD_FOR:
+        _known = _Known(at.astimezone(UTC), asked_at + took / 2)
+
+
+def ask_later() -> None:
+    """Ask not again for some seconds, whatever came of it."""
+    global _asked_at
+    _asked_at = _steady()
+
+
+def _steady() -> float:
+    return steady.clock_gettime(_BOOT)
 
 
 def first_moment(day: date, at: time, zone: ZoneInfo) -> datetime:

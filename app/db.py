@@ -6,12 +6,13 @@
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+import psycopg
 from sqlalchemy import (
     ARRAY,
     DateTime,
@@ -28,10 +29,11 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
+from app import clock
 from app.settings import settings
 
 _AFTER_COMMIT = "chairtime_after_commit"
@@ -124,6 +126,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session for reading; nothing that it holds is written."""
+        self._keep_time()
         with Session(self.engine, autoflush=False) as session:
             yield session
 
@@ -133,6 +136,7 @@ class Database:
 
         On SQLite it holds the write lock from its start, so a read in it cannot go stale.
         """
+        self._keep_time()
         with (
             self._writer,
             Session(self._write_engine, expire_on_commit=False) as session,
@@ -141,6 +145,24 @@ class Database:
             yield session
         for callback in session.info.pop(_AFTER_COMMIT, ()):
             callback()
+
+    def _keep_time(self) -> None:
+        """Go by the server's clock. What goes wrong here, the caller's own statement will say."""
+        if self.is_sqlite or not clock.is_to_be_asked():
+            return
+        try:
+            with closing(self.engine.raw_connection()) as connection:  # it is no statement of ours
+                cursor = connection.cursor()
+
+                def ask() -> datetime:
+                    cursor.execute("SELECT clock_timestamp()")
+                    [found] = cursor.fetchall()
+                    at: datetime = found[0]
+                    return at
+
+                clock.agree(ask)
+        except (SQLAlchemyError, psycopg.Error):
+            clock.ask_later()
 
     def close(self) -> None:
         """Close all connections."""

@@ -112,7 +112,8 @@ def _take_due(session: Session, limit: int) -> Due:
     now = clock.now()
     stale = now - timedelta(seconds=3 * settings().feed_every)
     is_unfed = Message.fed_at.is_(None)
-    is_unclaimed = (Message.due_at < stale) & (Message.fed_at < stale)
+    is_old = (Message.fed_at < stale) | (Message.fed_at > now + clock.SKEW)
+    is_unclaimed = (Message.due_at < stale) & is_old
     found = session.execute(
         select(Message.id, Message.due_at)
         .where(is_pending(), Message.due_at <= now + FEED_WINDOW, is_unfed | is_unclaimed)

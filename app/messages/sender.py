@@ -134,6 +134,7 @@ def may_fetch_replies(session: Session) -> bool:
     """Whether the caller is to fetch the replies that we missed: one process in 5 minutes."""
     now = clock.now()
     is_due = Sending.replies_at.is_(None) | (Sending.replies_at <= now)
+    is_due |= Sending.replies_at > now + _REPLIES_EVERY  # the clock was set back
     return _set_if(session, is_due, replies_at=now + _REPLIES_EVERY)
 
 

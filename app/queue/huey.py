@@ -3,11 +3,13 @@
 import os
 import signal
 import time
+from datetime import datetime
 from typing import Any
 
 from huey import RedisHuey
 from huey.consumer import Consumer, Scheduler
 
+from app import clock
 from app.queue.storage import Storage, forget_outage
 from app.settings import settings
 
@@ -49,6 +51,10 @@ class _Huey(RedisHuey):  # type: ignore[misc]
     def create_consumer(self, **options: Any) -> Consumer:
         """What `huey_consumer` runs."""
         return _Consumer(self, **options)
+
+    def _get_timestamp(self) -> datetime:
+        """What is due is due by our clock, not by this host's: naive, in UTC, as Huey has it."""
+        return clock.now().replace(tzinfo=None)
 
 
 huey = _Huey("chairtime", results=False, storage_class=Storage, url=settings().redis_url)

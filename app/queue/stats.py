@@ -120,8 +120,9 @@ def next_due(session: Session, limit: int) -> Sequence[Message]:
 
 def workers(session: Session) -> Sequence[Worker]:
     """Worker processes seen in the last minute, the oldest first."""
-    alive = Worker.seen_at > clock.now() - ALIVE_FOR
-    return session.scalars(select(Worker).where(alive).order_by(Worker.started_at)).all()
+    now = clock.now()
+    alive = Worker.seen_at > now - ALIVE_FOR, Worker.seen_at < now + clock.SKEW
+    return session.scalars(select(Worker).where(*alive).order_by(Worker.started_at)).all()
 
 
 def _count(*conditions: ColumnElement[bool]) -> ScalarSelect[int]:

@@ -7,11 +7,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from app.conversations import missed
 from app.db import Database
 from app.messages import tick as ticking
 from app.messages.delivery import deliver
-from app.messages.models import Worker
+from app.messages.models import Message, Worker
 from app.messages.tick import Process, Ticker, tick
+from app.queue.huey import huey
 from app.queue.stats import workers
 from app.staff.models import IdempotencyKey
 from tests import factories
@@ -87,6 +89,34 @@ def test_a_tick_says_that_its_worker_is_alive_and_a_dead_one_is_not_shown_for_lo
     clock.move(seconds=30)
     with db.read() as session:
         assert [row.id for row in workers(session)] == [second.id]
+
+
+def test_after_the_clock_was_set_back_nothing_waits_for_what_was_written_before(
+    db: Database, clock: FrozenClock, twilio: FakeTwilio
+) -> None:
+    fed = due_message(db, fed_at=clock.now())
+    clock.move(hours=3)
+    gone = Process()
+    tick(gone, further=[missed.fetch_due])
+    asked = twilio.lookups
+    held = due_message(db, "sending")
+    with db.write() as session:  # it died before its POST
+        session.delete(session.get_one(factories.Attempt, message(db, held).attempt_id))
+    lost = due_message(db, fed_at=clock.now())
+    huey.flush()
+    clock.move(hours=-2)
+    with db.write() as session:
+        for job_id in (lost, held):
+            session.get_one(Message, job_id).due_at = clock.now() - timedelta(minutes=10)
+
+    here = Process()
+    tick(here, further=[missed.fetch_due])
+    work()
+
+    with db.read() as session:
+        assert [row.id for row in workers(session)] == [here.id]
+    assert {message(db, job_id).state for job_id in (fed, held, lost)} == {"sent"}
+    assert twilio.lookups > asked
 
 
 def test_a_step_that_fails_keeps_the_others_from_nothing(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -113,7 +113,7 @@ def expire_leases(session: Session) -> int:
     now = clock.now()
     expired = session.scalars(
         select(Message)
-        .where(is_one_of(Message.state, "sending"), Message.lease_until < now)
+        .where(is_one_of(Message.state, "sending"), _has_ended(now))
         .order_by(Message.lease_until)
         .limit(500)
     ).all()
@@ -121,9 +121,14 @@ def expire_leases(session: Session) -> int:
         if session.get(Attempt, str(message.attempt_id)) is not None:
             mark_uncertain(session, str(message.attempt_id), "no_answer", "the worker died")
         else:
-            is_expired = is_held_for(str(message.attempt_id)) & (Message.lease_until < now)
+            is_expired = is_held_for(str(message.attempt_id)) & _has_ended(now)
             set_if(session, message.id, is_expired, **OUT_OF_FLIGHT, **_given_back(now))
     return len(expired)
+
+
+def _has_ended(now: datetime) -> ColumnElement[bool]:
+    """Whether a lease is over, or longer than any that begins now: then the clock was set back."""
+    return (Message.lease_until < now) | (Message.lease_until > lease_from(now) + clock.SKEW)
 
 
 def is_any_held(session: Session) -> bool:
