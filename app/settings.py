@@ -52,6 +52,7 @@ class Settings:
     state_dir: Path
     database_url: str = field(repr=False)
     redis_url: str = field(repr=False)
+    queue_name: str
     embedded_queue: bool
     simulator: bool
     whatsapp_account_sid: str = field(repr=False)
@@ -126,6 +127,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         "secret_key": secret,
         "state_dir": state_dir,
         "database_url": reader.database_url(state_dir),
+        "queue_name": reader.queue_name("QUEUE_NAME"),
         "embedded_queue": not redis_url,
         **_durations(reader),
         **_whatsapp(reader, secret),
@@ -294,6 +296,14 @@ class _Reader:
 
         hint = "names of hosts without a port, such as bookings.example.com,10.0.0.5"
         return self.parsed(name, frozenset(), parse, hint)
+
+    def queue_name(self, name: str) -> str:
+        def parse(text: str) -> str:
+            if not re.fullmatch(r"[A-Za-z0-9_]{1,40}", text):
+                raise ValueError
+            return text
+
+        return self.parsed(name, "", parse, "1 to 40 letters, digits and underscores")
 
     def time_zone(self, name: str) -> str:
         return self.parsed(

@@ -44,8 +44,10 @@ def _pause() -> float:
 
 @cache
 def _limiter() -> MovingWindowRateLimiter:
-    pool = huey.storage.pool
-    return MovingWindowRateLimiter(RedisStorage("redis://", connection_pool=pool))
+    queue = huey.storage
+    return MovingWindowRateLimiter(
+        RedisStorage("redis://", connection_pool=queue.pool, key_prefix=f"limit.{queue.name}")
+    )
 
 
 @cache

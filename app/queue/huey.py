@@ -4,13 +4,17 @@ import os
 import signal
 import time
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from huey import RedisHuey
 from huey.consumer import Consumer, Scheduler
+from redis import Redis
+from sqlalchemy import text
 
 from app import clock
-from app.queue.storage import Storage, forget_outage
+from app.db import database
+from app.queue.storage import Storage, forget_outage, quick_pool
 from app.settings import settings
 
 # Huey computes Redis scores with mktime(): in any other zone tasks run hours off.
@@ -56,11 +60,43 @@ class _Huey(RedisHuey):  # type: ignore[misc]
         """What is due is due by our clock, not by this host's: naive, in UTC, as Huey has it."""
         return clock.now().replace(tzinfo=None)
 
+    def create_storage(self) -> None:
+        """None yet: the database may not be there when this is imported."""
 
-huey = _Huey("chairtime", results=False, storage_class=Storage, url=settings().redis_url)
+    @property
+    def storage(self) -> Storage:
+        """The queue of this install. Raises SQLAlchemyError while the database is needed for it."""
+        return _storage()
+
+    @storage.setter
+    def storage(self, _: None) -> None:
+        """Huey itself sets what `create_storage` returns."""
+
+
+@cache
+def _storage() -> Storage:
+    return Storage(_name(), settings().redis_url)
+
+
+def _name() -> str:
+    """What the keys in Redis are named after: several installs may share one."""
+    return settings().queue_name or f"chairtime_{_id_of_install()}"
+
+
+def _id_of_install() -> str:
+    with database().read() as session:
+        return str(session.execute(text("SELECT queue_id FROM install")).scalar_one())
+
+
+@cache
+def _client() -> Redis:
+    return Redis(connection_pool=quick_pool(settings().redis_url))
+
+
+huey = _Huey("chairtime", results=False)
 
 
 def ping() -> None:
     """Raises redis.RedisError or OSError when the queue is away."""
-    huey.storage.conn.ping()
+    _client().ping()
     forget_outage()

@@ -28,10 +28,7 @@ class Storage(RedisStorage):  # type: ignore[misc]
     def __init__(self, name: str, url: str) -> None:
         super().__init__(name, url=url)  # what takes from the schedule keeps this connection
         self._patient = Redis(connection_pool=self.pool)
-        self.pool = ConnectionPool.from_url(url)
-        self.pool.connection_kwargs.update(
-            socket_timeout=ANSWERS, socket_connect_timeout=ANSWERS, retry=Retry(NoBackoff(), 0)
-        )
+        self.pool = quick_pool(url)
         self.conn = Redis(connection_pool=self.pool)
 
     def dequeue(self) -> Any:
@@ -41,6 +38,15 @@ class Storage(RedisStorage):  # type: ignore[misc]
         except TimeoutError:
             return None
         return taken[1] if taken else None
+
+
+def quick_pool(url: str) -> ConnectionPool:
+    """Connections that give up after ANSWERS, whatever the URL says."""
+    pool = ConnectionPool.from_url(url)
+    pool.connection_kwargs.update(
+        socket_timeout=ANSWERS, socket_connect_timeout=ANSWERS, retry=Retry(NoBackoff(), 0)
+    )
+    return pool
 
 
 class _Outage:

@@ -12,7 +12,6 @@ from app.messages.tick import Process, tick
 from app.queue import hand_over
 from app.queue.huey import huey
 from tests import factories
-from tests.conftest import Configure
 from tests.fake_twilio import FakeTwilio
 from tests.integration.conftest import Client, body
 from tests.support.frozen import FrozenClock
@@ -103,7 +102,7 @@ def test_a_tick_goes_on_beside_a_hung_queue_and_claims_do_not_wait_for_it(
 
 
 def test_a_task_that_is_taken_waits_as_long_as_redis_url_says(
-    valkey: Valkey, configure: Configure
+    sqlite_db: Database, valkey: Valkey
 ) -> None:
     """What a connection takes that has given up is lost for half a minute."""
     with ThreadPoolExecutor(1) as thread:
