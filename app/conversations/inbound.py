@@ -17,6 +17,7 @@ from app import clock
 from app.bookings import service as bookings
 from app.bookings.models import Booking
 from app.conversations import answers
+from app.conversations.kinds import ASKS, NO_WORDS, NO_WORK, Kind, plain_kind
 from app.conversations.models import Reply
 from app.conversations.wording import Wish, wish
 from app.customers import service as customers
@@ -43,6 +44,7 @@ _UNREADABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069
 class Incoming:
     """A customer's message as Twilio tells of it: `sender` is the raw From ("whatsapp:+49…", or
     the id of somebody who hides their number), `replied_to` the SID of the message they quote.
+    `kind` is what it is, and `media_types` what each of its files is (app.conversations.kinds).
     """
 
     sid: str
@@ -53,6 +55,8 @@ class Incoming:
     replied_to: str | None = None
     opt_out_type: str | None = None
     media: int = 0
+    media_types: Sequence[str] = ()
+    kind: Kind = "text"
     received_at: datetime = field(default_factory=lambda: clock.now())
 
     @property
@@ -112,9 +116,12 @@ def receive(session: Session, incoming: Incoming, late: bool = False) -> str | N
 def _readable(incoming: Incoming) -> Incoming:
     """What can be stored and shown of it."""
     replied_to = incoming.replied_to or ""
+    body = _UNREADABLE.sub("", incoming.body)[:LONGEST_BODY].strip()
+    is_plain = incoming.kind == "text"
     return replace(
         incoming,
-        body=_UNREADABLE.sub("", incoming.body)[:LONGEST_BODY].strip(),
+        body=body,
+        kind=plain_kind(body, incoming.media) if is_plain else incoming.kind,
         profile_name=texts.clean_value(incoming.profile_name or "", "")[:100] or None,
         button_payload=_UNREADABLE.sub("", incoming.button_payload or "")[:256] or None,
         replied_to=replied_to if _SID.fullmatch(replied_to) else None,
@@ -133,7 +140,9 @@ def _keep(session: Session, incoming: Incoming) -> bool:
         body=incoming.body,
         button_payload=incoming.button_payload,
         replied_to=incoming.replied_to,
+        kind=incoming.kind,
         media=incoming.media,
+        media_types=",".join(incoming.media_types) or None,
         received_at=incoming.received_at,
         effect="for_staff",
         needs_attention=True,
@@ -169,6 +178,8 @@ def _address(sender: str) -> str:
 
 def _note_written(session: Session, incoming: Incoming, sender: _Sender, outcome: _Outcome) -> None:
     """They wrote, which is consent if nothing else was said, and opens the time for answers."""
+    if incoming.kind in NO_WORDS:
+        return
     for address in _addresses(sender):
         customers.note_written(session, address, incoming.profile_name, incoming.received_at)
         known = customers.find(session, address)
@@ -198,12 +209,16 @@ def _act(session: Session, incoming: Incoming, sender: _Sender, late: bool) -> _
             return _told(session, "opted_in", is_told=bool(opt_out_type))
     elif wanted and wanted.kind == "cancel":
         return _cancel(session, incoming, sender, wanted.code, late)
-    return _for_staff(session, sender)
+    found = _for_staff(session, sender)
+    is_no_work = incoming.kind in NO_WORK
+    return replace(found, effect="noted", needs_attention=False) if is_no_work else found
 
 
 def _wish(session: Session, incoming: Incoming) -> Wish | None:
     if incoming.pressed:
         return Wish("cancel")
+    if incoming.kind not in ASKS:
+        return None
     return wish(incoming.body, shop(session).cancel_words)
 
 

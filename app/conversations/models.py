@@ -16,6 +16,18 @@ EFFECTS = (
     "opted_out",
     "opted_in",
     "for_staff",
+    "noted",  # kept, and no work for anybody
+)
+KINDS = (
+    "text",
+    "media",
+    "location",
+    "contact",
+    "reaction",
+    "help",
+    "edited",
+    "deleted",
+    "unsupported",
 )
 _OPEN = text("needs_attention")
 
@@ -31,6 +43,7 @@ class Reply(Base):
     __tablename__ = "reply"
     __table_args__ = (
         CheckConstraint(f"effect IN {EFFECTS}", name="effect"),
+        CheckConstraint(f"kind IN {KINDS}", name="kind"),
         CheckConstraint("(handled_at IS NULL) = (handled_by IS NULL)", name="handled"),
         Index(None, "sender", "received_at"),
         Index(None, "booking_id", "received_at"),
@@ -46,10 +59,12 @@ class Reply(Base):
     sid: Mapped[str] = mapped_column(String(34), primary_key=True)
     sender: Mapped[str] = mapped_column(String(64))
     profile_name: Mapped[str | None] = mapped_column(String(100))
+    kind: Mapped[str] = mapped_column(String(20), default="text")  # as app.conversations.kinds
     body: Mapped[str] = mapped_column(Text)
     button_payload: Mapped[str | None] = mapped_column(String(256))
     replied_to: Mapped[str | None] = mapped_column(String(34))  # the SID of the quoted message
     media: Mapped[int]  # how many pictures and files came with it; they are not fetched
+    media_types: Mapped[str | None] = mapped_column(String(160))  # each of them, by commas
     received_at: Mapped[datetime] = mapped_column(UtcDateTime)
     effect: Mapped[str] = mapped_column(String(20))
     booking_id: Mapped[str | None] = mapped_column(ForeignKey("booking.id"))

@@ -12,7 +12,7 @@ from litestar.params import FromPath
 from twilio.twiml.messaging_response import MessagingResponse  # type: ignore[import-untyped]
 
 from app import db
-from app.conversations import inbound
+from app.conversations import inbound, kinds
 from app.conversations.inbound import Incoming
 from app.messages import receipts
 from app.settings import settings
@@ -94,23 +94,18 @@ async def _signed_form(request: Request[Any, Any, Any]) -> Any:
 
 
 def _incoming(form: Any) -> Incoming:
-    media = form.get("NumMedia", "")
     return Incoming(
         sid=form["MessageSid"],
         sender=form["From"],
-        body=form.get("Body", "") or _place(form),
+        kind=kinds.kind_of(form),
+        body=kinds.body_of(form),
         profile_name=form.get("ProfileName"),
         button_payload=form.get("ButtonPayload"),
         replied_to=form.get("OriginalRepliedMessageSid"),
         opt_out_type=form.get("OptOutType"),
-        media=int(media) if re.fullmatch("[0-9]{1,3}", media) else 0,
+        media=kinds.number_of_files(form),
+        media_types=kinds.files_of(form),
     )
-
-
-def _place(form: Any) -> str:
-    """A place that was shared comes without a text."""
-    latitude, longitude = form.get("Latitude"), form.get("Longitude")
-    return f"📍 {latitude}, {longitude}" if latitude and longitude else ""
 
 
 def _text(value: str | None, longest: int) -> str:

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from app.conversations.models import KINDS
+from app.whatsapp.simulator.things import THINGS
 from tests.fake_twilio import FakeTwilio
 from tests.support.processes import wait_until
 from tests.support.running import RunningShop
@@ -72,3 +74,18 @@ def message_of(shop: RunningShop, booking: dict[str, str]) -> str:
     on_phone = f"{of_it} AND delivery_status IN ('delivered', 'read') LIMIT 1"
     wait_until(lambda: shop.sql(on_phone), what="a message on the phone")
     return str(shop.sql(on_phone)[0][0])
+
+
+def test_what_is_no_text_arrives_as_what_it_is(shop: RunningShop) -> None:
+    booking = shop.book(3_000, "+12125550179")
+    assert "a reaction 👍" in chat(shop, booking)
+    for thing in THINGS:
+        answer = httpx.post(f"{phone(shop, booking)}/things", data={"thing": thing})
+        assert answer.status_code == 303
+    wait_until(lambda: set(kinds(shop)) >= {*KINDS} - {"text"}, what="one of each kind")
+    assert httpx.post(f"{phone(shop, booking)}/things", data={"thing": "x"}).status_code == 422
+    assert "(a poll, which is not passed on)" in chat(shop, booking)
+
+
+def kinds(shop: RunningShop) -> list[str]:
+    return [row[0] for row in shop.sql("SELECT kind FROM reply")]

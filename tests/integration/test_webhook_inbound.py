@@ -116,7 +116,7 @@ TABLE = [
     Row("START", 200, {"Body": "START"}, "opted_in"),
     Row("STOP that Twilio took", 200, {"Body": "x", "OptOutType": "STOP"}, "opted_out"),
     Row("START that Twilio took", 200, {"Body": "x", "OptOutType": "START"}, "opted_in"),
-    Row("HELP that Twilio took", 200, {"Body": "help", "OptOutType": "HELP"}, "for_staff"),
+    Row("HELP that Twilio took", 200, {"Body": "help", "OptOutType": "HELP"}, "noted"),
     Row("a payload that is not ours", 200, {"ButtonPayload": "cancel:\x00:ключ"}, "no_booking"),
     Row("a quoted SID that is none", 200, {"OriginalRepliedMessageSid": "%"}, "no_booking"),
     Row("a name that is no name", 200, {"ProfileName": "\x00\u202e" * 999}, "no_booking"),
@@ -265,7 +265,7 @@ def test_a_place_that_is_shared_reads_as_one(sqlite_api: Client, sqlite_db: Data
     params = message("", Latitude="52.52", Longitude="13.405")
     post(sqlite_api, params)
     with sqlite_db.read() as session:
-        assert session.get_one(Reply, params["MessageSid"]).body == "📍 52.52, 13.405"
+        assert session.get_one(Reply, params["MessageSid"]).body == "52.52, 13.405"
 
 
 # --- what a request cannot do ---

@@ -24,6 +24,7 @@ from app.whatsapp.simulator import buttons, receipts, store
 from app.whatsapp.simulator.faults import Fault, catalog
 from app.whatsapp.simulator.rules import Refused, check_message, templates, text_of
 from app.whatsapp.simulator.store import Entry
+from app.whatsapp.simulator.things import THINGS
 
 _VERSION = "2010-04-01"
 _KINDS = ("message", "reply")
@@ -222,6 +223,7 @@ def _message(entry: Entry) -> dict[str, Any]:
         "direction": "inbound" if is_reply else "outbound-api",
         "error_code": None if is_reply else entry.error_code,
         "error_message": None,
+        "num_media": THINGS[entry.thing].fields.get("NumMedia", "0") if entry.thing else "0",
         "date_created": format_datetime(entry.created_at),
         "date_updated": format_datetime(entry.updated_at),
         "date_sent": None if entry.status == "queued" else format_datetime(entry.updated_at),

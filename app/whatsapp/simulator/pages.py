@@ -20,6 +20,7 @@ from app.whatsapp.simulator import buttons, receipts, store, view
 from app.whatsapp.simulator.faults import catalog
 from app.whatsapp.simulator.rules import LONGEST_BODY
 from app.whatsapp.simulator.store import Entry
+from app.whatsapp.simulator.things import THINGS
 
 MOST_TIMES = 1000
 
@@ -92,6 +93,20 @@ def press(form: Form, digits: FromPath[str]) -> Redirect:
     return _to(number, "#reply")
 
 
+@post("/phones/{digits:str}/things", sync_to_thread=True)
+def send_thing(form: Form, digits: FromPath[str]) -> Redirect:
+    """The customer sends something else than a text; a reaction is one to our last message."""
+    number = _number(digits)
+    name = form.get("thing", "")
+    thing = THINGS.get(name)
+    if thing is None:
+        raise Wrong("thing", "Choose what the customer sends.", form, number)
+    ours = (each.sid for each in reversed(store.chat(number)) if each.kind == "message")
+    quoted = next(ours, None) if thing.quotes_ours else None
+    _say(number, thing.body, quoted=quoted, thing=name)
+    return _to(number, "#reply")
+
+
 @post("/faults", sync_to_thread=True)
 def set_fault(form: Form) -> Redirect:
     """Make messages fail, to one number or to all, so many times or until switched off."""
@@ -133,11 +148,17 @@ def _only_from_this_page(
         raise PermissionDeniedException("This form was sent by another site")
 
 
-def _say(number: str, body: str, quoted: str | None, payload: str | None = None) -> None:
+def _say(
+    number: str,
+    body: str,
+    quoted: str | None,
+    payload: str | None = None,
+    thing: str | None = None,
+) -> None:
     """Keep a reply, which is delivered at once."""
     store.add(
         "reply", number, body, "new", sid=f"SM{uuid.uuid4().hex}", quoted=quoted, payload=payload,
-        next_status="sending", next_at=clock.now(),
+        thing=thing, next_status="sending", next_at=clock.now(),
     )  # fmt: skip
     receipts.wake()
 
@@ -192,7 +213,7 @@ def _number(digits: str) -> str:
 
 _forms = Router(
     path="/",
-    route_handlers=[add_phone, reply, press, set_fault, clear_fault],
+    route_handlers=[add_phone, reply, press, send_thing, set_fault, clear_fault],
     guards=[_only_from_this_page],
     dependencies={"form": Provide(_read_form)},
 )

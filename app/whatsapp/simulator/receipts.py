@@ -20,6 +20,7 @@ from app.settings import settings
 from app.whatsapp.simulator import store
 from app.whatsapp.simulator.faults import catalog
 from app.whatsapp.simulator.store import Entry
+from app.whatsapp.simulator.things import THINGS
 
 DELAY = 0.4
 """Seconds from one status to the next."""
@@ -170,6 +171,7 @@ def _inbound(entry: Entry) -> dict[str, str]:
         "ProfileName": "Simulated customer",
         "WaId": entry.number.removeprefix("+"),
         **more,
+        **(THINGS[entry.thing].fields if entry.thing in THINGS else {}),
     }
 
 

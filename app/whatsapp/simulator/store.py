@@ -38,6 +38,7 @@ CREATE TABLE IF NOT EXISTS entry (
     callback TEXT,
     payload TEXT,
     quoted TEXT,
+    thing TEXT,
     created_at REAL NOT NULL,
     updated_at REAL NOT NULL,
     next_status TEXT,
@@ -69,7 +70,7 @@ class Entry:
     came to nothing. `number` is the customer's, E.164; times are aware, UTC. `next_status` is
     what it becomes at `next_at`, for whoever claims it first. `payload` is what the button under
     a message sends, and what a reply was that pressed it; `quoted` is the SID of the message that
-    a reply answers.
+    a reply answers, and `thing` what it is if it is no text (app.whatsapp.simulator.things).
     """
 
     id: int
@@ -83,6 +84,7 @@ class Entry:
     callback: str | None
     payload: str | None
     quoted: str | None
+    thing: str | None
     created_at: datetime
     updated_at: datetime
     next_status: str | None
@@ -117,6 +119,7 @@ def add(
     callback: str | None = None,
     payload: str | None = None,
     quoted: str | None = None,
+    thing: str | None = None,
     next_status: str | None = None,
     next_at: datetime | None = None,
 ) -> Entry:
@@ -133,6 +136,7 @@ def add(
         "callback": callback,
         "payload": payload,
         "quoted": quoted,
+        "thing": thing,
         "created_at": now,
         "updated_at": now,
         "next_status": next_status,
@@ -315,7 +319,11 @@ def _file(state_dir: Path) -> Path:
     with closing(_open(path)) as connection:
         connection.executescript(_SCHEMA)
         known = {row["name"] for row in connection.execute("PRAGMA table_info(entry)")}
-        for column in {"payload", "quoted"} - known:  # of a file that an older version made
+        for column in {
+            "payload",
+            "quoted",
+            "thing",
+        } - known:  # of an older file
             connection.execute(f"ALTER TABLE entry ADD COLUMN {column} TEXT")
     return path
 

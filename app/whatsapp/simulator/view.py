@@ -15,6 +15,7 @@ from app import clock
 from app.settings import settings
 from app.whatsapp.simulator import buttons, faults, store
 from app.whatsapp.simulator.store import EVERYONE, ActiveFault, Entry, Phone
+from app.whatsapp.simulator.things import THINGS
 
 HOME = "/simulator"
 
@@ -108,6 +109,7 @@ def board(number: str | None, answered: Entry | None = None) -> dict[str, Any]:
         "faults": [_fault_row(fault) for fault in store.active_faults()],
         "fault_groups": _fault_groups(),
         "everyone": EVERYONE,
+        "things": [(name, thing.words) for name, thing in THINGS.items()],
         "zone": settings().shop_timezone,
         "curl": _curl(),
         "is_slow": settings().reminder_every > 120,
@@ -146,7 +148,13 @@ def _row(phone: Phone, opened: str | None) -> Row:
 
 def shortened(entry: Entry) -> str:
     """The beginning of what it says, on one line."""
-    return " ".join(entry.body.split())[:80]
+    return " ".join(_text(entry).split())[:80]
+
+
+def _text(entry: Entry) -> str:
+    """What it says; of what says nothing, what it is."""
+    thing = THINGS.get(entry.thing or "")
+    return entry.body or (f"({thing.words})" if thing else "")
 
 
 def _snippet(entry: Entry) -> str:
@@ -177,7 +185,7 @@ def _line(entry: Entry, texts: Mapping[str, str]) -> Line:
     if entry.kind == "reply":
         tick, word = _REPLY.get(entry.status, ("failed", entry.status))
         quoted = texts.get(entry.quoted or "")
-        return Line("reply", entry.body, when, tick, word, _why_not(entry), quoted=quoted)
+        return Line("reply", _text(entry), when, tick, word, _why_not(entry), quoted=quoted)
     tick, word = _MESSAGE.get(entry.status, ("failed", entry.status))
     # What has not reached the phone cannot be answered on it.
     sid = entry.sid if entry.status in {"delivered", "read"} else None
