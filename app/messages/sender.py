@@ -39,8 +39,12 @@ def state(session: Session) -> Sending:
 def is_stopped(found: Sending, now: datetime) -> bool:
     """Whether nothing at all may start, not even a probe."""
     waits_for_probe = found.probe_at is not None and found.probe_at > now
-    is_slowed = found.slow_until is not None and found.slow_until > now
-    return found.paused_at is not None or waits_for_probe or is_slowed
+    return found.paused_at is not None or waits_for_probe or is_slowed(found, now)
+
+
+def is_slowed(found: Sending, now: datetime) -> bool:
+    """Whether all wait for a while, as Twilio or WhatsApp has asked for."""
+    return found.slow_until is not None and found.slow_until > now
 
 
 def is_limited(found: Sending) -> bool:

@@ -149,7 +149,9 @@ def news(before: Look, after: Look) -> set[str]:
     if was.failed != is_now.failed:
         names.add("failed")
     is_later = before.at // KEEP_ALIVE != after.at // KEEP_ALIVE  # "seen 3 seconds ago"
-    is_other = (before.workers, before.frame.state) != (after.workers, after.frame.state)
+    if before.frame.state != after.frame.state:  # the board says what is sent next
+        names |= {"board", "queue"}
+    is_other = before.workers != after.workers
     return names | {"queue"} if was != is_now or is_other or is_later else names
 
 

@@ -108,12 +108,25 @@ Answer = TypeVar("Answer", bound=Response[Any])
 
 
 @dataclass(frozen=True)
+class Held:
+    """Why a message does not go out at its time, in a word and in a clause: `as sending is paused`.
+
+    `until` is the end of it, None if nobody knows.
+    """
+
+    word: str
+    clause: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Frame:
     """What surrounds each page: `paused_by` is a name, `stopped` why the breaker is open.
 
     `open_replies` counts what customers wrote and nobody has looked after, `to_retry` the failed
     sends that a retry would help, both as far as MOST_COUNTED.
-    `slow_until` is until when a limit of WhatsApp's or the account's holds all sending.
+    `slow_until` is until when a limit of WhatsApp's or the account's holds all sending, and
+    `wait_until` is that too, but also of the short waits that staff are not told of.
     `worker_failures` counts how often in a row a worker ended right after its start, if it does.
     `month` is what was sent, if the shop has a budget and it is nearly used up.
     """
@@ -131,6 +144,7 @@ class Frame:
     stopped_at: datetime | None
     probe_at: datetime | None
     slow_until: datetime | None
+    wait_until: datetime | None
     month: Month | None
 
     @property
@@ -153,11 +167,28 @@ class Frame:
         return at.astimezone(shop_service.time_zone(self.shop)).date()
 
     @property
+    def held(self) -> Held | None:
+        """What keeps messages from going out now, if anything does."""
+        if self.paused_at:
+            return Held("Paused", "as sending is paused")
+        if self.stopped:
+            return Held("Stopped", "as sending has stopped")
+        if not self.has_worker:
+            return Held("No worker", "for a worker")
+        if self.wait_until:
+            return Held("Slowed", "as a limit is reached", self.wait_until)
+        return None
+
+    def holds(self, due_at: datetime) -> bool:
+        """Whether a message that is due then will, for all we know, not go out then."""
+        return self.held is not None and (self.held.until is None or due_at < self.held.until)
+
+    @property
     def state(self) -> str:
         """A fingerprint of all that the banner depends on."""
         stopped = self.stopped, self.stopped_at, self.probe_at
         worker = self.has_worker, self.worker_failures
-        found = *worker, self.paused_at, *stopped, self.slow_until, self.month
+        found = *worker, self.paused_at, *stopped, self.wait_until, self.month
         return hashlib.sha256(repr(found).encode()).hexdigest()[:12]
 
     @property
@@ -184,6 +215,7 @@ def frame(session: Session) -> Frame:
         stopped_at=sending.breaker_at,
         probe_at=sending.probe_at,
         slow_until=sending.slow_until if sender.is_limited(sending) else None,
+        wait_until=sending.slow_until if sender.is_slowed(sending, clock.now()) else None,
         month=_month(session),
     )
 

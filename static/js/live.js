@@ -65,7 +65,7 @@
     const isOther = was.shown !== shown;
     Object.assign(was, { role, shown });
     if (isOtherRole) return ["role", ...EVERYTHING];
-    return isOther ? ["queue"] : [];
+    return isOther ? ["queue", "board"] : [];
   }
 
   // --- who leads ---

@@ -15,6 +15,7 @@ from app.messages.models import Message
 from app.staff import audit
 from tests import factories
 from tests.integration.conftest import Client
+from tests.integration.test_queue_pages import add_worker
 from tests.support.frozen import FrozenClock
 from tests.support.staff import HTMX, sign_in
 
@@ -291,6 +292,7 @@ def test_a_cursor_of_no_page_leads_to_the_first_page_with_the_same_filters(
 def test_the_page_tells_each_message_with_its_tries_receipts_and_reasons(
     client: Client, shop: Database, clock: FrozenClock
 ) -> None:
+    add_worker(shop)
     with shop.write() as session:
         booking = factories.booking(session)
         read = factories.message(session, booking, state="sent", delivery_status="read")

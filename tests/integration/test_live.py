@@ -210,8 +210,8 @@ def test_pausing_and_a_worker_that_comes_or_dies_are_told_to_the_queue_page(
         with shop.write() as session:
             session.add(Worker(id="w", host="a", pid=1, threads=1, started_at=now, seen_at=now))
 
-    assert told(shop, pause) == {"queue"}
-    assert told(shop, start_worker) == {"queue"}
+    assert told(shop, pause) == {"queue", "board"}
+    assert told(shop, start_worker) == {"queue", "board"}
     assert "queue" in told(shop, lambda: clock.move(seconds=61))
 
 
@@ -320,7 +320,7 @@ def test_only_what_changed_is_sent(shop: Database, clock: FrozenClock, quick: No
             said = await take(stream)
         assert "Sending is paused" in html(said)
         assert set(said["parts"]) == {"banner"}
-        assert events(said) == ["queue"]
+        assert events(said) == ["board", "queue"]
 
     listen(work)
 

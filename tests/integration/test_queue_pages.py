@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from app.db import Database
 from app.messages import sender
-from app.messages.models import Worker
+from app.messages.models import Sending, Worker
 from app.queue.pages import in_words
 from app.queue.stats import Lateness
 from app.staff.models import AuditEvent
@@ -101,6 +102,7 @@ def test_the_ten_that_are_due_next_lead_to_their_bookings(
     assert due.count("<li>") == 10
     assert f'<a href="/bookings/{first}">Luis Ortega</a>' in due
     clock.move(hours=2, minutes=1)
+    add_worker(shop)
     assert "due now" in client.get("/queue").text
 
 
@@ -202,7 +204,7 @@ def test_the_page_takes_as_many_statements_for_much_as_for_little(
         book(shop, customer_phone=factories.phone())
         fail(shop, "63049")
         add_worker(shop, pid=number)
-    assert statements() == few <= 20
+    assert statements() == few <= 21
 
 
 @pytest.mark.parametrize(
@@ -215,3 +217,68 @@ def test_the_page_takes_as_many_statements_for_much_as_for_little(
 )
 def test_lateness_in_words(lateness: Lateness, expected: str) -> None:
     assert in_words(lateness) == expected
+
+
+def held_pages(client: Client, booking: str) -> list[str]:
+    """What the board's side, the queue and the booking's timeline say of the next reminder."""
+    return [
+        text_of_page(client.get(address).text.split(mark)[1].split("</section>")[0])
+        for address, mark in (
+            ("/today", 'id="next-title"'),
+            ("/queue", 'id="due-title"'),
+            (f"/bookings/{booking}", 'id="timeline-title"'),
+        )
+    ]
+
+
+def set_sending(db: Database, **values: Any) -> None:
+    """Change the state of sending; a number is seconds from now."""
+    with db.write() as session:
+        for name, value in values.items():
+            is_time = isinstance(value, int)
+            at = factories.clock.now() + timedelta(seconds=value) if is_time else value
+            setattr(session.get_one(Sending, 1), name, at)
+
+
+@pytest.mark.parametrize(
+    ("held", "word", "clause"),
+    [
+        ({"paused_at": 0}, "Paused", "Will wait as sending is paused"),
+        ({"breaker_code": "20003", "probe_at": 300}, "Stopped", "Will wait as sending has stopped"),
+        ({"slow_until": 50}, "Slowed until", "Will wait as a limit is reached, until"),
+        ({"slow_until": 7200}, "Slowed until", "Will wait as a limit is reached, until"),
+        (None, "No worker", "Will wait for a worker"),
+    ],
+)
+def test_nothing_counts_down_to_a_message_that_is_held(
+    client: Client,
+    shop: Database,
+    clock: FrozenClock,
+    held: dict[str, Any] | None,
+    word: str,
+    clause: str,
+) -> None:
+    booking = book(shop)
+    clock.move(hours=1, minutes=59, seconds=12)
+    if held is not None:
+        add_worker(shop)
+        assert all("in 48 seconds" in each for each in held_pages(client, booking))
+        set_sending(shop, **held)
+    side, due, timeline = pages = held_pages(client, booking)
+    assert not any("in 48 seconds" in each for each in pages)
+    for each in (side, due):
+        assert word in each
+        assert "today 2:00" in each
+    assert clause in timeline
+    assert "data-held" in client.get("/queue").text
+
+
+def test_a_short_wait_holds_only_what_is_due_in_it(
+    client: Client, shop: Database, clock: FrozenClock
+) -> None:
+    booking = book(shop)
+    add_worker(shop)
+    set_sending(shop, slow_until=30)
+    side, due, timeline = held_pages(client, booking)
+    assert all("in 2 hours" in each for each in (side, due))
+    assert "Goes out in 2 hours" in timeline

@@ -24,6 +24,7 @@ from app.shop.service import shop as shop_row
 from tests import factories
 from tests.fake_twilio import FakeTwilio
 from tests.integration.conftest import Client
+from tests.integration.test_queue_pages import add_worker
 from tests.integration.test_settings_pages import RULE
 from tests.support import lifecycle
 from tests.support.frozen import FrozenClock
@@ -82,6 +83,7 @@ def test_what_was_planned_for_tonight_is_shown_as_left_out_at_once(
     assert api(shop, tonight) == [NIGHT] * 5 + [("delayed", None)] * 2
     assert in_beads(shop, tonight) == "5 skipped, 2 planned"
     assert next_times(shop) == ["08:30", "10:30"]
+    add_worker(shop)
     page = page_of(shop, tonight)
     assert "0 sent · 2 to go" in page
     assert "Reminder 1 It would have been in quiet hours" in page
