@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import delete
 
@@ -49,29 +50,34 @@ class Ticker:
         self._further = further
         self._lock = threading.Lock()
         self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
         self._worker = Process()
 
     def start(self) -> None:
-        """Called once by each of Huey's threads; the first call begins to tick."""
+        """Called by each of Huey's threads as it begins; the first begins to tick."""
         with self._lock:
             self._worker.threads += 1
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="feed-tick", daemon=True)
-                self._thread.start()
+            if self._worker.threads == 1:
+                self._stopping = threading.Event()
+                run = partial(self._run, self._stopping)
+                threading.Thread(target=run, name="feed-tick", daemon=True).start()
 
     def stop(self) -> None:
-        """Stop ticking; a tick under way ends by itself."""
-        self._stopping.set()
+        """Called by each of them as it ends: Huey starts one again that died. The last stops the
+        ticking; a tick under way ends by itself.
+        """
+        with self._lock:
+            self._worker.threads -= 1
+            if self._worker.threads == 0:
+                self._stopping.set()
 
-    def _run(self) -> None:
+    def _run(self, stopping: threading.Event) -> None:
         cleaned = -_CLEAN_EVERY
-        while not self._stopping.is_set():
+        while not stopping.is_set():
             tick(self._worker, self._further)
             if time.monotonic() - cleaned > _CLEAN_EVERY:
                 cleaned = time.monotonic()
                 _do(clean)
-            self._stopping.wait(settings().feed_every)
+            stopping.wait(settings().feed_every)
 
 
 def tick(worker: Process, further: Sequence[Callable[[], object]] = ()) -> None:
