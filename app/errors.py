@@ -7,7 +7,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class FieldError:
-    """One field of a request, by its service name (`customer_phone`), and what is wrong with it."""
+    """One field of a request, by its service name (`customer_phone`), and what is wrong with it.
+
+    `message` is a whole sentence as it stands beside the field: `This is in the past.`
+    """
 
     field: str
     message: str

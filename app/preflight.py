@@ -33,7 +33,7 @@ def explain(error: Exception) -> list[str] | None:
     if isinstance(error, SettingsError):
         return error.problems
     if isinstance(error, Invalid):
-        return [f"{found.field} {found.message}" for found in error.errors]
+        return [f"{found.field}: {found.message}" for found in error.errors]
     if isinstance(error, Trouble | Refused | MigrationError | QueueError):
         return [str(error)]
     if isinstance(error, redis.RedisError):

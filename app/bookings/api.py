@@ -258,7 +258,7 @@ def _refuse_unknown(request: ApiRequest) -> None:
     if unknown:
         known = ", ".join(sorted(_QUERY))
         raise WrongFields(
-            [FieldError(name[:60], f"is unknown; there are {known}") for name in unknown]
+            [FieldError(name[:60], f"This is unknown; there are {known}.") for name in unknown]
         )
 
 

@@ -18,6 +18,7 @@ from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.queue import stats
 from app.shop import service as shop_service
 from app.web import times
+from app.web.names import named
 from app.web.pages import Form, PageRequest, is_partial, live_page, page, redirect, toast
 
 NEXT_TO_SEND = 5
@@ -27,7 +28,7 @@ MOST_REPLIES = 30
 """So many replies are on the page: what is not in sight is folded."""
 _DAYS = (date(2000, 1, 1), date(2100, 12, 31))
 
-_FIELDS = {"scheduled_time": "The new time", "at": "The new time", "barber_id": "The barber"}
+_FIELDS = {"scheduled_time": "New time", "at": "New time", "barber_id": "Barber"}
 
 
 @get("/", opt={"access": "viewer"}, sync_to_thread=False)
@@ -67,7 +68,12 @@ def move(request: PageRequest, booking_id: FromPath[str], form: Form) -> Respons
             return _ask(request, booking_id, wish, status=409)
         return _refused(request, booking_id, 409, [conflict.detail])
     except Invalid as invalid:
-        return _refused(request, booking_id, 422, [_sentence(each) for each in invalid.errors])
+        return _refused(
+            request,
+            booking_id,
+            422,
+            [named(_FIELDS.get(each.field, each.field), each.message) for each in invalid.errors],
+        )
 
 
 def _found(date: str, barber: str) -> dict[str, Any]:
@@ -183,7 +189,7 @@ def _time(text: str, field: str) -> datetime:
 
 
 def _no_time(field: str) -> datetime:
-    raise Invalid([FieldError(field, "must be a time such as 2026-11-23T14:00:00Z")])
+    raise Invalid([FieldError(field, "This must be a time such as 2026-11-23T14:00:00Z.")])
 
 
 def _day(text: str) -> date:
@@ -191,9 +197,9 @@ def _day(text: str) -> date:
     try:
         found = date.fromisoformat(text)
     except ValueError:
-        raise Invalid([FieldError("date", "must be a day such as 2026-11-23")]) from None
+        raise Invalid([FieldError("date", "This must be a day such as 2026-11-23.")]) from None
     if not _DAYS[0] <= found <= _DAYS[1]:
-        raise Invalid([FieldError("date", "must be between 2000 and 2100")])
+        raise Invalid([FieldError("date", "This must be between 2000 and 2100.")])
     return found
 
 
@@ -217,12 +223,6 @@ def _in_words(session: Session, booking: Booking) -> str:
     with times.shown_in(shop_service.time_zone(shop), shop.locale, clock.now()):
         at = times.when_text(booking.starts_at)
     return f"{booking.customer_name} moved to {at}, with {booking.barber.name}."
-
-
-def _sentence(error: FieldError) -> str:
-    if error.message[:1].isupper():
-        return error.message
-    return f"{_FIELDS.get(error.field, error.field)} {error.message}."
 
 
 router = Router("/", route_handlers=[home, show, move], include_in_schema=False)

@@ -15,7 +15,7 @@ MAX_NAME = 100
 FARTHEST = timedelta(days=400)
 """How far ahead a booking may be."""
 
-OFFSET_HINT = "needs an offset, e.g. 2026-11-23T18:00:00Z"
+OFFSET_HINT = "This needs an offset, e.g. 2026-11-23T18:00:00Z."
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _JOINERS = "\u200c\u200d"  # parts of names and of emoji, unlike all other format characters
@@ -62,9 +62,9 @@ def clean_name(value: str) -> str:
     text = "".join(char for char in text if _is_visible(char))
     text = unicodedata.normalize("NFC", " ".join(text.split()))
     if not any(unicodedata.category(char)[0] in "LNPS" for char in text):
-        raise ValueError("must not be empty")
+        raise ValueError("This must not be empty.")
     if len(text) > MAX_NAME:
-        raise ValueError(f"has {len(text)} characters: {MAX_NAME} at the most")
+        raise ValueError(f"This has {len(text)} characters: {MAX_NAME} at the most.")
     return text
 
 
@@ -76,7 +76,7 @@ def _without_controls(value: str) -> str:
     """`value`, stripped. Lone surrogates and NUL cannot be stored; others have no use here."""
     text = value.strip()
     if any(unicodedata.category(char) in {"Cc", "Cs"} for char in text):
-        raise ValueError("must not contain control characters")
+        raise ValueError("This must not contain control characters.")
     return text
 
 
@@ -87,19 +87,19 @@ def _email(value: str | None) -> str | None:
     try:
         return validate_email(text, check_deliverability=False).normalized
     except EmailNotValidError as error:
-        raise ValueError(f"is not an email address: {error}") from error
+        raise ValueError(f"This is not an email address: {error}") from error
 
 
 def _phone(value: str, country: str | None, own_number: str) -> str:
     number = phones.parse(value, country)
     if number == own_number:
-        raise ValueError("is the shop's own WhatsApp number")
+        raise ValueError("This is the shop's own WhatsApp number.")
     return number
 
 
 def _id(value: str, kind: str) -> str:
     if not _ID.fullmatch(value):
-        raise ValueError(f"there is no such {kind}")
+        raise ValueError(f"There is no such {kind}.")
     return value
 
 
@@ -107,7 +107,7 @@ def _time(value: datetime, now: datetime) -> datetime:
     if value.tzinfo is None:
         raise ValueError(OFFSET_HINT)
     if value <= now:
-        raise ValueError("is in the past")
+        raise ValueError("This is in the past.")
     if value > now + FARTHEST:
-        raise ValueError(f"is more than {FARTHEST.days} days ahead")
+        raise ValueError(f"This is more than {FARTHEST.days} days ahead.")
     return value.astimezone(UTC)

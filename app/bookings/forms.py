@@ -26,7 +26,6 @@ from app.shop import offers
 from app.shop import service as shop_service
 from app.shop.models import Barber, Service, Shop
 from app.web import seen
-from app.web.names import sentence
 from app.web.pages import Form, PageRequest, page, redirect, toast
 from app.web.seen import Difference
 
@@ -215,7 +214,7 @@ def _errors(invalid: Invalid) -> dict[str, str]:
     """By the form's fields, the first thing that is wrong with each, as a sentence."""
     found: dict[str, str] = {}
     for error in invalid.errors:
-        found.setdefault(_FIELDS.get(error.field, error.field), sentence(error.message))
+        found.setdefault(_FIELDS.get(error.field, error.field), error.message)
     return found
 
 

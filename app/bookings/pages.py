@@ -25,7 +25,7 @@ from app.messages.service import REASONS, advice_of
 from app.messages.texts import TextError
 from app.shop import service as shop_service
 from app.shop.models import Barber
-from app.web.names import named_sentence, sentence
+from app.web.names import named
 from app.web.pages import PageRequest, carry_out, is_partial, page
 from app.whatsapp.errors import explain
 
@@ -179,9 +179,8 @@ def _found(session: Session, asked: Mapping[str, str]) -> dict[str, Any]:
 
 def _wrong(invalid: Invalid) -> dict[str, Any]:
     """What is wrong, beside each field and, as a list that is swapped has none, by their labels."""
-    found = {_FIELDS.get(each.field, each.field): each.message for each in invalid.errors}
-    errors = {name: sentence(message) for name, message in found.items()}
-    problems = [named_sentence(_LABELS.get(name, name), found[name]) for name in found]
+    errors = {_FIELDS.get(each.field, each.field): each.message for each in invalid.errors}
+    problems = [named(_LABELS.get(name, name), message) for name, message in errors.items()]
     return {"errors": errors, "problems": problems}
 
 
@@ -189,7 +188,7 @@ def _filters(session: Session, asked: Mapping[str, str]) -> search.Filters:
     """Raises Invalid for days that are none, or in the wrong order."""
     first, last = _day(asked, "from"), _day(asked, "to")
     if first and last and first > last:
-        raise Invalid([FieldError("from", "is after “To”")])
+        raise Invalid([FieldError("from", "This is after “To”.")])
     zone = shop_service.time_zone(shop_service.shop(session))
     period = _period(asked)
     starts_from = clock.midnight(first, zone) if first else None
@@ -223,7 +222,7 @@ def _day(asked: Mapping[str, str], name: str) -> date | None:
         if not date.min.year < day.year < date.max.year:  # it has an equal in each time zone
             raise ValueError(day)
     except ValueError:
-        raise Invalid([FieldError(name, "must be a day, like 2026-11-23")]) from None
+        raise Invalid([FieldError(name, "This must be a day, like 2026-11-23.")]) from None
     return day
 
 

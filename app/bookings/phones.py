@@ -21,16 +21,16 @@ def parse(text: str, country: str | None) -> str:
     """
     written = "".join(char for char in text if unicodedata.category(char) != "Cf").strip()
     if len(written) > MAX_WRITTEN or not _WRITTEN.fullmatch(written):
-        raise ValueError("is not a phone number, such as +442079460958")
+        raise ValueError("This is not a phone number, such as +442079460958.")
     if "+" not in written and country is None:
-        raise ValueError("needs its country code, such as +442079460958")
+        raise ValueError("This needs its country code, such as +442079460958.")
     try:
         number = phonenumbers.parse(written, country)
     except phonenumbers.NumberParseException as error:
-        raise ValueError("is not a phone number, such as +442079460958") from error
+        raise ValueError("This is not a phone number, such as +442079460958.") from error
     # Not is_valid_number: it refuses every range that is younger than the library's tables, and
     # a shop can do nothing about that. A number that nobody has, Twilio reports.
     length = phonenumbers.is_possible_number_with_reason(number)
     if length != phonenumbers.ValidationResult.IS_POSSIBLE:  # it may be possible, but only locally
-        raise ValueError("is too long or too short for its country code")
+        raise ValueError("This is too long or too short for its country code.")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)

@@ -142,14 +142,20 @@ def _check(filters: Filters, limit: int, cursor: str | None) -> tuple[datetime, 
     check(
         cursor is None or after is not None,
         "cursor",
-        "is too old or incomplete: start from the first page",
+        "This link is too old or incomplete: start from the first page.",
     )
-    check(1 <= limit <= MAX_LIMIT, "limit", f"must be from 1 to {MAX_LIMIT}")
-    check(filters.status in {None, *STATUSES}, "status", f"must be one of {', '.join(STATUSES)}")
-    check(is_barber, "barber_id", "there is no such barber")
+    check(1 <= limit <= MAX_LIMIT, "limit", f"This must be from 1 to {MAX_LIMIT}.")
+    check(
+        filters.status in {None, *STATUSES}, "status", f"This must be one of {', '.join(STATUSES)}."
+    )
+    check(is_barber, "barber_id", "There is no such barber.")
     check(_is_usable(filters.starts_from), "from", OFFSET_HINT)
     check(_is_usable(filters.starts_to), "to", OFFSET_HINT)
-    check(_is_searchable(filters.q or ""), "q", f"must be at most {MAX_QUERY} visible characters")
+    check(
+        _is_searchable(filters.q or ""),
+        "q",
+        f"This must be at most {MAX_QUERY} visible characters.",
+    )
     if errors:
         raise Invalid(errors)
     return after

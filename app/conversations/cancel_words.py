@@ -24,12 +24,12 @@ def read(typed: str) -> str | None:
 
 def _problem(found: dict[str, str]) -> str:
     if len(found) > MOST:
-        return f"has {len(found)} words: {MOST} at the most"
+        return f"This has {len(found)} words: {MOST} at the most."
     for plain, word in found.items():
         if len(word) > LONGEST:
-            return f"has “{word[:LONGEST]}…”, which is longer than {LONGEST} characters"
+            return f"This has “{word[:LONGEST]}…”, which is longer than {LONGEST} characters."
         if plain in STOP_WORDS:
-            return f"has “{word}”, which already means: no messages any more"
+            return f"This has “{word}”, which already means: no messages any more."
         if plain in START_WORDS:
-            return f"has “{word}”, which already means: messages again"
+            return f"This has “{word}”, which already means: messages again."
     return ""

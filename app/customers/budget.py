@@ -108,9 +108,9 @@ def read(typed: Mapping[str, str]) -> dict[str, Any]:
         }
     )
     if given["message_price"] and not given["currency"]:
-        raise Invalid([FieldError("currency", "must be chosen for the price")])
+        raise Invalid([FieldError("currency", "This must be chosen for the price.")])
     if given["currency"] and not given["message_price"]:
-        raise Invalid([FieldError("message_price", "must be given with its currency")])
+        raise Invalid([FieldError("message_price", "This must be given with its currency.")])
     return found
 
 
@@ -127,17 +127,17 @@ def currencies() -> tuple[tuple[str, str], ...]:
 
 def _count(text: str) -> int | None:
     if text and not (_COUNT.fullmatch(text) and 1 <= int(text) <= MOST):
-        raise ValueError(f"must be a whole number from 1 to {MOST:,}, or empty for no limit")
+        raise ValueError(f"This must be a whole number from 1 to {MOST:,}, or empty for no limit.")
     return int(text) if text else None
 
 
 def _price(text: str) -> Decimal | None:
     if text and not _PRICE.fullmatch(text):
-        raise ValueError("must be a price such as 0.045, with four decimals at the most")
+        raise ValueError("This must be a price such as 0.045, with four decimals at the most.")
     return Decimal(text.replace(",", ".")) if text else None
 
 
 def _currency(text: str) -> str | None:
     if text and text not in dict(currencies()):
-        raise ValueError("must be one of the list")
+        raise ValueError("This must be one of the list.")
     return text or None

@@ -13,7 +13,7 @@ from app.shop import changes
 from app.shop import service as shop_service
 from app.shop.models import Shop
 from app.web import seen
-from app.web.names import sentences
+from app.web.names import first_of_each
 from app.web.pages import Form, PageRequest, page, redirect, toast
 from app.web.seen import ChangedMeanwhile, Difference
 
@@ -54,7 +54,7 @@ def _save(
     try:
         values = read(typed)
     except Invalid as invalid:
-        return _show(request, 422, typed=typed, errors=sentences(invalid))
+        return _show(request, 422, typed=typed, errors=first_of_each(invalid))
     try:
         with db.database().write() as session:
             now = _values(changes.locked(session))

@@ -21,7 +21,7 @@ from app.customers import service as customers
 from app.errors import Invalid
 from app.messages.of_bookings import reminders_of
 from app.shop import service as shop_service
-from app.web.names import sentences
+from app.web.names import first_of_each
 from app.web.pages import PageRequest, carry_out, is_partial, page
 
 PAST = 20
@@ -42,7 +42,7 @@ def list_customers(request: PageRequest) -> Response[str]:
         try:
             found = _found(session, asked)
         except Invalid as invalid:
-            errors = sentences(invalid)
+            errors = first_of_each(invalid)
         contacts = customers.find_all(session, [each.phone for each in found.customers])
     answer = page(
         request,

@@ -18,7 +18,6 @@ from app.messages import failures, service
 from app.messages.failures import Failure, Group, Retried
 from app.shop.service import shop
 from app.web.addresses import ours
-from app.web.names import sentence
 from app.web.pages import Form, PageRequest, is_partial, live_page, page, redirect, toast
 
 SHOWN = 8
@@ -112,7 +111,7 @@ def correct(request: PageRequest, job_id: JobId, form: Form) -> Response[str]:
     try:
         return _act(request, form, act)
     except Invalid as invalid:
-        return _again(request, job_id, phone, sentence(invalid.errors[0].message))
+        return _again(request, job_id, phone, invalid.errors[0].message)
 
 
 def in_words(retried: Retried) -> str:

@@ -95,7 +95,7 @@ def read(shop: Shop, draft: Draft) -> dict[str, Any]:
         }
     )
     if found["quiet_from"] is not None and found["quiet_from"] == found["quiet_until"]:
-        raise Invalid([FieldError("quiet_until", "must differ from when quiet hours begin")])
+        raise Invalid([FieldError("quiet_until", "This must differ from when quiet hours begin.")])
     every, unit, shown = found.pop("every"), found.pop("unit"), Draft.of_shop(shop)
     is_as_it_was = (draft.every, unit) == (shown.every, shown.unit)
     return {"reminder_every": shop.reminder_every if is_as_it_was else every, **found}
@@ -120,44 +120,44 @@ def _example(policy: Policy, now: datetime, appointment: datetime) -> Example:
 
 def _unit(text: str) -> str:
     if text not in UNITS:
-        raise ValueError("must be one of the list")
+        raise ValueError("This must be one of the list.")
     return text
 
 
 def _interval(text: str, unit: str) -> int:
     seconds = round(_number(text) * UNITS.get(unit, 1))
     if not 1 <= seconds <= _LONGEST:
-        raise ValueError("must be from 1 second to 366 days")
+        raise ValueError("This must be from 1 second to 366 days.")
     return seconds
 
 
 def _count_from(text: str) -> str:
     if text not in get_args(CountFrom):
-        raise ValueError("must be from the booking or from the appointment")
+        raise ValueError("This must be from the booking or from the appointment.")
     return text
 
 
 def _within(text: str) -> int:
     seconds = round(_number(text) * _HOUR)
     if not 1 <= seconds <= _LONGEST:
-        raise ValueError("must be more than nothing, and at most 8784 hours: a year")
+        raise ValueError("This must be more than nothing, and at most 8784 hours: a year.")
     return seconds
 
 
 def _at_most(text: str) -> int:
     if not re.fullmatch("[0-9]{1,4}", text) or not 1 <= int(text) <= MAX_REMINDERS:
-        raise ValueError(f"must be a whole number from 1 to {MAX_REMINDERS:,}, or empty")
+        raise ValueError(f"This must be a whole number from 1 to {MAX_REMINDERS:,}, or empty.")
     return int(text)
 
 
 def _number(text: str) -> float:
     if not _NUMBER.fullmatch(text):
-        raise ValueError("must be a number, such as 2")
+        raise ValueError("This must be a number, such as 2.")
     return float(text.replace(",", "."))
 
 
 def _quiet(text: str, other: str) -> time | None:
     """One end of the quiet hours, which need both or none."""
     if not text and other:
-        raise ValueError("is missing: quiet hours need both times, or none")
+        raise ValueError("This is missing: quiet hours need both times, or none.")
     return time_of_day(text) if text else None

@@ -65,7 +65,9 @@ def read(session: Session, typed: Mapping[str, str]) -> dict[str, Any]:
         }
     )
     if found["opens_at"] == found["closes_at"] != time():
-        hint = "must differ from when the shop opens; a shop that never closes has 00:00 twice"
+        hint = (
+            "This must differ from when the shop opens; a shop that never closes has 00:00 twice."
+        )
         raise Invalid([FieldError("closes_at", hint)])
     return found
 
@@ -74,7 +76,7 @@ def time_of_day(text: str) -> time:
     """A time that was typed as 09:30. Raises ValueError."""
     found = _TIME.fullmatch(text.strip())
     if not found:
-        raise ValueError("must be a time, such as 09:30")
+        raise ValueError("This must be a time, such as 09:30.")
     return time(int(found[1]), int(found[2]))
 
 
@@ -128,7 +130,7 @@ def _by_words(found: Mapping[str, str]) -> dict[str, str]:
 
 def _one_of(text: str, known: set[Any]) -> str:
     if text not in known:
-        raise ValueError("must be one of the list")
+        raise ValueError("This must be one of the list.")
     return text
 
 

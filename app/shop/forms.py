@@ -12,7 +12,7 @@ from app.errors import Invalid
 from app.shop import changes, offers
 from app.shop.models import Barber, Service
 from app.web import seen
-from app.web.names import sentences
+from app.web.names import first_of_each
 from app.web.pages import Form, PageRequest, carry_out, page, redirect, toast
 from app.web.seen import ChangedMeanwhile, Difference
 
@@ -38,7 +38,7 @@ class _Forms(Controller):
             with db.database().write() as session:
                 added = offers.add(session, self.kind, form, request.user.actor)
         except Invalid as invalid:
-            return self._show(request, status=422, typed=form, errors=sentences(invalid))
+            return self._show(request, status=422, typed=form, errors=first_of_each(invalid))
         return toast(redirect(request, self._address(added.id)), f"{added.name} can be booked now.")
 
     @post("/{offer_id:str}", opt={"access": "owner"}, sync_to_thread=True)
@@ -54,7 +54,7 @@ class _Forms(Controller):
                     session, self.kind, offer_id, form, request.user.actor
                 )
         except Invalid as invalid:
-            return self._show(request, offer_id, 422, typed=form, errors=sentences(invalid))
+            return self._show(request, offer_id, 422, typed=form, errors=first_of_each(invalid))
         except ChangedMeanwhile as changed:
             return self._show(
                 request, offer_id, 409, typed=changed.fields, differences=changed.differences

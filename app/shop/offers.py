@@ -131,13 +131,13 @@ def _read(kind: Kind, typed: Mapping[str, str], others: Sequence[Offer]) -> dict
     for other in others:
         if other.name.casefold() == values["name"].casefold():
             hint = "" if other.active else ", but it is switched off: switch it on again"
-            raise Invalid([FieldError("name", f"there is a {_word(kind)} of this name{hint}")])
+            raise Invalid([FieldError("name", f"There is a {_word(kind)} of this name{hint}.")])
     return values
 
 
 def _minutes(text: str) -> int:
     if not re.fullmatch(" *[0-9]{1,4} *", text) or not SHORTEST <= int(text) <= LONGEST:
-        raise ValueError(f"must be a whole number of minutes, from {SHORTEST} to {LONGEST}")
+        raise ValueError(f"This must be a whole number of minutes, from {SHORTEST} to {LONGEST}.")
     return int(text)
 
 

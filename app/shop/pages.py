@@ -17,7 +17,7 @@ from app.shop.forms import BarberForms, ServiceForms
 from app.shop.models import Shop
 from app.shop.service import shop
 from app.web import seen
-from app.web.names import sentences
+from app.web.names import first_of_each
 from app.web.pages import Form, PageRequest, is_partial, page, redirect, toast
 from app.web.seen import ChangedMeanwhile, Difference
 
@@ -40,7 +40,7 @@ def save_shop(request: PageRequest, form: Form) -> Response[str]:
             values = changes.read(session, form)
             is_changed = changes.save(session, values, request.user.actor)
     except Invalid as invalid:
-        return _shop(request, 422, typed=form, errors=sentences(invalid))
+        return _shop(request, 422, typed=form, errors=first_of_each(invalid))
     except ChangedMeanwhile as changed:
         return _shop(request, 409, typed=changed.fields, differences=changed.differences)
     return toast(redirect(request, "/settings"), SAVED if is_changed else NOTHING)
@@ -64,7 +64,7 @@ def save_reminders(request: PageRequest, form: Form) -> Response[str]:
             seen.check(form, Draft.of_shop(row).fields)
             is_changed = changes.save(session, policy.read(row, draft), request.user.actor)
     except Invalid as invalid:
-        return _reminders(request, draft, 422, errors=sentences(invalid))
+        return _reminders(request, draft, 422, errors=first_of_each(invalid))
     except ChangedMeanwhile as changed:
         again = Draft(**changed.fields)
         return _reminders(request, again, 409, differences=changed.differences)
@@ -123,7 +123,7 @@ def _preview(row: Shop, draft: Draft) -> dict[str, Any]:
     try:
         columns = policy.read(row, draft)
     except Invalid as invalid:
-        return {"examples": (), "problems": sentences(invalid)}
+        return {"examples": (), "problems": first_of_each(invalid)}
     return {"examples": policy.examples(row, columns, clock.now()), "problems": {}}
 
 

@@ -57,7 +57,7 @@ def add(
         with session.begin_nested():
             session.add(user)
     except IntegrityError:
-        raise Invalid([FieldError("email", "belongs to a user already")]) from None
+        raise Invalid([FieldError("email", "This belongs to a user already.")]) from None
     audit.record(session, actor, "user.added", user.id, role=role)
     return user
 
@@ -78,16 +78,16 @@ def clean_name(name: str) -> str:
     """The name on one line, in NFC. Raises ValueError."""
     text = unicodedata.normalize("NFC", " ".join(name.split()))
     if not text or not text.isprintable():
-        raise ValueError("must have letters, and no control characters")
+        raise ValueError("This must have letters, and no control characters.")
     if len(text) > _LONGEST_NAME:
-        raise ValueError(f"has {len(text)} characters: {_LONGEST_NAME} at the most")
+        raise ValueError(f"This has {len(text)} characters: {_LONGEST_NAME} at the most.")
     return text
 
 
 def clean_role(role: str) -> str:
     """The role, if it is one. Raises ValueError."""
     if role not in ROLES:
-        raise ValueError(f"must be one of {', '.join(ROLES)}")
+        raise ValueError(f"This must be one of {', '.join(ROLES)}.")
     return role
 
 
@@ -97,13 +97,12 @@ def clean_password(password: str, email: str) -> str:
     No rules on what it is made of: only its length, and that it is not easily guessed.
     """
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-        raise ValueError(
-            f"has {len(password)} characters: it needs {SHORTEST_PASSWORD} to {LONGEST_PASSWORD}"
-        )
+        right = f"{SHORTEST_PASSWORD} to {LONGEST_PASSWORD}"
+        raise ValueError(f"This has {len(password)} characters: it needs {right}.")
     if any(unicodedata.category(letter) == "Cs" for letter in password):
-        raise ValueError("has a character that cannot be stored")
+        raise ValueError("This has a character that cannot be stored.")
     if _is_easily_guessed(password.lower(), email.lower()):
-        raise ValueError("is easily guessed: take several words that do not belong together")
+        raise ValueError("This is easily guessed: take several words that do not belong together.")
     return password
 
 
@@ -112,7 +111,7 @@ def _email(email: str) -> str:
     try:
         return validate_email(email.strip(), check_deliverability=False).normalized.lower()
     except EmailNotValidError as error:
-        raise ValueError(f"is not an email address: {error}") from error
+        raise ValueError(f"This is not an email address: {error}") from error
 
 
 def _is_easily_guessed(password: str, email: str) -> bool:

@@ -170,7 +170,7 @@ def _check(who: str, about: str, before: str, everybody: Iterable[str]) -> None:
     if who and who not in everybody:
         errors.append(FieldError("who", "There is nobody of that id."))
     if len(about) > _LONGEST or not about.isprintable():
-        problem = f"must be an id, of at most {_LONGEST} visible characters"
+        problem = f"This must be an id, of at most {_LONGEST} visible characters."
         errors.append(FieldError("about", problem))
     if before and not _CURSOR.fullmatch(before):
         problem = "This link is too old or incomplete: start from the first page."

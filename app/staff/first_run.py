@@ -30,7 +30,11 @@ def ensure(session: Session, found: Settings) -> None:
     elif found.owner_email or found.owner_password:
         missing = "PASSWORD" if found.owner_email else "EMAIL"
         raise Invalid(
-            [FieldError(f"CHAIRTIME_OWNER_{missing}", "is missing: the first owner needs both")]
+            [
+                FieldError(
+                    f"CHAIRTIME_OWNER_{missing}", "This is missing: the first owner needs both."
+                )
+            ]
         )
 
 
@@ -68,7 +72,9 @@ def set_up(session: Session, state: Path, code: str, email: str, name: str, pass
     if expected is None:
         raise Conflict("set_up", "Chairtime is set up already. Log in.")
     if not secrets.compare_digest(_plain(expected), _plain(code)):
-        raise Invalid([FieldError("code", "is not the one that Chairtime printed when it started")])
+        raise Invalid(
+            [FieldError("code", "This is not the one that Chairtime printed when it started.")]
+        )
     user = accounts.add(session, email, name, "owner", password)
     after_commit(session, lambda: (state / _CODE_FILE).unlink(missing_ok=True))
     return user

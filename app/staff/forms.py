@@ -11,7 +11,7 @@ from app import db
 from app.errors import Conflict, Invalid
 from app.staff import accounts, members
 from app.staff.members import Member
-from app.web.names import sentences
+from app.web.names import first_of_each
 from app.web.pages import Form, PageRequest, carry_out, page, redirect, toast
 
 UserId = Annotated[
@@ -35,7 +35,7 @@ def add(request: PageRequest, form: Form) -> Response[str]:
         with db.database().write() as session:
             user = accounts.add(session, email, name, role, password, request.user.actor)
     except Invalid as invalid:
-        return _show(request, status=422, typed=form, errors=sentences(invalid))
+        return _show(request, status=422, typed=form, errors=first_of_each(invalid))
     return toast(redirect(request, "/staff"), f"{user.name} may sign in now, as {user.email}.")
 
 
@@ -47,7 +47,7 @@ def change(request: PageRequest, user_id: UserId, form: Form) -> Response[str]:
         with db.database().write() as session:
             is_changed = members.change(session, user_id, name, role, request.user.actor)
     except Invalid as invalid:
-        return _show(request, user_id, 422, typed=form, errors=sentences(invalid))
+        return _show(request, user_id, 422, typed=form, errors=first_of_each(invalid))
     except Conflict as conflict:
         return _show(request, user_id, 409, typed=form, errors={"role": conflict.detail})
     is_no_owner_now = user_id == request.user.id and role != "owner"
@@ -67,7 +67,7 @@ def reset_password(request: PageRequest, user_id: UserId, form: Form) -> Respons
     try:
         return carry_out(request, _address(user_id), act)
     except Invalid as invalid:
-        return _show(request, user_id, 422, errors=sentences(invalid))
+        return _show(request, user_id, 422, errors=first_of_each(invalid))
 
 
 @post("/{user_id:str}/end-sessions", opt={"access": "owner"}, sync_to_thread=True)

@@ -39,7 +39,7 @@ def answer_once(
     if key is None:
         return act()
     if not _KEY.fullmatch(key):
-        raise Invalid([FieldError(HEADER, "must be 1 to 255 visible ASCII characters")])
+        raise Invalid([FieldError(HEADER, "This must be 1 to 255 visible ASCII characters.")])
     if not _is_first(session, token_id, key, request_digest):
         return _first_answer(session, token_id, key, request_digest)
     status, answer = act()
@@ -76,5 +76,5 @@ def _is_first(session: Session, token_id: str, key: str, request_digest: str) ->
 def _first_answer(session: Session, token_id: str, key: str, request_digest: str) -> Answer:
     first = session.get_one(IdempotencyKey, (token_id, key))
     if first.request_digest != request_digest:
-        raise Invalid([FieldError(HEADER, "was used for another request: take a new one")])
+        raise Invalid([FieldError(HEADER, "This was used for another request: take a new one.")])
     return first.status_code, first.answer

@@ -135,12 +135,12 @@ def _is_right(user: User | None, password: str) -> bool:
 
 def _confirmed(is_right: bool) -> None:
     if not is_right:
-        raise ValueError("is not your password")
+        raise ValueError("This is not your password.")
 
 
 def _another(old: str, new: str, email: str) -> None:
     if new == old:
-        raise ValueError("is the one that you have: take another")
+        raise ValueError("This is the one that you have: take another.")
     accounts.clean_password(new, email)
 
 

@@ -19,7 +19,7 @@ from app.staff.login import TooManyTries
 from app.staff.models import User
 from app.web import cookies, csrf
 from app.web.addresses import ours
-from app.web.names import sentences
+from app.web.names import first_of_each
 from app.web.pages import (
     THEME_COOKIE,
     THEMES,
@@ -51,7 +51,7 @@ def set_up(request: PageRequest, form: Form) -> Response[str]:
     try:
         secret = _made_owner(request, form)
     except Invalid as invalid:
-        return _setup_again(request, form, 422, errors=sentences(invalid))
+        return _setup_again(request, form, 422, errors=first_of_each(invalid))
     except TooManyTries as many:
         return _too_many(_setup_again(request, form, 429, problem=_later(many)), many)
     except Conflict:
@@ -121,7 +121,7 @@ def change_password(request: PageRequest, form: Form) -> Response[str]:
     try:
         secret = _changed_password(request, old, new)
     except Invalid as invalid:
-        return _account(request, 422, errors=sentences(invalid))
+        return _account(request, 422, errors=first_of_each(invalid))
     except TooManyTries as many:
         return _too_many(_account(request, 429, errors={"old": _later(many)}), many)
     answer = _signed_in(request, secret, "/account")
@@ -138,7 +138,7 @@ def show_activity(request: PageRequest) -> Response[str]:
         try:
             found = activity.page(session, **asked)
         except Invalid as invalid:
-            errors = sentences(invalid)
+            errors = first_of_each(invalid)
     return page(
         request,
         "staff/activity.html",

@@ -28,7 +28,7 @@ def create(
     Without `lifetime` it holds until it is revoked. Raises Invalid for a bad name.
     """
     if not name.strip() or len(name) > 100 or not name.isprintable():
-        raise Invalid([FieldError("name", "must be 1 to 100 visible characters")])
+        raise Invalid([FieldError("name", "This must be 1 to 100 visible characters.")])
     key = secrets.token_hex(6)
     secret = f"chairtime_{key}_{secrets.token_hex(24)}"
     now = clock.now()

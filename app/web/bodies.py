@@ -61,7 +61,7 @@ def read(body: bytes, shape: type[T]) -> T:
     values = _object(body)
     known = {field.encode_name: field for field in msgspec.structs.fields(shape)}
     errors = [
-        FieldError(decoding.shown(name), f"is unknown; there are {', '.join(known)}")
+        FieldError(decoding.shown(name), f"This is unknown; there are {', '.join(known)}.")
         for name in values
         if name not in known
     ]
@@ -75,7 +75,7 @@ def read(body: bytes, shape: type[T]) -> T:
             except msgspec.ValidationError as error:
                 errors.append(FieldError(name, in_words(str(error))))
         elif field.required:
-            errors.append(FieldError(name, "is missing"))
+            errors.append(FieldError(name, "This is missing."))
     if errors:
         raise WrongFields(errors)
     return shape(**found)
@@ -88,7 +88,7 @@ def _object(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise ClientException("The body is not JSON.") from error
     if not isinstance(values, dict):
-        raise WrongFields([FieldError("body", "must be a JSON object")])
+        raise WrongFields([FieldError("body", "This must be a JSON object.")])
     return values
 
 
@@ -96,6 +96,6 @@ def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Of a field that is there twice, one would silently win. Raises WrongFields."""
     counted = Counter(name for name, _ in pairs)
     decoding.refuse(
-        (name for name, count in counted.items() if count > 1), "is there more than once"
+        (name for name, count in counted.items() if count > 1), "This is there more than once."
     )
     return dict(pairs)

@@ -13,7 +13,7 @@ import msgspec
 from app.errors import FieldError
 from app.web.names import WrongFields, in_words
 
-NO_TEXT = "must be text in UTF-8, without control characters"
+NO_TEXT = "This must be text in UTF-8, without control characters."
 
 _LONGEST_NAME = 60  # of a field that is named in an answer
 _UNKEEPABLE = re.compile("[\x00\ud800-\udfff]")

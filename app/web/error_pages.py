@@ -16,7 +16,7 @@ from litestar.types import ExceptionHandlersMap
 from app.web import cookies, csrf, problems
 from app.web.access import ROLES, NotSignedIn
 from app.web.addresses import path_of
-from app.web.names import named_sentence
+from app.web.names import named
 from app.web.pages import bare_page, is_htmx, redirect, toast
 from app.web.problems import Problem
 
@@ -85,9 +85,9 @@ def _shown(request: AnyRequest, status: int, said: _Said, request_id: str = "") 
 
 def _said(request: AnyRequest, problem: Problem) -> _Said:
     if problem.errors and request.method == "GET":
-        detail = " ".join(named_sentence(each.field, each.message) for each in problem.errors)
+        detail = " ".join(named(each.field, each.message) for each in problem.errors)
         return _Said("This link does not work", detail, _without(request, problem) or _HOME)
-    wrong = [f"{each.field} {each.message}." for each in problem.errors]
+    wrong = [named(each.field, each.message) for each in problem.errors]
     heading = _HEADINGS.get(problem.status, "Something went wrong")
     if problem.reason == "away":
         heading = "Chairtime cannot reach its database"

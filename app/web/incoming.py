@@ -122,10 +122,10 @@ def _check_query(raw: bytes) -> None:
     if len(raw) > _LONGEST_QUERY:
         raise HTTPException(status_code=414, detail="The address is too long.")
     if not raw.isascii():
-        decoding.refuse(["query"], "must be percent-encoded")
+        decoding.refuse(["query"], "This must be percent-encoded.")
     counted = Counter(name for name, _ in decoding.pairs(raw))
     decoding.refuse(
-        (name for name, count in counted.items() if count > 1), "is there more than once"
+        (name for name, count in counted.items() if count > 1), "This is there more than once."
     )
 
 

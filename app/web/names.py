@@ -1,15 +1,14 @@
 """Our names and the library's messages, in the caller's words."""
 
-from app.bookings.fields import OFFSET_HINT
 from app.errors import Invalid
 
-_A_TIME = f"must be a time in RFC 3339 and {OFFSET_HINT}"
+_A_TIME = "This must be a time in RFC 3339 with an offset, e.g. 2026-11-23T18:00:00Z."
 _IN_WORDS = (
-    ("Expected `str | null`", "must be text or null"),
-    ("Expected `str`", "must be text"),
-    ("Expected `bool`", "must be true or false"),
-    ("Expected `bool | null`", "must be true, false or null"),
-    ("Expected `int`", "must be a whole number"),
+    ("Expected `str | null`", "This must be text or null."),
+    ("Expected `str`", "This must be text."),
+    ("Expected `bool`", "This must be true or false."),
+    ("Expected `bool | null`", "This must be true, false or null."),
+    ("Expected `int`", "This must be a whole number."),
     ("Expected `datetime`", _A_TIME),
     ("Invalid RFC3339", _A_TIME),
 )
@@ -27,25 +26,14 @@ def camel(name: str) -> str:
 
 def in_words(message: str) -> str:
     """What msgspec found, as a caller understands it."""
-    return next((words for start, words in _IN_WORDS if message.startswith(start)), message)
+    return next((words for start, words in _IN_WORDS if message.startswith(start)), f"{message}.")
 
 
-def sentence(message: str) -> str:
-    """What is wrong with a field, as it stands beside it: `is missing` → `This is missing.`"""
-    if message[:1].isupper():
-        return message
-    text = message if message.startswith("there ") else f"this {message}"
-    return f"{text[0].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
+def named(name: str, message: str) -> str:
+    """A field's message where no field stands beside it: `“Name”: This is missing.`"""
+    return message if name == "cursor" else f"“{name}”: {message}"
 
 
-def named_sentence(name: str, message: str) -> str:
-    """The same where no field stands beside it: `is missing` → `“Name” is missing.`"""
-    if name == "cursor":
-        return f"This link {message}."
-    is_whole = message[:1].isupper() or message.startswith("there ")
-    return sentence(message) if is_whole else f"“{name}” {message}."
-
-
-def sentences(invalid: Invalid) -> dict[str, str]:
-    """The first thing that is wrong with each field."""
-    return {error.field: sentence(error.message) for error in reversed(invalid.errors)}
+def first_of_each(invalid: Invalid) -> dict[str, str]:
+    """The first thing that is wrong with each field, as it stands beside it."""
+    return {error.field: error.message for error in reversed(invalid.errors)}

@@ -113,7 +113,7 @@ def _on_wrong_parameters(request: AnyRequest, error: ValidationException) -> Res
     if any(each.get("source") == "path" for each in found):
         return problem(404, "There is nothing here.")
     errors = [
-        FieldError("body", "is missing: a JSON object is needed")
+        FieldError("body", "This is missing: a JSON object is needed.")
         if each.get("key") == "data"  # whatever is in a body is found by web.bodies
         else FieldError(_written_name(request, each.get("key", "")), in_words(each["message"]))
         for each in found

@@ -455,7 +455,7 @@ def test_a_port_in_use_is_one_line(place: Place) -> None:
             "DATABASE_URL: postgresql+psycopg://shop:***@127.0.0.1:1/shop cannot be reached: ",
         ),
         ({"CHAIRTIME_API_TOKEN": "short"}, "CHAIRTIME_API_TOKEN is too short: "),
-        ({"CHAIRTIME_OWNER_EMAIL": "a@example.com"}, "CHAIRTIME_OWNER_PASSWORD is missing: "),
+        ({"CHAIRTIME_OWNER_EMAIL": "a@example.com"}, "CHAIRTIME_OWNER_PASSWORD: This is missing: "),
         (
             {
                 "CHAIRTIME_OWNER_EMAIL": "a@example.com",

@@ -50,7 +50,7 @@ def test_a_user_is_stored_with_a_hash_of_the_password_and_an_event(
 def test_an_email_can_be_used_once_whatever_its_case(db: Database) -> None:
     add(db)
 
-    with pytest.raises(Invalid, match="email: belongs to a user already"):
+    with pytest.raises(Invalid, match="email: This belongs to a user already"):
         add(db, email="ANN@example.com")
 
 
@@ -58,8 +58,8 @@ def test_all_that_is_wrong_is_said_at_once(sqlite_db: Database) -> None:
     found = errors(sqlite_db, email="ann", name=" ", role="boss", password="short")
 
     assert found.keys() == {"email", "name", "role", "password"}
-    assert found["role"] == "must be one of owner, staff, viewer"
-    assert found["password"] == "has 5 characters: it needs 12 to 200"
+    assert found["role"] == "This must be one of owner, staff, viewer."
+    assert found["password"] == "This has 5 characters: it needs 12 to 200."
 
 
 @pytest.mark.parametrize("name", ["", "a\nb\x00", "x" * 101, "\u202eevil"])
@@ -91,7 +91,7 @@ def test_a_name_must_be_visible_and_short(sqlite_db: Database, name: str) -> Non
 def test_a_very_common_password_is_refused(sqlite_db: Database, password: str) -> None:
     found = errors(sqlite_db, email="ann.lee@example.com", password=password)
 
-    assert found["password"].startswith("is easily guessed")
+    assert found["password"].startswith("This is easily guessed")
 
 
 @pytest.mark.parametrize("password", ["x" * 11, "a1!" * 67, "", "\udcff bad letters"])

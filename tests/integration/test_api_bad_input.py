@@ -121,7 +121,7 @@ def test_a_thousand_wrong_fields_get_a_short_answer(sqlite_api: Client) -> None:
 def test_a_time_without_an_offset_is_told_what_is_missing(sqlite_api: Client) -> None:
     answer = sqlite_api.post("/api/bookings", json=body(scheduledTime="2026-11-23T18:00:00"))
     message = answer.json()["errors"][0]["message"]
-    assert message == "needs an offset, e.g. 2026-11-23T18:00:00Z"
+    assert message == "This needs an offset, e.g. 2026-11-23T18:00:00Z."
 
 
 def test_our_own_sender_cannot_be_a_customer(sqlite_api: Client) -> None:
@@ -273,5 +273,5 @@ def test_a_body_that_is_missing_is_asked_for(sqlite_api: Client, method: str) ->
     path = "/api/bookings" if method == "POST" else "/api/bookings/booking_1"
     answer = sqlite_api.request(method, path)
     assert problem(answer)["errors"] == [
-        {"field": "body", "message": "is missing: a JSON object is needed"}
+        {"field": "body", "message": "This is missing: a JSON object is needed."}
     ]

@@ -603,7 +603,7 @@ def test_who_moves_a_booking_that_somebody_else_just_moved_is_told_where_it_is(
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"at": "2026-11-22T10:00:00Z"}, "The new time is in the past."),
+        ({"at": "2026-11-22T10:00:00Z"}, "“New time”: This is in the past."),
         ({"at": "2026-11-23T10:00:00"}, "must be a time such as"),
         ({"at": "soon"}, "must be a time such as"),
         ({"at": "0001-01-01T00:00:00+14:00"}, "must be a time such as"),

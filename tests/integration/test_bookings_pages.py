@@ -248,8 +248,8 @@ def test_a_shop_with_nothing_to_come_is_shown_the_way_to_the_past(
 @pytest.mark.parametrize(
     ("query", "problem"),
     [
-        ("from=tomorrow", "“From” must be a day, like 2026-11-23."),
-        ("from=2026-11-24&to=2026-11-23", "“From” is after “To”."),
+        ("from=tomorrow", "“From”: This must be a day, like 2026-11-23."),
+        ("from=2026-11-24&to=2026-11-23", "“From”: This is after “To”."),
         ("to=2026-13-01", "must be a day, like 2026-11-23"),
         ("to=9999-12-31", "must be a day, like 2026-11-23"),
         ("from=0001-01-01", "must be a day, like 2026-11-23"),

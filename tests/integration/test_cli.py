@@ -67,8 +67,8 @@ def test_each_wrong_value_of_a_user_is_a_line(sqlite_db: Database) -> None:
 
     assert result.exit_code == 1
     lines = result.stderr.splitlines()
-    assert lines[0].startswith("chairtime: email is not an email address")
-    assert lines[1].startswith("chairtime: password has 5 characters")
+    assert lines[0].startswith("chairtime: email: This is not an email address")
+    assert lines[1].startswith("chairtime: password: This has 5 characters")
 
 
 def test_a_password_is_not_asked_for_where_there_is_no_terminal(sqlite_db: Database) -> None:

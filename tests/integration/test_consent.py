@@ -126,7 +126,7 @@ def test_what_is_neither_true_nor_false_nor_null_is_refused(
         here = f"/api/bookings/{booking['id']}"
         answer = sqlite_api.patch(here, json={"whatsappConsent": wrong})
     assert answer.status_code == 422
-    problem = {"field": "whatsappConsent", "message": "must be true, false or null"}
+    problem = {"field": "whatsappConsent", "message": "This must be true, false or null."}
     assert answer.json()["errors"] == [problem]
     assert consent(sqlite_db) == (None, None)
 

@@ -132,7 +132,9 @@ def test_an_email_is_normalised_and_may_be_missing(written: str | None, kept: st
 
 @pytest.mark.parametrize("written", ["a@b", "ana", "x" * 300 + "@example.com", "Ana <a@b.com>"])
 def test_what_is_no_email_is_told_why(written: str) -> None:
-    assert messages(customer_email=written)["customer_email"].startswith("is not an email address")
+    assert messages(customer_email=written)["customer_email"].startswith(
+        "This is not an email address"
+    )
 
 
 def test_a_time_is_kept_in_utc_up_to_400_days_ahead() -> None:
@@ -147,10 +149,10 @@ def test_a_time_is_kept_in_utc_up_to_400_days_ahead() -> None:
 @pytest.mark.parametrize(
     ("at", "says"),
     [
-        (datetime(2026, 11, 23, 12), "needs an offset, e.g. 2026-11-23T18:00:00Z"),  # noqa: DTZ001
-        (NOW, "is in the past"),
-        (NOW + timedelta(days=400, microseconds=1), "is more than 400 days ahead"),
-        (datetime.min.replace(tzinfo=timezone(timedelta(hours=14))), "is in the past"),
+        (datetime(2026, 11, 23, 12), "This needs an offset, e.g. 2026-11-23T18:00:00Z."),  # noqa: DTZ001
+        (NOW, "This is in the past."),
+        (NOW + timedelta(days=400, microseconds=1), "This is more than 400 days ahead."),
+        (datetime.min.replace(tzinfo=timezone(timedelta(hours=14))), "This is in the past."),
         (datetime.max.replace(tzinfo=timezone(timedelta(hours=-14))), "more than 400 days ahead"),
     ],
 )
@@ -163,8 +165,8 @@ def test_ids_are_letters_digits_and_dashes_and_flags_pass() -> None:
     assert clean(**ids) == ids
     wrong = messages(service_id="hair\x00", barber_id="x" * 41)
     assert wrong == {
-        "service_id": "there is no such service",
-        "barber_id": "there is no such barber",
+        "service_id": "There is no such service.",
+        "barber_id": "There is no such barber.",
     }
 
 

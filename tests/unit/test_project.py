@@ -305,3 +305,19 @@ def checked(graph: grimp.ImportGraph) -> ContractCheck:
     [options] = config["contracts"]
     contract = ImportOrder(options["name"], config, {"layers": options["layers"]})
     return contract.check(graph, verbose=False)
+
+
+# --- words ---
+
+
+def test_what_is_wrong_with_a_field_is_a_whole_sentence() -> None:
+    """Fragments would be glued together again: `This There is no barber …`."""
+    wrong = re.compile(r'(?:FieldError\([^,()]+, |raise ValueError\()f?"([^"]*)"\)')
+    for path in sorted((ROOT / "app").rglob("*.py")):
+        text = path.read_text()
+        if "FieldError" not in text and "bookings" not in path.parts:
+            continue
+        for message in wrong.findall(text):
+            if "without an offset" not in message:
+                assert re.match(r"[A-Z“{]", message), f"{path.name}: {message}"
+                assert message.endswith((".", "{error}")), f"{path.name}: {message}"
