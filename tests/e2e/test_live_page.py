@@ -2,7 +2,6 @@
 
 import re
 import signal
-import time
 from typing import Any
 
 from playwright.sync_api import Browser, Page, Request, Route, expect
@@ -20,10 +19,9 @@ def test_a_page_whose_server_ends_at_once_says_reconnecting_and_then_shows_what_
     word = page.locator("#live")
     expect(word).to_have_text("live")
     expect(word).to_have_attribute("data-state", "live")
-    began = time.monotonic()
     shop.web.send(signal.SIGTERM)
     assert shop.web.wait() == 0
-    assert time.monotonic() - began < 5  # the open page does not keep it
+    assert "refused to gracefully stop" not in shop.web.output()  # the open page does not keep it
     expect(word).to_have_text("reconnecting")
     shop.restart_web()
     shop.book(20_000)

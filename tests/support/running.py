@@ -74,7 +74,9 @@ class RunningShop:
         migrate.upgrade(database)  # as `chairtime migrate` does, without its second of imports
         database.close()
         self._stack.enter_context(self.api)
-        web = Process([program("chairtime"), "serve"], self.environment, self.folder, "web")
+        # A busy machine may need more than the five seconds that open requests get by default.
+        serve = [program("chairtime"), "serve", "--grace", "30"]
+        web = Process(serve, self.environment, self.folder, "web")
         self.web = self._stack.enter_context(web)
         self.wait_for_web()
         self.start_worker()

@@ -79,13 +79,14 @@ def post(twilio: FakeTwilio, **changes: str | None) -> httpx.Response:
 def test_an_accepted_message_is_answered_written_down_listed_and_fetched(
     twilio: FakeTwilio,
 ) -> None:
+    twilio.callback_delay = 60.0  # until it fails, as nobody has written
     started_at = datetime.now(UTC)
     sent = send(twilio, status_callback="http://127.0.0.1:9/cb#rc=3")
     [message] = twilio.messages(TO)
     assert (message.sid, message.to, message.sender) == (sent.sid, TO, twilio.sender)
     assert (message.body, message.status) == ("Hello 👋", "queued")
     assert message.status_callback == "http://127.0.0.1:9/cb#rc=3"
-    assert timedelta(0) <= message.at - started_at < timedelta(seconds=5)
+    assert started_at <= message.at <= datetime.now(UTC)
     assert twilio.posts()[0].sid == sent.sid
 
     [listed] = client_of(twilio).messages.list(to=f"whatsapp:{TO}")
@@ -536,10 +537,12 @@ def test_waiting_in_vain_says_what_there_was_instead(twilio: FakeTwilio) -> None
 def test_keep_alive_answers_without_a_delay(twilio: FakeTwilio) -> None:
     client = client_of(twilio)
     client.messages.list()
-    began = time.monotonic()
+    took = []
     for _ in range(20):
+        began = time.monotonic()
         client.messages.list()
-    assert time.monotonic() - began < 0.6  # with Nagle's algorithm each would take 40 ms
+        took.append(time.monotonic() - began)
+    assert min(took) < 0.035  # with Nagle's algorithm each would take 40 ms
 
 
 # --- status callbacks ---
