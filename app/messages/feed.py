@@ -56,7 +56,7 @@ def feed_due() -> int:
         ping()
         room = _ROOM - huey.pending_count()
     except (RedisError, OSError) as error:
-        _log.warning("the queue is away: %s", type(error).__name__)
+        _log.warning("the queue is away: %s", type(error).__name__, exc_info=error)
         return 0
     with database().write() as session:
         limit = _allowed(sender.state(session), room)
@@ -97,7 +97,7 @@ def _revoke(job_ids: list[str]) -> None:
             for job_id in job_ids:
                 huey.revoke_by_id(job_id, revoke_once=True)
     except (RedisError, OSError) as error:
-        _log.warning("not revoked, only cancelled: %s", type(error).__name__)
+        _log.warning("not revoked, only cancelled", exc_info=error)
 
 
 def _allowed(found: Sending, room: int) -> int:
@@ -133,7 +133,7 @@ def _schedule(due: Due) -> None:
             with while_it_answers():
                 send_message.schedule((job_id,), id=job_id, eta=due_at)
         except (RedisError, OSError) as error:
-            _log.warning("not fed, the queue is away: %s", type(error).__name__)
+            _log.warning("not fed, the queue is away", exc_info=error)
             _unfeed([row[0] for row in due[turn:]])
             return
 

@@ -14,13 +14,15 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
-from sqlalchemy import delete
+from redis import RedisError
+from sqlalchemy import case, delete, func
 
 from app import clock
 from app.db import database, insert
 from app.messages import feed, reconcile, settle
 from app.messages.lifecycle import claims, plans
 from app.messages.models import Worker
+from app.queue.huey import ping
 from app.settings import settings
 from app.staff import idempotency
 
@@ -96,11 +98,28 @@ def tick(worker: Process, further: Sequence[Callable[[], object]] = ()) -> None:
 
 
 def beat(worker: Process) -> None:
-    """Say that this process is alive."""
+    """Say that this process is alive, and since when the queue is away from it."""
+    since = None if _queue_answers() else clock.now()
     with database().write() as session:
-        seen = insert(session, Worker).values(**asdict(worker), seen_at=clock.now())
-        changes = {"seen_at": seen.excluded.seen_at, "threads": seen.excluded.threads}
+        seen = insert(session, Worker).values(
+            **asdict(worker), seen_at=clock.now(), queue_away_since=since
+        )
+        away = seen.excluded.queue_away_since
+        first = func.coalesce(Worker.queue_away_since, away)
+        changes = {
+            "seen_at": seen.excluded.seen_at,
+            "threads": seen.excluded.threads,
+            "queue_away_since": case((away.is_(None), None), else_=first),
+        }
         session.execute(seen.on_conflict_do_update(index_elements=["id"], set_=changes))
+
+
+def _queue_answers() -> bool:
+    try:
+        ping()
+    except (RedisError, OSError):
+        return False
+    return True
 
 
 def expire_leases() -> int:

@@ -29,7 +29,7 @@ def wait(longest: float) -> bool:
                 return False
             time.sleep(pause)
     except (RedisError, OSError) as error:
-        _log.warning("sending without a rate limit: %s", type(error).__name__)
+        _log.warning("sending without a rate limit", exc_info=error)
     return True
 
 

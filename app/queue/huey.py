@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from app import clock
 from app.db import database
+from app.queue import outages
 from app.queue.storage import Storage, forget_outage, quick_pool
 from app.settings import settings
 
@@ -94,6 +95,7 @@ def _client() -> Redis:
 
 
 huey = _Huey("chairtime", results=False)
+outages.install()
 
 
 def ping() -> None:

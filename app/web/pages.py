@@ -137,6 +137,7 @@ class Frame:
     open_replies: int
     to_retry: int
     has_worker: bool
+    queue_away_since: datetime | None
     worker_failures: int
     paused_at: datetime | None
     paused_by: str | None
@@ -187,7 +188,7 @@ class Frame:
     def state(self) -> str:
         """A fingerprint of all that the banner depends on."""
         stopped = self.stopped, self.stopped_at, self.probe_at
-        worker = self.has_worker, self.worker_failures
+        worker = self.has_worker, self.worker_failures, self.queue_away_since
         found = *worker, self.paused_at, *stopped, self.wait_until, self.month
         return hashlib.sha256(repr(found).encode()).hexdigest()[:12]
 
@@ -201,13 +202,16 @@ def frame(session: Session) -> Frame:
     """The frame as it is now."""
     replies = conversations.open_count(MOST_COUNTED)
     sending, open_replies = session.execute(select(Sending, replies).where(Sending.id == 1)).one()
+    workers = stats.workers(session)
+    away = [each.queue_away_since for each in workers if each.queue_away_since is not None]
     return Frame(
         shop=shop_service.shop(session),
         now=clock.now(),
         stats=stats.stats(session),
         open_replies=open_replies,
         to_retry=len(failures.worth_retrying(session, MOST_COUNTED)),
-        has_worker=bool(stats.workers(session)),
+        has_worker=bool(workers),
+        queue_away_since=min(away, default=None),
         worker_failures=failing.failures(settings().state_dir),
         paused_at=sending.paused_at,
         paused_by=_name_of(session, sending.paused_by),

@@ -352,7 +352,7 @@ def test_a_message_far_in_the_future_is_not_fed(
 
 
 def test_a_worker_looks_ten_times_a_second_for_what_has_become_due(
-    valkey: Valkey, clock: FrozenClock
+    sqlite_db: Database, valkey: Valkey, clock: FrozenClock
 ) -> None:
     consumer = huey.create_consumer(workers=1, scheduler_interval=1)  # as huey_consumer makes it
     scheduler = consumer._create_scheduler()

@@ -1,0 +1,61 @@
+"""Redis is away: a banner on every page, and one line a minute in the log, which counts."""
+
+import logging
+
+import pytest
+from huey.consumer import Scheduler, Worker
+
+from app.db import Database
+from app.messages.tick import Process, beat
+from app.queue import outages
+from app.queue.huey import huey
+from tests.integration.conftest import Client
+from tests.support.frozen import FrozenClock
+from tests.support.valkey import Valkey
+
+BANNER = "The queue does not answer"
+
+
+def test_every_page_says_since_when_the_queue_is_away_until_it_is_back(
+    client: Client, shop: Database, valkey: Valkey, clock: FrozenClock
+) -> None:
+    worker = Process()
+    valkey.stop()
+    beat(worker)
+    since = client.get("/today").text.partition(BANNER)[2].partition("Bookings go on")[0]
+    assert "0:00" in since or "12:00" in since, since
+    clock.move(seconds=50)
+    beat(worker)
+    for path in ("/today", "/queue", "/failed", "/bookings"):
+        assert client.get(path).text.partition(BANNER)[2].startswith(since)
+    valkey.start()
+    beat(worker)
+    assert BANNER not in client.get("/today").text
+
+
+def test_hueys_own_threads_write_one_line_a_minute_that_counts(
+    sqlite_db: Database,
+    valkey: Valkey,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(outages._one_line, "_next_at", 0.0)
+    monkeypatch.setattr(outages._one_line, "_count", 0)
+    stop = type("Flag", (), {"wait": lambda self, _: None})()
+    worker = Worker(huey, stop, 0.0, 0.0, 1.0)
+    scheduler = Scheduler(huey, stop, 1, False)
+    huey.pending_count()
+    valkey.stop()
+    for _ in range(3):
+        worker.loop()
+        scheduler.loop()
+    assert [each.getMessage() for each in caplog.records] == [
+        "the queue is away: ConnectionError (1 times since the last such line)"
+    ]
+    assert caplog.records[0].exc_info is None
+    monkeypatch.setattr(outages._one_line, "_next_at", 0.0)
+    worker.loop()
+    assert "(" in caplog.records[-1].getMessage()
+    assert len(caplog.records) == 2
+    assert caplog.records[-1].levelno == logging.WARNING
+    valkey.start()
