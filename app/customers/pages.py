@@ -64,13 +64,14 @@ def show_customer(request: PageRequest, booking_id: BookingId) -> Response[str]:
     """One customer: their bookings, what they said about messages, what they wrote."""
     cursor = request.query_params.get("cursor") or None
     with db.database().read() as session:
+        shop = shop_service.shop(session)  # while it is held, it is read once
         booking = bookings.get(session, booking_id)
         [customer] = by_customer.seen(session, [booking.customer_phone])
         context: dict[str, Any] = {
             **_bookings(session, customer.phone, cursor),
             "contact": customers.find(session, customer.phone),
             "sent": customers.sent_this_month(session, customer.phone),
-            "budget": shop_service.shop(session).budget_per_customer,
+            "budget": shop.budget_per_customer,
             "replies": conversations.written_by(session, customer.phone, _WRITTEN),
         }
     return page(

@@ -284,7 +284,7 @@ def test_the_page_says_how_many_messages_they_got_this_month_and_what_they_wrote
     shown = text_of(page)
     assert "This month 3 of 30 messages" in shown
     assert f"“{NASTY}” today 12:00 AM Not answered" in shown.replace("&#34;", '"')
-    assert "Sent a picture or file." in shown
+    assert "They sent a picture or file." in shown
     assert "Somebody else" not in shown
     assert f'href="/bookings/{booking_id}#chat"' in page
     assert "<script>alert" not in page
