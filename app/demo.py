@@ -225,7 +225,7 @@ def _leave_two_unsettled(tellers: list[Teller]) -> None:
     ]
     for (teller, message), values in zip(found, changes, strict=False):
         if values["state"] == "uncertain":
-            values["sending_to"] = teller.booking.customer_phone
+            values["sending_to"] = teller.booking.person
         teller.unsettle(message, **values)
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.conversations import answers
 from app.conversations.inbound import ACTOR
 from app.conversations.models import Reply
+from app.customers.identity import person_of
 from app.customers.models import Customer
 from app.demo_teller import Setting, Teller
 from app.messages.models import Message
@@ -41,6 +42,7 @@ class _Writer:
         values = {
             "sid": "SM" + uuid.UUID(int=self.chance.getrandbits(128)).hex,
             "sender": phone,
+            "person": person_of(phone),
             "profile_name": first_name,
             "body": "",
             "media": 0,
@@ -55,7 +57,8 @@ class _Writer:
         if effect == "opted_out":
             said = {"opted_out_at": at, "opted_out_how": "reply"}
         self.session.add(reply)
-        self.session.merge(Customer(address=phone, profile_name=first_name, written_at=at, **said))
+        known = {"profile_name": first_name, "written_at": at, **said}
+        self.session.merge(Customer(person=person_of(phone), **known))
         self.wrote.add(phone)
         return reply
 
@@ -141,7 +144,7 @@ def _agree(writer: _Writer) -> None:
     for phone in [phone for phone in first if phone not in writer.wrote][:_AGREED]:
         at = first[phone].booking.created_at
         said = {"consent": True, "consent_at": at, "consent_how": "form"}
-        writer.session.merge(Customer(address=phone, **said))
+        writer.session.merge(Customer(person=person_of(phone), **said))
         first[phone].note(at, "customer.agreed", first[phone].actor)
 
 

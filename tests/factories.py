@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.bookings.models import Booking
 from app.conversations.models import Reply
+from app.customers.identity import person_of
 from app.db import Base
 from app.messages.models import Attempt, Message, Receipt
 from app.shop.models import Barber, Service, Shop
@@ -136,9 +137,11 @@ def receipt(session: Session, of: Attempt, status: str = "delivered", **values: 
 def reply(session: Session, of: Booking | None = None, **values: Any) -> Reply:
     """A message from a booking's customer, for staff to read."""
     now = clock.now()
+    sender = values.get("sender") or (of.customer_phone if of else phone())
     given = {
         "sid": sid(),
-        "sender": of.customer_phone if of else phone(),
+        "sender": sender,
+        "person": person_of(sender),
         "body": "Can I bring my son?",
         "media": 0,
         "received_at": now,
@@ -179,7 +182,7 @@ def api_token(session: Session, secret: str = "t" * 40, **values: Any) -> ApiTok
 def _demands(state: str, of: Booking) -> dict[str, Any]:
     """What the constraints ask of a message in this state."""
     now = clock.now()
-    in_flight = {"sending_to": of.customer_phone, "attempt_id": str(uuid.uuid4()), "attempts": 1}
+    in_flight = {"sending_to": of.person, "attempt_id": str(uuid.uuid4()), "attempts": 1}
     demands: dict[str, dict[str, Any]] = {
         "sending": {**in_flight, "lease_until": now + timedelta(seconds=60)},
         "uncertain": {**in_flight, "check_at": now + timedelta(seconds=120)},

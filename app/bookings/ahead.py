@@ -17,6 +17,7 @@ from app.bookings.models import Booking
 from app.bookings.overlap import overlapping
 from app.customers import budget
 from app.customers import service as customers
+from app.customers.identity import person_of
 from app.customers.models import Customer as Contact
 from app.errors import Invalid
 from app.messages import quiet
@@ -186,7 +187,7 @@ def _phone(typed: Draft, country: str | None) -> str | None:
 
 
 def _known(session: Session, phone: str | None, booking: Booking | None) -> Customer | None:
-    if phone is None or (booking and booking.customer_phone == phone):
+    if phone is None or (booking and booking.person == person_of(phone)):
         return None
     return desk.known_customer(session, phone)
 
@@ -268,9 +269,9 @@ def _same(
 ) -> Booking | None:
     if not (phone and moment and rivals):
         return None
-    mine = (phone, typed.service, moment.at)
+    mine = (person_of(phone), typed.service, moment.at)
     for each in rivals:
-        if (each.customer_phone, each.service_id, each.starts_at) == mine:
+        if (each.person, each.service_id, each.starts_at) == mine:
             return each
     return None
 

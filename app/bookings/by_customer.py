@@ -1,6 +1,6 @@
-"""Customers as their bookings tell of them: a customer is a phone number.
+"""Customers as their bookings tell of them: a customer is a person, who has a phone number.
 
-Who they are says the latest booking of the number. A visit is a booking that has begun and was
+Who they are says their latest booking. A visit is a booking that has begun and was
 neither cancelled nor missed. Nothing here reads more than the bookings of the customers it shows.
 """
 
@@ -27,12 +27,13 @@ _NEWEST = (Booking.starts_at.desc(), Booking.id.desc())
 
 @dataclass(frozen=True)
 class Seen:
-    """What the bookings of a number say: `booking_id`, `name` and `email` are the latest one's.
+    """What the bookings of a person say: `booking_id`, `phone`, `name`, `email` are the latest's.
 
     `bookings` counts all of them, also those that were cancelled.
     """
 
     booking_id: str
+    person: str
     phone: str
     name: str
     email: str | None
@@ -77,17 +78,18 @@ def find(session: Session, text: str) -> Found:
     return _customers(session, search.fits(session, text), *_NEWEST)
 
 
-def seen(session: Session, phones: Sequence[str]) -> list[Seen]:
-    """The customers with these numbers (E.164), in this order; without those who never booked."""
-    found = {row.phone: Seen(**row) for row in session.execute(_latest_of(phones)).mappings()}
-    return [found[phone] for phone in phones if phone in found]
+def seen(session: Session, people: Sequence[str]) -> list[Seen]:
+    """These customers, in this order; without those who never booked."""
+    rows = session.execute(_latest_of(people)).mappings()
+    known = {row.person: Seen(**row) for row in rows}
+    return [known[person] for person in people if person in known]
 
 
 def before(session: Session, booking: Booking) -> Before:
     """What there had been of its customer when `booking` began, or by now if it is to come."""
     row = session.execute(
         select(func.count(case((_CAME, 1))), func.count(case((_MISSED, 1)))).where(
-            Booking.customer_phone == booking.customer_phone,
+            Booking.person == booking.person,
             Booking.starts_at < min(booking.starts_at, clock.now()),
         )
     ).one()
@@ -96,14 +98,14 @@ def before(session: Session, booking: Booking) -> Before:
 
 def _customers(session: Session, condition: ColumnElement[bool], *order: Any) -> Found:
     """Those of the first bookings, each once."""
-    query = select(Booking.customer_phone).where(condition).order_by(*order).limit(_READ)
+    query = select(Booking.person).where(condition).order_by(*order).limit(_READ)
     read = session.scalars(query).all()
-    phones = list(dict.fromkeys(read))
-    return Found(seen(session, phones[:MOST]), len(phones) > MOST or len(read) == _READ)
+    people = list(dict.fromkeys(read))
+    return Found(seen(session, people[:MOST]), len(people) > MOST or len(read) == _READ)
 
 
-def _latest_of(phones: Sequence[str]) -> Select[Any]:
-    """Of each number its latest booking, with what the others say: the columns of Seen."""
+def _latest_of(people: Sequence[str]) -> Select[Any]:
+    """Of each person their latest booking, with what the others say: the columns of Seen."""
     now = clock.now()
     told = {
         "last_visit": func.max(case((_is_visit(now), Booking.starts_at))),
@@ -115,18 +117,14 @@ def _latest_of(phones: Sequence[str]) -> Select[Any]:
     rows = (
         select(
             Booking.id.label("booking_id"),
+            Booking.person,
             Booking.customer_phone.label("phone"),
             Booking.customer_name.label("name"),
             Booking.customer_email.label("email"),
-            *(
-                each.over(partition_by=Booking.customer_phone).label(name)
-                for name, each in told.items()
-            ),
-            func.row_number()
-            .over(partition_by=Booking.customer_phone, order_by=_NEWEST)
-            .label("place"),
+            *(each.over(partition_by=Booking.person).label(name) for name, each in told.items()),
+            func.row_number().over(partition_by=Booking.person, order_by=_NEWEST).label("place"),
         )
-        .where(Booking.customer_phone.in_(phones))
+        .where(Booking.person.in_(people))
         .subquery()
     ).c
     return select(*(each for each in rows if each is not rows.place)).where(rows.place == 1)

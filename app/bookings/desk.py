@@ -11,6 +11,7 @@ from app import clock
 from app.bookings import service
 from app.bookings.models import Booking
 from app.bookings.overlap import overlapping
+from app.customers.identity import person_of
 from app.errors import Conflict, NotFound
 from app.messages import service as messages
 from app.messages.feed import feed_after_commit, revoke_after_commit
@@ -121,7 +122,7 @@ def known_customer(session: Session, phone: str) -> Customer | None:
     """What the latest booking of this number (E.164) says; None for a new customer."""
     latest = session.scalars(
         select(Booking)
-        .where(Booking.customer_phone == phone)
+        .where(Booking.person == person_of(phone))
         .order_by(Booking.starts_at.desc())
         .limit(1)
     ).one_or_none()

@@ -9,6 +9,7 @@ from typing import Any
 from email_validator import EmailNotValidError, validate_email
 
 from app.bookings import phones
+from app.customers.identity import person_of
 from app.errors import FieldError, Invalid
 
 MAX_NAME = 100
@@ -92,7 +93,7 @@ def _email(value: str | None) -> str | None:
 
 def _phone(value: str, country: str | None, own_number: str) -> str:
     number = phones.parse(value, country)
-    if number == own_number:
+    if person_of(number) == person_of(own_number):
         raise ValueError("This is the shop's own WhatsApp number.")
     return number
 

@@ -6,12 +6,14 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Select, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, false, literal, or_, select, tuple_
 from sqlalchemy.orm import Session, joinedload
 
 from app.bookings import phones
 from app.bookings.fields import OFFSET_HINT
 from app.bookings.models import STATUSES, Booking
+from app.customers.identity import person_of
+from app.customers.names import fold
 from app.db import UtcDateTime
 from app.errors import FieldError, Invalid
 from app.messages.models import Message
@@ -33,7 +35,7 @@ class Filters:
     """What must be true of a booking: it starts at or after `starts_from`, before `starts_to`.
 
     `q` is a part of the name (one or two letters begin one of its words), a phone number or a
-    part of one, or a booking's id. `phone` is the customer's, in E.164. With `has_failures`, at
+    part of one, or a booking's id. `person` is the customer's. With `has_failures`, at
     least one of its messages has failed.
     """
 
@@ -42,7 +44,7 @@ class Filters:
     starts_from: datetime | None = None
     starts_to: datetime | None = None
     q: str | None = None
-    phone: str | None = None
+    person: str | None = None
     has_failures: bool = False
 
 
@@ -184,8 +186,8 @@ def _filtered(session: Session, filters: Filters) -> Select[Booking]:
         query = query.where(Booking.starts_at >= filters.starts_from)
     if filters.starts_to is not None:
         query = query.where(Booking.starts_at < filters.starts_to)
-    if filters.phone is not None:
-        query = query.where(Booking.customer_phone == filters.phone)
+    if filters.person is not None:
+        query = query.where(Booking.person == filters.person)
     if filters.has_failures:
         has_failed = is_one_of(Message.state, "failed") & Message.dismissed_at.is_(None)
         failed = select(Message.booking_id).where(has_failed)
@@ -196,7 +198,8 @@ def _filtered(session: Session, filters: Filters) -> Select[Booking]:
 
 
 def _is_like(text: str, country: str | None) -> ColumnElement[bool]:
-    """An id or a whole number is looked up; one or two letters begin a word of the name.
+    """An id or a whole number is looked up; one or two letters begin a word of the name, which is
+    compared without case and accents.
 
     For parts PostgreSQL has an index of three letters each, which words are begun by too.
     SQLite reads bookings in the order of time until the page is full.
@@ -204,16 +207,17 @@ def _is_like(text: str, country: str | None) -> ColumnElement[bool]:
     if is_id(text):
         return Booking.id == text
     try:
-        return Booking.customer_phone == phones.parse(text, country)
+        return Booking.person == person_of(phones.parse(text, country))
     except ValueError:
         pass
     if _PHONE_PART.fullmatch(text):
         digits = re.sub(r"\D", "", text)
-        return Booking.customer_phone.contains(digits.lstrip("0") or digits)
-    name, part = Booking.customer_name, unicodedata.normalize("NFC", text)
+        return Booking.spellings.contains(digits.lstrip("0") or digits)
+    name, part = Booking.name_folded, fold(text)
     if len(part) >= _INDEXED:
-        return name.icontains(part, autoescape=True)
-    return or_(name.istartswith(part, autoescape=True), name.icontains(f" {part}", autoescape=True))
+        return name.contains(part, autoescape=True)
+    begins = or_(name.startswith(part, autoescape=True), name.contains(f" {part}", autoescape=True))
+    return begins if part else false()
 
 
 def _cursor(last: Booking) -> str:

@@ -13,6 +13,7 @@ from app import clock
 from app.bookings import consent, fields
 from app.bookings.models import Booking
 from app.bookings.overlap import overlapping
+from app.customers.identity import person_of
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.messages.feed import feed_after_commit, revoke_after_commit
 from app.messages.lifecycle import plans
@@ -169,8 +170,8 @@ def check_place(session: Session, booking: Booking, since: datetime) -> None:
 
 def check_no_double(session: Session, booking: Booking) -> None:
     """Raises Conflict `same_booking` if another confirmed booking is the same as this one."""
-    same = _same(session, vars(booking))
-    if same is not None and same.id != booking.id:
+    same = _same(session, vars(booking), but=booking.id)
+    if same is not None:
         raise Conflict("same_booking", f"This customer has this very booking: {same.id}.")
 
 
@@ -233,15 +234,20 @@ def _switched_off(field: str, offer: Service | Barber) -> FieldError:
     return FieldError(field, f"{offer.name} cannot be booked any more: choose another.")
 
 
-def _same(session: Session, values: Mapping[str, Any]) -> Booking | None:
+def _same(session: Session, values: Mapping[str, Any], but: str = "") -> Booking | None:
+    """The same booking, other than `but`; the barber is held, so that no other is being made."""
     return session.scalars(
-        select(Booking).where(
-            Booking.customer_phone == values["customer_phone"],
+        select(Booking)
+        .where(
+            Booking.person == person_of(values["customer_phone"]),
             Booking.service_id == values["service_id"],
             Booking.barber_id == values["barber_id"],
             Booking.starts_at == values["starts_at"],
             Booking.status == "confirmed",
+            Booking.id != but,
         )
+        .order_by(Booking.id)
+        .limit(1)
     ).one_or_none()
 
 

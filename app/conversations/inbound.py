@@ -16,15 +16,16 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.bookings import service as bookings
 from app.bookings.models import Booking
-from app.conversations import answers
+from app.conversations import answers, senders
 from app.conversations.kinds import ASKS, NO_WORDS, NO_WORK, Kind, plain_kind
 from app.conversations.models import Reply
+from app.conversations.senders import Sender
 from app.conversations.wording import Wish, wish
 from app.customers import service as customers
+from app.customers.identity import person_of
 from app.db import insert
 from app.messages import codes, texts
-from app.messages.lifecycle.compare_and_set import booking_of, lock_booking
-from app.messages.models import Attempt
+from app.messages.lifecycle.compare_and_set import lock_booking
 from app.shop.service import shop
 from app.staff import audit
 
@@ -34,7 +35,6 @@ LONGEST_BODY = 4096
 """Characters of a WhatsApp message that are kept."""
 
 _TOO_OLD = timedelta(hours=24)
-_PHONE = re.compile(r"whatsapp:(\+[1-9][0-9]{6,14})")
 _SID = re.compile(r"[A-Za-z0-9]{1,34}")
 # Controls but for tab and line feed, and what turns the direction of the text around it.
 _UNREADABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -43,7 +43,8 @@ _UNREADABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069
 @dataclass(frozen=True)
 class Incoming:
     """A customer's message as Twilio tells of it: `sender` is the raw From ("whatsapp:+49…", or
-    the id of somebody who hides their number), `replied_to` the SID of the message they quote.
+    the id of somebody who hides their number), `replied_to` the SID of the message they quote,
+    `wa_id` their number at WhatsApp as Twilio tells it beside ("4915123456789"), if it does.
     `kind` is what it is, and `media_types` what each of its files is (app.conversations.kinds).
     """
 
@@ -54,6 +55,7 @@ class Incoming:
     button_payload: str | None = None
     replied_to: str | None = None
     opt_out_type: str | None = None
+    wa_id: str | None = None
     media: int = 0
     media_types: Sequence[str] = ()
     kind: Kind = "text"
@@ -63,17 +65,6 @@ class Incoming:
     def pressed(self) -> str | None:
         """The id of the booking whose button "Cancel appointment" was pressed."""
         return codes.booking_of_payload(self.button_payload or "")
-
-
-@dataclass(frozen=True)
-class _Sender:
-    """Who wrote: `address` is kept, `phone` is theirs if it is known, `quoted` the booking of the
-    message of ours that they quote.
-    """
-
-    address: str
-    phone: str | None
-    quoted: str | None
 
 
 @dataclass(frozen=True)
@@ -94,7 +85,9 @@ def receive(session: Session, incoming: Incoming, late: bool = False) -> str | N
     incoming = _readable(incoming)
     if not _keep(session, incoming):
         return session.scalar(select(Reply.answer).where(Reply.sid == incoming.sid))
-    sender = _sender(session, incoming)
+    sender = senders.who(
+        session, incoming.sender, incoming.wa_id, incoming.pressed, incoming.replied_to
+    )
     outcome = _act(session, incoming, sender, late)
     if late and outcome.answer:
         is_open = outcome.needs_attention or outcome.effect == "which_booking"
@@ -133,9 +126,11 @@ def _keep(session: Session, incoming: Incoming) -> bool:
 
     A delivery at the same time waits here until the first is committed.
     """
+    address = senders.address_of(incoming.sender)
     statement = insert(session, Reply).values(
         sid=incoming.sid,
-        sender=_address(incoming.sender),
+        sender=address,
+        person=person_of(address),
         profile_name=incoming.profile_name,
         body=incoming.body,
         button_payload=incoming.button_payload,
@@ -152,50 +147,23 @@ def _keep(session: Session, incoming: Incoming) -> bool:
     return added is not None
 
 
-# --- who wrote ---
-
-
-def _sender(session: Session, incoming: Incoming) -> _Sender:
-    """Somebody who hides their number is known by our message that they quote, or its button."""
-    quoted = _quoted(session, incoming.replied_to) if incoming.replied_to else None
-    address = _address(incoming.sender)
-    pressed = session.get(Booking, incoming.pressed) if incoming.pressed else None
-    known = address if address.startswith("+") else None
-    phone = known or (quoted and quoted.sent_to) or (pressed and pressed.customer_phone)
-    return _Sender(address, phone or None, booking_of(quoted.message_id) if quoted else None)
-
-
-def _quoted(session: Session, sid: str) -> Attempt | None:
-    """The attempt by which our message with this SID went out."""
-    return session.scalars(select(Attempt).where(Attempt.sid == sid)).one_or_none()
-
-
-def _address(sender: str) -> str:
-    """E.164 if it is a phone, else what Twilio sent."""
-    phone = _PHONE.fullmatch(sender)
-    return phone[1] if phone else "".join(char for char in sender if char.isprintable())[:64]
-
-
-def _note_written(session: Session, incoming: Incoming, sender: _Sender, outcome: _Outcome) -> None:
+def _note_written(session: Session, incoming: Incoming, sender: Sender, outcome: _Outcome) -> None:
     """They wrote, which is consent if nothing else was said, and opens the time for answers."""
     if incoming.kind in NO_WORDS:
         return
-    for address in _addresses(sender):
-        customers.note_written(session, address, incoming.profile_name, incoming.received_at)
-        known = customers.find(session, address)
+    for person in sender.in_order:
+        customers.note_written(session, person, incoming.profile_name, incoming.received_at)
+        known = customers.find(session, person)
         if known and known.consent is None and outcome.effect != "opted_out":
-            customers.note_consent(session, address, True, "reply")
-
-
-def _addresses(sender: _Sender) -> Sequence[str]:
-    """Always in the same order, as each is locked."""
-    return sorted({sender.address, sender.phone or sender.address})
+            customers.note_consent(session, person, True, "reply")
+    if sender.phone is not None:
+        customers.note_spelling(session, sender.phone)
 
 
 # --- what they want ---
 
 
-def _act(session: Session, incoming: Incoming, sender: _Sender, late: bool) -> _Outcome:
+def _act(session: Session, incoming: Incoming, sender: Sender, late: bool) -> _Outcome:
     wanted = _wish(session, incoming)
     opt_out_type = (incoming.opt_out_type or "").upper()  # of Twilio's own opt-out handling
     if opt_out_type == "STOP" or (wanted and wanted.kind == "stop"):
@@ -208,7 +176,7 @@ def _act(session: Session, incoming: Incoming, sender: _Sender, late: bool) -> _
         if _opt_in(session, incoming, sender):
             return _told(session, "opted_in", is_told=bool(opt_out_type))
     elif wanted and wanted.kind == "cancel":
-        return _cancel(session, incoming, sender, wanted.code, late)
+        return _cancel(session, sender, wanted.code, late)
     found = _for_staff(session, sender)
     is_no_work = incoming.kind in NO_WORK
     return replace(found, effect="noted", needs_attention=False) if is_no_work else found
@@ -227,44 +195,40 @@ def _told(session: Session, effect: str, is_told: bool) -> _Outcome:
     return _Outcome(effect, answer=None if is_told else answers.answer(shop(session), effect))
 
 
-def _opt_out(session: Session, incoming: Incoming, sender: _Sender, by_twilio: bool) -> None:
+def _opt_out(session: Session, incoming: Incoming, sender: Sender, by_twilio: bool) -> None:
     """Nothing starts sending once this is committed: their bookings are held, as by a cancel."""
     for booking in sorted(_coming(session, sender), key=lambda booking: booking.id):
         lock_booking(session, booking.id, to_change=True)
-    for address in _addresses(sender):
-        customers.opt_out(session, address, "twilio" if by_twilio else "reply")
+    for person in sender.in_order:
+        customers.opt_out(session, person, "twilio" if by_twilio else "reply")
     audit.record(session, ACTOR, "customer.opted_out", incoming.sid)
 
 
-def _opt_in(session: Session, incoming: Incoming, sender: _Sender) -> bool:
+def _opt_in(session: Session, incoming: Incoming, sender: Sender) -> bool:
     """Whether there was anything to take back: an opt-out, or a refusal of consent."""
-    known = [customers.find(session, address) for address in _addresses(sender)]
+    known = [customers.find(session, person) for person in sender.in_order]
     if not any(each and (each.opted_out_at or each.consent is False) for each in known):
         return False
-    for address in _addresses(sender):
-        customers.opt_in(session, address)
-        customers.note_consent(session, address, True, "reply")
+    for person in sender.in_order:
+        customers.opt_in(session, person)
+        customers.note_consent(session, person, True, "reply")
     audit.record(session, ACTOR, "customer.opted_in", incoming.sid)
     return True
 
 
-def _for_staff(session: Session, sender: _Sender) -> _Outcome:
-    """With the booking that it seems to be about: the quoted one, the next, or the last."""
-    quoted = _theirs(session, sender, sender.quoted)
+def _for_staff(session: Session, sender: Sender) -> _Outcome:
+    """With the booking that it seems to be about: the named one, the next, or the last."""
     coming = [booking for booking in _coming(session, sender) if _is_open(booking)]
-    about = quoted or next(iter(coming), None) or _latest(session, sender)
+    named = sender.named if sender.named and sender.named.person in sender.people else None
+    about = named or next(iter(coming), None) or _latest(session, sender)
     return _Outcome("for_staff", about, needs_attention=True)
 
 
 # --- which booking is to be cancelled ---
 
 
-def _cancel(
-    session: Session, incoming: Incoming, sender: _Sender, code: str | None, late: bool
-) -> _Outcome:
-    evidence = (incoming.pressed, sender.quoted)
-    named = next((found for id in evidence if (found := _theirs(session, sender, id))), None)
-    coming = _coming(session, sender)
+def _cancel(session: Session, sender: Sender, code: str | None, late: bool) -> _Outcome:
+    named, coming = sender.named, _coming(session, sender)
     if named is None and code:
         named = next((each for each in coming if codes.code(each.id) == code), None)
     elif named is None:
@@ -284,9 +248,9 @@ def _only(coming: Sequence[Booking]) -> Booking | None:
     return next(iter(begun), None) or max(coming, key=lambda each: each.updated_at, default=None)
 
 
-def _cancel_one(session: Session, sender: _Sender, named: Booking, late: bool) -> _Outcome:
+def _cancel_one(session: Session, sender: Sender, named: Booking, late: bool) -> _Outcome:
     booking = lock_booking(session, named.id, to_change=True)
-    if booking is None or not _is_theirs(booking, sender):  # its number was changed just now
+    if booking is None or booking.person not in sender.people:  # its number was changed just now
         return _for_staff(session, sender)
     row = shop(session)
     if booking.status == "cancelled":
@@ -300,9 +264,9 @@ def _cancel_one(session: Session, sender: _Sender, named: Booking, late: bool) -
     return _Outcome("cancelled", booking, told, needs_attention=True)  # their place is free
 
 
-def _ask(session: Session, sender: _Sender, choices: Sequence[Booking]) -> _Outcome:
+def _ask(session: Session, sender: Sender, choices: Sequence[Booking]) -> _Outcome:
     """Nothing is cancelled: there are several that they may mean, or none."""
-    if sender.phone is None:
+    if not sender.is_known:
         return _for_staff(session, sender)
     row = shop(session)
     if not choices:
@@ -311,32 +275,23 @@ def _ask(session: Session, sender: _Sender, choices: Sequence[Booking]) -> _Outc
     return _Outcome("which_booking", answer=answers.which_booking(row, choices))
 
 
-def _theirs(session: Session, sender: _Sender, booking_id: str | None) -> Booking | None:
-    booking = session.get(Booking, booking_id) if booking_id else None
-    return booking if booking and _is_theirs(booking, sender) else None
-
-
-def _is_theirs(booking: Booking, sender: _Sender) -> bool:
-    return booking.customer_phone == sender.phone
-
-
 def _is_open(booking: Booking) -> bool:
     return booking.status == "confirmed" and booking.starts_at > clock.now()
 
 
-def _coming(session: Session, sender: _Sender) -> Sequence[Booking]:
+def _coming(session: Session, sender: Sender) -> Sequence[Booking]:
     """Their bookings that have not ended, cancelled ones included, the next one first."""
     return session.scalars(
         select(Booking)
-        .where(Booking.customer_phone == sender.phone, Booking.ends_at > clock.now())
+        .where(Booking.person.in_(sender.people), Booking.ends_at > clock.now())
         .order_by(Booking.starts_at, Booking.id)
     ).all()
 
 
-def _latest(session: Session, sender: _Sender) -> Booking | None:
+def _latest(session: Session, sender: Sender) -> Booking | None:
     return session.scalars(
         select(Booking)
-        .where(Booking.customer_phone == sender.phone)
+        .where(Booking.person.in_(sender.people))
         .order_by(Booking.starts_at.desc())
         .limit(1)
     ).one_or_none()

@@ -35,9 +35,10 @@ _OPEN = text("needs_attention")
 class Reply(Base):
     """A message from a customer, kept once for its SID, with what it did and what we answered.
 
-    `sender` is as `Customer.address`. `answer` is the text of the TwiML, the same for each
-    delivery of the same message; empty if nothing is answered. `booking_id` is the booking it is
-    about, or seems to be. While `needs_attention`, staff are shown it.
+    `sender` is the number or the id that it came from, `person` whose that is. `answer` is the
+    text of the TwiML, the same for each delivery of the same message; empty if nothing is answered.
+    `booking_id` is the booking it is about, or seems to be. While `needs_attention`, staff are
+    shown it.
     """
 
     __tablename__ = "reply"
@@ -45,7 +46,7 @@ class Reply(Base):
         CheckConstraint(f"effect IN {EFFECTS}", name="effect"),
         CheckConstraint(f"kind IN {KINDS}", name="kind"),
         CheckConstraint("(handled_at IS NULL) = (handled_by IS NULL)", name="handled"),
-        Index(None, "sender", "received_at"),
+        Index(None, "person", "received_at"),
         Index(None, "booking_id", "received_at"),
         Index(None, "updated_at"),
         Index(
@@ -58,6 +59,7 @@ class Reply(Base):
 
     sid: Mapped[str] = mapped_column(String(34), primary_key=True)
     sender: Mapped[str] = mapped_column(String(64))
+    person: Mapped[str] = mapped_column(String(64))
     profile_name: Mapped[str | None] = mapped_column(String(100))
     kind: Mapped[str] = mapped_column(String(20), default="text")  # as app.conversations.kinds
     body: Mapped[str] = mapped_column(Text)

@@ -120,9 +120,9 @@ def open_count(most: int) -> ScalarSelect[int]:
     return select(func.count()).select_from(found.subquery()).scalar_subquery()
 
 
-def written_by(session: Session, sender: str, limit: int) -> Sequence[Reply]:
-    """What this number wrote last, the newest first."""
-    theirs = select(Reply).where(Reply.sender == sender)
+def written_by(session: Session, person: str, limit: int) -> Sequence[Reply]:
+    """What this person wrote last, the newest first."""
+    theirs = select(Reply).where(Reply.person == person)
     return session.scalars(theirs.order_by(Reply.received_at.desc()).limit(limit)).all()
 
 
@@ -212,7 +212,7 @@ def _replies(session: Session, booking: Booking) -> Sequence[Reply]:
 
 
 def _about(booking: Booking) -> ColumnElement[bool]:
-    is_theirs = (Reply.sender == booking.customer_phone) & Reply.booking_id.is_(None)
+    is_theirs = (Reply.person == booking.person) & Reply.booking_id.is_(None)
     return (Reply.booking_id == booking.id) | is_theirs
 
 

@@ -1,4 +1,4 @@
-"""Tables of what is known of a customer, by the address that WhatsApp knows them by."""
+"""Tables of what is known of a customer, by who they are (`identity.person_of`)."""
 
 from datetime import date, datetime
 
@@ -12,10 +12,11 @@ OPT_OUTS = ("reply", "twilio", "staff")
 
 
 class Customer(Base):
-    """What is known of an address: a phone number (E.164), or the id of somebody who hides theirs.
+    """What is known of a person: of a phone number, or of the id of somebody who hides theirs.
 
-    No row, or an empty `consent`, means that the shop vouches for the customer's consent.
-    `written_at` is when they last wrote: free text may be sent to them for 24 hours from then.
+    `whatsapp` is their number as WhatsApp itself spelled it (E.164); messages go there. No row, or
+    an empty `consent`, means that the shop vouches for the customer's consent. `written_at` is when
+    they last wrote: free text may be sent to them for 24 hours from then.
     """
 
     __tablename__ = "customer"
@@ -30,7 +31,8 @@ class Customer(Base):
         CheckConstraint("(opted_out_at IS NULL) = (opted_out_how IS NULL)", name="opted_out"),
     )
 
-    address: Mapped[str] = mapped_column(String(64), primary_key=True)
+    person: Mapped[str] = mapped_column(String(64), primary_key=True)
+    whatsapp: Mapped[str | None] = mapped_column(String(20))
     profile_name: Mapped[str | None] = mapped_column(String(100))
     consent: Mapped[bool | None]
     consent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -41,10 +43,10 @@ class Customer(Base):
 
 
 class MonthlySent(Base):
-    """How many messages an address got in a month (its first day, UTC), for the budget."""
+    """How many messages a person got in a month (its first day, UTC), for the budget."""
 
     __tablename__ = "monthly_sent"
 
     month: Mapped[date] = mapped_column(primary_key=True)
-    address: Mapped[str] = mapped_column(String(64), primary_key=True)
+    person: Mapped[str] = mapped_column(String(64), primary_key=True)
     messages: Mapped[int]

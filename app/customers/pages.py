@@ -43,7 +43,7 @@ def list_customers(request: PageRequest) -> Response[str]:
             found = _found(session, asked)
         except Invalid as invalid:
             errors = first_of_each(invalid)
-        contacts = customers.find_all(session, [each.phone for each in found.customers])
+        contacts = customers.find_all(session, [each.person for each in found.customers])
     answer = page(
         request,
         "customers/list.html",
@@ -66,13 +66,13 @@ def show_customer(request: PageRequest, booking_id: BookingId) -> Response[str]:
     with db.database().read() as session:
         shop = shop_service.shop(session)  # while it is held, it is read once
         booking = bookings.get(session, booking_id)
-        [customer] = by_customer.seen(session, [booking.customer_phone])
+        [customer] = by_customer.seen(session, [booking.person])
         context: dict[str, Any] = {
-            **_bookings(session, customer.phone, cursor),
-            "contact": customers.find(session, customer.phone),
-            "sent": customers.sent_this_month(session, customer.phone),
+            **_bookings(session, customer.person, cursor),
+            "contact": customers.find(session, customer.person),
+            "sent": customers.sent_this_month(session, customer.person),
             "budget": shop.budget_per_customer,
-            "replies": conversations.written_by(session, customer.phone, _WRITTEN),
+            "replies": conversations.written_by(session, customer.person, _WRITTEN),
         }
     return page(
         request,
@@ -120,11 +120,11 @@ def _address(asked: Mapping[str, str]) -> str:
     return f"/customers?{query}" if query else "/customers"
 
 
-def _bookings(session: Session, phone: str, cursor: str | None) -> dict[str, Any]:
+def _bookings(session: Session, person: str, cursor: str | None) -> dict[str, Any]:
     """Those to come and a page of those that are over, each with its reminders. Raises Invalid."""
     now = clock.now()
-    to_come = search.Filters(phone=phone, starts_from=now)
-    over = search.Filters(phone=phone, starts_to=now)
+    to_come = search.Filters(person=person, starts_from=now)
+    over = search.Filters(person=person, starts_to=now)
     coming = search.page(session, to_come, _COMING)
     past = search.page(session, over, PAST, cursor, newest_first=True)
     shown = [*coming.bookings, *past.bookings]

@@ -1,4 +1,8 @@
-"""Consent, opt-outs, the 24 hours in which free text may be sent, and how much somebody got."""
+"""Consent, opt-outs, the 24 hours in which free text may be sent, and how much somebody got.
+
+An `address` is a number in any of its spellings, or the id of somebody who hides theirs: all that
+is kept is kept for the person.
+"""
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -8,6 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.customers.identity import person_of
 from app.customers.models import Customer, MonthlySent
 from app.db import insert
 
@@ -21,18 +26,20 @@ less what a message may be on its way."""
 
 def find(session: Session, address: str) -> Customer | None:
     """What is known of an address, None if nothing is."""
-    return session.get(Customer, address, populate_existing=True)
+    return session.get(Customer, person_of(address), populate_existing=True)
 
 
 def find_all(session: Session, addresses: Sequence[str]) -> dict[str, Customer]:
-    """What is known of each of these, by address."""
-    rows = session.scalars(select(Customer).where(Customer.address.in_(addresses)))
-    return {row.address: row for row in rows}
+    """What is known of each of these, by person."""
+    people = {person_of(address) for address in addresses}
+    rows = session.scalars(select(Customer).where(Customer.person.in_(people)))
+    return {row.person: row for row in rows}
 
 
 def sent_this_month(session: Session, address: str) -> int:
     """How many messages this address got since the month (UTC) began."""
-    found = session.get(MonthlySent, (month_of(clock.now()), address), populate_existing=True)
+    key = (month_of(clock.now()), person_of(address))
+    found = session.get(MonthlySent, key, populate_existing=True)
     return found.messages if found else 0
 
 
@@ -63,16 +70,29 @@ def opt_in(session: Session, address: str) -> None:
 def note_written(session: Session, address: str, profile_name: str | None, at: datetime) -> None:
     """Somebody wrote to us at `at`; what was noted for a later time stays."""
     statement = insert(session, Customer).values(
-        address=address, profile_name=profile_name, written_at=at
+        person=person_of(address), profile_name=profile_name, written_at=at
     )
     later = func.coalesce(Customer.written_at, at) <= at
     session.execute(
         statement.on_conflict_do_update(
-            index_elements=["address"],
+            index_elements=["person"],
             set_={"written_at": at, "profile_name": profile_name},
             where=later,
         )
     )
+
+
+def note_spelling(session: Session, number: str) -> None:
+    """WhatsApp itself has called somebody by this number (E.164): messages go there from now on."""
+    known = find(session, number)
+    if known is None or known.whatsapp != number:
+        _put(session, number, whatsapp=number)
+
+
+def number_of(session: Session, phone: str) -> str:
+    """Where messages for this number (E.164) go: to the spelling that WhatsApp uses, if known."""
+    known = find(session, phone)
+    return (known and known.whatsapp) or phone
 
 
 def window_closes(known: Customer | None) -> datetime | None:
@@ -83,11 +103,11 @@ def window_closes(known: Customer | None) -> datetime | None:
 def count_sent(session: Session, address: str, at: datetime, change: int) -> None:
     """One message more (or less: `change` is -1) that was sent to this address at `at`."""
     statement = insert(session, MonthlySent).values(
-        month=month_of(at), address=address, messages=change
+        month=month_of(at), person=person_of(address), messages=change
     )
     session.execute(
         statement.on_conflict_do_update(
-            index_elements=["month", "address"],
+            index_elements=["month", "person"],
             set_={"messages": MonthlySent.messages + change},
         )
     )
@@ -99,5 +119,5 @@ def month_of(at: datetime) -> date:
 
 
 def _put(session: Session, address: str, **values: Any) -> None:
-    statement = insert(session, Customer).values(address=address, **values)
-    session.execute(statement.on_conflict_do_update(index_elements=["address"], set_=values))
+    statement = insert(session, Customer).values(person=person_of(address), **values)
+    session.execute(statement.on_conflict_do_update(index_elements=["person"], set_=values))

@@ -1,7 +1,7 @@
 """Looking up at Twilio whether an attempt's message was accepted, when nobody knows.
 
 Twilio has no idempotency key, and its list does not show our attempt id. But only one message to a
-phone is in flight at a time, so what the list has from that time and nobody else's is the one. If
+person is in flight at a time, so what the list has from that time and nobody else's is the one. If
 the list told us too late of an earlier one, both may be meant: then the nearest in time is.
 """
 
@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.customers import identity
 from app.db import database
 from app.messages.compose import content_sid
 from app.messages.lifecycle import outcomes
@@ -44,7 +45,7 @@ def find_sent(client: WhatsAppClient, job_id: str) -> Sent | None:
         attempt = _open_attempt(session, job_id)
     if attempt is None:
         return None
-    listed = client.list_sent(attempt.sent_to, attempt.started_at - _SKEW)
+    listed = _listed(client, attempt)
     with database().read() as session:
         candidates = _unclaimed(session, listed)
         open_attempts = [attempt, *_rivals(session, attempt)] if candidates else []
@@ -58,6 +59,13 @@ def find_sent(client: WhatsAppClient, job_id: str) -> Sent | None:
     return ours
 
 
+def _listed(client: WhatsAppClient, attempt: Attempt) -> list[Found]:
+    """Those to the attempt's person: the list may have them under the spelling of WhatsApp's."""
+    since = attempt.started_at - _SKEW
+    each = [client.list_sent(to, since) for to in identity.spellings(attempt.sent_to)]
+    return list({message.sid: message for page in each for message in page}.values())
+
+
 def _open_attempt(session: Session, job_id: str) -> Attempt | None:
     return session.scalars(
         select(Attempt)
@@ -68,13 +76,13 @@ def _open_attempt(session: Session, job_id: str) -> Attempt | None:
 
 
 def _rivals(session: Session, attempt: Attempt) -> Sequence[Attempt]:
-    """Other messages' attempts to the phone about then of which Twilio has told nothing yet.
+    """Other messages' attempts to the person about then of which Twilio has told nothing yet.
 
     Two look-ups in vain may have called them not sent: the list lags, by no promised time.
     """
     return session.scalars(
         select(Attempt).where(
-            Attempt.sent_to == attempt.sent_to,
+            Attempt.sent_to.in_(identity.spellings(attempt.sent_to)),
             Attempt.sid.is_(None),
             Attempt.started_at.between(
                 attempt.started_at - 2 * _SKEW, (attempt.ended_at or clock.now()) + 2 * _SKEW

@@ -59,7 +59,7 @@ class Message(Base):
             where="kind = 'reminder' AND state IN ('pending', 'sending', 'uncertain', 'sent')",
             unique=True,
         ),
-        # One POST at a time to a phone, so that Twilio's list shows clearly what became of it.
+        # One POST at a time to a person, so that Twilio's list shows clearly what became of it.
         _partial("uq_message_in_flight", "sending_to", where="sending_to IS NOT NULL", unique=True),
         _partial("ix_message_due", "due_at", where="state = 'pending'"),
         _partial("ix_message_lease", "lease_until", where="state = 'sending'"),
@@ -90,7 +90,7 @@ class Message(Base):
     tries: Mapped[int] = mapped_column(default=0)  # those that count against RETRY_DELAYS
     fed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     attempt_id: Mapped[str | None] = mapped_column(String(36))  # of the claim, then of its POST
-    sending_to: Mapped[str | None] = mapped_column(String(20))
+    sending_to: Mapped[str | None] = mapped_column(String(20))  # the person
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     check_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     checks: Mapped[int] = mapped_column(default=0)

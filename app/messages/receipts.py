@@ -3,6 +3,8 @@
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.customers import service as customers
+from app.customers.identity import spellings
 from app.db import insert
 from app.messages.feed import feed_next_try
 from app.messages.lifecycle import outcomes
@@ -10,11 +12,14 @@ from app.messages.models import Attempt, Receipt
 from app.messages.receipt_ranks import RANKS
 
 
-def record(session: Session, callback_id: str, sid: str, status: str, error_code: str = "") -> None:
+def record(
+    session: Session, callback_id: str, sid: str, status: str, error_code: str = "", to: str = ""
+) -> None:
     """Keep one receipt, and let it speak: once each, and only upwards in rank.
 
-    `callback_id` is the attempt's id in the callback's URL. A receipt for an attempt that we do
-    not know is kept and nothing more, so that Twilio does not send it again.
+    `callback_id` is the attempt's id in the callback's URL, `to` whom Twilio says it went to. A
+    receipt for an attempt that we do not know is kept and nothing more, so that Twilio does not
+    send it again.
     """
     status, code = status.lower()[:32], error_code[:32]
     # Locked first: each receipt's foreign key holds it too, and two would wait for each other.
@@ -22,6 +27,8 @@ def record(session: Session, callback_id: str, sid: str, status: str, error_code
     is_new = _keep(session, attempt, callback_id, sid, status, code)
     if attempt is None or not is_new or status not in RANKS:
         return
+    if to != attempt.sent_to and to in spellings(attempt.sent_to):  # as WhatsApp has it
+        customers.note_spelling(session, to)
     due = outcomes.accept(session, attempt.id, sid, status, code)
     feed_next_try(session, attempt.message_id, due)
 

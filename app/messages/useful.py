@@ -80,14 +80,14 @@ def _newer_is_due(nights: quiet.Rule | None, now: datetime) -> ColumnElement[boo
 
 
 def _customer(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    found = exists().where(Customer.address == Booking.customer_phone, condition)
+    found = exists().where(Customer.person == Booking.person, condition)
     return found.correlate(Booking)
 
 
 def _customer_had_enough(now: datetime) -> ColumnElement[bool]:
     found = exists().where(
         MonthlySent.month == month_of(now),
-        MonthlySent.address == Booking.customer_phone,
+        MonthlySent.person == Booking.person,
         Shop.budget_per_customer <= MonthlySent.messages,
     )
     return found.correlate(Booking)

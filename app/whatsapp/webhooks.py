@@ -38,7 +38,8 @@ async def message_status(attempt_id: FromPath[UUID], request: Request[Any, Any, 
     status = _text(form.get("MessageStatus"), _LONGEST_STATUS).lower()
     code = _text(form.get("ErrorCode"), _LONGEST_CODE)
     if sid and status:
-        await sync_to_thread(_record, str(attempt_id), sid, status, code)
+        to = form.get("To", "").removeprefix("whatsapp:")
+        await sync_to_thread(_record, str(attempt_id), sid, status, code, to)
 
 
 @post(
@@ -103,6 +104,7 @@ def _incoming(form: Any) -> Incoming:
         button_payload=form.get("ButtonPayload"),
         replied_to=form.get("OriginalRepliedMessageSid"),
         opt_out_type=form.get("OptOutType"),
+        wa_id=form.get("WaId"),
         media=kinds.number_of_files(form),
         media_types=kinds.files_of(form),
     )
@@ -113,9 +115,9 @@ def _text(value: str | None, longest: int) -> str:
     return "".join(char for char in (value or "") if char.isprintable())[:longest]
 
 
-def _record(attempt_id: str, sid: str, status: str, code: str) -> None:
+def _record(attempt_id: str, sid: str, status: str, code: str, to: str) -> None:
     with db.database().write() as session:
-        receipts.record(session, attempt_id, sid, status, code)
+        receipts.record(session, attempt_id, sid, status, code, to)
 
 
 def _receive(incoming: Incoming) -> str | None:

@@ -70,6 +70,7 @@ class FakeTwilio:
         self.templates: dict[str, Template | str] = {
             TEMPLATES[kind]: template for kind, template in templates.of_a_shop().items()
         }  # by ContentSid (HX…); a text alone is one without a button: "Hello {{1}}"
+        self.spelled: dict[str, str] = {}  # numbers, and how its list has them: WhatsApp's way
         self.opted_out: set[str] = set()  # numbers that Twilio sends to no more
         self.joined: set[str] = set()  # numbers that have joined the sandbox
         self.inbound_url: str | None = None  # what the sender calls when a customer writes
@@ -319,7 +320,7 @@ class FakeTwilio:
         values = rules.content_variables(form)
         return Accepted(
             sid=f"SM{uuid.uuid4().hex}",
-            to=_number(form["To"]),
+            to=self.spelled.get(_number(form["To"]), _number(form["To"])),
             sender=_number(form["From"]),
             body=text,
             status_callback=form.get("StatusCallback"),

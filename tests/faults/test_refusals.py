@@ -154,7 +154,7 @@ def rows(db: Database) -> list[tuple[str, Message]]:
 
 def opted_out(db: Database) -> set[str]:
     with db.read() as session:
-        found = select(Customer.address).where(Customer.opted_out_at.is_not(None))
+        found = select(Customer.person).where(Customer.opted_out_at.is_not(None))
         return set(session.scalars(found))
 
 

@@ -144,7 +144,7 @@ PLANS = [
     (Filters(q="Ana"), "ix_booking_"),  # of times, or on PostgreSQL of parts of names
     (Filters(status="confirmed"), "ix_booking_status_starts_at_id"),
     (Filters(barber_id="barber_1"), "ix_booking_barber_id_starts_at"),
-    (Filters(q="+447700901005"), "ix_booking_customer_phone_starts_at"),
+    (Filters(q="+447700901005"), "ix_booking_person_starts_at"),
     (Filters(q="booking_05"), "pk_booking"),
 ]
 

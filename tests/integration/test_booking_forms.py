@@ -191,7 +191,7 @@ def test_after_closing_time_a_new_booking_is_for_tomorrow(
         ({"phone": ""}, "phone", "Enter the customer’s phone number."),
         ({"phone": "later"}, "phone", "This is not a phone number, such as +442079460958."),
         ({"phone": "07700 900123"}, "phone", "This needs its country code"),
-        ({"phone": "+44 123456"}, "phone", "This is too long or too short for its country code."),
+        ({"phone": "+44 123456"}, "phone", "This needs its area code too."),
         ({"name": " "}, "name", "Enter the customer’s name."),
         ({"name": "x" * 101}, "name", "This has 101 characters: 100 at the most."),
         ({"name": "a\x07b"}, "name", "This must not contain control characters."),

@@ -61,7 +61,7 @@ def test_two_wait_for_an_answer_one_has_it_one_cancelled_and_one_wants_no_messag
     with sqlite_db.read() as session:
         replies = session.scalars(select(Reply)).all()
         assert len(conversations.open_replies(session, 10)) == 2
-        known = {each.address: each for each in session.scalars(select(Customer))}
+        known = {each.person: each for each in session.scalars(select(Customer))}
     effects = [reply.effect for reply in replies]
     assert {effect: effects.count(effect) for effect in effects} == EFFECTS
     assert len({reply.sender for reply in replies}) == len(replies)

@@ -69,7 +69,7 @@ def customer(db: Database, address: str = HOME) -> Customer:
 def know(db: Database, address: str = HOME, **values: Any) -> None:
     """What was known of a customer before."""
     with db.write() as session:
-        session.add(Customer(address=address, **values))
+        session.add(Customer(person=address, **values))
 
 
 def sent(db: Database, booking_id: str, to: str = HOME) -> str:

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import event, text
 
 from app.bookings import by_customer, day, desk, search, service
-from app.bookings.models import Booking
+from app.bookings.models import Booking, derived_of
 from app.bookings.search import Filters
 from app.conversations import service as conversations
 from app.conversations.models import Reply
@@ -86,10 +86,13 @@ def _rows() -> list[tuple[Any, list[dict[str, Any]]]]:
 
 
 def _booking(number: int, booking_id: str, starts_at: datetime) -> dict[str, Any]:
+    phone = f"+4477{number % 3000:08d}"
     return {
         "id": booking_id,
         "customer_name": f"Customer {number}",
-        "customer_phone": f"+4477{number % 3000:08d}",
+        "customer_phone": phone,
+        **derived_of("customer_phone", phone),
+        **derived_of("customer_name", f"Customer {number}"),
         "service_id": "haircut",
         "barber_id": f"barber_{number % 3 + 1}",
         "starts_at": starts_at,
@@ -174,6 +177,7 @@ def _reply(number: int, booking_id: str, at: datetime) -> dict[str, Any]:
     return {
         "sid": f"SM{number:032x}",
         "sender": f"+4477{number % 3000:08d}",
+        "person": f"+4477{number % 3000:08d}",
         "body": "Is there parking?",
         "media": 0,
         "received_at": at,
@@ -417,7 +421,7 @@ def test_who_comes_and_what_is_known_of_a_customer_goes_by_an_index(
         booking = session.get_one(Booking, SOME_BOOKING)
     check(big, reading(big, by_customer.before, booking))
     phone = booking.customer_phone
-    for theirs in (Filters(phone=phone, starts_from=NOW), Filters(phone=phone, starts_to=NOW)):
+    for theirs in (Filters(person=phone, starts_from=NOW), Filters(person=phone, starts_to=NOW)):
         check(big, reading(big, search.page, theirs, 20))
     check(big, reading(big, conversations.written_by, phone, 5))
 

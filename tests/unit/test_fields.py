@@ -47,8 +47,9 @@ def test_a_phone_is_kept_as_e164_however_it_is_written(
     ("written", "says"),
     [
         ("020 7946 0958", "country code"),
-        ("+44 20 7946", "too long or too short"),
-        ("+999 123 456 789", "not a phone number"),
+        ("+44 20 7946", "area code"),
+        ("+44 20 7946 0958 123", "too long for a number of +44"),
+        ("+999 123 456 789", "country code that does not exist"),
         ("+1 800 FLOWERS", "not a phone number"),
         ("+1 212 555 0123 x5", "not a phone number"),
         ("++12125550123", "not a phone number"),

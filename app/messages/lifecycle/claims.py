@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.bookings.models import Booking
+from app.customers import service as customers
+from app.customers.identity import person_of
 from app.messages import sender
 from app.messages.lifecycle.compare_and_set import (
     OUT_OF_FLIGHT,
@@ -35,7 +37,7 @@ _PHONE_IS_BUSY = timedelta(seconds=2)
 
 @dataclass(frozen=True)
 class Claim:
-    """A message in the hands of one worker, until its lease ends."""
+    """A message in the hands of one worker, until its lease ends. `to` is as WhatsApp spells it."""
 
     job_id: str
     attempt_id: str
@@ -64,7 +66,8 @@ def claim(session: Session, message_id: str) -> Claim | datetime | None:
     if not sender.may_start(session, now):
         set_if(session, message_id, is_pending(), fed_at=None)
         return None
-    taken = Claim(message_id, str(uuid.uuid4()), booking.customer_phone, message.verify_first)
+    to = customers.number_of(session, booking.customer_phone)
+    taken = Claim(message_id, str(uuid.uuid4()), to, message.verify_first)
     return _take(session, taken, message.attempts, now)
 
 
@@ -172,7 +175,7 @@ def _take(session: Session, taken: Claim, attempts: int, now: datetime) -> Claim
                 is_as_read,
                 state="sending",
                 attempt_id=taken.attempt_id,
-                sending_to=taken.to,
+                sending_to=person_of(taken.to),
                 lease_until=lease_from(now),
             )
     except IntegrityError:
@@ -191,7 +194,7 @@ def _why_not_start(
     if reason and not is_wished_away:
         return {"state": "skipped", "reason": reason}
     is_paused = sender.state(session).paused_at is not None
-    if is_wished_away or booking.customer_phone != taken.to or is_paused:
+    if is_wished_away or booking.person != person_of(taken.to) or is_paused:
         return _given_back(now)
     return None
 

@@ -1,0 +1,94 @@
+"""Who wrote, by what WhatsApp calls them and by what they press or quote."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.bookings.models import Booking
+from app.customers.identity import person_of
+from app.messages.lifecycle.compare_and_set import booking_of
+from app.messages.models import Attempt, Message
+
+_PHONE = re.compile(r"whatsapp:(\+[1-9][0-9]{6,14})")
+
+
+@dataclass(frozen=True)
+class Sender:
+    """`phone` is their number as WhatsApp spells it (E.164), if it tells; `people` are whom they
+    show themselves to be; `named` is the booking of the button that they pressed, or else of the
+    message of ours that they quote.
+    """
+
+    phone: str | None
+    people: frozenset[str]
+    named: Booking | None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether their number is."""
+        return any(person.startswith("+") for person in self.people)
+
+    @property
+    def in_order(self) -> Sequence[str]:
+        """The people, always in the same order, for whoever locks each."""
+        return sorted(self.people)
+
+
+def who(
+    session: Session, sender: str, wa_id: str | None, pressed: str | None, replied_to: str | None
+) -> Sender:
+    """Whoever presses our button, or quotes a message of ours, is whom it was for: also somebody
+    who hides their number, or whom WhatsApp calls by a number that we do not know them by.
+
+    `sender` and `wa_id` are Twilio's From and WaId, `pressed` is the id of a booking, and
+    `replied_to` the SID of a message.
+    """
+    address = address_of(sender)
+    numbers = (address, address_of(f"whatsapp:+{wa_id or ''}"))
+    phone = next((number for number in numbers if number.startswith("+")), None)
+    writers = {person_of(address), person_of(phone or address)}
+    named = _named(session, writers, pressed, replied_to)
+    return Sender(phone, frozenset(writers | ({named.person} if named else set())), named)
+
+
+def address_of(sender: str) -> str:
+    """E.164 if it is a phone, else what Twilio sent."""
+    phone = _PHONE.fullmatch(sender)
+    return phone[1] if phone else "".join(char for char in sender if char.isprintable())[:64]
+
+
+def _named(
+    session: Session, writers: set[str], pressed: str | None, replied_to: str | None
+) -> Booking | None:
+    """The booking of the button that was pressed, or else of the message that is quoted.
+
+    Not if its number was corrected since, and the wrong one's owner writes.
+    """
+    booking = session.get(Booking, pressed) if pressed else None
+    if booking is not None and _is_theirs(session, booking, writers):
+        return booking
+    quoted = _quoted(session, replied_to) if replied_to else None
+    if quoted is None:
+        return None
+    booking = session.get_one(Booking, booking_of(quoted.message_id))
+    return booking if booking.person in {*writers, person_of(quoted.sent_to)} else None
+
+
+def _is_theirs(session: Session, booking: Booking, writers: set[str]) -> bool:
+    """False if its messages went to these writers when it had another number."""
+    if booking.person in writers:
+        return True
+    sent_to = session.scalars(
+        select(Attempt.sent_to)
+        .join(Message, Message.id == Attempt.message_id)
+        .where(Message.booking_id == booking.id)
+    )
+    return writers.isdisjoint(person_of(number) for number in sent_to)
+
+
+def _quoted(session: Session, sid: str) -> Attempt | None:
+    """The attempt by which our message with this SID went out."""
+    return session.scalars(select(Attempt).where(Attempt.sid == sid)).one_or_none()
