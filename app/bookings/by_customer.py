@@ -9,15 +9,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, select
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, case, func, select
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.bookings import search
 from app.bookings.models import Booking
+from app.customers.names import fold
 
 MOST = 40
 """Customers on a page."""
+
+MOST_NAMES = 5
+"""Further names that are shown of one number."""
 
 _READ = 400  # bookings of which their customers are taken
 _CAME = Booking.status.not_in(("cancelled", "no_show"))
@@ -29,7 +33,8 @@ _NEWEST = (Booking.starts_at.desc(), Booking.id.desc())
 class Seen:
     """What the bookings of a person say: `booking_id`, `phone`, `name`, `email` are the latest's.
 
-    `bookings` counts all of them, also those that were cancelled.
+    `bookings` counts all of them, also those that were cancelled. `others` are further names under
+    which the number is booked: of a family that has one phone.
     """
 
     booking_id: str
@@ -42,6 +47,7 @@ class Seen:
     bookings: int
     visits: int
     no_shows: int
+    others: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,8 @@ def find(session: Session, text: str) -> Found:
 def seen(session: Session, people: Sequence[str]) -> list[Seen]:
     """These customers, in this order; without those who never booked."""
     rows = session.execute(_latest_of(people)).mappings()
-    known = {row.person: Seen(**row) for row in rows}
+    names = _names_of(session, people)
+    known = {row.person: _seen(row, names[row.person]) for row in rows}
     return [known[person] for person in people if person in known]
 
 
@@ -102,6 +109,25 @@ def _customers(session: Session, condition: ColumnElement[bool], *order: Any) ->
     read = session.scalars(query).all()
     people = list(dict.fromkeys(read))
     return Found(seen(session, people[:MOST]), len(people) > MOST or len(read) == _READ)
+
+
+def _names_of(session: Session, people: Sequence[str]) -> dict[str, list[str]]:
+    """The names under which each has booked, the latest first, each once."""
+    query = (
+        select(Booking.person, func.max(Booking.customer_name))
+        .where(Booking.person.in_(people))
+        .group_by(Booking.person, Booking.name_folded)
+        .order_by(func.max(Booking.starts_at).desc())
+    )
+    names: dict[str, list[str]] = {}
+    for person, name in session.execute(query):
+        names.setdefault(person, []).append(name)
+    return names
+
+
+def _seen(row: RowMapping, names: Sequence[str]) -> Seen:
+    others = [name for name in names if fold(name) != fold(row["name"])]
+    return Seen(**row, others=others[:MOST_NAMES])
 
 
 def _latest_of(people: Sequence[str]) -> Select[Any]:

@@ -18,18 +18,33 @@ from app.shop.service import time_zone
 
 MOST_LISTED = 10
 """Bookings in one answer, which holds 1,600 characters (Twilio error 21617)."""
+_LONGEST = 20
+"""Characters of a name in such a line."""
 
 
-def answer(shop: Shop, effect: str, booking: Booking | None = None) -> str:
-    """The answer to what had this effect; those that tell of a booking need it."""
+def answer(
+    shop: Shop, effect: str, booking: Booking | None = None, among: Sequence[Booking] = ()
+) -> str:
+    """The answer to what had this effect; those that tell of a booking need it.
+
+    It says whose it is if another of `among` begins at the same time: a family has one phone.
+    """
     when = _when(shop, booking) if booking else ""
+    if booking and any(
+        each.starts_at == booking.starts_at for each in among if each.id != booking.id
+    ):
+        when = f"{when} ({_whose(booking)})"
     return _words(shop.locale)[effect].format(shop=_name(shop), when=when)
 
 
 def which_booking(shop: Shop, bookings: Sequence[Booking]) -> str:
-    """The question which of these is to be cancelled: a line with date and code each."""
+    """The question which of these is to be cancelled: a line with all that tells it apart, and its
+    code, each.
+    """
     shown = bookings[:MOST_LISTED]
-    lines = [f"• {_when(shop, booking)}: {code(booking.id)}" for booking in shown]
+    lines = [
+        f"• {_when(shop, booking)}, {_whose(booking)}: {code(booking.id)}" for booking in shown
+    ]
     if len(bookings) > MOST_LISTED:
         lines.append("…")
     words = _words(shop.locale)["which_booking"]
@@ -42,6 +57,15 @@ def _name(shop: Shop) -> str:
 
 def _when(shop: Shop, booking: Booking) -> str:
     return texts.format_date_time(booking.starts_at, time_zone(shop), shop.locale)
+
+
+def _whose(booking: Booking) -> str:
+    """`Maria, Haircut, Sam`; a name only as long as ten of them fit."""
+    parts = (booking.customer_name, booking.service.name, booking.barber.name)
+    clean = [texts.clean_value(part, "") for part in parts]
+    return ", ".join(
+        part if len(part) <= _LONGEST else f"{part[: _LONGEST - 1]}…" for part in clean
+    )
 
 
 def _words(locale: str) -> dict[str, str]:

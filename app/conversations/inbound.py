@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from app import clock
 from app.bookings import service as bookings
@@ -234,7 +234,7 @@ def _cancel(session: Session, sender: Sender, code: str | None, late: bool) -> _
     elif named is None:
         named = _only(coming)
     if named is not None:
-        return _cancel_one(session, sender, named, late)
+        return _cancel_one(session, sender, named, coming, late)
     return _ask(session, sender, [booking for booking in coming if _is_open(booking)])
 
 
@@ -248,19 +248,22 @@ def _only(coming: Sequence[Booking]) -> Booking | None:
     return next(iter(begun), None) or max(coming, key=lambda each: each.updated_at, default=None)
 
 
-def _cancel_one(session: Session, sender: Sender, named: Booking, late: bool) -> _Outcome:
+def _cancel_one(
+    session: Session, sender: Sender, named: Booking, coming: Sequence[Booking], late: bool
+) -> _Outcome:
     booking = lock_booking(session, named.id, to_change=True)
     if booking is None or booking.person not in sender.people:  # its number was changed just now
         return _for_staff(session, sender)
+    session.refresh(booking, ["service", "barber"])
     row = shop(session)
     if booking.status == "cancelled":
-        already = answers.answer(row, "already_cancelled", booking)
+        already = answers.answer(row, "already_cancelled", booking, coming)
         return _Outcome("already_cancelled", booking, already)
     if not _is_open(booking):
-        too_late = answers.answer(row, "too_late", booking)
+        too_late = answers.answer(row, "too_late", booking, coming)
         return _Outcome("too_late", booking, too_late, needs_attention=True)
     bookings.cancel(session, booking.id, ACTOR, told=not late)
-    told = answers.answer(row, "cancelled", booking)
+    told = answers.answer(row, "cancelled", booking, coming)
     return _Outcome("cancelled", booking, told, needs_attention=True)  # their place is free
 
 
@@ -284,6 +287,7 @@ def _coming(session: Session, sender: Sender) -> Sequence[Booking]:
     return session.scalars(
         select(Booking)
         .where(Booking.person.in_(sender.people), Booking.ends_at > clock.now())
+        .options(joinedload(Booking.service), joinedload(Booking.barber))
         .order_by(Booking.starts_at, Booking.id)
     ).all()
 

@@ -15,6 +15,7 @@ from app.customers.models import Customer
 from app.db import Database
 from app.messages import codes
 from app.messages.models import Attempt, Message
+from app.shop.models import Barber, Service
 from app.staff.models import AuditEvent
 from tests import factories
 from tests.support import lifecycle
@@ -147,10 +148,11 @@ def test_with_several_bookings_nothing_is_cancelled_and_they_are_listed_with_the
     reply = write(shop, "cancel")
 
     assert (reply.effect, reply.booking_id, reply.needs_attention) == ("which_booking", None, False)
+    whose = "Zoë Ångström, Haircut, Sam"
     assert reply.answer == (
         "Your appointments at The barbershop:\n"
-        f"• Monday, November 23, 2026 at 10:00 AM: {codes.code(sooner)}\n"
-        f"• Tuesday, November 24, 2026 at 10:00 AM: {codes.code(later)}\n\n"
+        f"• Monday, November 23, 2026 at 10:00 AM, {whose}: {codes.code(sooner)}\n"
+        f"• Tuesday, November 24, 2026 at 10:00 AM, {whose}: {codes.code(later)}\n\n"
         f"To cancel one, reply CANCEL and its code, like this: CANCEL {codes.code(sooner)}"
     )
     assert [status(shop, each) for each in (later, sooner)] == ["confirmed"] * 2
@@ -163,6 +165,33 @@ def test_with_several_bookings_nothing_is_cancelled_and_they_are_listed_with_the
 def test_a_hundred_bookings_still_make_an_answer_that_twilio_takes(shop: Database) -> None:
     for hours in range(1, 101):
         lifecycle.book(shop, hours=hours)
+    assert len(str(write(shop, "CANCEL").answer)) < 1600
+
+
+def test_two_of_a_family_at_the_same_time_are_told_apart(shop: Database) -> None:
+    with shop.write() as session:
+        session.get_one(Barber, "barber_2").name = "Ada"
+    maria = lifecycle.book(shop, customer_name="Maria")
+    leo = lifecycle.book(shop, customer_name="Leo", barber_id="barber_2", service_id="beard-trim")
+
+    listed = str(write(shop, "CANCEL").answer).splitlines()
+    at = "Monday, November 23, 2026 at 10:00 AM"
+    assert set(listed[1:3]) == {
+        f"• {at}, Maria, Haircut, Sam: {codes.code(maria)}",
+        f"• {at}, Leo, Haircut, Ada: {codes.code(leo)}",
+    }
+
+    reply = write(shop, f"CANCEL {codes.code(leo)}")
+    assert f"on {at} (Leo, Haircut, Ada) is cancelled" in str(reply.answer)
+
+
+def test_the_longest_names_still_make_an_answer_that_twilio_takes(shop: Database) -> None:
+    with shop.write() as session:
+        factories.shop(session, name="S" * 100, locale="de_DE")
+        session.get_one(Service, "haircut").name = "H" * 60
+        session.get_one(Barber, "barber_1").name = "B" * 60
+    for hours in range(1, 12):
+        lifecycle.book(shop, hours=hours, customer_name="Z" * 100)
     assert len(str(write(shop, "CANCEL").answer)) < 1600
 
 
