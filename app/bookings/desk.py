@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.bookings import service
+from app.bookings import numbers, service
 from app.bookings.models import Booking
 from app.bookings.overlap import overlapping
 from app.customers.identity import person_of
@@ -74,13 +74,16 @@ def remind_now(session: Session, booking_id: str, actor: str) -> str:
     return job_id
 
 
-def correct_number(session: Session, job_id: str, phone: str, actor: str) -> str | None:
-    """Put a booking's phone number right, and retry the failed message that showed it was wrong.
+def correct_number(
+    session: Session, job_id: str, phone: str, actor: str, scope: numbers.Scope = "one"
+) -> str | None:
+    """Put a number right, of a booking or of all its customer's, and retry the failed message that
+    showed it was wrong.
 
     Returns why that is not retried; the number is kept all the same. Raises NotFound, Invalid for
     the number, and Conflict if the booking cannot be changed any more.
     """
-    service.change(session, booking_of(job_id), {"customer_phone": phone}, actor)
+    numbers.correct(session, booking_of(job_id), phone, scope, actor)
     try:
         messages.retry(session, job_id, actor)
     except Conflict as conflict:

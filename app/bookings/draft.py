@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.bookings import desk, fields, service
+from app.bookings import desk, fields, numbers, service
 from app.bookings.models import Booking
 from app.bookings.overlap import overlapping
 from app.bookings.service import NewBooking
@@ -45,7 +45,8 @@ class Draft:
     twice, `turn` says which is meant: "1", "2", or empty for the first that is still to come.
     `consent` is "yes" or "no", or empty: the customer was not asked. `overlap` has the ids of the
     bookings beside which it is to be made, `sure` the number of reminders agreed to, `seen` the
-    `fields` of the booking as the form showed it at first.
+    `fields` of the booking as the form showed it at first. `others` is for what a corrected number
+    holds: a numbers.Scope.
     """
 
     phone: str = ""
@@ -60,6 +61,7 @@ class Draft:
     overlap: str = ""
     sure: str = ""
     seen: str = ""
+    others: str = ""
 
     @classmethod
     def of_form(cls, typed: Mapping[str, str]) -> Self:
@@ -80,6 +82,7 @@ class Draft:
             service=booking.service_id,
             barber=booking.barber_id,
             **on_the_clock(booking.starts_at, zone),
+            others="name",
         )
         return replace(shown, seen=json.dumps(shown.fields))
 
@@ -196,6 +199,9 @@ def change(session: Session, booking_id: str, draft: Draft, actor: str) -> tuple
         raise Conflict("changed_meanwhile", "Somebody else has changed this booking meanwhile.")
     if "scheduled_time" in changes:
         _check_number(session, draft, changes["scheduled_time"])
+    if draft.others in {"name", "all"} and (phone := changes.pop("customer_phone", None)):
+        scope: numbers.Scope = "all" if draft.others == "all" else "name"
+        numbers.correct(session, booking_id, phone, scope, actor)
     service.change(session, booking_id, {**changes, "allow_overlap": bool(draft.overlap)}, actor)
     if changes.keys() & {"service_id", "barber_id", "scheduled_time"}:
         _check_rivals(session, booking, draft)

@@ -16,7 +16,7 @@ from litestar import Response, Router, get, post
 from sqlalchemy.orm import Session
 
 from app import clock, db
-from app.bookings import ahead, draft, service
+from app.bookings import ahead, draft, numbers, service
 from app.bookings.api import BookingId
 from app.bookings.draft import Draft
 from app.bookings.fields import FARTHEST, MAX_NAME
@@ -26,7 +26,7 @@ from app.shop import offers
 from app.shop import service as shop_service
 from app.shop.models import Barber, Service, Shop
 from app.web import seen
-from app.web.pages import Form, PageRequest, page, redirect, toast
+from app.web.pages import Form, PageRequest, is_partial, page, redirect, toast
 from app.web.seen import Difference
 
 _FIELDS = {
@@ -145,6 +145,7 @@ def _show(
         if booking and conflict and conflict.reason == "changed_meanwhile":
             typed, differences = _merged(session, typed, booking)
         looked = ahead.look(session, typed, booking)
+        others = numbers.others(session, booking) if booking and not is_partial(request) else None
     today = clock.now().astimezone(shop_service.time_zone(shop)).date()
     return page(
         request,
@@ -154,6 +155,7 @@ def _show(
         draft=looked.draft,
         ahead=looked,
         booking=booking,
+        others=others,
         errors=errors or {},
         conflict=conflict.reason if conflict else "",
         differences=differences,

@@ -254,17 +254,20 @@ def _cancel_one(
     booking = lock_booking(session, named.id, to_change=True)
     if booking is None or booking.person not in sender.people:  # its number was changed just now
         return _for_staff(session, sender)
-    session.refresh(booking, ["service", "barber"])
-    row = shop(session)
     if booking.status == "cancelled":
-        already = answers.answer(row, "already_cancelled", booking, coming)
+        already = _answer(session, "already_cancelled", booking, coming)
         return _Outcome("already_cancelled", booking, already)
     if not _is_open(booking):
-        too_late = answers.answer(row, "too_late", booking, coming)
+        too_late = _answer(session, "too_late", booking, coming)
         return _Outcome("too_late", booking, too_late, needs_attention=True)
     bookings.cancel(session, booking.id, ACTOR, told=not late)
-    told = answers.answer(row, "cancelled", booking, coming)
+    told = _answer(session, "cancelled", booking, coming)
     return _Outcome("cancelled", booking, told, needs_attention=True)  # their place is free
+
+
+def _answer(session: Session, effect: str, booking: Booking, coming: Sequence[Booking]) -> str:
+    session.refresh(booking, ["service", "barber"])  # a lock reads the row anew, without them
+    return answers.answer(shop(session), effect, booking, coming)
 
 
 def _ask(session: Session, sender: Sender, choices: Sequence[Booking]) -> _Outcome:

@@ -95,6 +95,25 @@ def number_of(session: Session, phone: str) -> str:
     return (known and known.whatsapp) or phone
 
 
+def carry(session: Session, was: str, number: str) -> None:
+    """Somebody has another number now: what they said about messages holds there too.
+
+    A STOP is never lost; Twilio's block is of the old number (Twilio error 21610), the wish is not.
+    """
+    known, theirs = find(session, was), find(session, number)
+    if known is None or person_of(was) == person_of(number):
+        return
+    values: dict[str, Any] = {}
+    if known.opted_out_at and not (theirs and theirs.opted_out_at):
+        how = "reply" if known.opted_out_how == "twilio" else known.opted_out_how
+        values |= {"opted_out_at": known.opted_out_at, "opted_out_how": how}
+    if known.consent is not None and (theirs is None or theirs.consent is None):
+        names = ("consent", "consent_at", "consent_how")
+        values |= {name: getattr(known, name) for name in names}
+    if values:
+        _put(session, number, **values)
+
+
 def window_closes(known: Customer | None) -> datetime | None:
     """Until when free text may be sent to somebody; None if they never wrote."""
     return known.written_at + WINDOW if known and known.written_at else None

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app import db
 from app.bookings import desk
+from app.bookings.numbers import Scope
 from app.errors import Conflict, Invalid
 from app.messages import failures, service
 from app.messages.failures import Failure, Group, Retried
@@ -104,14 +105,15 @@ def correct(request: PageRequest, job_id: JobId, form: Form) -> Response[str]:
     phone = form.get("phone", "")
 
     def act(session: Session) -> str:
-        why_not = desk.correct_number(session, job_id, phone, request.user.actor)
+        scope: Scope = "name" if "others" in form else "one"
+        why_not = desk.correct_number(session, job_id, phone, request.user.actor, scope)
         onwards = f"Not retried: {_within(why_not)}." if why_not else "Retrying now."
         return f"Number corrected. {onwards}"
 
     try:
         return _act(request, form, act)
     except Invalid as invalid:
-        return _again(request, job_id, phone, invalid.errors[0].message)
+        return _again(request, job_id, form, invalid.errors[0].message)
 
 
 def in_words(retried: Retried) -> str:
@@ -146,9 +148,10 @@ def _page(request: PageRequest, code: str) -> Response[str]:
     return page(request, "messages/failed.html", partial="messages/_failed.html", **found)
 
 
-def _again(request: PageRequest, job_id: str, phone: str, problem: str) -> Response[str]:
+def _again(request: PageRequest, job_id: str, form: Form, problem: str) -> Response[str]:
     """The form of a number that was wrong, with what was typed."""
-    typed = {"job_id": job_id, "phone": phone, "problem": problem}
+    given = {"phone": form.get("phone", ""), "others": form.get("others", "")}
+    typed = {"job_id": job_id, **given, "problem": problem}
     found = _found("", job_id, typed)
     useful = [each for group in found["groups"] for each in group.failures]
     failure = next((each for each in [*useful, *found["past"]] if each.message.id == job_id), None)

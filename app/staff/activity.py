@@ -39,6 +39,7 @@ WORDS = {
     "reply.reopened": "Opened again",
     "customer.agreed": "Agreement to messages noted",
     "customer.declined": "Refusal of messages noted",
+    "customer.renumbered": "Number of a customer corrected",
     "customer.opted_out": "“No messages any more” noted",
     "customer.opted_in": "“Messages again” noted",
     "sending.paused": "Paused",

@@ -70,7 +70,9 @@ def test_a_row_has_the_latest_name_the_last_visit_the_next_appointment_and_how_m
     client: Client, history: None
 ) -> None:
     ben, ana = listed(client)
-    assert ana == ("Ana Silva +44 20 7946 0958 tomorrow 6:00 AM Fri, Nov 20 10:00 PM 5 Not asked")
+    assert ana == (
+        "Ana Silva also Ana S. +44 20 7946 0958 tomorrow 6:00 AM Fri, Nov 20 10:00 PM 5 Not asked"
+    )
     assert ben.endswith("today 5:00 AM Not yet 1 Not asked")
 
 
@@ -345,7 +347,7 @@ def test_a_page_takes_the_same_statements_however_often_they_came(
             booked(shop, clock, -10 * more - number)
             booked(shop, clock, 10 * more + number)
         counts.append(statements(shop, client, f"/customers/{booking_id}"))
-    assert counts[0] == counts[1] <= 19
+    assert counts[0] == counts[1] <= 20
 
 
 # --- from one page to another ---

@@ -178,11 +178,11 @@ def test_two_of_a_family_at_the_same_time_are_told_apart(shop: Database) -> None
     at = "Monday, November 23, 2026 at 10:00 AM"
     assert set(listed[1:3]) == {
         f"• {at}, Maria, Haircut, Sam: {codes.code(maria)}",
-        f"• {at}, Leo, Haircut, Ada: {codes.code(leo)}",
+        f"• {at}, Leo, Beard trim, Ada: {codes.code(leo)}",
     }
 
     reply = write(shop, f"CANCEL {codes.code(leo)}")
-    assert f"on {at} (Leo, Haircut, Ada) is cancelled" in str(reply.answer)
+    assert f"on {at} (Leo, Beard trim, Ada) is cancelled" in str(reply.answer)
 
 
 def test_the_longest_names_still_make_an_answer_that_twilio_takes(shop: Database) -> None:

@@ -8,6 +8,7 @@ from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
 from app.bookings.phones import parse
 
+NO_AREA = "This needs its area code before the 15, such as 11 15 2345-6789."
 LONDON, DISTRITO_FEDERAL = "+442079460958", "+525512345678"
 
 
@@ -53,9 +54,13 @@ def test_a_number_is_kept_as_it_can_be_written_to(
 @pytest.mark.parametrize(
     ("written", "country", "problem"),
     [
-        ("15 2345-6789", "AR", "This needs its area code before the 15, such as 11 15 2345-6789."),
-        ("15 234-5678", "AR", "This needs its area code before the 15, such as 11 15 2345-6789."),
-        ("+54 15 2345-6789", None, "This needs its area code before the 15, such as 11 15 2345-6789."),
+        ("15 2345-6789", "AR", NO_AREA),
+        ("15 234-5678", "AR", NO_AREA),
+        (
+            "+54 15 2345-6789",
+            None,
+            NO_AREA,
+        ),
         ("98765-4321", "BR", "This needs its area code too, such as 11 98765-4321."),
         ("+55 98765-4321", None, "This needs its area code too, such as 11 98765-4321."),
         ("555-0123", "US", "This needs its area code too."),

@@ -1,0 +1,125 @@
+"""A number that is corrected: for one booking, or for all that somebody has and had under it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, and_, case, func, select, update
+from sqlalchemy.orm import Session, aliased, joinedload
+
+from app import clock
+from app.bookings import service
+from app.bookings.models import Booking, derived_of
+from app.conversations.models import Reply
+from app.customers import service as customers
+from app.customers.identity import person_of
+from app.messages.lifecycle.compare_and_set import lock_booking
+from app.staff import audit
+
+Scope = Literal["one", "name", "all"]
+"""Of which bookings: the one, those under the same name, or also a family's under other names."""
+
+MOST_SHOWN = 10
+"""Bookings to come that are shown of each."""
+
+
+@dataclass(frozen=True)
+class Others:
+    """What else a booking's number is booked for, under its name and under other names: those to
+    come, the next first, at most MOST_SHOWN of each; `over` is how many of the name are history.
+    """
+
+    same_name: Sequence[Booking]
+    other_names: Sequence[Booking]
+    over: int
+
+    def __bool__(self) -> bool:
+        return bool(self.same_name or self.other_names or self.over)
+
+
+def others(session: Session, booking: Booking) -> Others:
+    """What a correction of this booking's number would be offered for."""
+    theirs, is_same = _theirs(booking), Booking.name_folded == booking.name_folded
+    coming = (
+        select(Booking)
+        .where(theirs, _is_coming())
+        .options(joinedload(Booking.service), joinedload(Booking.barber))
+        .order_by(Booking.starts_at, Booking.id)
+        .limit(MOST_SHOWN)
+    )
+    over = select(func.count()).select_from(Booking).where(theirs, is_same, ~_is_coming())
+    return Others(
+        session.scalars(coming.where(is_same)).all(),
+        session.scalars(coming.where(~is_same)).all(),
+        session.scalar(over) or 0,
+    )
+
+
+def correct(session: Session, booking_id: str, phone: str, scope: Scope, actor: str) -> Booking:
+    """Put the number of a booking right, and of all in the scope: those to come, and history.
+
+    What the customer said about messages goes with them; what a stranger may write from the wrong
+    number stays with that. Raises what `service.change` raises; then nothing is changed.
+    """
+    booking = service.get(session, booking_id)
+    was, theirs = booking.customer_phone, _in_scope(booking, scope)
+    coming = session.scalars(select(Booking.id).where(theirs, _is_coming())).all()
+    for each in sorted({booking_id, *coming}):  # all in one order, as others who hold many do
+        lock_booking(session, each, to_change=True)
+    booking = service.change(session, booking_id, {"customer_phone": phone}, actor)
+    if scope == "one" or person_of(was) == booking.person:
+        return booking
+    for each in coming:
+        service.change(session, each, {"customer_phone": booking.customer_phone}, actor)
+    _move_history(session, theirs, booking)
+    customers.carry(session, was, booking.customer_phone)
+    audit.record(session, actor, "customer.renumbered", booking_id, bookings=len(coming) + 1)
+    return booking
+
+
+def _theirs(booking: Booking) -> ColumnElement[bool]:
+    return and_(Booking.person == booking.person, Booking.id != booking.id)
+
+
+def _in_scope(booking: Booking, scope: Scope) -> ColumnElement[bool]:
+    """With the values of now: they stay the same when the booking's change."""
+    theirs = _theirs(booking)
+    return theirs if scope == "all" else theirs & (Booking.name_folded == booking.name_folded)
+
+
+def _is_coming() -> ColumnElement[bool]:
+    return and_(Booking.status == "confirmed", Booking.starts_at > clock.now())
+
+
+def _move_history(session: Session, theirs: ColumnElement[bool], booking: Booking) -> None:
+    """What is over or cancelled, in one statement, and what was written about it.
+
+    A cancelled one keeps its time of change, which says since when its place is free.
+    """
+    twin = aliased(Booking)
+    is_there = (
+        select(twin.id)
+        .where(
+            twin.customer_phone == booking.customer_phone,
+            twin.service_id == Booking.service_id,
+            twin.barber_id == Booking.barber_id,
+            twin.starts_at == Booking.starts_at,
+            twin.status == "confirmed",
+        )
+        .exists()
+    )
+    moved = session.scalars(
+        select(Booking.id).where(theirs, ~((Booking.status == "confirmed") & is_there))
+    ).all()
+    values: dict[str, Any] = {
+        "customer_phone": booking.customer_phone,
+        **derived_of("customer_phone", booking.customer_phone),
+        "updated_at": case((Booking.status == "cancelled", Booking.updated_at), else_=clock.now()),
+    }
+    in_memory = {"synchronize_session": False}
+    for table, column, change in (
+        (Booking, Booking.id, values),
+        (Reply, Reply.booking_id, {"person": booking.person}),
+    ):
+        statement = update(table).where(column.in_(moved)).values(change)
+        session.execute(statement, execution_options=in_memory)
