@@ -117,7 +117,7 @@ def test_what_no_longer_matters_is_folded_says_why_and_cannot_be_chosen(
     page = client.get("/failed").text
     past = page.index('id="failed-past"')
     assert page.index("Ben") < page.index("Ada") < past < page.index("Late Larry")
-    assert page.count('type="checkbox"') == 2
+    assert page.count('class="box"') == 2
     assert "Retry all 2" in page
     assert "The appointment has begun." in page[page.index("Late Larry") :]
     text = text_of(client.get("/failed"))
@@ -195,7 +195,7 @@ def test_a_reminder_after_which_a_newer_one_went_out_cannot_be_chosen(
     superseded(shop, clock)
     page = client.get("/failed").text
     assert "A newer reminder is due." in page
-    assert 'type="checkbox"' not in page
+    assert 'class="box"' not in page
     assert "Retry all" not in page
 
 
