@@ -38,6 +38,7 @@ MOST_LANES = 8
 
 _SHORTEST = 3  # rows that a block needs to be read
 _AT_MOST = 500  # failed messages that are looked at
+_NEARLY_AN_HOUR = timedelta(minutes=59, seconds=59)
 
 
 @dataclass(frozen=True)
@@ -239,7 +240,7 @@ def _frame(session: Session, day: date, bookings: Sequence[Booking], limits: Spa
     last = max(first + ROW, *(end for _, end in shown))  # hours that the clock leaps over are none
     return _Frame(
         begins=max(limits[0], _whole_hour(first, zone)),
-        ends=min(limits[1], _whole_hour(last + timedelta(minutes=59, seconds=59), zone)),
+        ends=min(limits[1], _whole_hour_after(last, zone)),
         open=spans,
         zone=zone,
         now=clock.now(),
@@ -253,6 +254,15 @@ def _whole_hour(at: datetime, zone: ZoneInfo) -> datetime:
     hour = local.date(), time(local.hour), zone
     again = clock.last_moment(*hour)
     return again if again <= at else clock.first_moment(*hour)
+
+
+def _whole_hour_after(at: datetime, zone: ZoneInfo) -> datetime:
+    """`at`, or when the clock next shows a whole hour: that takes 90 minutes where it is put back
+    by half an hour."""
+    later = at + _NEARLY_AN_HOUR
+    while (hour := _whole_hour(later, zone)) < at:
+        later += _NEARLY_AN_HOUR
+    return hour
 
 
 def _column(

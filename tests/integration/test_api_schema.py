@@ -108,5 +108,5 @@ def test_names_are_given_back_as_clients_write_them(name: str, written: str) -> 
     assert camel(name) == written
 
 
-def test_a_message_that_has_no_other_words_stays_as_it_is() -> None:
-    assert in_words("Expected `float`") == "Expected `float`"
+def test_a_message_that_has_no_other_words_becomes_a_sentence() -> None:
+    assert in_words("Expected `float`") == "Expected `float`."

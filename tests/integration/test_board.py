@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
@@ -420,6 +420,7 @@ def test_a_shop_that_is_open_past_midnight_has_both_ends_of_its_nights_on_a_day(
     opens=st.integers(0, 95),
     closes=st.integers(0, 95),
 )
+@example(where=("Australia/Lord_Howe", date(2027, 4, 4)), opens=0, closes=5)
 def test_on_any_day_rows_are_real_time_and_free_times_are_within_the_hours(
     sqlite_shop: Database,
     clock: FrozenClock,
