@@ -27,7 +27,7 @@ LONG_NAME = "Maximiliane-Wilhelmine Freifrau von Donaudampfschifffahrtsgesellsch
 
 NO_WHATSAPP = Fault.error(400, 63003)
 _KEPT = """
-    alembic_version api_token barber sending service shop staff_session staff_user worker
+    alembic_version api_token barber install sending service shop staff_session staff_user worker
 """
 
 
