@@ -161,6 +161,7 @@ def test_replies_get_their_person(old: Database) -> None:
         sid="SM1",
         sender=AT_WHATSAPP,
         body="Hello",
+        kind="text",
         media=0,
         received_at=DAYS[0],
         effect="for_staff",
