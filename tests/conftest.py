@@ -25,6 +25,7 @@ time.tzset()
 # A background job starts with Ctrl-C ignored, and what the tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 
 import app.clock  # noqa: E402
@@ -43,6 +44,13 @@ Configure = Callable[..., None]
 
 # Caches of what no environment changes, and what takes long to make anew for each test.
 ALWAYS_THE_SAME = {templating.environment, login._nobodys_hash}
+
+
+# No test may depend on how fast the machine is.
+hypothesis.settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("unhurried")
 
 
 def pytest_unconfigure() -> None:

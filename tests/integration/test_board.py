@@ -412,9 +412,7 @@ def test_a_shop_that_is_open_past_midnight_has_both_ends_of_its_nights_on_a_day(
     assert list(until_midnight.closed) == []
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     where=days_near_a_change(since=date(2026, 1, 1)),
     opens=st.integers(0, 95),

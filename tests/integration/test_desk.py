@@ -183,9 +183,7 @@ def test_in_a_night_that_is_an_hour_longer_each_quarter_of_an_hour_is_offered(
     ]
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     where=days_near_a_change(since=date(2026, 9, 1)),
     opens=st.integers(0, 95),

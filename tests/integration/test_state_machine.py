@@ -347,7 +347,6 @@ def test_whatever_happens_no_message_is_lost_doubled_late_or_sent_after_a_cancel
         settings=settings(
             max_examples=EXAMPLES,
             stateful_step_count=STEPS,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )

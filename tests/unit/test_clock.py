@@ -26,7 +26,7 @@ def moments_of(day: date, at: time, zone: ZoneInfo) -> list[datetime]:
     return [moment for moment in watched if wall(moment, zone) == shown]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(days_near_a_change(), minutes)
 def test_a_time_is_when_the_clock_shows_it(where: tuple[str, date], at: time) -> None:
     zone, day = ZoneInfo(where[0]), where[1]
@@ -39,7 +39,7 @@ def test_a_time_is_when_the_clock_shows_it(where: tuple[str, date], at: time) ->
         assert len(found) <= 2
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(days_near_a_change(), minutes)
 def test_what_the_clock_leaps_over_is_when_it_leaps(where: tuple[str, date], at: time) -> None:
     zone, day = ZoneInfo(where[0]), where[1]

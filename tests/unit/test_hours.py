@@ -65,7 +65,7 @@ def test_a_shop_that_never_closes_has_no_edge_at_midnight() -> None:
     assert hours.outside(always, at("2027-03-27T22:45"), at("2027-03-27T23:15")) is None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(days_near_a_change(), halves, halves)
 def test_hours_begin_and_end_when_the_clock_says_so(
     where: tuple[str, date], opens: time, closes: time
@@ -84,7 +84,7 @@ def test_hours_begin_and_end_when_the_clock_says_so(
     assert abs((end - begin) - nominal) <= timedelta(hours=1)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(days_near_a_change(), halves, halves)
 def test_the_days_of_a_week_hold_all_hours_once(
     where: tuple[str, date], opens: time, closes: time

@@ -236,14 +236,14 @@ def in_quiet_hours(rule: Policy, local: time) -> bool:
     return not rule.quiet_until <= local < rule.quiet_from
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(policies(), moments, st.timedeltas(timedelta(days=-1), timedelta(days=40)))
 def test_every_plan_is_the_rule_done_by_hand(rule: Policy, start: datetime, lead: timedelta):
     plan = reminder_times(rule, start, start + lead)
     assert list(plan.times) == by_hand(rule, start, start + lead)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(policies(), moments, st.timedeltas(timedelta(0), timedelta(days=40)))
 def test_every_time_lies_between_booking_and_appointment_in_whole_intervals(
     rule: Policy, start: datetime, lead: timedelta
@@ -260,7 +260,7 @@ def test_every_time_lies_between_booking_and_appointment_in_whole_intervals(
     assert gaps <= {rule.every}, "what is neither planned nor quiet would be a hole"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(policies(), moments, st.timedeltas(timedelta(0), timedelta(days=40)))
 def test_limits_and_quiet_hours_hold(rule: Policy, start: datetime, lead: timedelta):
     appointment = start + lead
@@ -272,7 +272,7 @@ def test_limits_and_quiet_hours_hold(rule: Policy, start: datetime, lead: timede
     assert all(rule.is_quiet(moment) for moment in plan.quiet)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.sampled_from(CLOCK_CHANGES),
     st.timedeltas(timedelta(minutes=20), timedelta(hours=5)),

@@ -117,7 +117,7 @@ def test_what_falls_into_quiet_hours_can_go_on_when_they_end(
     assert found.quiet_until_after(datetime.fromisoformat(at)) == expected
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     days_near_a_change(),
     st.integers(0, 1439),

@@ -153,7 +153,7 @@ def test_a_placeholder_without_a_value_is_an_error_and_not_sent_as_it_is():
         render(REMINDER_TEXT, without)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_filling_in_changes_nothing_but_the_placeholder(before: str, value: str):
     text = before.replace("{", "(") + "{customerName}"
@@ -202,7 +202,7 @@ AWKWARD = HIDDEN + MARKS + "\u200c\u200d \n\t\u2800\u3164क😀↚"
 awkward = st.text(st.characters() | st.sampled_from(AWKWARD), max_size=200)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(awkward)
 @example("क\u200d\u0654\u200d\u0316")
 @example("😀\u200d\u2800 😀\u200e\u200d😀")
@@ -354,7 +354,7 @@ def test_every_minute_up_to_sixty_days_is_well_worded_near_and_never_runs_backwa
         said_before = in_seconds(words)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.floats(60, 60 * 86400))
 def test_any_moment_between_two_minutes_is_well_worded_too(seconds: float):
     assert WELL_WORDED.fullmatch(until(seconds=seconds))
