@@ -192,8 +192,41 @@ def test_what_is_known_of_the_number_is_shown_while_one_types(
         customers.opt_out(session, PHONE, "reply")
     shown = preview(desk, consent="yes")
     assert "Wants no messages since today 12:00 AM: wrote STOP." in shown
-    assert "No message will go out. The customer wants no messages, so each is skipped" in shown
+    assert "No message will go out. The customer wants no messages, so each reminder is" in shown
+    assert not re.search(r"\d+ reminder", shown)
     assert "As it will read" not in shown
+
+
+def test_the_choice_that_says_nothing_new_tells_what_is_known(
+    desk: Client, sqlite_db: Database
+) -> None:
+    booking_id = desk.post("/bookings", data=typed()).headers["location"].rpartition("/")[2]
+    change = f"/bookings/{booking_id}/edit"
+    assert "Not asked Agrees Wants none" in text_of(desk.get(change).text)
+    for given, words in ((True, "As before: agreed"), (False, "As before: wants none")):
+        with sqlite_db.write() as session:
+            customers.note_consent(session, PHONE, given, "reply")
+        assert f"{words} Agrees Wants none" in text_of(desk.get(change).text)
+        assert words in preview(desk)
+        assert "Not asked" not in preview(desk)
+    with sqlite_db.write() as session:
+        customers.note_consent(session, PHONE, True, "reply")
+        customers.opt_out(session, PHONE, "reply")
+    assert "As before: wants none" in preview(desk)
+
+
+def test_the_page_of_a_booking_promises_nothing_to_who_wants_none(
+    desk: Client, sqlite_db: Database
+) -> None:
+    booking_id = desk.post("/bookings", data=typed()).headers["location"].rpartition("/")[2]
+    here = f"/bookings/{booking_id}"
+    assert "gets:" in text_of(desk.get(here).text)
+    with sqlite_db.write() as session:
+        customers.opt_out(session, PHONE, "reply")
+    page = text_of(desk.get(here).text)
+    assert "gets:" not in page
+    assert "Nothing is sent: the customer wants no messages." in page
+    assert "Send a reminder now?" not in page
 
 
 def test_who_chooses_none_is_told_what_that_means_before_saving(
