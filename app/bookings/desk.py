@@ -67,10 +67,10 @@ def remind_now(session: Session, booking_id: str, actor: str) -> str:
     Raises NotFound, and Conflict `not_confirmed` or `appointment_passed`.
     """
     booking = service.to_change(session, booking_id)
+    audit.record(session, actor, "booking.reminded", booking_id)  # first, as one reads it
     at_once = Plan((clock.now(),))
     [job_id] = plans.plan(session, booking.id, "reminder", at_once, asked_for=True)
     feed_after_commit(session, [job_id])
-    audit.record(session, actor, "booking.reminded", booking_id)
     return job_id
 
 

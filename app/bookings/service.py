@@ -76,9 +76,9 @@ def create(session: Session, new: NewBooking, actor: str) -> tuple[Booking, bool
     )
     session.add(booking)
     session.flush()
+    audit.record(session, actor, "booking.created", booking.id)  # before what it sends
     _plan(session, booking)
     _tell(session, booking, "confirmation")
-    audit.record(session, actor, "booking.created", booking.id)
     consent.note(session, booking, is_agreed, actor)
     return booking, True
 
@@ -300,13 +300,14 @@ def _change(
     session.flush()
     if is_moved:
         revoke_after_commit(session, plans.cancel_pending(session, booking.id, "rescheduled"))
-        _plan(session, booking)
-        _tell(session, booking, "moved")
     details: dict[str, Any] = {"fields": sorted(values)}
     if is_moved:
         details |= {"was": was.isoformat(), "starts_at": booking.starts_at.isoformat()}
     action = "booking.rescheduled" if is_moved else "booking.changed"
     audit.record(session, actor, action, booking.id, **details)
+    if is_moved:
+        _plan(session, booking)
+        _tell(session, booking, "moved")
 
 
 def _plan(session: Session, booking: Booking) -> None:

@@ -63,8 +63,8 @@ def timeline(session: Session, booking_id: str) -> list[Entry]:
         )
         for message in messages
     ]
-    entries += events(session, booking_id)
-    return sorted(entries, key=lambda entry: entry.at)
+    # Of what has the same time, the event comes first: a message is what it led to.
+    return sorted([*events(session, booking_id), *entries], key=lambda entry: entry.at)
 
 
 def events(session: Session, subject: str) -> list[EventEntry]:

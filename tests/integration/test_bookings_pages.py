@@ -1,5 +1,6 @@
 """The list of bookings and the page of one, as HTML."""
 
+import itertools
 import re
 from datetime import timedelta
 from html import unescape
@@ -12,6 +13,7 @@ from app.bookings.models import Booking
 from app.bookings.pages import PAGE
 from app.db import Database
 from app.messages.models import Message
+from app.shop.models import Shop
 from app.staff import audit
 from tests import factories
 from tests.integration.conftest import Client
@@ -562,3 +564,60 @@ def test_whoever_is_not_signed_in_is_sent_to_the_login(client: Client) -> None:
     answer = client.get("/bookings?q=ana")
     assert answer.headers["Location"] == "/login?next=%2Fbookings%3Fq%3Dana"
     assert client.get("/bookings/booking_1").headers["Location"].startswith("/login")
+
+
+def test_what_is_sent_at_once_stands_below_what_it_follows_from(
+    client: Client, shop: Database, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with shop.write() as session:
+        session.get_one(Shop, 1).confirmation_on = session.get_one(Shop, 1).moved_on = True
+    times = itertools.count()
+    start = clock.now()
+    monkeypatch.setattr(
+        "app.clock.now", lambda: start + timedelta(microseconds=next(times))
+    )  # on a real clock no two things have the same time
+    booking_id = made(shop, clock)
+    page = text_of(client.get(f"/bookings/{booking_id}").text)
+    assert page.index("Booked by") < page.index("Confirmation message")
+    with shop.write() as session:
+        later = {"scheduled_time": start + timedelta(hours=12)}
+        service.change(session, booking_id, later, "token:b")
+    assert client.post(f"/bookings/{booking_id}/remind").status_code == 303
+    page = text_of(client.get(f"/bookings/{booking_id}").text)
+    parts = (
+        "Moved by",
+        "Message of the new time",
+        "Reminder asked for by",
+        "Extra reminder",
+        "Reminder 5",
+    )
+    assert [page.index(each) for each in parts] == sorted(page.index(each) for each in parts)
+    assert "Reminder 10" not in page
+
+
+def test_of_one_time_what_was_done_stands_above_what_it_sent(
+    client: Client, shop: Database, clock: FrozenClock
+) -> None:
+    booking_id = made(shop, clock)
+    assert client.post(f"/bookings/{booking_id}/remind").status_code == 303
+    page = text_of(client.get(f"/bookings/{booking_id}").text)
+    assert page.index("Reminder asked for by") < page.index("Extra reminder")
+
+
+def test_a_number_that_is_wrong_can_be_corrected_from_the_bookings_page(
+    client: Client, shop: Database
+) -> None:
+    with shop.write() as session:
+        booking = factories.booking(session)
+        failed = factories.message(session, booking, state="failed", error_code="63003")
+        other = factories.message(session, booking, state="failed", error_code="63049")
+    here = f"/bookings/{booking.id}"
+    way = f"/failed?message={failed.id}#{failed.id}"
+    assert link(client.get(here).text, "Correct the number") == way
+    assert client.get(here).text.count("Correct the number") == 1
+    page = client.get(way.partition("#")[0]).text
+    assert re.search(rf'id="correct-{failed.id}"\s+open', page)
+    assert f'id="correct-{other.id}"' not in page
+
+    assert client.post(f"/messages/{failed.id}/dismiss").status_code == 303
+    assert link(client.get(here).text, "Correct the number") == f"{here}/edit"
