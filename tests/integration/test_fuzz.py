@@ -186,6 +186,34 @@ def _check_header(
     check(f"{target.method} {target.path} {name}: {value!r}", answer, is_text=True)
 
 
+def test_what_anybody_could_send_to_get_a_500(fuzzer: Fuzzer) -> None:
+    call = fuzzer.caller.call
+    theme = next(each for each in fuzzer.targets if each.path == "/theme")
+    who = fuzzer.as_who_may(theme, {})
+    form = who | {"Content-Type": FORM}
+    assert call("POST", b"/bookings/x%00/move", headers=form).status == 404
+    assert call("POST", b"/bookings/preview", body=b"id=a%00", headers=form).status == 422
+    assert call("GET", b"/static/" + b"x" * 300).status == 404
+    token = b"a" * 64 + b"\xe9" * 64  # as long as a right one
+    assert call("POST", b"/theme", headers=who | {"X-CSRFToken": token}).status == 403
+    no_boundary = who | {"Content-Type": b"multipart/form-data"}
+    answer = call("POST", b"/theme", body=b"x", headers=no_boundary)
+    assert answer.status == 400
+    assert b"boundary" in answer.body
+
+
+def test_a_head_is_a_get_without_its_body(fuzzer: Fuzzer) -> None:
+    for target in fuzzer.targets:
+        if target.method == "GET" and target.access != "simulator":
+            who = fuzzer.as_who_may(target, {})
+            head = fuzzer.caller.call("HEAD", target.address(), headers=who)
+            assert head.body == b"", target.path
+            if target.path != "/live":
+                got = fuzzer.caller.call("GET", target.address(), headers=who)
+                assert head.status == got.status, target.path
+                assert head.headers["content-type"] == got.headers["content-type"], target.path
+
+
 def _in_cookie(value: bytes) -> bytes:
     names = (cookies.CSRF, "chairtime", "chairtime-toast", "chairtime-theme", "")
     return b"; ".join(name.encode() + b"=" + value for name in names)
