@@ -84,7 +84,7 @@ def test_what_is_being_typed_and_ticked_survives_what_arrives_meanwhile(
     shop.fail(customerName="Dana Whitfield")
     open_failed(page)
     dana = row(page, "Dana Whitfield")
-    dana.get_by_role("checkbox").check()
+    dana.get_by_role("checkbox", name="Select").check()
     dana.get_by_text("Correct the number").click()
     field = dana.get_by_label("Phone")
     field.fill("+44 7911")
@@ -92,7 +92,7 @@ def test_what_is_being_typed_and_ticked_survives_what_arrives_meanwhile(
     expect(row(page, "Ravi Shah")).to_be_visible()
     expect(field).to_have_value("+44 7911")
     expect(field).to_be_focused()
-    expect(dana.get_by_role("checkbox")).to_be_checked()
+    expect(dana.get_by_role("checkbox", name="Select")).to_be_checked()
 
 
 def test_selected_messages_and_all_of_a_reason_are_retried(page: Page, shop: Dashboard) -> None:
@@ -100,7 +100,7 @@ def test_selected_messages_and_all_of_a_reason_are_retried(page: Page, shop: Das
     open_failed(page)
     page.get_by_role("button", name="Retry selected").click()
     expect(page.locator("#toasts")).to_contain_text("Select the messages to retry first.")
-    row(page, "Customer 1").get_by_role("checkbox").check()
+    row(page, "Customer 1").get_by_role("checkbox", name="Select").check()
     page.get_by_role("button", name="Retry selected").click()
     expect(page.locator("#toasts")).to_contain_text("1 retried")
     expect(page.locator(".failed-row")).to_have_count(2)
@@ -130,7 +130,7 @@ def test_everything_works_without_javascript(new_context: Any, shop: Dashboard) 
 
     row(page, "Customer 1").get_by_role("button", name="Retry").click()
     expect(page.locator("#toasts")).to_contain_text("Retrying now.")
-    row(page, "Customer 2").get_by_role("checkbox").check()
+    row(page, "Customer 2").get_by_role("checkbox", name="Select").check()
     page.get_by_role("button", name="Retry selected").click()
     expect(page.locator("#toasts")).to_contain_text("1 retried")
     expect(page.get_by_role("heading", name="Nothing failed")).to_be_visible()
