@@ -108,9 +108,12 @@ def migrate() -> None:
 @main.command()
 @click.option("--add", is_flag=True, help="Also if there are bookings already.")
 def demo(add: bool) -> None:
-    """Fill a believable shop: bookings and reminders in every state."""
-    from app import demo, preflight
+    """Fill a believable shop: bookings and reminders in every state. A fresh database is made."""
+    from app import demo, migrate, preflight
 
+    demo.check_allowed(settings())
+    if migrate.revisions(empty := preflight.connect()).current is None:
+        migrate.upgrade(empty)
     with preflight.reachable_database().write() as session:
         number = demo.fill(session, settings(), add=add)
     click.echo(f"Added {number} bookings, with their reminders.")

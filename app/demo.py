@@ -58,7 +58,9 @@ def fill(session: Session, found: Settings, *, add: bool) -> int:
     are bookings already and not `add`.
     """
     there = session.scalar(select(func.count()).select_from(Booking)) or 0
-    _check_allowed(found, there, add)
+    check_allowed(found)
+    if there and not add:
+        raise Trouble(f"there are {there} bookings already: use --add, or another STATE_DIR")
     chance = random.Random(_SEED + there)  # noqa: S311
     setting = _setting(session)
     bookings = list(_bookings(session, setting, chance))
@@ -88,14 +90,13 @@ def _add(session: Session, tellers: Sequence[Teller]) -> None:
     session.add_all(events)
 
 
-def _check_allowed(found: Settings, there: int, add: bool) -> None:
+def check_allowed(found: Settings) -> None:
+    """Raise Trouble in production, and where messages would reach people."""
     if found.production or not found.simulator:
         raise Trouble(
             "demo works with the simulator only: unset APP_ENV, WHATSAPP_ACCOUNT_SID, "
             "WHATSAPP_AUTH_TOKEN and WHATSAPP_FROM_NUMBER"
         )
-    if there and not add:
-        raise Trouble(f"there are {there} bookings already: use --add, or another STATE_DIR")
 
 
 def _setting(session: Session) -> Setting:

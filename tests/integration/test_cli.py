@@ -242,6 +242,24 @@ def test_demo_is_refused_where_messages_would_reach_real_phones(
     assert "demo works with the simulator only" in result.stderr
 
 
+def test_demo_makes_a_fresh_folder_into_a_shop(tmp_path: Path, configure: Configure) -> None:
+    configure(STATE_DIR=str(tmp_path / "fresh"), DATABASE_URL=None)
+    result = run("demo")
+    assert (result.exit_code, "bookings" in result.output) == (0, True), result.output
+
+
+def test_demo_migrates_nothing_where_it_is_refused(tmp_path: Path, configure: Configure) -> None:
+    configure(
+        STATE_DIR=str(tmp_path),
+        DATABASE_URL=None,
+        WHATSAPP_ACCOUNT_SID="AC" + "0" * 32,
+        WHATSAPP_AUTH_TOKEN="t" * 32,
+        WHATSAPP_FROM_NUMBER="+14155238886",
+    )
+    assert "demo works with the simulator only" in line_of("demo")
+    assert list(tmp_path.glob("*.db")) == []
+
+
 # --- serve and worker ---
 
 
@@ -260,7 +278,7 @@ def test_the_worker_becomes_the_consumer_of_the_readme(
     assert became == [README_LINE]
 
 
-@pytest.mark.parametrize("command", ["serve", "worker", "demo"])
+@pytest.mark.parametrize("command", ["serve", "worker"])
 def test_a_database_without_tables_is_one_line(
     command: str, tmp_path: Path, configure: Configure
 ) -> None:
