@@ -66,7 +66,8 @@ def read(session: Session, typed: Mapping[str, str]) -> dict[str, Any]:
     )
     if found["opens_at"] == found["closes_at"] != time():
         hint = (
-            "This must differ from when the shop opens; a shop that never closes has 00:00 twice."
+            "This must differ from when the shop opens; "
+            "a shop that never closes has midnight twice."
         )
         raise Invalid([FieldError("closes_at", hint)])
     return found
@@ -82,12 +83,15 @@ def time_of_day(text: str) -> time:
 
 @cache
 def locales() -> dict[str, str]:
-    """Languages as they are written in a country where they are official: `de_AT`, and in words."""
+    """Languages as they are written in a country where they are official: `de_AT`, and in words.
+
+    Only those that fit into the pages whole: from left to right, with the digits 0 to 9.
+    """
     return _by_words(
         {
             each: str(Locale.parse(each).get_display_name("en") or each)
             for each in locale_identifiers()
-            if _is_official(each)
+            if _is_official(each) and _is_whole(each)
         }
     )
 
@@ -117,6 +121,11 @@ def _is_official(locale: str) -> bool:
     return found is not None and found["language"] in get_official_languages(
         found["territory"], regional=True, de_facto=True
     )
+
+
+def _is_whole(locale: str) -> bool:
+    parsed = Locale.parse(locale)
+    return parsed.text_direction == "ltr" and parsed.default_numbering_system == "latn"
 
 
 def _by_words(found: Mapping[str, str]) -> dict[str, str]:
