@@ -149,7 +149,7 @@ def moment(draft: Draft, zone: ZoneInfo) -> Moment:
     day = day_of(draft)
     found = _TIME.fullmatch(draft.time)
     if not found or int(found[1]) > 23 or int(found[2]) > 59:
-        raise Invalid([FieldError("time", "Choose a time, such as 14:30.")])
+        raise Invalid([FieldError("time", "Choose a time of the day.")])
     try:
         return _moment(day, time(int(found[1]), int(found[2])), draft.turn, zone)
     except OverflowError:  # at either end of the calendar

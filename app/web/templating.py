@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import phonenumbers
-from jinja2 import Environment, FileSystemLoader
+from jinja2 import Environment, FileSystemLoader, pass_context
 
 from app import clock
 from app.messages import words
@@ -37,10 +37,15 @@ def environment() -> Environment:
     found = Environment(loader=FileSystemLoader(ROOT / "templates"), autoescape=True)
     shown = (times.clock_time, times.day, times.when, times.ago, times.until)
     texts = (times.clock_text, times.when_text, times.short_day, times.exact, times.local_date)
+    plain = (times.amount, times.zone_name)
     spans = (times.starts_on, times.ends_on, times.starts_on_text, times.ends_on_text)
-    found.filters |= {each.__name__: each for each in (*shown, *texts, *spans, times.zone_name)}
+    found.filters |= {each.__name__: each for each in (*shown, *texts, *plain, *spans)}
     found.filters |= {"word": _word, "beads_of": _beads, "booking_word": words.booking_word}
-    found.filters |= {"phone": _phone, "action_words": activity.words_of}
+    found.filters |= {
+        "of_the_clock": _of_the_clock,
+        "phone": _phone,
+        "action_words": activity.words_of,
+    }
     found.globals |= {"csrf_value": _csrf_token.get, "asset_version": _asset_version()}
     found.globals |= {"page_version": page_version()}
     return found
@@ -66,6 +71,12 @@ def _shown_for(shop: Shop | None, csrf_token: str) -> Iterator[None]:
                 yield
     finally:
         _csrf_token.reset(token)
+
+
+@pass_context
+def _of_the_clock(_context: Any, text: str) -> str:
+    """With the context, or Jinja would work out an example once, for the first shop it sees."""
+    return times.of_the_clock(text)
 
 
 def _word(message: Message) -> words.Word:

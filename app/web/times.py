@@ -1,8 +1,9 @@
-"""Times as pages show them: in the shop's zone and language, the exact one on hover.
+"""Times and numbers as pages show them: in the shop's zone and language, exact times on hover.
 
 The filters `clock_time`, `day`, `when`, `ago` and `until` take an aware datetime (`day` also a
-date) and render a `<time>`. They read the zone, the language and the present moment from
-`shown_in`, which `app.web.pages` enters around each rendering; so they work in macros too.
+date) and render a `<time>`; `amount` takes a whole number. They read the zone, the language and
+the present moment from `shown_in`, which `app.web.pages` enters around each rendering; so they work
+in macros too.
 """
 
 import re
@@ -17,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, format_skeleton, format_time, format_timedelta
+from babel.numbers import format_decimal
 from markupsafe import Markup
 
 from app import clock
@@ -84,6 +86,11 @@ def until(at: datetime) -> Markup:
     return _time(at, _distance(max(_seconds_to(at), 1)))
 
 
+def amount(number: int) -> str:
+    """`12,345`, `12.345` or `12 345`, as the shop's language writes it."""
+    return format_decimal(number, locale=_locale())
+
+
 def clock_text(at: datetime, *, bare: bool = False) -> str:
     """`clock_time` without its element, for a `<title>`, an option or a label.
 
@@ -93,6 +100,11 @@ def clock_text(at: datetime, *, bare: bool = False) -> str:
     text = _clock(_local(at).time().replace(second=0, microsecond=0), _locale())
     is_twice = not bare and clock.comes_twice(at, _shown.get().zone)
     return f"{text} {zone_name(at)}" if is_twice else text
+
+
+def of_the_clock(text: str) -> str:
+    """A time of the day that is an example, `13:15`, as `clock_time` shows it."""
+    return _clock(time.fromisoformat(text), _locale())
 
 
 def zone_name(at: datetime) -> str:

@@ -127,7 +127,7 @@ def test_a_number_can_be_made_to_fail_and_the_chat_tells_what_happened(
 
 
 def test_a_wrong_number_is_explained_beside_the_field_and_kept(
-    page: Page, simulator: Simulator
+    page: Page, simulator: Simulator, problems: list[str]
 ) -> None:
     page.goto(f"{simulator.url}/simulator")
     page.get_by_label("Add a phone").fill("07911 123456")
@@ -138,6 +138,7 @@ def test_a_wrong_number_is_explained_beside_the_field_and_kept(
     page.get_by_label("Add a phone").fill("+44 7911 123456")
     page.get_by_role("button", name="Add", exact=True).click()
     expect(page.get_by_role("heading", name="+44 7911 123456")).to_be_visible()
+    assert [each for each in problems if "422" not in each] == []
 
 
 def test_the_page_works_by_reload_without_javascript(

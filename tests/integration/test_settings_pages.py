@@ -13,6 +13,7 @@ from app import clock as app_clock
 from app.bookings.models import Booking
 from app.db import Database
 from app.messages import texts
+from app.messages.models import DailySent
 from app.reminders import changes as policy
 from app.reminders.changes import Draft
 from app.shop import changes, offers
@@ -199,6 +200,36 @@ def test_every_language_that_is_offered_can_write_a_time(clock: FrozenClock) -> 
         with times.shown_in(zone, locale, clock.now()):
             assert times.when(at)
             assert times.day(at)
+
+
+def test_only_languages_are_offered_that_fit_into_the_pages(clock: FrozenClock) -> None:
+    offered = changes.locales()
+    assert {"en_US", "de_AT", "pt_BR", "ja_JP"} <= offered.keys()
+    assert not {"ar_EG", "ar_MA", "he_IL", "fa_IR", "bn_BD"} & offered.keys()
+    for locale in offered:
+        with times.shown_in(times.ZoneInfo("Europe/Vienna"), locale, clock.now()):
+            digits = {char for char in times.clock_text(clock.now()) if char.isdigit()}
+            assert digits <= set("0123456789"), locale
+
+
+@pytest.mark.parametrize(
+    ("locale", "hour", "number"),
+    [
+        ("en_US", "1:15 PM", "12,345"),
+        ("de_DE", "13:15", "12.345"),
+        ("fr_FR", "13:15", "12\u202f345"),
+    ],
+)
+def test_examples_and_numbers_are_written_as_the_shop_writes_them(
+    desk: Client, sqlite_db: Database, locale: str, hour: str, number: str
+) -> None:
+    with sqlite_db.write() as session:
+        session.get_one(Shop, 1).locale = locale
+        session.add(DailySent(day=app_clock.now().date(), messages=12_345))
+    assert f"{hour} and so on." in text_of(desk.get("/settings/reminders").text)
+    assert f"{number} message" in desk.get("/settings/customers").text.replace("</strong>", "")
+    for page in ("/queue", "/today"):
+        assert f"<b>{number}</b>" in desk.get(page).text
 
 
 def test_every_time_zone_that_is_offered_is_one() -> None:
