@@ -647,7 +647,7 @@ def test_what_huey_carries_is_run_at_its_time_and_again_when_it_asks_for_it(
 
 
 def test_turns_are_given_at_the_set_rate_over_all_workers(
-    valkey: Valkey, configure: Configure
+    valkey: Valkey, sqlite_db: Database, configure: Configure
 ) -> None:
     configure(WHATSAPP_MAX_PER_SECOND="5")
 
@@ -656,7 +656,9 @@ def test_turns_are_given_at_the_set_rate_over_all_workers(
     assert turn.wait(2.0)
 
 
-def test_a_queue_that_is_away_limits_nobody(valkey: Valkey, configure: Configure) -> None:
+def test_a_queue_that_is_away_limits_nobody(
+    valkey: Valkey, sqlite_db: Database, configure: Configure
+) -> None:
     configure(WHATSAPP_MAX_PER_SECOND="1")
     valkey.stop()
 
