@@ -224,4 +224,4 @@ def test_the_attempts_id_reaches_the_receipt_in_its_usual_form(
     monkeypatch.setattr(receipts, "record", lambda _session, *values: seen.append(values))
     attempt_id = str(uuid.uuid4())
     assert call(sqlite_api, attempt_id.upper(), MessageStatus="Sent").status_code == 204
-    assert seen == [(attempt_id, SID, "sent", "")]
+    assert seen == [(attempt_id, SID, "sent", "", "+447700900123")]
