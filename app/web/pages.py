@@ -176,6 +176,10 @@ class Frame:
             return Held("Stopped", "as sending has stopped")
         if not self.has_worker:
             return Held("No worker", "for a worker")
+        if self.worker_failures:
+            return Held("No worker", "for the worker to stay up")
+        if self.queue_away_since:
+            return Held("Queue away", "for the queue")
         if self.wait_until:
             return Held("Slowed", "as a limit is reached", self.wait_until)
         return None

@@ -11,8 +11,10 @@ from sqlalchemy import select
 from app.db import Database
 from app.messages import sender
 from app.messages.models import Sending, Worker
+from app.queue import failing
 from app.queue.pages import in_words
 from app.queue.stats import Lateness
+from app.settings import settings
 from app.staff.models import AuditEvent
 from tests import factories
 from tests.integration.conftest import Client
@@ -232,12 +234,13 @@ def held_pages(client: Client, booking: str) -> list[str]:
 
 
 def set_sending(db: Database, **values: Any) -> None:
-    """Change the state of sending; a number is seconds from now."""
+    """Change the state of sending, or of the one worker; a number is seconds from now."""
     with db.write() as session:
         for name, value in values.items():
             is_time = isinstance(value, int)
             at = factories.clock.now() + timedelta(seconds=value) if is_time else value
-            setattr(session.get_one(Sending, 1), name, at)
+            holder = Worker if hasattr(Worker, name) else Sending
+            setattr(session.scalars(select(holder)).one(), name, at)
 
 
 @pytest.mark.parametrize(
@@ -248,6 +251,7 @@ def set_sending(db: Database, **values: Any) -> None:
         ({"slow_until": 50}, "Slowed until", "Will wait as a limit is reached, until"),
         ({"slow_until": 7200}, "Slowed until", "Will wait as a limit is reached, until"),
         (None, "No worker", "Will wait for a worker"),
+        ({"queue_away_since": -5}, "Queue away", "Will wait for the queue"),
     ],
 )
 def test_nothing_counts_down_to_a_message_that_is_held(
@@ -271,6 +275,21 @@ def test_nothing_counts_down_to_a_message_that_is_held(
         assert "today 2:00" in each
     assert clause in timeline
     assert "data-held" in client.get("/queue").text
+
+
+def test_nothing_counts_down_while_the_worker_does_not_stay_up(
+    client: Client, shop: Database
+) -> None:
+    booking = book(shop)
+    add_worker(shop)
+    with failing.telling(settings().state_dir) as note:
+        note.tell(failing.FAILING)
+        side, due, timeline = held_pages(client, booking)
+        assert "No worker" in side
+        assert "No worker" in due
+        assert "Will wait for the worker to stay up" in timeline
+        assert "waits for the worker to stay up" in text_of(client.get("/queue"))
+    assert "Goes out in 2 hours" in held_pages(client, booking)[2]
 
 
 def test_a_short_wait_holds_only_what_is_due_in_it(
