@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 from html import unescape
+from urllib.parse import quote
 
 import pytest
 from litestar.testing import TestClient
@@ -251,7 +252,10 @@ def test_a_customers_own_cancellation_needs_attention_until_somebody_has_seen_it
     assert "Bob Carter Place free Cancelled tomorrow 10:00 AM, Sam is free then." in page
     link = "/bookings/new?barber=barber_1&at=2026-11-24T10:00:00Z"
     assert link in client.get("/today").text.replace("&amp;", "&")
-    assert "Not seen yet" in client.get(f"/bookings/{booking_id}").text
+    for page in (f"/bookings/{booking_id}", f"/customers/{booking_id}"):
+        seen = client.get(page).text
+        assert "Not seen yet" in seen
+        assert "Not answered" not in seen
 
     assert client.post("/replies/SM1/handled").headers["location"] == "/today"  # without a script
 
@@ -290,4 +294,4 @@ def test_a_cancel_that_found_no_booking_needs_attention_and_leads_to_the_search(
         assert inbound.receive(session, found)
     html = client.get("/today").text
     assert "“CANCEL” They want to cancel, and this number has no booking to come." in words(html)
-    assert 'href="/bookings?q=Bob%20C"' in html
+    assert f'href="/bookings?q={quote(lifecycle.HOME)}">Find their booking' in html
