@@ -383,6 +383,27 @@ def test_hundreds_of_reminders_are_folded_and_take_no_more_statements(
     assert counts[0] == counts[1] <= 20
 
 
+def test_the_fold_says_only_what_is_in_it(
+    client: Client, shop: Database, clock: FrozenClock
+) -> None:
+    with shop.write() as session:
+        booking = factories.booking(session, clock.now() + timedelta(hours=23))
+        for hours in range(1, 4):
+            factories.message(session, booking, due_at=clock.now() + timedelta(hours=hours))
+        for hours in (20, 21):
+            at = clock.now() + timedelta(hours=hours)
+            factories.message(session, booking, state="skipped", reason="quiet_hours", due_at=at)
+
+    def fold() -> str:
+        page = client.get(f"/bookings/{booking.id}").text
+        return text_of(page.partition('id="later"')[2].partition("</summary>")[0])
+
+    assert fold().endswith("> 2 more left out for quiet hours ")
+    with shop.write() as session:
+        factories.message(session, booking, due_at=clock.now() + timedelta(hours=5))
+    assert fold().endswith("> 1 more planned, the last today 5:00 AM · 2 left out for quiet hours ")
+
+
 def test_what_happened_long_ago_is_folded_too(
     client: Client, shop: Database, clock: FrozenClock
 ) -> None:
