@@ -90,8 +90,9 @@ def _migrations(database: Database, where: migrate.Revisions) -> Finding:
 def _worker(session: Session, found: Settings) -> Finding:
     if times := failing.failures(found.state_dir):
         text = (
-            f"it ended {times} times right after its start, and is tried again every minute: "
-            "the last lines of `chairtime up` that begin with `worker |` say why"
+            f"it ended {times} times right after its start, and is started again at growing "
+            "intervals, a minute at the most: the last lines of `chairtime up` that begin with "
+            "`worker |` say why"
         )
         return Finding("FAIL", "worker", text)
     seen = session.scalars(select(Worker.seen_at).order_by(Worker.seen_at.desc())).all()

@@ -38,8 +38,9 @@ class _OneLine(logging.Filter):
                 return False
             self._next_at = time.monotonic() + EVERY
             count, self._count = self._count, 0
-        record.exc_info, record.args = None, (type(error).__name__, count)
-        record.msg = "the queue is away: %s (%d times since the last such line)"
+        often = "once" if count == 1 else f"{count} times"
+        record.exc_info, record.args = None, (type(error).__name__, often)
+        record.msg = "the queue is away: %s (%s since the last such line)"
         record.levelno, record.levelname = logging.WARNING, "WARNING"
         return True
 

@@ -89,6 +89,6 @@ def _tags(header: str, text: str | None) -> set[str]:
     if text.strip() == "*":
         return {"*"}
     if len(text) > _LONGEST or not _TAGS.fullmatch(text):
-        message = 'must be ETags in quotes, with commas between, such as "1a2b", or *'
+        message = 'This must be ETags in quotes, with commas between, such as "1a2b", or *.'
         raise Invalid([FieldError(header, message)])
     return set(re.findall(_TAG, text))

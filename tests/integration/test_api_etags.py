@@ -99,7 +99,10 @@ def test_lists_weak_tags_and_any_are_read_as_http_has_them(
         if answer is not None:
             assert answer.status_code == status, answer.text
             if status == 422:
-                assert answer.json()["errors"][0]["field"] == "If-Match"
+                [error] = answer.json()["errors"]
+                assert error["field"] == "If-Match"
+                assert error["message"].startswith("This must be ETags in quotes")
+                assert error["message"].endswith(".")
     assert api.get(path).json()["customerName"] == ("Bo" if status == 200 else "Ana Silva")
 
 

@@ -132,6 +132,7 @@ def test_a_banner_warns_of_a_worker_that_ends_again_and_again(
         banner = styleguide(sqlite_api).partition("<main")[0]
         assert "The worker does not stay up" in banner
         assert "it ended 7 times" in banner
+        assert "started again at growing intervals, a minute at the most" in banner
         checks = sqlite_api.get("/health").json()["checks"]
         assert checks["worker"] == "failing"
     assert "does not stay up" not in styleguide(sqlite_api).partition("<main")[0]
