@@ -449,8 +449,12 @@ def test_without_javascript_the_board_is_there_and_move_leads_to_the_form(
     new_context: Any, shop: Dashboard
 ) -> None:
     booking = book(shop, "10:00")
-    page = new_context(java_script_enabled=False).new_page()
-    page.goto(f"/today?date={at('12:00').date()}")
+    with_script, page = new_context().new_page(), new_context(java_script_enabled=False).new_page()
+    for each in (with_script, page):
+        each.goto(f"/today?date={at('12:00').date()}")
+    hints = [each.locator(".hint-mouse") for each in (page, with_script)]
+    expect(hints[0]).to_be_hidden()
+    expect(hints[1]).to_be_visible()
     move = block(page, booking).get_by_role("link", name="Move")
     assert move.get_attribute("href") == f"/bookings/{booking['id']}/edit"
     page.get_by_label("Another day").fill("2026-12-24")
