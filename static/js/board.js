@@ -347,14 +347,15 @@
 
   const scrollsItself = () => getComputedStyle(board()).overflowY === "auto";
 
-  // The present, with some of the past above it; on a page that scrolls, if it is not in view yet.
+  // The present, with some of the past above it; on a page that scrolls, if it is not in view yet,
+  // and if nothing stands above that must be seen: that sending has stopped.
   function showNow() {
     const line = byId("now");
     if (!line) return;
     const { top, bottom } = inSight();
     const at = () => line.getBoundingClientRect().top;
     if (scrollsItself()) board().scrollTop += at() - top - (bottom - top) / 3;
-    if (at() < innerHeight * 0.7) return;
+    if (at() < innerHeight * 0.7 || document.querySelector("#banner .banner")) return;
     if (scrollsItself()) board().scrollIntoView({ block: "nearest" });
     else line.scrollIntoView();
   }

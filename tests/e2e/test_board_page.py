@@ -308,11 +308,22 @@ def test_on_a_phone_the_page_is_scrolled_to_the_present(
     new_context: Any, long_day: Dashboard
 ) -> None:
     page = new_context(viewport=PHONE).new_page()
+    open_board(page)  # there is no banner any more
     open_board(page, days=0)
     assert top_of(page.locator("#now")) == pytest.approx(PHONE["height"] / 4, abs=60)
     assert scrolled(page)[0] == 0
     open_board(page)
     assert scrolled(page) == [0, 0]
+
+
+def test_on_a_phone_the_page_stays_at_its_top_while_sending_has_stopped(
+    new_context: Any, long_day: Dashboard
+) -> None:
+    page = new_context(viewport=PHONE).new_page()
+    long_day.sql("UPDATE sending SET paused_at = '2026-01-01 00:00:00', paused_by = 'Maya'")
+    open_board(page, days=0)
+    expect(page.locator("#banner .banner")).to_be_in_viewport()
+    assert scrolled(page)[1] == 0
 
 
 def test_without_javascript_the_link_to_today_leads_to_the_present(
