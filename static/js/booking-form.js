@@ -30,16 +30,18 @@
     }
   }
 
-  // Only what is empty, or was filled in for the number before.
+  // Only what is empty, or was filled in for the number before; never below somebody's fingers.
   function fill() {
     const known = byId("known").querySelector("[data-name]");
     for (const name of ["name", "email"]) {
       const field = byId(name);
       const value = known?.dataset[name] ?? "";
       const isOurs = field.dataset.filled && field.value === field.dataset.filled;
-      if (field === document.activeElement || (field.value && !isOurs)) continue;
+      const isHere = field === document.activeElement;
+      if ((isHere && field.dataset.typed) || (field.value && !isOurs)) continue;
       field.value = value;
       field.dataset.filled = value;
+      if (isHere) field.select(); // whoever types another name types over it
     }
   }
 
@@ -50,6 +52,7 @@
 
   document.addEventListener("input", (event) => {
     if (!form()?.contains(event.target)) return;
+    event.target.dataset.typed = "yes";
     note();
     requireWhatApplies();
   });

@@ -135,6 +135,25 @@ def test_a_known_customer_is_filled_in_and_nothing_that_was_typed_is_overwritten
     expect(name).to_have_value("Her sister")
 
 
+def test_a_known_name_fills_the_field_that_one_went_to_but_not_one_that_was_typed_in(
+    page: Page, shop: Dashboard
+) -> None:
+    book(shop, "09:00", customerName="Kim Known", customerPhone=PHONE)
+    for typed, kept in (("", "Kim Known"), ("x", "")):
+        page.goto("/bookings/new")
+        name = page.get_by_label("Name")
+        with page.expect_response("**/bookings/preview**") as answer:
+            page.get_by_label("Phone").press_sequentially(PHONE)
+            name.focus()
+            page.keyboard.type(typed)
+            if typed:
+                page.keyboard.press("Backspace")
+        assert answer.value.ok
+        expect(page.locator("#known")).to_contain_text("Has been here before: Kim Known")
+        expect(name).to_be_focused()
+        expect(name).to_have_value(kept)
+
+
 def test_a_conflict_is_shown_while_typing_and_booked_only_when_ticked(
     page: Page, shop: Dashboard, problems: list[str]
 ) -> None:
