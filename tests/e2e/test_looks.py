@@ -84,6 +84,12 @@ def test_a_printed_board_has_the_shop_the_numbers_and_no_block_over_another(
         expect(block.locator(".block-phone")).to_be_visible()
         expect(block.locator(".block-phone")).to_contain_text(booking["customerPhone"][-4:])
         assert block.locator(".block-open").evaluate(_IS_WHOLE)
+        what, phone = (
+            block.locator(each).bounding_box() for each in (".block-what", ".block-phone")
+        )
+        assert what
+        assert phone
+        assert (what["y"], what["x"]) < (phone["y"], phone["x"])
         box = block.bounding_box()
         assert box is not None
         assert box["y"] >= ends
@@ -99,3 +105,31 @@ _IS_WHOLE = """(open) => {
     return box.bottom <= bottom + 0.5 && (box.right <= right + 0.5 || each.matches(".block-what"));
   });
 }"""
+
+
+def test_paper_has_nothing_to_press_or_to_type_into(page: Page, shop: Dashboard) -> None:
+    booking = shop.book(20_000)
+    for address in ("/bookings", f"/bookings/{booking['id']}"):
+        page.goto(address)
+        page.emulate_media(media="print")
+        expect(page.locator("main")).to_contain_text(booking["customerName"])
+        assert page.locator(_CONTROLS).evaluate_all(_HOW_MANY_ARE_SEEN) == 0
+        page.emulate_media(media="screen")
+        assert page.locator(_CONTROLS).evaluate_all(_HOW_MANY_ARE_SEEN) > 0
+
+
+_CONTROLS = "main :is(button, input, select, textarea, .button, .tabs)"
+_HOW_MANY_ARE_SEEN = "all => all.filter((each) => each.checkVisibility()).length"
+
+
+def test_on_a_tablet_nothing_is_cut_off_in_the_header_and_in_the_tables(
+    page: Page, shop: Dashboard
+) -> None:
+    shop.book(20_000)
+    for width in (820, 1024):
+        page.set_viewport_size({"width": width, "height": 900})
+        for address in ("/bookings", "/customers"):
+            page.goto(address)
+            for what in ("#today-is", ".table-wrap"):
+                fits = "each => each.scrollWidth <= each.clientWidth"
+                assert page.locator(what).evaluate(fits), (width, address, what)
