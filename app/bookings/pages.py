@@ -94,6 +94,8 @@ def show_booking(request: PageRequest, booking_id: BookingId) -> Response[str]:
         story=told,
         chat=chat,
         max_answer=conversations.MAX_ANSWER,
+        typed="",
+        errors={},
         may_act=is_staff and is_confirmed and not has_begun,
         may_mark=is_staff and is_confirmed and has_begun,
         may_reopen=is_staff and booking.status in ("completed", "no_show"),

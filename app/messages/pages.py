@@ -19,6 +19,7 @@ from app.messages import failures, service
 from app.messages.failures import Failure, Group, Retried
 from app.shop.service import shop
 from app.web.addresses import ours
+from app.web.names import typed_in
 from app.web.pages import Form, PageRequest, is_partial, live_page, page, redirect, toast
 
 SHOWN = 8
@@ -150,8 +151,7 @@ def _page(request: PageRequest, code: str) -> Response[str]:
 
 def _again(request: PageRequest, job_id: str, form: Form, problem: str) -> Response[str]:
     """The form of a number that was wrong, with what was typed."""
-    given = {"phone": form.get("phone", ""), "others": form.get("others", "")}
-    typed = {"job_id": job_id, **given, "problem": problem}
+    typed = {"job_id": job_id, "problem": problem, **typed_in(form, "phone", "others")}
     found = _found("", job_id, typed)
     useful = [each for group in found["groups"] for each in group.failures]
     failure = next((each for each in [*useful, *found["past"]] if each.message.id == job_id), None)
@@ -192,7 +192,7 @@ def _found(code: str, wanted: str, typed: dict[str, str] | None = None) -> dict[
         "at_most": failures.AT_MOST,
         "is_cut": sum(len(group.failures) for group in groups) == failures.AT_MOST,
         "reasons": service.REASONS,
-        "typed": typed or {},
+        "typed": typed or typed_in({}, "job_id", "problem", "phone", "others"),
     }
 
 

@@ -12,7 +12,7 @@ from app.errors import Invalid
 from app.shop import changes, offers
 from app.shop.models import Barber, Service
 from app.web import seen
-from app.web.names import first_of_each
+from app.web.names import first_of_each, typed_in
 from app.web.pages import Form, PageRequest, carry_out, page, redirect, toast
 from app.web.seen import ChangedMeanwhile, Difference
 
@@ -107,6 +107,7 @@ class _Forms(Controller):
         with db.database().read() as session:
             found = offers.listed(session, self.kind)
             upcoming = offers.upcoming(session) if self.kind is Barber else {}
+        as_it_is = (seen.shown(_fields(each)) for each in found if each.id == changed_id)
         return page(
             request,
             "shop/offers.html",
@@ -116,8 +117,7 @@ class _Forms(Controller):
             offers=found,
             upcoming=upcoming,
             changed_id=changed_id,
-            typed=typed
-            or next((seen.shown(_fields(each)) for each in found if each.id == changed_id), {}),
+            typed=typed_in(typed or next(as_it_is, {}), "name", "minutes", seen.FIELD),
             errors=errors or {},
             differences=differences,
             minutes=(offers.SHORTEST, offers.LONGEST),

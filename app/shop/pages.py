@@ -17,7 +17,7 @@ from app.shop.forms import BarberForms, ServiceForms
 from app.shop.models import Shop
 from app.shop.service import shop
 from app.web import seen
-from app.web.names import first_of_each
+from app.web.names import first_of_each, typed_in
 from app.web.pages import Form, PageRequest, is_partial, page, redirect, toast
 from app.web.seen import ChangedMeanwhile, Difference
 
@@ -80,11 +80,12 @@ def _shop(
 ) -> Response[str]:
     with db.database().read() as session:
         row = shop(session)
+    as_it_is = seen.shown(_as_it_is(row))
     return page(
         request,
         "shop/shop.html",
         status=status,
-        typed=typed or seen.shown(_as_it_is(row)),
+        typed=typed_in(typed or as_it_is, *as_it_is),
         errors=errors or {},
         differences=differences,
         locales=_options(changes.locales(), row.locale),

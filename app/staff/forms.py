@@ -11,7 +11,7 @@ from app import db
 from app.errors import Conflict, Invalid
 from app.staff import accounts, members
 from app.staff.members import Member
-from app.web.names import first_of_each
+from app.web.names import first_of_each, typed_in
 from app.web.pages import Form, PageRequest, carry_out, page, redirect, toast
 
 UserId = Annotated[
@@ -117,7 +117,7 @@ def _show(
         status=status,
         members=everybody,
         member=member,
-        typed=typed or _as_it_is(member),
+        typed=typed_in(typed or _as_it_is(member), "name", "email", "role"),
         errors=errors or {},
     )
 

@@ -19,7 +19,7 @@ from app.staff.login import TooManyTries
 from app.staff.models import User
 from app.web import cookies, csrf
 from app.web.addresses import ours
-from app.web.names import first_of_each
+from app.web.names import first_of_each, typed_in
 from app.web.pages import (
     THEME_COOKIE,
     THEMES,
@@ -42,7 +42,7 @@ def show_setup(request: PageRequest) -> Response[str]:
     """The form of the first run, while there is no owner."""
     if not _is_first_run():
         return redirect(request, "/login")
-    return bare_page(request, "staff/setup.html", typed={}, errors={})
+    return _setup(request, {})
 
 
 @post("/setup", opt={"access": "public"}, sync_to_thread=True)
@@ -51,9 +51,9 @@ def set_up(request: PageRequest, form: Form) -> Response[str]:
     try:
         secret = _made_owner(request, form)
     except Invalid as invalid:
-        return _setup_again(request, form, 422, errors=first_of_each(invalid))
+        return _setup(request, form, 422, errors=first_of_each(invalid))
     except TooManyTries as many:
-        return _too_many(_setup_again(request, form, 429, problem=_later(many)), many)
+        return _too_many(_setup(request, form, 429, problem=_later(many)), many)
     except Conflict:
         return redirect(request, "/login")
     return _knows_browser(_signed_in(request, secret, HOME), form.get("email", ""))
@@ -64,7 +64,7 @@ def show_login(request: PageRequest, next: FromQuery[str] = "") -> Response[str]
     """The form to sign in; the way to /setup when nobody could."""
     if _is_first_run():
         return redirect(request, "/setup")
-    return bare_page(request, "staff/login.html", next=ours(next), email="")
+    return _login(request, 200, "", ours(next))
 
 
 @post("/login", opt={"access": "public"}, sync_to_thread=True)
@@ -81,9 +81,9 @@ def log_in(request: PageRequest, form: Form) -> Response[str]:
             _device(request, email),
         )
     except TooManyTries as many:
-        return _too_many(_login_again(request, 429, email, onwards, _later(many)), many)
+        return _too_many(_login(request, 429, email, onwards, _later(many)), many)
     if secret is None:
-        return _login_again(request, 401, email, onwards, "Email or password is wrong.")
+        return _login(request, 401, email, onwards, "Email or password is wrong.")
     return _knows_browser(_signed_in(request, secret, onwards or HOME), email)
 
 
@@ -175,14 +175,25 @@ def _made_owner(request: PageRequest, form: Form) -> str:
         return login.begin(session, user, old)
 
 
-def _setup_again(request: PageRequest, form: Form, status: int, **context: Any) -> Response[str]:
+def _setup(
+    request: PageRequest,
+    form: Mapping[str, str],
+    status: int = 200,
+    errors: Mapping[str, str] | None = None,
+    problem: str = "",
+) -> Response[str]:
     return bare_page(
-        request, "staff/setup.html", status=status, typed=form, **{"errors": {}, **context}
+        request,
+        "staff/setup.html",
+        status=status,
+        typed=typed_in(form, "code", "name", "email"),
+        errors=errors or {},
+        problem=problem,
     )
 
 
-def _login_again(
-    request: PageRequest, status: int, email: str, onwards: str, problem: str
+def _login(
+    request: PageRequest, status: int, email: str, onwards: str, problem: str = ""
 ) -> Response[str]:
     context = {"email": email, "next": onwards, "problem": problem}
     return bare_page(request, "staff/login.html", status=status, **context)

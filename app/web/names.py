@@ -1,5 +1,7 @@
 """Our names and the library's messages, in the caller's words."""
 
+from collections.abc import Mapping
+
 from app.errors import Invalid
 
 _A_TIME = "This must be a time in RFC 3339 with an offset, e.g. 2026-11-23T18:00:00Z."
@@ -37,3 +39,8 @@ def named(name: str, message: str) -> str:
 def first_of_each(invalid: Invalid) -> dict[str, str]:
     """The first thing that is wrong with each field, as it stands beside it."""
     return {error.field: error.message for error in reversed(invalid.errors)}
+
+
+def typed_in(form: Mapping[str, str], *names: str) -> dict[str, str]:
+    """What stands in these fields of a form, for its template; empty where it has no such field."""
+    return {name: form.get(name, "") for name in names}

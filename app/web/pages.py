@@ -31,9 +31,10 @@
 - A router needs `include_in_schema=False`, each handler `opt={"access": …}` (see
   `app.web.access`), and its line in `app/asgi.py`.
 - Templates get `user` (SignedIn; `user.may("staff")`), `shop`, `frame` (below), `path` and the
-  filters of `app.web.templating`. `render(template, shop, …)` renders without a request, as the
-  live stream does: `_counters.html`, `_banner.html`, `_failed_badge.html` and
-  `_replies_badge.html` need only `frame=frame(session)`.
+  filters of `app.web.templating`; a name that nobody gave is an error, so give `errors={}` and
+  `typed_in(form, "name", …)` too while nothing is wrong. `render(template, shop, …)` renders
+  without a request, as the live stream does: `_counters.html`, `_banner.html`,
+  `_failed_badge.html` and `_replies_badge.html` need only `frame=frame(session)`.
 """
 
 import hashlib

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import phonenumbers
-from jinja2 import Environment, FileSystemLoader, pass_context
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 
 from app import clock
 from app.messages import words
@@ -33,8 +33,9 @@ _csrf_token: ContextVar[str] = ContextVar("csrf_token", default="")
 
 @cache
 def environment() -> Environment:
-    """Jinja, with our filters. HTML is escaped everywhere."""
-    found = Environment(loader=FileSystemLoader(ROOT / "templates"), autoescape=True)
+    """Jinja, with our filters. HTML is escaped everywhere; a name that nobody gave is an error."""
+    loader = FileSystemLoader(ROOT / "templates")
+    found = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
     shown = (times.clock_time, times.day, times.when, times.ago, times.until)
     texts = (times.clock_text, times.when_text, times.short_day, times.exact, times.local_date)
     plain = (times.amount, times.zone_name)

@@ -24,6 +24,9 @@ from app.whatsapp.simulator.things import THINGS
 
 MOST_TIMES = 1000
 
+_UNTYPED = {"number": "", "body": "", "fault": "", "target": "", "times": "1"}
+"""What the fields of the page's forms say at first."""
+
 _DIGITS = re.compile(r"[1-9][0-9]{6,14}")
 _DECORATION = re.compile(r"[\s().\-/]")
 
@@ -186,7 +189,12 @@ def _page(
     is_partial = request.headers.get("HX-Request") == "true"
     return Template(
         f"simulator/{'_board' if is_partial else 'page'}.html",
-        context={**view.board(number, answered), "wrong": wrong, "typed": typed or {}},
+        context={
+            **view.board(number, answered),
+            "theme": None,
+            "wrong": wrong,
+            "typed": {**_UNTYPED, **(typed or {})},
+        },
         status_code=422 if wrong else 200,
         headers={"Vary": "HX-Request", "Cache-Control": "no-store"},
     )
