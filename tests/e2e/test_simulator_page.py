@@ -150,7 +150,7 @@ def test_the_page_works_by_reload_without_javascript(
     page.goto(f"{simulator.url}/simulator")
     page.get_by_role("link", name=NAME).click()
     page.get_by_label(f"Reply as {NAME}").fill("On my way")
-    page.get_by_role("button", name="Send").click()
+    page.get_by_role("button", name="Send", exact=True).click()
     expect(page.get_by_role("log")).to_contain_text("On my way")
     wait_until(lambda: len(simulator.received("/webhooks")) == 4)
     page.reload()
