@@ -17,8 +17,8 @@ from app import clock
 from app.bookings import service as bookings
 from app.bookings.models import Booking
 from app.conversations import answers, senders
-from app.conversations.kinds import ASKS, NO_WORDS, NO_WORK, Kind, plain_kind
-from app.conversations.models import Reply
+from app.conversations.kinds import ASKS, NO_WORDS, NO_WORK, plain_kind
+from app.conversations.models import Kind, Reply
 from app.conversations.senders import Sender
 from app.conversations.wording import Wish, wish
 from app.customers import service as customers

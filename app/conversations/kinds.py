@@ -6,19 +6,8 @@ it has one, and else as something that did not get through.
 
 import re
 from collections.abc import Mapping
-from typing import Literal
 
-Kind = Literal[
-    "text",
-    "media",
-    "location",
-    "contact",
-    "reaction",
-    "help",
-    "edited",
-    "deleted",
-    "unsupported",
-]
+from app.conversations.models import Kind
 
 ASKS = ("text", "media", "edited")
 """What may ask for something, such as CANCEL: what they wrote, and no name of a place."""

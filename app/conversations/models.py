@@ -1,6 +1,7 @@
 """The table of replies."""
 
 from datetime import datetime
+from typing import Literal, get_args
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -18,7 +19,7 @@ EFFECTS = (
     "for_staff",
     "noted",  # kept, and no work for anybody
 )
-KINDS = (
+Kind = Literal[
     "text",
     "media",
     "location",
@@ -28,7 +29,8 @@ KINDS = (
     "edited",
     "deleted",
     "unsupported",
-)
+]
+KINDS = get_args(Kind)
 _OPEN = text("needs_attention")
 
 
