@@ -8,6 +8,8 @@ RUN python -m venv .venv && .venv/bin/pip install --require-hashes -r requiremen
 COPY . .
 # In place, so that the app finds migrations, templates and static files beside itself.
 RUN .venv/bin/pip install --no-deps --no-build-isolation -e .
+# Who runs it may not write here, and would compile all of it at each start.
+RUN .venv/bin/python -m compileall -q app
 
 FROM python:3.11-slim
 # Huey's times are right in UTC alone.

@@ -8,6 +8,9 @@ PIP := $(PYTHON) -m pip --python $(BIN)/python install --disable-pip-version-che
 LOCK := uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-annotate \
   --no-header --no-strip-extras --quiet
 
+# A start takes three times as long where every import is compiled anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help install run test unit e2e lint format lock storm fuzz bench screenshots system clean
 .DEFAULT_GOAL := help
 
@@ -26,7 +29,7 @@ unit: .venv/.installed-dev system ## Run the unit and integration tests, with th
 	$(COVERED) --fail-under 95 --out .coverage.json --merge .coverage.json
 
 e2e: .venv/.installed-dev system ## Run the end-to-end tests, then one at a time those that measure time
-	$(PYTEST) -n auto --dist loadfile -m 'not timed and not storm' tests/e2e tests/faults
+	$(PYTEST) -n auto --dist worksteal -m 'not timed and not storm' tests/e2e tests/faults
 	$(PYTEST) -m 'timed and not storm' tests/e2e tests/faults
 
 storm: .venv/.installed-dev system ## Run long tests with faults at random

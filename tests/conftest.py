@@ -22,6 +22,8 @@ os.environ["STATE_DIR"] = str(FOLDER / "state")
 os.environ["REDIS_URL"] = f"unix://{FOLDER / 'valkey' / 'valkey.sock'}?socket_timeout=15"
 os.environ["TZ"] = "UTC"
 time.tzset()
+# Each of the many programs that tests start would compile all that it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # A background job starts with Ctrl-C ignored, and what the tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

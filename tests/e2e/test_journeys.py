@@ -225,7 +225,7 @@ def test_from_the_first_run_to_a_paused_reminder_that_arrives_after_all(
     pause(page)
     expect(other.locator("#banner")).to_contain_text("Sending is paused by Ann Lee")
     remind(other)
-    expect(other.locator("#timeline")).to_contain_text("Waits, as sending is paused")
+    expect(other.locator("#timeline")).to_contain_text("Waits as sending is paused")
     expect(page.locator("#counters")).to_contain_text("1 due")
     assert len(twilio.posts(RIGHT)) == 1
     other.locator("#banner").get_by_role("button", name="Resume sending").click()
@@ -270,7 +270,7 @@ def test_the_same_without_javascript_but_for_the_drag(
     pause(page)
     page.goto(f"/bookings/{booking['id']}")
     remind(page)
-    expect(page.locator("#timeline")).to_contain_text("Waits, as sending is paused")
+    expect(page.locator("#timeline")).to_contain_text("Waits as sending is paused")
     page.locator("#banner").get_by_role("button", name="Resume sending").click()
     expect(page.locator("#toasts")).to_contain_text("Sending again.")
     twilio.wait_for(2, to=RIGHT)
