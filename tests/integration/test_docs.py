@@ -24,8 +24,7 @@ from tests.support.import_order import _layer_of
 
 ROOT = Path(__file__).parents[2]
 DOCS = [
-    ROOT / "README.md",
-    ROOT / "CHANGELOG.md",
+    *sorted(ROOT.glob("*.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 DEPLOY = [path for path in sorted((ROOT / "docs" / "deploy").iterdir()) if path.is_file()]

@@ -13,6 +13,7 @@ from typing import Any
 import grimp
 import pytest
 import yaml
+from flit_core import buildapi
 from importlinter import ContractCheck
 
 from app import clock
@@ -110,6 +111,20 @@ def names(requirements: list[str]) -> set[str]:
     }
 
 
+# --- what a package says of itself ---
+
+
+def test_a_package_says_that_it_is_for_internal_use_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    folder = tmp_path / buildapi.prepare_metadata_for_build_wheel(str(tmp_path))
+    said = (folder / "METADATA").read_text().splitlines()
+    assert "License-Expression: LicenseRef-Internal-Use-Only" in said
+    assert "License-File: LICENSE" in said
+    assert "internal use only" in (ROOT / "LICENSE").read_text()
+
+
 # --- Dockerfile ---
 
 
@@ -145,6 +160,7 @@ def test_what_the_image_needs_is_let_through_and_nothing_else() -> None:
         "pyproject.toml",
         "requirements.lock",
         "README.md",
+        "LICENSE",
     }
     assert needed <= allowed <= needed | {"static", "templates"}
     assert all((ROOT / name).exists() for name in needed)
