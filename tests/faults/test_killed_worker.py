@@ -13,6 +13,7 @@ from tests.support.processes import wait_until
 from tests.support.running import RunningShop
 from tests.support.valkey import Valkey
 
+
 @pytest.fixture
 def twilio() -> Iterator[FakeTwilio]:
     with FakeTwilio() as fake:
