@@ -55,7 +55,7 @@ def create_app() -> Litestar:
         logging_config=None,
         debug=False,
     )
-    app.asgi_handler = incoming.guarded(app.asgi_handler, found.hosts if found.production else None)
+    app.asgi_handler = incoming.guarded(app.asgi_handler, found.answers_to)
     return app
 
 

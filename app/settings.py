@@ -23,6 +23,7 @@ TWILIO_API = "https://api.twilio.com"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
+_ALL_ADDRESSES = {"0.0.0.0", "::"}  # noqa: S104
 _HOST_NAME = re.compile(r"[a-z0-9.-]+|[0-9a-f:.]+")
 _UNIT = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LONGEST_SOCKET_PATH = 100  # sun_path holds 104 bytes on macOS, 108 on Linux
@@ -75,11 +76,16 @@ class Settings:
     owner_email: str | None
     owner_password: str | None = field(repr=False)
 
-    @property
-    def hosts(self) -> frozenset[str]:
-        """The names by which requests may call this install; see also `app.web.incoming`."""
+    def answers_to(self, name: str) -> bool:
+        """Whether requests may call this install by this name: lower case, without a port.
+
+        In development also by any address if it listens on all of them. A name of another site's
+        could lead here and look like our own (DNS rebinding); an address leads where it says.
+        """
         public = str(urlsplit(self.public_url).hostname)
-        return frozenset({public, self.host, *self.allowed_hosts, *LOOPBACK})
+        if name in {public, self.host, *self.allowed_hosts, *LOOPBACK}:
+            return True
+        return not self.production and self.host in _ALL_ADDRESSES and _is_address(name)
 
     @property
     def queue_socket(self) -> Path:
@@ -93,7 +99,7 @@ class Settings:
     @property
     def local_url(self) -> str:
         """The web app's address as this machine's own processes reach it."""
-        host = "127.0.0.1" if self.host in {"0.0.0.0", "::", ""} else self.host  # noqa: S104
+        host = "127.0.0.1" if self.host in _ALL_ADDRESSES else self.host
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     @property
@@ -395,6 +401,14 @@ class _Reader:
         except OSError as error:
             self.problems.append(f"STATE_DIR {state_dir} cannot be written: {error.strerror}")
             return ""
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _http_url(text: str) -> SplitResult:

@@ -1,13 +1,14 @@
 """What every request must be before a handler sees it. Whatever is not is answered here.
 
 A path that is no text, or another spelling of an address, is a 404, or for a GET a redirect to the
-one address. A query that is no text, or has a field twice, is a 422 that names the field. In
-production a request must call us by a name of ours (`Settings.hosts`). HEAD is what GET is, without
-the body.
+one address. A query that is no text, or has a field twice, is a 422 that names the field. A
+request must call us by a name of ours (`Settings.answers_to`). HEAD is what GET is, without the
+body.
 """
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
@@ -40,12 +41,12 @@ class _Elsewhere(Exception):
         self.path = path
 
 
-def guarded(app: ASGIApp, hosts: frozenset[str] | None = None) -> ASGIApp:
-    """`app`, which gets only what is a request to it; with `hosts` only by those names."""
+def guarded(app: ASGIApp, answers_to: Callable[[str], bool]) -> ASGIApp:
+    """`app`, which gets only what is a request to it, by a name that it `answers_to`."""
 
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == ScopeType.HTTP:
-            await _handle(app, hosts, scope, receive, send)
+            await _handle(app, answers_to, scope, receive, send)
         else:
             await app(scope, receive, send)
 
@@ -53,13 +54,13 @@ def guarded(app: ASGIApp, hosts: frozenset[str] | None = None) -> ASGIApp:
 
 
 async def _handle(
-    app: ASGIApp, hosts: frozenset[str] | None, scope: HTTPScope, receive: Receive, send: Send
+    app: ASGIApp, answers_to: Callable[[str], bool], scope: HTTPScope, receive: Receive, send: Send
 ) -> None:
     if scope["method"] == "HEAD":
         scope["method"] = "GET"
         receive, send = _hung_up(receive), _without_body(send)
     try:
-        _check_host(scope, hosts)
+        _check_host(scope, answers_to)
         _check(scope)
     except (_Elsewhere, HTTPException, WrongFields) as error:
         await _refuse(error, scope, receive, send)
@@ -80,13 +81,13 @@ def one_address(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
         raise NotFoundException
 
 
-def _check_host(scope: HTTPScope, hosts: frozenset[str] | None) -> None:
+def _check_host(scope: HTTPScope, answers_to: Callable[[str], bool]) -> None:
     """Raises ClientException. A probe asks by any name, such as the address of a container."""
     given = [_HOST.fullmatch(value) for name, value in scope["headers"] if name == b"host"]
     if len(given) > 1 or None in given:
         raise ClientException("The Host header names no host.")
-    names = {match[1].decode().strip("[]").lower() for match in given if match}
-    if hosts is not None and not names <= hosts and scope["path"] not in _PROBES:
+    names = [match[1].decode().strip("[]").lower() for match in given if match]
+    if scope["path"] not in _PROBES and not all(map(answers_to, names)):
         raise ClientException("There is no Chairtime by this name: see ALLOWED_HOSTS.")
 
 

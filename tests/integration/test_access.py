@@ -14,7 +14,7 @@ from app.db import Database
 from app.web import access, problems
 from tests.conftest import Configure
 from tests.integration.conftest import Client
-from tests.support.staff import HTMX, sign_in
+from tests.support.staff import HTMX, add_user, sign_in
 
 PUBLIC = {"/health", "/livez", "/readyz", "/static/{file_path:path}", "/login", "/setup"}
 ONLY_IN_DEVELOPMENT = {"/styleguide"}
@@ -255,6 +255,36 @@ def test_production_answers_only_to_its_own_names(
         answer = client.get(path, headers={"Host": host})
         assert answer.status_code == status
         assert status != 400 or "Host" in answer.text or "ALLOWED_HOSTS" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("host", "called", "status"),
+    [
+        ("127.0.0.1", "localhost:3000", 200),
+        ("127.0.0.1", "127.0.0.1:3000", 200),
+        ("127.0.0.1", "[::1]:3000", 200),
+        ("127.0.0.1", "shop.example.com", 200),  # of PUBLIC_URL
+        ("127.0.0.1", "bookings.internal", 200),  # of ALLOWED_HOSTS
+        ("127.0.0.1", "evil.example:3000", 400),
+        ("127.0.0.1", "192.168.1.5:3000", 400),
+        ("192.168.1.5", "192.168.1.5:3000", 200),
+        ("0.0.0.0", "192.168.1.5:3000", 200),
+        ("0.0.0.0", "evil.example:3000", 400),
+        ("::", "[fe80::1]:3000", 200),
+    ],
+)
+def test_in_development_another_sites_name_that_leads_here_is_refused(
+    sqlite_db: Database, configure: Configure, host: str, called: str, status: int
+) -> None:
+    configure(HOST=host, PUBLIC_URL="http://shop.example.com", ALLOWED_HOSTS="bookings.internal")
+    add_user(sqlite_db)
+    with TestClient(create_app()) as client:
+        answer = client.get("/login", headers={"Host": called})
+        assert answer.status_code == status
+        assert status == 200 or "ALLOWED_HOSTS" in answer.text
+        sent = {"Host": called, "Origin": f"http://{called}"}
+        answer = client.post("/login", headers=sent, data={"email": "x"})
+        assert (answer.status_code == 400) == (status == 400)
 
 
 def test_production_asks_browsers_for_https(production: Litestar) -> None:

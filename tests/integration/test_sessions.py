@@ -296,7 +296,7 @@ def test_over_https_the_cookies_are_bound_to_the_host(
 def test_over_https_a_form_is_taken_from_https_alone(
     sqlite_db: Database, configure: Configure, origin: str, host: str, is_ours: bool
 ) -> None:
-    configure(PUBLIC_URL="https://shop.example.com")
+    configure(PUBLIC_URL="https://shop.example.com", ALLOWED_HOSTS="bookings.internal")
     add_user(sqlite_db)
     with TestClient(create_app(), base_url="https://shop.example.com") as client:
         token = client.get("/login").cookies["__Host-chairtime-csrf"]
