@@ -1,7 +1,8 @@
-"""The documentation agrees with the project: links, names, the picture, the SQL of a restore."""
+"""The documentation agrees with the project: links, names, the picture, the SQL to paste."""
 
 import re
 import tomllib
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,7 +20,6 @@ from app.messages.models import STATES, Attempt, Message
 from tests import factories
 from tests.conftest import Configure
 from tests.fake_twilio import FakeTwilio
-from tests.screenshots import PAGES, WAYS
 from tests.support.import_order import _layer_of
 
 ROOT = Path(__file__).parents[2]
@@ -46,37 +46,27 @@ def named(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-every_document = pytest.mark.parametrize("document", DOCS, ids=named)
-
-
-# --- pictures ---
-
-
-def test_each_picture_is_shown_somewhere_and_each_page_has_its_own() -> None:
-    shown = {
-        (document.parent / target).resolve()
-        for document in DOCS
-        for target in re.findall(r"!\[[^\]]*\]\(([^)\s]+)\)", document.read_text())
-    }
-    there = set((ROOT / "docs" / "images").iterdir())
-    assert there - shown == set()
-    assert shown - there == set()
-    names = {f"{page}-{way}.png" for page in PAGES for way in WAYS}
-    assert names - {path.name for path in there} == set()
+def wrong(pattern: str, is_right: Callable[[Path, str], bool], of: list[Path] = DOCS) -> list[str]:
+    """What the documents name by a pattern and there is not, each with its document."""
+    return [
+        f"{named(document)}: {name}"
+        for document in of
+        for name in re.findall(pattern, document.read_text(), re.MULTILINE)
+        if not is_right(document, name)
+    ]
 
 
 # --- names ---
 
 
-@every_document
-def test_every_link_leads_to_a_file_and_a_heading(document: Path) -> None:
-    for target in re.findall(r"\]\(([^)\s]+)\)", document.read_text()):
-        if re.match(r"https?:|mailto:", target):
-            continue
-        file, _, heading = target.partition("#")
-        found = (document.parent / file).resolve() if file else document
-        assert found.exists(), f"{target} does not exist"
-        assert not heading or heading in headings(found), f"{target} has no such heading"
+def test_every_link_leads_to_a_file_and_a_heading() -> None:
+    assert wrong(r"\]\((?!https?:|mailto:)([^)\s]+)\)", leads_somewhere) == []
+
+
+def leads_somewhere(document: Path, target: str) -> bool:
+    file, _, heading = target.partition("#")
+    there = (document.parent / file).resolve() if file else document
+    return there.exists() and (not heading or heading in headings(there))
 
 
 def headings(document: Path) -> set[str]:
@@ -85,36 +75,33 @@ def headings(document: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-@every_document
-def test_every_file_that_is_named_is_there(document: Path) -> None:
+def test_every_file_that_is_named_is_there() -> None:
     pattern = r"`((?:app|tests|docs|migrations|static|templates)/[\w./-]+)`"
-    for name in re.findall(pattern, document.read_text()):
-        assert (ROOT / name).exists(), f"{name} does not exist"
+    assert wrong(pattern, lambda _, name: (ROOT / name).exists()) == []
 
 
-@pytest.mark.parametrize("document", [*DOCS, *DEPLOY], ids=named)
-def test_every_variable_that_is_named_is_in_the_example(document: Path) -> None:
+def test_every_variable_that_is_named_is_in_the_example() -> None:
     known = set(re.findall(r"^#([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
-    used = set(re.findall(r"\b[A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+\b", document.read_text()))
-    assert used - known <= NOT_OURS
+    pattern = r"\b[A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+\b"
+    assert wrong(pattern, lambda _, name: name in known | NOT_OURS, [*DOCS, *DEPLOY]) == []
 
 
-@every_document
-def test_every_make_target_that_is_named_is_there(document: Path) -> None:
+def test_every_make_target_that_is_named_is_there() -> None:
     targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    used = set(re.findall(r"(?:`|^|=\S+ )make ([a-z0-9-]+)", document.read_text(), re.MULTILINE))
-    assert used <= targets
+    assert wrong(r"(?:`|^|=\S+ )make ([a-z0-9-]+)", lambda _, name: name in targets) == []
 
 
-@pytest.mark.parametrize("document", [*DOCS, *DEPLOY], ids=named)
-def test_every_subcommand_that_is_named_is_there(document: Path) -> None:
+def test_every_subcommand_that_is_named_is_there() -> None:
     pattern = r"(?:`|bin/|exec \w+ |run --rm \w+ |^)chairtime ((?:[a-z]+ ?){1,2})"
-    for words in re.findall(pattern, document.read_text(), re.MULTILINE):
-        name, _, second = words.strip().partition(" ")
-        command = main.commands.get(name)
-        assert command is not None, f"there is no `chairtime {name}`"
-        if isinstance(command, click.Group) and second:
-            assert second in command.commands, f"there is no `chairtime {name} {second}`"
+    assert wrong(pattern, is_a_command, [*DOCS, *DEPLOY]) == []
+
+
+def is_a_command(_: Path, words: str) -> bool:
+    name, _, second = words.strip().partition(" ")
+    command = main.commands.get(name)
+    return (
+        second in command.commands if isinstance(command, click.Group) and second else bool(command)
+    )
 
 
 # --- the templates ---

@@ -1,4 +1,4 @@
-"""The README's tour, pasted word for word into a shell beside a running `chairtime up`."""
+"""The tour of docs/api.md, pasted word for word into a shell beside a running `chairtime up`."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import pytest
 from tests.support.ports import free_port
 from tests.support.processes import ROOT, Process, program
 
-README = (ROOT / "README.md").read_text()
+DOCUMENT = (ROOT / "docs" / "api.md").read_text()
 BLOCK = re.compile(r"^```sh\n(.*?)^```$(?:\n```json\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
 ANYTHING = None
 
@@ -58,12 +58,12 @@ def terminal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Termina
 
 def section(beginning: str, end: str) -> list[tuple[str, str]]:
     """The shell blocks between two headings, each with the JSON shown under it, or nothing."""
-    text = README[README.index(beginning) : README.index(end)]
+    text = DOCUMENT[DOCUMENT.index(beginning) : DOCUMENT.index(end)]
     return [(block, shown) for block, shown in BLOCK.findall(text)]
 
 
-SET_UP, *TOUR = section("## A tour of the API", "### A failure and its retry")
-FAILURE = section("### A failure and its retry", "## Configuration")
+SET_UP, *TOUR = section("## A tour", "### A failure and its retry")
+FAILURE = section("### A failure and its retry", "## Tokens")
 
 
 def test_the_tour_works_when_pasted_and_prints_what_is_shown(terminal: Terminal) -> None:
@@ -82,7 +82,7 @@ def test_the_tour_works_when_pasted_and_prints_what_is_shown(terminal: Terminal)
 
 @pytest.mark.parametrize("terminal", [{"REMINDER_EVERY": "10s"}], indirect=True)
 def test_the_failure_and_its_retry_work_when_pasted(terminal: Terminal) -> None:
-    assert "`REMINDER_EVERY=10s make run`" in README
+    assert "`REMINDER_EVERY=10s make run`" in DOCUMENT
 
     failed, retried = terminal.paste([block for block, _ in [SET_UP, *FAILURE]])[1:]
 
@@ -94,7 +94,7 @@ def test_the_failure_and_its_retry_work_when_pasted(terminal: Terminal) -> None:
 
 
 def check_shown(blocks: list[tuple[str, str]], printed: list[str]) -> None:
-    """Each answer that the README shows has the fields, and kinds of values, that really come."""
+    """Each answer that the tour shows has the fields, and kinds of values, that really come."""
     assert len(blocks) == len(printed)
     for (block, shown), real in zip(blocks, printed, strict=True):
         if shown:
