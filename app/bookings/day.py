@@ -69,12 +69,12 @@ class Block:
 
 @dataclass(frozen=True)
 class Trace:
-    """Where a cancelled booking was, as far as nothing has its place by now; `replied_at` is when
-    its customer cancelled it, if they did.
+    """Where cancelled bookings were, as far as nothing has their place by now: the last cancelled
+    first, with those that lie beneath it. `by_reply` of them were cancelled by their customers.
     """
 
-    booking: Booking
-    replied_at: datetime | None
+    bookings: Sequence[Booking]
+    by_reply: int
     row: int
     rows: int
 
@@ -270,7 +270,7 @@ def _column(
     barber: Barber,
     bookings: Sequence[Booking],
     cancelled: Sequence[Booking],
-    replied: Mapping[str, datetime],
+    replied: Set[str],
 ) -> Column:
     blocks = list(_blocks(frame, bookings))
     slots = _slots(frame, blocks) if barber.active else []
@@ -279,26 +279,25 @@ def _column(
     return Column(barber, sorted(cells, key=lambda cell: cell.row), traces)
 
 
-def _replied(session: Session, bookings: Sequence[Booking]) -> Mapping[str, datetime]:
-    """When their customers cancelled them, of those that were cancelled so."""
+def _replied(session: Session, bookings: Sequence[Booking]) -> Set[str]:
+    """The ids of those that their customers cancelled."""
     ids = [booking.id for booking in bookings if booking.status == "cancelled"]
     if not ids:
-        return {}
-    rows = session.execute(
-        select(Reply.booking_id, Reply.received_at).where(
-            Reply.booking_id.in_(ids), Reply.effect == "cancelled"
-        )
+        return set()
+    cancelled = select(Reply.booking_id).where(
+        Reply.booking_id.in_(ids), Reply.effect == "cancelled"
     )
-    return {row.booking_id: row.received_at for row in rows}
+    return {each for each in session.scalars(cancelled) if each is not None}
 
 
 def _traces(
     frame: _Frame,
     blocks: Sequence[Block],
     cancelled: Sequence[Booking],
-    replied: Mapping[str, datetime],
+    replied: Set[str],
 ) -> Iterator[Trace]:
-    """Each in the longest stretch of its time that nothing has; of one time, the last cancelled."""
+    """Each in the longest stretch of its time that nothing has, or beneath one cancelled later."""
+    found: list[tuple[range, list[Booking]]] = []
     taken = {row for block in blocks for row in range(block.row, block.row + block.rows)}
     newest_first = sorted(cancelled, key=lambda each: each.updated_at, reverse=True)
     for booking in newest_first:
@@ -308,8 +307,13 @@ def _traces(
         stretch = _longest_free(taken, row, min(after, frame.row(frame.ends)))
         if len(stretch) >= _SHORTEST:
             taken.update(stretch)
-            replied_at = replied.get(booking.id)
-            yield Trace(booking, replied_at, stretch.start, len(stretch))
+            found.append((stretch, [booking]))
+            continue
+        above = (there for place, there in found if place.start < after and row < place.stop)
+        next(above, []).append(booking)
+    for place, there in found:
+        by_reply = sum(booking.id in replied for booking in there)
+        yield Trace(there, by_reply, place.start, len(place))
 
 
 def _longest_free(taken: Set[int], row: int, after: int) -> range:

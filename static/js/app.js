@@ -177,6 +177,16 @@
     }
   });
 
+  // --- the banner stays in sight, and what would be beneath it below it (static/css/banner.css) ---
+
+  function makeRoom([banner]) {
+    const height = `${banner.target.offsetHeight}px`;
+    document.documentElement.style.setProperty("--banner", height);
+  }
+
+  const banner = document.getElementById("banner");
+  if (banner) new ResizeObserver(makeRoom).observe(banner);
+
   // --- the clock ---
 
   function tick() {

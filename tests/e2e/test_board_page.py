@@ -10,6 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.support.accessibility import serious_problems
 from tests.support.dashboard import PHONE, Dashboard, assert_fits, live, problems_of
+from tests.support.processes import wait_until
 
 # A zone in which it is noon, so that the day and its opening hours are around us.
 _AHEAD = 12 - datetime.now(UTC).hour
@@ -324,6 +325,42 @@ def test_on_a_phone_the_page_stays_at_its_top_while_sending_has_stopped(
     open_board(page, days=0)
     expect(page.locator("#banner .banner")).to_be_in_viewport()
     assert scrolled(page)[1] == 0
+
+
+def test_a_banner_that_comes_while_a_phone_is_scrolled_down_is_seen_and_moves_nothing(
+    new_context: Any, long_day: Dashboard
+) -> None:
+    page = new_context(viewport=PHONE).new_page()
+    open_board(page)
+    late = page.locator(".slot").last
+    late.scroll_into_view_if_needed()
+    was = top_of(late)
+    long_day.sql("UPDATE sending SET paused_at = '2026-01-01 00:00:00', paused_by = 'Maya'")
+    banner, name = page.locator("#banner"), page.locator("#barber-barber_1")
+    expect(banner).to_contain_text("Sending is paused")
+    expect(banner).to_be_in_viewport(ratio=1)
+    expect(name).to_be_in_viewport(ratio=1)
+    below = "([banner, name]) => name.getBoundingClientRect().top >= banner.offsetHeight - 1"
+    wait_until(lambda: page.evaluate(below, [banner.element_handle(), name.element_handle()]))
+    assert top_of(late) == pytest.approx(was, abs=2)
+
+
+@pytest.mark.parametrize("names", [["Ana Silva", "Luis Ortega"], ["Bob", "Maria", "Leo"]])
+def test_bookings_side_by_side_on_a_phone_have_whole_names(
+    new_context: Any, shop: Dashboard, names: list[str]
+) -> None:
+    for name in names:
+        book(shop, "10:00", customerName=name, allowOverlap=True)
+    page = new_context(viewport=PHONE).new_page()
+    open_board(page)
+    cut = "each => each.scrollWidth > each.clientWidth || each.scrollHeight > each.clientHeight"
+    for name in names:
+        shown = page.locator(".block-name", has_text=name)
+        assert not shown.evaluate(cut)
+        box = shown.bounding_box()
+        assert box
+        assert min(box["width"], box["height"]) >= 12
+    assert serious_problems(page) == []
 
 
 def test_without_javascript_the_link_to_today_leads_to_the_present(

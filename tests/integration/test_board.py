@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from html import unescape
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
@@ -56,6 +57,11 @@ def book(db: Database, hours: float, barber: str = "barber_1", **values: Any) ->
 def board_of(db: Database, on: date = DAY) -> day.Board:
     with db.read() as session:
         return day.board(session, on)
+
+
+def words(html: str) -> str:
+    """What the HTML says."""
+    return " ".join(unescape(re.sub("<[^>]+>", " ", html)).split())
 
 
 def stored(db: Database, booking_id: str) -> Booking:
@@ -135,9 +141,12 @@ def test_cancelled_bookings_are_counted_but_leave_their_time_free(
 
 
 def traces(db: Database) -> list[tuple[str, int, int]]:
-    """The name, the first row and the number of rows of each trace of the first barber."""
+    """The names, the first row and the number of rows of each trace of the first barber."""
     [column, *_] = board_of(db).columns
-    return sorted((each.booking.customer_name, each.row, each.rows) for each in column.traces)
+    return sorted(
+        (", ".join(booking.customer_name for booking in each.bookings), each.row, each.rows)
+        for each in column.traces
+    )
 
 
 def test_a_cancelled_booking_leaves_a_trace_where_nothing_is_booked_since(
@@ -148,15 +157,35 @@ def test_a_cancelled_booking_leaves_a_trace_where_nothing_is_booked_since(
         factories.reply(session, session.get_one(Booking, first), effect="cancelled")
     assert traces(sqlite_db) == [("First", 12, 6)]
     html = desk.get("/today").text
-    trace = html[html.index(f'id="trace-{first}"') :]
-    assert "Cancelled by reply</span> <s>First</s>" in trace
+    trace = html[html.index(f'id="trace-{first}"') :].partition(">")[2]
+    assert words(trace).startswith("Cancelled by reply First ,")
     clock.move(minutes=1)
     book(sqlite_db, 10, customer_name="Second", status="cancelled")
-    assert traces(sqlite_db) == [("Second", 12, 6)], "one outline at a place: the last"
+    assert traces(sqlite_db) == [("Second, First", 12, 6)], "one outline at a place"
     book(sqlite_db, 10.25)
-    assert traces(sqlite_db) == [("Second", 12, 3)], "what is booked since is not covered"
+    assert traces(sqlite_db) == [("Second, First", 12, 3)], "what is booked since is not covered"
     book(sqlite_db, 9.75)
     assert traces(sqlite_db) == []
+
+
+def test_several_cancellations_of_one_time_are_counted_and_named_in_one_trace(
+    desk: Client, sqlite_db: Database, clock: FrozenClock
+) -> None:
+    for name in ("Ana", "Bob & Co", "Cleo"):
+        newest = book(sqlite_db, 10, customer_name=name, status="cancelled")
+        clock.move(minutes=1)
+    other = book(sqlite_db, 10, barber="barber_2", customer_name="Dan", status="cancelled")
+    with sqlite_db.write() as session:
+        factories.reply(session, session.get_one(Booking, newest), effect="cancelled")
+    html = desk.get("/today").text
+    assert len(re.findall('id="trace-', html)) == 2
+    trace = html[html.index(f'id="trace-{newest}"') :].partition("</div>")[0].partition(">")[2]
+    said = words(trace)
+    assert said.startswith("3 cancelled, 1 by reply: Cleo , 10:00 AM Haircut , Bob & Co , 10:00")
+    [link] = re.findall('href="(/bookings[?][^"]+)"', trace)
+    listed = desk.get(unescape(link)).text
+    assert all(name in listed for name in ("Ana", "Bob &amp; Co", "Cleo"))
+    assert f"/bookings/{other}" not in listed
 
 
 def test_what_was_cancelled_outside_the_hours_of_the_board_does_not_stretch_it(
