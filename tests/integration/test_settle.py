@@ -9,6 +9,7 @@ import pytest
 from app.db import Database
 from app.messages import delivery, lookup, settle
 from app.messages.delivery import deliver
+from app.messages.lifecycle import outcomes
 from app.messages.lifecycle.compare_and_set import booking_of
 from app.messages.lookup import find_sent
 from app.messages.tick import Process, tick
@@ -97,6 +98,42 @@ def test_a_list_that_lags_behind_one_look_doubles_nothing(
 
     assert message(db, job_id).state == "sent"
     assert len(twilio.messages()) == 1
+
+
+def test_a_list_that_lags_behind_both_looks_is_asked_once_more_before_the_next_post(
+    db: Database, clock: FrozenClock, twilio: FakeTwilio, job_id: str
+) -> None:
+    twilio.list_lag = 3600
+    make_uncertain(db, twilio, job_id, "lost_answer")
+    for seconds in (120, 60):
+        clock.move(seconds=seconds)
+        settle.settle_due()
+    assert message(db, job_id).state == "pending"
+    twilio.list_lag = 0
+    clock.move(seconds=5)
+    work()
+
+    [sent] = twilio.messages()
+    row = message(db, job_id)
+    assert (row.state, row.sid, row.attempts) == ("sent", sent.sid, 1)
+    assert len(twilio.posts()) == 1
+
+
+def test_a_message_that_no_look_showed_is_doubled_and_that_is_seen_by_its_receipt(
+    db: Database, clock: FrozenClock, twilio: FakeTwilio, job_id: str
+) -> None:
+    twilio.list_lag = 3600
+    make_uncertain(db, twilio, job_id, "lost_answer")
+    for seconds in (120, 60):
+        clock.move(seconds=seconds)
+        settle.settle_due()
+    clock.move(seconds=5)
+    work()
+    first, _second = twilio.messages()
+    assert message(db, job_id).state == "sent"
+    with db.write() as session:
+        outcomes.accept(session, attempts(db, job_id)[0].id, first.sid, "delivered")
+    assert message(db, job_id).doubled
 
 
 def test_what_the_list_showed_too_late_is_not_taken_for_the_next_reminder(

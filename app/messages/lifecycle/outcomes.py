@@ -118,7 +118,7 @@ def mark_for_retry(
 ) -> datetime | None:
     """It was not sent, and another try may help; returns when, or None if there is none.
 
-    `verify`: Twilio's own error says only "probably not", so the next try looks it up first.
+    `verify`: that is only probable, so the next try looks it up first.
     """
     attempt = _end_attempt(session, attempt_id, "not_sent", code, detail)
     message = read_message(session, attempt.message_id)
@@ -183,7 +183,10 @@ def mark_failed(session: Session, attempt_id: str, code: str, detail: str | None
 
 
 def settle_not_sent(session: Session, message_id: str) -> datetime | None:
-    """The look-ups agree that an uncertain message was not sent; returns when it is tried again."""
+    """The look-ups agree that an uncertain message was not sent; returns when it is tried again.
+
+    Twilio's list may lag by more than they waited, so it is looked up once more before that POST.
+    """
     now = clock.now()
     lock_booking(session, booking_of(message_id))
     message = read_message(session, message_id)
@@ -198,7 +201,8 @@ def settle_not_sent(session: Session, message_id: str) -> datetime | None:
     if reason and message.cancel_reason is None:
         leave(session, message, state="skipped", reason=reason)
         return None
-    return try_again(session, message, message.tries, message.error_code or "no_answer")
+    code = message.error_code or "no_answer"
+    return try_again(session, message, message.tries, code, verify=True)
 
 
 def check_again(session: Session, message_id: str, at: datetime, checks: int) -> bool:
