@@ -8,30 +8,29 @@ from litestar.di import Provide
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
 
-from app.bookings import api as bookings
-from app.bookings import board
-from app.bookings import forms as booking_forms
-from app.bookings import pages as booking_pages
-from app.conversations import pages as conversation_pages
-from app.customers import forms as cost_forms
-from app.customers import pages as customer_pages
-from app.messages import api as messages
-from app.messages import forms as text_forms
-from app.messages import pages as message_pages
-from app.queue import api as queue
-from app.queue import live
-from app.queue import pages as queue_pages
+from app.api import bookings, openapi, queue, twilio
+from app.api import reminders as messages
+from app.dashboard import error_pages, live
+from app.dashboard.bookings import form as booking_forms
+from app.dashboard.bookings import pages as booking_pages
+from app.dashboard.bookings import replies as conversation_pages
+from app.dashboard.customers import pages as customer_pages
+from app.dashboard.failed import page as message_pages
+from app.dashboard.queue import page as queue_pages
+from app.dashboard.settings import costs as cost_forms
+from app.dashboard.settings import shop as shop_pages
+from app.dashboard.settings import texts as text_forms
+from app.dashboard.shell import read_form
+from app.dashboard.staff import members as staff_forms
+from app.dashboard.staff import pages as staff_pages
+from app.dashboard.templating import environment
+from app.dashboard.today import page
 from app.settings import Settings, settings
-from app.shop import pages as shop_pages
-from app.staff import forms as staff_forms
-from app.staff import pages as staff_pages
-from app.web import access, csrf, error_pages, incoming, openapi, static, threads
+from app.staff import guards
+from app.web import csrf, incoming, static, threads
 from app.web.bodies import MAX_BODY
 from app.web.compression import compression_config
 from app.web.headers import security_headers
-from app.web.pages import read_form
-from app.web.templating import environment
-from app.whatsapp import webhooks
 
 
 def create_app() -> Litestar:
@@ -39,7 +38,7 @@ def create_app() -> Litestar:
     found = settings()
     app = Litestar(
         route_handlers=_routes(found),
-        guards=[incoming.one_address, access.guard],
+        guards=[incoming.one_address, guards.guard],
         exception_handlers=error_pages.HANDLERS,
         middleware=[threads.by_method, csrf.middleware()],
         compression_config=compression_config(),
@@ -55,26 +54,26 @@ def create_app() -> Litestar:
         logging_config=None,
         debug=False,
     )
-    app.asgi_handler = incoming.guarded(app.asgi_handler, found.answers_to)
+    app.asgi_handler = incoming.guarded(app.asgi_handler, error_pages.HANDLERS, found.answers_to)
     return app
 
 
 def _routes(found: Settings) -> list[Router]:
-    routes = [bookings.router, messages.router, queue.router, webhooks.router, static.router()]
+    routes = [bookings.router, messages.router, queue.router, twilio.router, static.router()]
     # Both have a handler for /bookings, which Litestar merges within a router alone.
     of_bookings = Router(
         "/", route_handlers=[booking_pages.router, booking_forms.router, conversation_pages.router]
     )
-    routes += [staff_pages.router, live.router, board.router, of_bookings]
+    routes += [staff_pages.router, live.router, page.router, of_bookings]
     routes += [message_pages.router, queue_pages.router]
     routes += [staff_forms.router, shop_pages.router]
     routes += [text_forms.router, cost_forms.router, customer_pages.router]
     if not found.production:
-        from app.web import styleguide
+        from app.dashboard import styleguide
 
         routes.append(styleguide.router)
     if found.simulator and not found.production:
-        from app.whatsapp import simulator  # production never even loads it
+        from app import simulator  # production never even loads it
 
         routes.append(simulator.router)
     return routes

@@ -10,7 +10,7 @@ import click
 from app.settings import SettingsError, settings
 
 if TYPE_CHECKING:
-    from app.staff.models import ApiToken
+    from app.models.staff import ApiToken
 
 # Imports stand inside the commands where they are slow, and not needed by all.
 
@@ -26,7 +26,7 @@ class _Plain(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
-            from app import preflight
+            from app.run import preflight
 
             lines = preflight.explain(error)
             if lines is None:
@@ -47,7 +47,7 @@ def main() -> None:
 @main.command()
 def up() -> None:
     """Run everything: web, worker and, if REDIS_URL is not set, a queue."""
-    from app import up as all_of_it
+    from app.run import up as all_of_it
 
     all_of_it.run(settings())
 
@@ -62,7 +62,7 @@ def up() -> None:
 )
 def serve(workers: int, grace: int) -> None:
     """Run the web app on HOST and PORT."""
-    from app import preflight, supervisor, template_check
+    from app.run import preflight, supervisor, template_check
     from app.staff import first_run
 
     is_supervised = supervisor.end_with_parent()
@@ -84,7 +84,7 @@ def serve(workers: int, grace: int) -> None:
 @main.command()
 def worker() -> None:
     """Run a worker, which sends what is due. As many as wanted may run."""
-    from app import preflight, supervisor, template_check
+    from app.run import preflight, supervisor, template_check
 
     supervisor.end_with_parent()
     database = preflight.reachable_database()
@@ -96,7 +96,7 @@ def worker() -> None:
 @main.command()
 def migrate() -> None:
     """Bring the database to the newest revision."""
-    from app import migrate, preflight
+    from app.run import migrate, preflight
 
     before = migrate.upgrade(preflight.connect())
     if before.is_pending:
@@ -109,20 +109,21 @@ def migrate() -> None:
 @click.option("--add", is_flag=True, help="Also if there are bookings already.")
 def demo(add: bool) -> None:
     """Fill a believable shop: bookings and reminders in every state. A fresh database is made."""
-    from app import demo, migrate, preflight
+    from app.demo import fill_shop
+    from app.run import migrate, preflight
 
-    demo.check_allowed(settings())
+    fill_shop.check_allowed(settings())
     if migrate.revisions(empty := preflight.connect()).current is None:
         migrate.upgrade(empty)
     with preflight.reachable_database().write() as session:
-        number = demo.fill(session, settings(), add=add)
+        number = fill_shop.fill(session, settings(), add=add)
     click.echo(f"Added {number} bookings, with their reminders.")
 
 
 @main.command()
 def doctor() -> None:
     """Check everything that can be wrong, and say what to do about it."""
-    from app import doctor
+    from app.run import doctor
 
     findings = list(doctor.examine())
     for finding in findings:
@@ -143,7 +144,7 @@ def user() -> None:
 @click.option("--password-stdin", is_flag=True, help="Read the password from stdin, not a prompt.")
 def user_add(email: str, name: str, role: str, password_stdin: bool) -> None:
     """Add somebody who may sign in with EMAIL and a password of 12 characters or more."""
-    from app import preflight
+    from app.run import preflight
     from app.staff import accounts
 
     database = preflight.reachable_database()
@@ -163,7 +164,7 @@ def token() -> None:
 @click.option("--read-only", is_flag=True, help="It may read, and change nothing.")
 def token_create(name: str, read_only: bool) -> None:
     """Make a token and print its secret, once."""
-    from app import preflight
+    from app.run import preflight
     from app.staff import tokens
 
     with preflight.reachable_database().write() as session:
@@ -177,8 +178,8 @@ def token_list() -> None:
     """Show all tokens, without their secrets."""
     from sqlalchemy import select
 
-    from app import preflight
-    from app.staff.models import ApiToken
+    from app.models.staff import ApiToken
+    from app.run import preflight
 
     with preflight.reachable_database().read() as session:
         found = session.scalars(select(ApiToken).order_by(ApiToken.created_at)).all()
@@ -192,7 +193,7 @@ def token_list() -> None:
 @click.argument("id")
 def token_revoke(id: str) -> None:
     """End the token ID, at once and for good."""
-    from app import preflight
+    from app.run import preflight
     from app.staff import tokens
 
     with preflight.reachable_database().write() as session:

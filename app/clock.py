@@ -130,3 +130,7 @@ def _leap(day: date, at: time, zone: ZoneInfo) -> datetime:
         else:
             after = middle
     return after.replace(microsecond=0)
+
+
+OFFSET_HINT = "This needs an offset, e.g. 2026-11-23T18:00:00Z."
+"""What is wrong with a time without a zone."""

@@ -3,12 +3,12 @@
 from alembic import context
 from sqlalchemy import Connection
 
-from app.conversations import models as _conversations  # noqa: F401
-from app.customers import models as _customers  # noqa: F401
 from app.db import Base, database
-from app.messages import models as _messages  # noqa: F401
-from app.queue import models as _queue  # noqa: F401
-from app.staff import models as _staff  # noqa: F401
+from app.models import conversation as _conversations  # noqa: F401
+from app.models import customer as _customers  # noqa: F401
+from app.models import install as _queue  # noqa: F401
+from app.models import message as _messages  # noqa: F401
+from app.models import staff as _staff  # noqa: F401
 
 
 def run(connection: Connection) -> None:

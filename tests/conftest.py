@@ -33,11 +33,11 @@ import pytest  # noqa: E402
 
 import app.clock  # noqa: E402
 import app.db  # noqa: E402
-import app.migrate  # noqa: E402
+import app.run.migrate  # noqa: E402
+from app.dashboard import templating  # noqa: E402
 from app.db import Database  # noqa: E402
 from app.queue import hand_over  # noqa: E402
 from app.staff import login  # noqa: E402
-from app.web import templating  # noqa: E402
 from tests.fake_twilio import FakeTwilio  # noqa: E402
 from tests.support.frozen import FrozenClock  # noqa: E402
 from tests.support.postgres import Postgres, Refillable  # noqa: E402
@@ -124,7 +124,7 @@ def twilio(configure: Configure) -> Iterator[FakeTwilio]:
 
 def _migrate(url: str) -> None:
     database = Database(url)
-    app.migrate.upgrade(database)
+    app.run.migrate.upgrade(database)
     database.close()
 
 

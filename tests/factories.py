@@ -17,13 +17,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.bookings.models import Booking
-from app.conversations.models import Reply
-from app.customers.identity import person_of
 from app.db import Base
-from app.messages.models import Attempt, Message, Receipt
-from app.shop.models import Barber, Service, Shop
-from app.staff.models import ApiToken, User
+from app.models.booking import Booking
+from app.models.conversation import Reply
+from app.models.identity import person_of
+from app.models.message import Attempt, Message, Receipt
+from app.models.shop import Barber, Service, Shop
+from app.models.staff import ApiToken, User
 
 _serial = itertools.count(1)
 

@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.bookings import search
-from app.bookings.models import Booking
-from app.customers.names import fold
+from app.models.booking import Booking
+from app.models.names import fold
 
 MOST = 40
 """Customers on a page."""

@@ -9,18 +9,19 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.bookings import numbers, service
-from app.bookings.models import Booking
 from app.bookings.overlap import overlapping
-from app.customers.identity import person_of
 from app.errors import Conflict, NotFound
 from app.messages import service as messages
-from app.messages.feed import feed_after_commit, revoke_after_commit
+from app.messages.enqueue import feed_after_commit, revoke_after_commit
 from app.messages.lifecycle import plans
 from app.messages.lifecycle.compare_and_set import booking_of, lock_booking
-from app.messages.models import Message
-from app.reminders.plan import Plan, reminder_times
-from app.reminders.policy import of_shop
+from app.models.booking import Booking
+from app.models.identity import person_of
+from app.models.message import Message
+from app.models.plan import Plan
+from app.reminders.plan import reminder_times
 from app.shop import hours
+from app.shop.policy import of_shop
 from app.shop.service import shop, time_zone
 from app.staff import audit
 

@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.bookings import desk, fields, numbers, service
-from app.bookings.models import Booking
 from app.bookings.overlap import overlapping
 from app.bookings.service import NewBooking
 from app.customers import service as customers
 from app.errors import Conflict, FieldError, Invalid
+from app.models.booking import Booking
 from app.reminders.plan import PlanTooLong
 from app.settings import settings
 from app.shop.service import shop, time_zone

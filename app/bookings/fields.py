@@ -8,15 +8,14 @@ from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
 
-from app.bookings import phones
-from app.customers.identity import person_of
+from app.clock import OFFSET_HINT
+from app.customers import phones
 from app.errors import FieldError, Invalid
+from app.models.identity import person_of
 
 MAX_NAME = 100
 FARTHEST = timedelta(days=400)
 """How far ahead a booking may be."""
-
-OFFSET_HINT = "This needs an offset, e.g. 2026-11-23T18:00:00Z."
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _JOINERS = "\u200c\u200d"  # parts of names and of emoji, unlike all other format characters

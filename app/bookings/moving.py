@@ -8,12 +8,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.bookings import service
-from app.bookings.models import Booking
 from app.bookings.overlap import overlapping
 from app.db import Database
 from app.errors import Conflict
 from app.messages import quiet
-from app.messages.models import Message
+from app.models.booking import Booking
+from app.models.message import Message
 from app.shop import hours
 from app.shop.service import shop
 

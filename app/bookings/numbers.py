@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session, aliased, joinedload
 
 from app import clock
 from app.bookings import service
-from app.bookings.models import Booking, derived_of
-from app.conversations.models import Reply
 from app.customers import service as customers
-from app.customers.identity import person_of
 from app.messages.lifecycle.compare_and_set import lock_booking
+from app.models.booking import Booking, derived_of
+from app.models.conversation import Reply
+from app.models.identity import person_of
 from app.staff import audit
 
 Scope = Literal["one", "name", "all"]

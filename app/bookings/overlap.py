@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Select, select
 
-from app.bookings.models import Booking
+from app.models.booking import Booking
 
 LONGEST = timedelta(hours=12)
 """Of a service: how far back a booking may begin and still go on."""

@@ -9,15 +9,15 @@ from datetime import UTC, datetime
 from sqlalchemy import ColumnElement, Select, false, literal, or_, select, tuple_
 from sqlalchemy.orm import Session, joinedload
 
-from app.bookings import phones
-from app.bookings.fields import OFFSET_HINT
-from app.bookings.models import STATUSES, Booking
-from app.customers.identity import person_of
-from app.customers.names import fold
+from app.clock import OFFSET_HINT
+from app.customers import phones
 from app.db import UtcDateTime
 from app.errors import FieldError, Invalid
-from app.messages.models import Message
-from app.messages.useful import is_one_of
+from app.messages.eligibility import is_one_of
+from app.models.booking import STATUSES, Booking
+from app.models.identity import person_of
+from app.models.message import Message
+from app.models.names import fold
 from app.shop import service as shop_service
 
 MAX_LIMIT = 200

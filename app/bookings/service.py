@@ -10,18 +10,20 @@ from sqlalchemy.orm import Session
 from ulid import ULID
 
 from app import clock
-from app.bookings import consent, fields
-from app.bookings.models import Booking
+from app.bookings import fields
 from app.bookings.overlap import overlapping
-from app.customers.identity import person_of
+from app.customers import consent
 from app.errors import Conflict, FieldError, Invalid, NotFound
-from app.messages.feed import feed_after_commit, revoke_after_commit
+from app.messages.enqueue import feed_after_commit, revoke_after_commit
 from app.messages.lifecycle import plans
 from app.messages.lifecycle.compare_and_set import lock_booking
-from app.reminders.plan import Plan, PlanTooLong, reminder_times
-from app.reminders.policy import of_shop
+from app.models.booking import Booking
+from app.models.identity import person_of
+from app.models.plan import Plan
+from app.models.shop import Barber, Service
+from app.reminders.plan import PlanTooLong, reminder_times
 from app.settings import settings
-from app.shop.models import Barber, Service
+from app.shop.policy import of_shop
 from app.shop.service import shop
 from app.staff import audit
 

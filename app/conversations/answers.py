@@ -10,10 +10,10 @@ from pathlib import Path
 
 from babel import Locale
 
-from app.bookings.models import Booking
 from app.messages import texts
 from app.messages.codes import code
-from app.shop.models import Shop
+from app.models.booking import Booking
+from app.models.shop import Shop
 from app.shop.service import time_zone
 
 MOST_LISTED = 10

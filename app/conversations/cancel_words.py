@@ -2,7 +2,7 @@
 
 import re
 
-from app.conversations.wording import CANCEL_WORD, START_WORDS, STOP_WORDS, normalise
+from app.conversations.intent import CANCEL_WORD, START_WORDS, STOP_WORDS, normalise
 from app.errors import FieldError, Invalid
 
 MOST = 20

@@ -15,17 +15,17 @@ from sqlalchemy.orm import Session, joinedload
 
 from app import clock
 from app.bookings import service as bookings
-from app.bookings.models import Booking
 from app.conversations import answers, senders
+from app.conversations.intent import Wish, wish
 from app.conversations.kinds import ASKS, NO_WORDS, NO_WORK, plain_kind
-from app.conversations.models import Kind, Reply
 from app.conversations.senders import Sender
-from app.conversations.wording import Wish, wish
 from app.customers import service as customers
-from app.customers.identity import person_of
 from app.db import insert
 from app.messages import codes, texts
 from app.messages.lifecycle.compare_and_set import lock_booking
+from app.models.booking import Booking
+from app.models.conversation import Kind, Reply
+from app.models.identity import person_of
 from app.shop.service import shop
 from app.staff import audit
 

@@ -7,7 +7,7 @@ it has one, and else as something that did not get through.
 import re
 from collections.abc import Mapping
 
-from app.conversations.models import Kind
+from app.models.conversation import Kind
 
 ASKS = ("text", "media", "edited")
 """What may ask for something, such as CANCEL: what they wrote, and no name of a place."""

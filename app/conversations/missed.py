@@ -11,10 +11,10 @@ from sqlalchemy import select, update
 from app import clock
 from app.conversations import inbound
 from app.conversations.inbound import Incoming
-from app.conversations.models import Reply
 from app.db import database
-from app.messages import sender
+from app.messages import gate
 from app.messages.delivery import client
+from app.models.conversation import Reply
 from app.whatsapp.client import LookupFailed, Received
 
 _log = logging.getLogger(__name__)
@@ -30,8 +30,8 @@ it is kept, and a STOP holds, but staff need not look after it."""
 def fetch_due() -> int:
     """Fetch what we missed, if it is time, and handle it; returns how many there were."""
     with database().write() as session:
-        is_first = sender.state(session).replies_at is None
-        if not sender.may_fetch_replies(session):
+        is_first = gate.state(session).replies_at is None
+        if not gate.may_fetch_replies(session):
             return 0
     try:
         listed = client().list_received()

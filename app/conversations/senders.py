@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.bookings.models import Booking
-from app.customers.identity import person_of
 from app.messages.lifecycle.compare_and_set import booking_of
-from app.messages.models import Attempt, Message
+from app.models.booking import Booking
+from app.models.identity import person_of
+from app.models.message import Attempt, Message
 
 _PHONE = re.compile(r"whatsapp:(\+[1-9][0-9]{6,14})")
 

@@ -22,19 +22,19 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased, contains_eager
 
 from app import clock
-from app.bookings.models import Booking
 from app.bookings.overlap import LONGEST
-from app.conversations.models import Reply
 from app.customers import service as customers
 from app.errors import Conflict, FieldError, Invalid, NotFound
-from app.messages.feed import feed_after_commit
+from app.messages.eligibility import OPTED_OUT, WINDOW_CLOSED, is_one_of
+from app.messages.enqueue import feed_after_commit
 from app.messages.lifecycle import plans
 from app.messages.lifecycle.compare_and_set import lock_booking
-from app.messages.models import Attempt, Message
 from app.messages.service import REASONS
-from app.messages.useful import OPTED_OUT, WINDOW_CLOSED, is_one_of
-from app.reminders.plan import Plan
-from app.shop.models import Barber
+from app.models.booking import Booking
+from app.models.conversation import Reply
+from app.models.message import Attempt, Message
+from app.models.plan import Plan
+from app.models.shop import Barber
 from app.staff import audit
 
 MOST_LINES = 30

@@ -1,7 +1,7 @@
 """What the shop's messages may come to in a month, what they have come to, and what they cost.
 
 A month is one of UTC, as the counters are. What goes beyond a budget is skipped, by
-`app.messages.useful`; this is what is shown of it, and how it is set.
+`app.messages.eligibility`; this is what is shown of it, and how it is set.
 """
 
 import re
@@ -19,11 +19,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.customers.models import MonthlySent
 from app.customers.service import month_of
 from app.errors import FieldError, Invalid, each_right
-from app.messages.models import DailySent
-from app.shop.models import Shop
+from app.models.customer import MonthlySent
+from app.models.message import DailySent
+from app.models.shop import Shop
 from app.shop.service import shop
 
 NEARLY = 80

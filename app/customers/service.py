@@ -12,9 +12,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.customers.identity import person_of
-from app.customers.models import Customer, MonthlySent
 from app.db import insert
+from app.models.customer import Customer, MonthlySent
+from app.models.identity import person_of
 
 ConsentHow = Literal["form", "api", "reply"]
 OptOutHow = Literal["reply", "twilio", "staff"]

@@ -6,11 +6,11 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.bookings.models import Booking
 from app.messages import codes, texts
-from app.messages.models import Message
+from app.models.booking import Booking
+from app.models.message import Message
+from app.models.shop import Barber, Service, Shop
 from app.settings import settings
-from app.shop.models import Barber, Service, Shop
 from app.shop.service import shop, time_zone
 
 _TOO_LONG = {"formattedDateTime": "dateTime"}

@@ -11,16 +11,16 @@ from sqlalchemy.exc import OperationalError, TimeoutError
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.bookings.models import Booking
 from app.db import database
-from app.messages import sender, templates, turn
+from app.messages import gate, rate_limit, templates
 from app.messages.compose import Content, compose
 from app.messages.lifecycle import claims, outcomes
 from app.messages.lifecycle.claims import Claim
 from app.messages.lifecycle.compare_and_set import booking_of, kind_of, locked_attempt
-from app.messages.lookup import Sent, find_sent
-from app.messages.models import Message
+from app.messages.reconciliation.lookup import Sent, find_sent
 from app.messages.templates import NotUsable
+from app.models.booking import Booking
+from app.models.message import Message
 from app.settings import settings
 from app.whatsapp import errors
 from app.whatsapp.client import LookupFailed, OutgoingMessage, WhatsAppClient, WhatsAppConfig
@@ -88,7 +88,7 @@ def _send(taken: Claim) -> datetime | None:
             return _release(taken, clock.now() + _SOON)
         if found is not None:
             return _mark_found(found)
-    if not turn.wait(settings().send_lease / 2):
+    if not rate_limit.wait(settings().send_lease / 2):
         return _release(taken, clock.now() + _SOON)
     try:
         template: frozenset[str] | Outcome = templates.variables(client(), kind_of(taken.job_id))
@@ -131,7 +131,7 @@ def _hold_back(session: Session, taken: Claim, code: str) -> datetime | None:
     if kind_of(taken.job_id) != "reminder":
         claims.mark_unsendable(session, taken, code)
         return None
-    until = sender.stop(session, code)
+    until = gate.stop(session, code)
     return until if claims.release(session, taken, until) else None
 
 
@@ -183,7 +183,7 @@ def _record(attempt_id: str, outcome: Outcome) -> datetime | None:
     with database().write() as session:
         locked_attempt(session, attempt_id)  # before the row of all sending, as receipts do
         if outcome.kind in {"accepted", Kind.PERMANENT, Kind.RATE}:
-            sender.go(session)  # Twilio knows us
+            gate.go(session)  # Twilio knows us
         match outcome.kind:
             case "accepted":
                 return outcomes.accept(session, attempt_id, str(outcome.sid), outcome.status)
@@ -193,7 +193,7 @@ def _record(attempt_id: str, outcome: Outcome) -> datetime | None:
                 outcomes.mark_uncertain(session, attempt_id, code, outcome.detail)
             case Kind.CONFIGURATION | Kind.RATE:
                 advice = errors.explain(outcome.code)
-                until = sender.pause_for(session, advice, outcome.retry_after) or clock.now()
+                until = gate.pause_for(session, advice, outcome.retry_after) or clock.now()
                 return outcomes.mark_waiting(session, attempt_id, code, outcome.detail, until)
             case Kind.TRANSIENT | Kind.VERIFY:
                 verify = outcome.kind == Kind.VERIFY

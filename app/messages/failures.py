@@ -9,15 +9,15 @@ from sqlalchemy import ColumnElement, Select, func, select, union
 from sqlalchemy.orm import Bundle, Session
 
 from app import clock
-from app.bookings.models import Booking
 from app.customers.service import WINDOW
 from app.errors import Conflict, NotFound
 from app.messages import service
+from app.messages.eligibility import is_one_of, why_not
 from app.messages.lifecycle import plans
 from app.messages.lifecycle.compare_and_set import booking_of
-from app.messages.models import Message
-from app.messages.useful import is_one_of, why_not
-from app.shop.models import Service
+from app.models.booking import Booking
+from app.models.message import Message
+from app.models.shop import Service
 from app.shop.service import shop
 from app.staff import audit
 from app.whatsapp.errors import Advice

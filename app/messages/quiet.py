@@ -13,8 +13,8 @@ from sqlalchemy import ColumnElement, Time, and_, case, cast, false, func, liter
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.messages.models import Message
-from app.reminders.policy import Policy, of_shop
+from app.models.message import Message
+from app.shop.policy import Policy, of_shop
 from app.shop.service import shop
 
 QUIET_HOURS = "quiet_hours"

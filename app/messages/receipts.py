@@ -4,12 +4,12 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.customers import service as customers
-from app.customers.identity import spellings
 from app.db import insert
-from app.messages.feed import feed_next_try
+from app.messages.enqueue import feed_next_try
 from app.messages.lifecycle import outcomes
-from app.messages.models import Attempt, Receipt
 from app.messages.receipt_ranks import RANKS
+from app.models.identity import spellings
+from app.models.message import Attempt, Receipt
 
 
 def record(

@@ -9,10 +9,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.bookings.models import Booking
 from app.errors import Conflict, NotFound
 from app.messages import quiet
-from app.messages.feed import feed_after_commit
+from app.messages.enqueue import feed_after_commit
 from app.messages.lifecycle import plans
 from app.messages.lifecycle.compare_and_set import (
     booking_of,
@@ -20,7 +19,8 @@ from app.messages.lifecycle.compare_and_set import (
     lock_booking,
     why_not_now,
 )
-from app.messages.models import Message
+from app.models.booking import Booking
+from app.models.message import Message
 from app.staff import audit
 from app.whatsapp.errors import Advice, Kind, explain
 

@@ -10,13 +10,13 @@ from functools import cache
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.bookings.models import Booking
 from app.customers import service as customers
 from app.messages import texts
 from app.messages.compose import VARIABLES, content_sid
-from app.messages.models import Message
+from app.models.booking import Booking
+from app.models.message import Message
+from app.models.shop import Shop
 from app.settings import settings
-from app.shop.models import Shop
 from app.whatsapp.client import WhatsAppClient
 
 NO_TEMPLATE = "63016"

@@ -19,9 +19,10 @@ from sqlalchemy import case, delete, func
 
 from app import clock
 from app.db import database, insert
-from app.messages import feed, reconcile, settle
+from app.messages import enqueue
 from app.messages.lifecycle import claims, plans
-from app.messages.models import Worker
+from app.messages.reconciliation import missing_receipts, uncertain
+from app.models.message import Worker
 from app.queue.huey import ping
 from app.settings import settings
 from app.staff import idempotency
@@ -88,10 +89,10 @@ def tick(worker: Process, further: Sequence[Callable[[], object]] = ()) -> None:
     ours = (
         expire_leases,
         skip_useless,
-        feed.feed_due,
-        settle.settle_due,
-        feed.sweep_revoked,
-        reconcile.ask_due,
+        enqueue.feed_due,
+        uncertain.settle_due,
+        enqueue.sweep_revoked,
+        missing_receipts.ask_due,
     )
     for step in (*ours, *further):
         _do(step)

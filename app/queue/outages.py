@@ -13,9 +13,9 @@ _LOGGERS = (
     "huey",
     "huey.consumer.Worker",
     "huey.consumer.Scheduler",
-    "app.messages.feed",
+    "app.messages.enqueue",
     "app.messages.tick",
-    "app.messages.turn",
+    "app.messages.rate_limit",
 )
 
 

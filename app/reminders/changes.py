@@ -8,10 +8,11 @@ from typing import Any, Self, get_args
 
 from app import clock
 from app.errors import FieldError, Invalid, each_right
-from app.reminders.plan import MAX_REMINDERS, Plan, PlanTooLong, reminder_times
-from app.reminders.policy import CountFrom, Policy, of_shop
+from app.models.plan import Plan
+from app.models.shop import Shop
+from app.reminders.plan import MAX_REMINDERS, PlanTooLong, reminder_times
 from app.shop.changes import time_of_day
-from app.shop.models import Shop
+from app.shop.policy import CountFrom, Policy, of_shop
 
 UNITS = {"seconds": 1, "minutes": 60, "hours": 3600}
 """Seconds of each unit of an interval."""

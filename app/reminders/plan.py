@@ -3,21 +3,13 @@
 A pure function of the policy, when it was booked (or moved), and when the appointment is.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from app.reminders.policy import Policy
+from app.models.plan import Plan
+from app.shop.policy import Policy
 
 MAX_REMINDERS = 5_000
 """More than this for one booking is a mistake in the policy or the date, not a plan."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """When reminders are due, and which were left out for quiet hours: UTC, earliest first."""
-
-    times: tuple[datetime, ...]
-    quiet: tuple[datetime, ...] = ()
 
 
 class PlanTooLong(ValueError):

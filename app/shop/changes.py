@@ -15,7 +15,7 @@ from babel.localedata import locale_identifiers
 from sqlalchemy.orm import Session
 
 from app.errors import FieldError, Invalid, each_right
-from app.shop.models import Shop
+from app.models.shop import Shop
 from app.staff import audit
 from app.staff.accounts import clean_name
 

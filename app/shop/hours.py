@@ -8,7 +8,7 @@ over it.
 from datetime import date, datetime, timedelta
 
 from app import clock
-from app.shop.models import Shop
+from app.models.shop import Shop
 from app.shop.service import time_zone
 
 Span = tuple[datetime, datetime]

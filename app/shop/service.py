@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.models.shop import Barber, Service, Shop
 from app.settings import settings
-from app.shop.models import Barber, Service, Shop
 
 
 def shop(session: Session) -> Shop:

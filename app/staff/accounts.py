@@ -12,8 +12,8 @@ from ulid import ULID
 
 from app import clock
 from app.errors import FieldError, Invalid, each_right
+from app.models.staff import User
 from app.staff import audit
-from app.staff.models import User
 
 ROLES = ("owner", "staff", "viewer")
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 200

@@ -9,11 +9,11 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from app.bookings.models import Booking
-from app.conversations.models import Reply
 from app.errors import FieldError, Invalid
-from app.shop.models import Barber, Service
-from app.staff.models import ApiToken, AuditEvent, User
+from app.models.booking import Booking
+from app.models.conversation import Reply
+from app.models.shop import Barber, Service
+from app.models.staff import ApiToken, AuditEvent, User
 
 PAGE = 40
 """Lines on a page."""

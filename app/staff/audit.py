@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.staff.models import AuditEvent
+from app.models.staff import AuditEvent
 
 
 def record(session: Session, actor: str, action: str, subject: str, **details: Any) -> None:

@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 
 from app.db import after_commit
 from app.errors import Conflict, FieldError, Invalid
+from app.models.shop import Shop
+from app.models.staff import User
 from app.settings import Settings, kept_secret
-from app.shop.models import Shop
 from app.staff import accounts, tokens
-from app.staff.models import User
 
 _CODE_FILE = "setup-code"
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.db import insert
 from app.errors import FieldError, Invalid
-from app.staff.models import IdempotencyKey
+from app.models.staff import IdempotencyKey
 
 KEPT = timedelta(days=1)
 """For how long an answer is given again, at the least."""

@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 
 from app.db import Database
 from app.errors import each_right
+from app.models.staff import LoginAttempt, User
 from app.staff import accounts, audit, sessions, throttle
 from app.staff.accounts import LONGEST_PASSWORD
-from app.staff.models import LoginAttempt, User
 
 _LONGEST_EMAIL = 254
 

@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.errors import Conflict, NotFound, each_right
-from app.shop.models import Shop
+from app.models.shop import Shop
+from app.models.staff import AuditEvent, User
 from app.staff import accounts, audit, sessions
-from app.staff.models import AuditEvent, User
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.models.staff import StaffSession, User
 from app.staff import audit
 from app.staff.accounts import ROLES
-from app.staff.models import StaffSession, User
 
 IDLE = timedelta(hours=8)
 LONGEST = timedelta(hours=20)

@@ -13,7 +13,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.staff.models import LoginAttempt
+from app.models.staff import LoginAttempt
 
 WINDOW = timedelta(hours=1)
 PER_ACCOUNT = 10

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.db import insert
 from app.errors import FieldError, Invalid, NotFound
+from app.models.staff import ApiToken
 from app.staff import audit
-from app.staff.models import ApiToken
 
 NOTED_EVERY = timedelta(minutes=1)
 """How exact `last_used_at` is."""

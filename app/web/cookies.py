@@ -10,7 +10,6 @@ from litestar.connection import ASGIConnection
 from litestar.datastructures import Cookie
 
 from app.settings import settings
-from app.staff.sessions import LONGEST
 
 CSRF = "chairtime-csrf"
 
@@ -46,9 +45,9 @@ def session_secret(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None
     return connection.cookies.get(named(_SESSION)) or None
 
 
-def set_session(answer: Response[Any], secret: str) -> None:
-    """Give the browser a session, and by its next page a new CSRF token."""
-    give(answer, _SESSION, secret, int(LONGEST.total_seconds()))
+def set_session(answer: Response[Any], secret: str, seconds: int) -> None:
+    """Give the browser a session for so long, and by its next page a new CSRF token."""
+    give(answer, _SESSION, secret, seconds)
     give(answer, CSRF, "", 0)
 
 

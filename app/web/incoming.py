@@ -8,7 +8,7 @@ body.
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
@@ -19,8 +19,11 @@ from litestar.exceptions import ClientException, HTTPException, NotFoundExceptio
 from litestar.handlers import BaseRouteHandler
 from litestar.types import ASGIApp, HTTPReceiveMessage, HTTPScope, Message, Receive, Scope, Send
 
-from app.web import decoding, error_pages
+from app.web import decoding
 from app.web.names import WrongFields
+
+Handlers = Mapping[Any, Callable[[Request[Any, Any, Any], Any], Response[Any]]]
+"""How an error is answered, by its class."""
 
 _LONGEST_PATH = 1024  # bytes
 _LONGEST_QUERY = 16_384  # bytes
@@ -41,31 +44,37 @@ class _Elsewhere(Exception):
         self.path = path
 
 
-def guarded(app: ASGIApp, answers_to: Callable[[str], bool]) -> ASGIApp:
-    """`app`, which gets only what is a request to it, by a name that it `answers_to`."""
+def guarded(app: ASGIApp, handlers: Handlers, answers_to: Callable[[str], bool]) -> ASGIApp:
+    """`app`, which gets only what is a request to it, by a name that it `answers_to`.
+
+    `handlers` answer what is none, by the class of what is wrong with it.
+    """
 
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == ScopeType.HTTP:
-            await _handle(app, answers_to, scope, receive, send)
-        else:
+        if scope["type"] != ScopeType.HTTP:
             await app(scope, receive, send)
+            return
+        if scope["method"] == "HEAD":
+            scope["method"] = "GET"
+            receive, send = _hung_up(receive), _without_body(send)
+        wrong = _wrong(scope, answers_to)
+        if wrong is None:
+            await app(scope, receive, send)
+        else:
+            await _refuse(wrong, handlers, scope, receive, send)
 
     return handle
 
 
-async def _handle(
-    app: ASGIApp, answers_to: Callable[[str], bool], scope: HTTPScope, receive: Receive, send: Send
-) -> None:
-    if scope["method"] == "HEAD":
-        scope["method"] = "GET"
-        receive, send = _hung_up(receive), _without_body(send)
+def _wrong(
+    scope: HTTPScope, answers_to: Callable[[str], bool]
+) -> _Elsewhere | HTTPException | WrongFields | None:
     try:
         _check_host(scope, answers_to)
         _check(scope)
     except (_Elsewhere, HTTPException, WrongFields) as error:
-        await _refuse(error, scope, receive, send)
-        return
-    await app(scope, receive, send)
+        return error
+    return None
 
 
 def one_address(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
@@ -130,7 +139,9 @@ def _check_query(raw: bytes) -> None:
     )
 
 
-async def _refuse(error: Exception, scope: HTTPScope, receive: Receive, send: Send) -> None:
+async def _refuse(
+    error: Exception, handlers: Handlers, scope: HTTPScope, receive: Receive, send: Send
+) -> None:
     request: Request[Any, Any, Any] = Request(scope, receive, send)
     if isinstance(error, _Elsewhere):
         query = scope["query_string"].decode("latin-1")
@@ -139,7 +150,7 @@ async def _refuse(error: Exception, scope: HTTPScope, receive: Receive, send: Se
     else:
         scope["path"] = quote(scope["raw_path"].decode("latin-1"), safe=f"%{_UNQUOTED}")
         kind = WrongFields if isinstance(error, WrongFields) else HTTPException
-        answer = error_pages.HANDLERS[kind](request, error)
+        answer = handlers[kind](request, error)
     await answer.to_asgi_response(app=None, request=request)(scope, receive, send)
 
 

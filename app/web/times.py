@@ -2,8 +2,8 @@
 
 The filters `clock_time`, `day`, `when`, `ago` and `until` take an aware datetime (`day` also a
 date) and render a `<time>`; `amount` takes a whole number. They read the zone, the language and
-the present moment from `shown_in`, which `app.web.pages` enters around each rendering; so they work
-in macros too.
+the present moment from `shown_in`, which is entered around each rendering; so they work in macros
+too.
 """
 
 import re

@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from app.customers import identity, names
 from app.db import UtcDateTime
+from app.models import identity, names
 
 revision = "0013"
 down_revision = "0012"

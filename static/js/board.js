@@ -1,6 +1,6 @@
 // Moving bookings on the board: by drag, by keyboard, by the buttons of the move bar. A ghost shows
 // where it would be; what it would change is asked from the server (#move-dialog) before it is kept.
-// Nothing is placed by inline style: classes say the rows (static/css/board.css).
+// Nothing is placed by inline style: classes say the rows (static/css/today/board.css).
 (() => {
   "use strict";
 

@@ -23,7 +23,7 @@ from tests.benchmarks import large_shop
 from tests.benchmarks.test_live_speed import logged_in
 from tests.conftest import Configure, _migrate
 from tests.fake_twilio import FakeTwilio
-from tests.integration.test_indexes import caught, plan_of, scans
+from tests.integration.models.test_indexes import caught, plan_of, scans
 from tests.support.dashboard import OWNER
 from tests.support.postgres import Postgres
 from tests.support.running import RunningShop

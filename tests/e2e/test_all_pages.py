@@ -14,7 +14,7 @@ from litestar import Litestar
 from playwright.sync_api import Browser, Page, StorageState, ViewportSize, expect
 
 from app.asgi import create_app
-from app.web import access
+from app.staff import guards
 from app.web.shared import LOOK
 from tests.fake_twilio import FakeTwilio
 from tests.support.accessibility import serious_problems
@@ -39,7 +39,7 @@ def paths(app: Litestar) -> list[str]:
         route.path
         for route in app.routes
         for handler in getattr(route, "route_handlers", [])
-        if "GET" in handler.http_methods and handler.opt.get("access") in access.ROLES | {"public"}
+        if "GET" in handler.http_methods and handler.opt.get("access") in guards.ROLES | {"public"}
     }
     return sorted(path for path in found - NO_PAGES if not path.startswith(OTHERS))
 

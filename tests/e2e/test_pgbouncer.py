@@ -5,8 +5,8 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from app import migrate
 from app.db import Database
+from app.run import migrate
 from tests.fake_twilio import FakeTwilio
 from tests.support.lifecycle import at_once
 from tests.support.pgbouncer import PgBouncer

@@ -9,7 +9,7 @@ import pytest
 
 from app import clock
 from app.db import Database
-from app.queue import stats
+from app.messages import statistics
 from tests.fake_twilio import FakeTwilio
 from tests.support.lifecycle import HOME, book, booking, due_message, message, states
 from tests.support.processes import Process, wait_until
@@ -69,7 +69,7 @@ def test_a_worker_whose_host_has_another_time_sends_at_the_databases_time(
         wait_until(lambda: message(postgres_db, due).state == "sent", 60)
         sent_at = message(postgres_db, due).sent_at
         with postgres_db.read() as session:
-            [seen] = stats.workers(session)
+            [seen] = statistics.workers(session)
 
     for at in (sent_at, seen.seen_at):
         assert at is not None

@@ -17,11 +17,11 @@ import pytest
 from sqlalchemy import func, select
 
 from app import clock as app_clock
-from app.customers.models import Customer
 from app.db import Database
 from app.messages import receipts
-from app.messages.models import Attempt, Message, Sending
 from app.messages.tick import Process, tick
+from app.models.customer import Customer
+from app.models.message import Attempt, Message, Sending
 from app.queue.huey import huey
 from app.whatsapp.errors import Kind, explain
 from tests import factories

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.orm import Session
 
 from app.db import Database, after_commit, insert
-from app.messages.models import DailySent, Worker
+from app.models.message import DailySent, Worker
 
 AT = datetime(2026, 7, 1, 12, 30, 15, 250000, tzinfo=timezone(timedelta(hours=5, minutes=30)))
 

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from app import clock
-from app.bookings.models import Booking
 from app.db import Database
-from app.messages.models import STATES
+from app.models.booking import Booking
+from app.models.message import STATES
 from tests import factories
 
 

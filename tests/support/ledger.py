@@ -9,7 +9,7 @@ from collections import Counter
 from sqlalchemy import select
 
 from app.db import Database
-from app.messages.models import Attempt, Message
+from app.models.message import Attempt, Message
 from tests.fake_twilio import FakeTwilio
 
 

@@ -10,11 +10,11 @@ from sqlalchemy import select
 
 from app import clock
 from app.bookings import service
-from app.bookings.models import Booking
 from app.bookings.service import NewBooking
 from app.db import Database
 from app.messages import tasks
-from app.messages.models import Attempt, Message, Sending
+from app.models.booking import Booking
+from app.models.message import Attempt, Message, Sending
 from app.queue import hand_over
 from app.queue.huey import huey
 from tests import factories

@@ -16,8 +16,8 @@ from typing import Any, Self
 
 import httpx
 
-from app import migrate
 from app.db import Database
+from app.run import migrate
 from tests.fake_twilio import FakeTwilio
 from tests.support.ports import free_port
 from tests.support.processes import Process, program, wait_until

@@ -19,10 +19,10 @@ from litestar.template import TemplateConfig
 from twilio.twiml.messaging_response import MessagingResponse
 
 from app.settings import Settings, read_settings, settings
+from app.simulator import router
 from app.web.headers import CONTENT_SECURITY_POLICY
 from app.whatsapp.client import WhatsAppClient, WhatsAppConfig
 from app.whatsapp.signature import is_signed, parse_form
-from app.whatsapp.simulator import router
 from tests.support.ports import free_port
 from tests.support.processes import ROOT, Process, wait_until
 

@@ -12,8 +12,8 @@ from litestar.testing import TestClient
 
 from app import clock
 from app.db import Database
+from app.models.staff import User
 from app.staff import sessions
-from app.staff.models import User
 
 HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
 

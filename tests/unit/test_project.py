@@ -10,17 +10,14 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
-import grimp
 import pytest
 import yaml
 from flit_core import buildapi
-from importlinter import ContractCheck
 
 from app import clock
 from app.db import Database
-from app.messages.models import Worker
+from app.models.message import Worker
 from app.settings import read_settings
-from tests.support.import_order import ImportOrder
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / ".env.example").read_text()
@@ -282,47 +279,6 @@ def test_a_worker_is_healthy_while_its_own_heartbeat_is_fresh(
 def filled_in(value: str) -> str:
     """A value of compose with its variables replaced: by their default, else by a long word."""
     return re.sub(r"\$\{[A-Z_]+(?::-([^}]*)|:\?[^}]*)\}", lambda match: match[1] or "x" * 32, value)
-
-
-# --- who may import whom ---
-
-
-@pytest.mark.parametrize(
-    ("importer", "imported", "is_allowed"),
-    [
-        ("app.bookings.service", "app.messages.lifecycle", True),
-        ("app.messages.lifecycle", "app.bookings.service", False),
-        ("app.messages.models", "app.bookings.models", True),
-        ("app.bookings.models", "app.messages.lifecycle.claims", False),
-        ("app.bookings.api", "app.bookings.service", True),
-        ("app.bookings.service", "app.bookings.api", False),
-        ("app.whatsapp.client", "app.messages.models", False),
-        ("app.whatsapp.webhooks", "app.messages.receipts", True),
-        ("app.web.problems", "app.bookings.api", False),
-        ("app.bookings.api", "app.cli", False),
-        ("app.queue.huey", "app.messages.models", False),
-        ("app.db", "app.shop.models", False),
-    ],
-)
-def test_imports_go_down(importer: str, imported: str, is_allowed: bool) -> None:
-    graph = grimp.ImportGraph()
-    graph.add_import(importer=importer, imported=imported)
-    assert checked(graph).kept == is_allowed
-
-
-def test_a_broken_rule_is_told_with_both_modules() -> None:
-    graph = grimp.ImportGraph()
-    graph.add_import(importer="app.db", imported="app.cli")
-    [contract] = PYPROJECT["tool"]["importlinter"]["contracts"]
-    last = len(contract["layers"])
-    assert checked(graph).metadata["wrong"] == [f"app.db (layer {last}) imports app.cli (1)"]
-
-
-def checked(graph: grimp.ImportGraph) -> ContractCheck:
-    config = PYPROJECT["tool"]["importlinter"]
-    [options] = config["contracts"]
-    contract = ImportOrder(options["name"], config, {"layers": options["layers"]})
-    return contract.check(graph, verbose=False)
 
 
 # --- words ---

@@ -10,10 +10,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.bookings.models import Booking
 from app.customers import service as customers
-from app.customers.identity import person_of
-from app.messages import sender
+from app.messages import gate
+from app.messages.eligibility import UNCOUNTED, is_one_of, is_pending
 from app.messages.lifecycle.compare_and_set import (
     OUT_OF_FLIGHT,
     booking_of,
@@ -27,9 +26,10 @@ from app.messages.lifecycle.compare_and_set import (
 )
 from app.messages.lifecycle.outcomes import mark_uncertain
 from app.messages.lifecycle.plans import skip
-from app.messages.models import Attempt, Message
 from app.messages.quiet import policy_now
-from app.messages.useful import UNCOUNTED, is_one_of, is_pending
+from app.models.booking import Booking
+from app.models.identity import person_of
+from app.models.message import Attempt, Message
 
 _ALMOST = timedelta(seconds=2)
 _PHONE_IS_BUSY = timedelta(seconds=2)
@@ -63,7 +63,7 @@ def claim(session: Session, message_id: str) -> Claim | datetime | None:
     if until := _quiet_until(session, message, now):
         _put_off(session, message, booking, until)
         return None
-    if not sender.may_start(session, now):
+    if not gate.may_start(session, now):
         set_if(session, message_id, is_pending(), fed_at=None)
         return None
     to = customers.number_of(session, booking.customer_phone)
@@ -193,7 +193,7 @@ def _why_not_start(
     reason = why_not_now(session, message.id, now)
     if reason and not is_wished_away:
         return {"state": "skipped", "reason": reason}
-    is_paused = sender.state(session).paused_at is not None
+    is_paused = gate.state(session).paused_at is not None
     if is_wished_away or booking.person != person_of(taken.to) or is_paused:
         return _given_back(now)
     return None

@@ -7,9 +7,9 @@ from sqlalchemy import case, select, update
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.bookings.models import Booking
-from app.messages.models import Attempt, Message
-from app.messages.useful import is_one_of, why_not
+from app.messages.eligibility import is_one_of, why_not
+from app.models.booking import Booking
+from app.models.message import Attempt, Message
 from app.settings import settings
 
 FEED_WINDOW = timedelta(minutes=5)

@@ -7,10 +7,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.bookings.models import Booking
 from app.customers import service as customers
 from app.db import insert
-from app.messages import sender
+from app.messages import gate
+from app.messages.eligibility import is_one_of
 from app.messages.lifecycle.compare_and_set import (
     OUT_OF_FLIGHT,
     booking_of,
@@ -23,7 +23,6 @@ from app.messages.lifecycle.compare_and_set import (
     set_if,
     why_not_now,
 )
-from app.messages.models import Attempt, DailySent, Message
 from app.messages.receipt_ranks import (
     AT_WHATSAPP,
     DELIVERED,
@@ -31,7 +30,8 @@ from app.messages.receipt_ranks import (
     next_ask,
     rank_of,
 )
-from app.messages.useful import is_one_of
+from app.models.booking import Booking
+from app.models.message import Attempt, DailySent, Message
 from app.settings import settings
 from app.whatsapp import errors
 from app.whatsapp.errors import Kind
@@ -52,7 +52,7 @@ def accept(
         return None
     if rank_of(status) == NOT_DELIVERED:
         return _mark_undelivered(session, attempt_id, code or "no code")
-    sender.note_arrival(session, session.get_one(Attempt, attempt_id).started_at)
+    gate.note_arrival(session, session.get_one(Attempt, attempt_id).started_at)
     return None
 
 
@@ -254,7 +254,7 @@ def _mark_undelivered(session: Session, attempt_id: str, code: str) -> datetime 
     if message.sent_at is not None:
         _count_sent(session, attempt.sent_to, message.sent_at, -1)
     advice = errors.explain(code, asynchronous=True)
-    until = sender.pause_for(session, advice)
+    until = gate.pause_for(session, advice)
     is_unwanted = message.cancel_reason or why_not_now(session, message.id, clock.now())
     if advice.kind is Kind.PERMANENT or is_unwanted:
         _fail(session, message, "undelivered", code)

@@ -8,16 +8,16 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.bookings.models import Booking
 from app.db import insert_rows
+from app.messages.eligibility import UNCOUNTED, is_one_of, is_pending, why_not
 from app.messages.lifecycle.compare_and_set import (
     fed_at,
     job_id,
     set_if,
 )
-from app.messages.models import Message
-from app.messages.useful import UNCOUNTED, is_one_of, is_pending, why_not
-from app.reminders.plan import Plan
+from app.models.booking import Booking
+from app.models.message import Message
+from app.models.plan import Plan
 
 _SLOT: dict[str, Any] = {
     "index_elements": ["booking_id", "planned_for"],

@@ -1,0 +1,1 @@
+"""The JSON door: one module a resource, and Twilio's webhooks."""

@@ -1,0 +1,267 @@
+"""Bookings over JSON."""
+
+import hashlib
+import json
+from datetime import datetime
+from typing import Annotated, Any, Literal, cast
+
+import msgspec
+from litestar import Response, Router, delete, get, patch, post
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import HeaderParameter, JSONBody, QueryParameter
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from app import db
+from app.bookings import search, service
+from app.errors import FieldError
+from app.models.booking import STATUSES, Booking
+from app.staff import idempotency
+from app.staff.guards import ApiRequest
+from app.web import decoding, etags
+from app.web.bodies import JsonBody
+from app.web.etags import IfMatch, IfNoneMatch
+from app.web.names import WrongFields
+from app.web.parameters import BookingId
+from app.web.problems import documented
+
+Name = Annotated[str, Meta(description="1 to 100 characters.", examples=["Ana Silva"])]
+Email = Annotated[str | None, Meta(examples=["ana@example.com"])]
+Phone = Annotated[
+    str,
+    Meta(
+        description="With country code, or of the shop's own country; kept as E.164.",
+        examples=["+44 20 7946 0958"],
+    ),
+]
+ServiceId = Annotated[str, Meta(examples=["haircut"])]
+BarberId = Annotated[str, Meta(examples=["barber_1"])]
+Time = Annotated[
+    datetime,
+    Meta(
+        description="RFC 3339 with an offset; in the future, 400 days ahead at the most.",
+        examples=["2026-11-23T18:00:00Z"],
+    ),
+]
+Overlap = Annotated[bool, Meta(description="Book although the barber has another booking then.")]
+Consent = Annotated[
+    bool | None,
+    Meta(
+        description="What the customer said when asked whether they want WhatsApp messages; kept "
+        "for their number. With false none are sent. null: they were not asked, and what is known "
+        "of them stays; while nothing is known, the shop vouches for their consent.",
+        examples=[True],
+    ),
+]
+
+Status = Literal["confirmed", "cancelled", "completed", "no_show"]
+
+Key = Annotated[
+    str | None,
+    HeaderParameter(
+        name=idempotency.HEADER,
+        description="Up to 255 visible ASCII characters. A request that is repeated with its key "
+        "gets the first answer again and books nothing.",
+    ),
+]
+
+_KNOWN = ResponseSpec(None, description="The caller has it already.", media_type="")
+_DATE_TIME = {"format": "date-time"}
+_QUERY = {"status", "barberId", "from", "to", "q", "limit", "cursor"}
+
+
+class NewBookingBody(Struct, rename="camel", kw_only=True, forbid_unknown_fields=True):
+    """A booking to be made."""
+
+    customer_name: Name
+    customer_email: Email = None
+    customer_phone: Phone
+    service_id: ServiceId
+    barber_id: BarberId
+    scheduled_time: Time
+    allow_overlap: Overlap = False
+    whatsapp_consent: Consent = None
+
+
+class BookingChanges(Struct, rename="camel", kw_only=True, forbid_unknown_fields=True):
+    """What to change; fields that are left out stay as they are."""
+
+    customer_name: Name | UnsetType = UNSET
+    customer_email: Email | UnsetType = UNSET
+    customer_phone: Phone | UnsetType = UNSET
+    service_id: ServiceId | UnsetType = UNSET
+    barber_id: BarberId | UnsetType = UNSET
+    scheduled_time: Time | UnsetType = UNSET
+    allow_overlap: Overlap | UnsetType = UNSET
+    whatsapp_consent: Consent | UnsetType = UNSET
+
+
+class BookingAnswer(Struct, rename="camel", kw_only=True):
+    """A booking; times are in UTC."""
+
+    id: Annotated[str, Meta(examples=["booking_01JDBV5W3NXJ0V4M0F4Z1T7Q8K"])]
+    customer_name: Name
+    customer_email: Email
+    customer_phone: Annotated[str, Meta(description="E.164.", examples=["+442079460958"])]
+    service_id: ServiceId
+    barber_id: BarberId
+    scheduled_time: Annotated[datetime, Meta(examples=["2026-11-23T18:00:00Z"])]
+    status: Status
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, booking: Booking) -> "BookingAnswer":
+        return cls(
+            id=booking.id,
+            customer_name=booking.customer_name,
+            customer_email=booking.customer_email,
+            customer_phone=booking.customer_phone,
+            service_id=booking.service_id,
+            barber_id=booking.barber_id,
+            scheduled_time=booking.starts_at,
+            status=cast(Status, booking.status),
+            created_at=booking.created_at,
+            updated_at=booking.updated_at,
+        )
+
+
+class BookingPage(Struct, rename="camel"):
+    """Bookings by time; `nextCursor` is null on the last page."""
+
+    items: list[BookingAnswer]
+    next_cursor: str | None
+
+
+@post(
+    "/",
+    dto=JsonBody[NewBookingBody],
+    opt={"access": "write"},
+    response_headers=etags.HEADERS,
+    responses=documented(400, 401, 403, 409, 413, 415, 422)
+    | {200: ResponseSpec(BookingAnswer, description="The same booking was there already.")},
+    sync_to_thread=True,
+)
+def create_booking(
+    data: JSONBody[NewBookingBody], request: ApiRequest, idempotency_key: Key = None
+) -> Response[BookingAnswer]:
+    """Make a booking and plan its reminders."""
+    token = request.auth
+    digest = hashlib.sha256(json.dumps(msgspec.to_builtins(data)).encode()).hexdigest()
+    with db.database().write() as session:
+
+        def book() -> idempotency.Answer:
+            new = service.NewBooking(**msgspec.structs.asdict(data))
+            booking, is_new = service.create(session, new, f"token:{token.id}")
+            return (201 if is_new else 200), msgspec.to_builtins(BookingAnswer.of(booking))
+
+        status, answer = idempotency.answer_once(session, token.id, idempotency_key, digest, book)
+    return etags.tagged(answer, status, Location=f"/api/bookings/{answer['id']}")
+
+
+@get("/", opt={"access": "read"}, responses=documented(400, 401, 403, 422), sync_to_thread=True)
+def list_bookings(
+    request: ApiRequest,
+    status: Annotated[str | None, QueryParameter(schema_extra={"enum": list(STATUSES)})] = None,
+    barber_id: Annotated[str | None, QueryParameter(name="barberId")] = None,
+    starts_from: Annotated[
+        str | None,
+        QueryParameter(
+            name="from", description="Those that start then or later.", schema_extra=_DATE_TIME
+        ),
+    ] = None,
+    starts_to: Annotated[
+        str | None,
+        QueryParameter(name="to", description="Those that start before.", schema_extra=_DATE_TIME),
+    ] = None,
+    q: Annotated[
+        str | None, QueryParameter(description="A part of the name, a phone number, or an id.")
+    ] = None,
+    limit: Annotated[int, QueryParameter(description=f"1 to {search.MAX_LIMIT}.")] = 50,
+    cursor: Annotated[
+        str | None, QueryParameter(description="`nextCursor` of the page before.")
+    ] = None,
+) -> BookingPage:
+    """Bookings by time, a page at a time."""
+    _refuse_unknown(request)
+    first, last = decoding.times({"from": starts_from, "to": starts_to})
+    filters = search.Filters(
+        status=status, barber_id=barber_id, starts_from=first, starts_to=last, q=q
+    )
+    with db.database().read() as session:
+        found, next_cursor = search.search(session, filters, limit, cursor)
+        return BookingPage([BookingAnswer.of(booking) for booking in found], next_cursor)
+
+
+@get(
+    "/{booking_id:str}",
+    opt={"access": "read"},
+    response_headers=etags.HEADERS,
+    responses=documented(400, 401, 403, 404, 422) | {304: _KNOWN},
+    sync_to_thread=True,
+)
+def get_booking(
+    booking_id: BookingId, if_none_match: IfNoneMatch = None
+) -> Response[BookingAnswer]:
+    """One booking."""
+    with db.database().read() as session:
+        return etags.unless_known(BookingAnswer.of(service.get(session, booking_id)), if_none_match)
+
+
+@patch(
+    "/{booking_id:str}",
+    dto=JsonBody[BookingChanges],
+    opt={"access": "write"},
+    response_headers=etags.HEADERS,
+    responses=documented(400, 401, 403, 404, 409, 412, 413, 415, 422),
+    sync_to_thread=True,
+)
+def change_booking(
+    booking_id: BookingId,
+    data: JSONBody[BookingChanges],
+    request: ApiRequest,
+    if_match: IfMatch = None,
+) -> Response[BookingAnswer]:
+    """Change a booking; another time cancels the planned reminders and plans new ones."""
+    changes: dict[str, Any] = {
+        field: value for field, value in msgspec.structs.asdict(data).items() if value is not UNSET
+    }
+    with db.database().write() as session:
+        etags.check(if_match, BookingAnswer.of(service.locked(session, booking_id)))
+        changed = service.change(session, booking_id, changes, f"token:{request.auth.id}")
+        return etags.tagged(BookingAnswer.of(changed))
+
+
+@delete(
+    "/{booking_id:str}",
+    status_code=200,
+    opt={"access": "write"},
+    response_headers=etags.HEADERS,
+    responses=documented(400, 401, 403, 404, 409, 412, 422),
+    sync_to_thread=True,
+)
+def cancel_booking(
+    booking_id: BookingId, request: ApiRequest, if_match: IfMatch = None
+) -> Response[BookingAnswer]:
+    """Cancel a booking and its reminders, and tell the customer; doing it again changes nothing."""
+    with db.database().write() as session:
+        etags.check(if_match, BookingAnswer.of(service.locked(session, booking_id)))
+        cancelled = service.cancel(session, booking_id, f"token:{request.auth.id}")
+        return etags.tagged(BookingAnswer.of(cancelled))
+
+
+def _refuse_unknown(request: ApiRequest) -> None:
+    """A misspelt filter would otherwise answer with everything."""
+    unknown = sorted(request.query_params.keys() - _QUERY)
+    if unknown:
+        known = ", ".join(sorted(_QUERY))
+        raise WrongFields(
+            [FieldError(name[:60], f"This is unknown; there are {known}.") for name in unknown]
+        )
+
+
+router = Router(
+    "/api/bookings",
+    route_handlers=[create_booking, list_bookings, get_booking, change_booking, cancel_booking],
+    tags=["Bookings"],
+    security=[{"bearer": []}],
+)

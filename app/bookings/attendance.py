@@ -1,0 +1,51 @@
+"""Whether a customer came: staff say so once the appointment has begun, and can take it back."""
+
+from typing import Literal
+
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.bookings import service
+from app.errors import Conflict, NotFound
+from app.messages.lifecycle.compare_and_set import lock_booking
+from app.models.booking import Booking
+from app.staff import audit
+
+Mark = Literal["completed", "no_show", "confirmed"]
+"""They came; they did not; nobody has said yet."""
+
+_SAID = {"completed": "came", "no_show": "did not come"}
+
+
+def mark(session: Session, booking_id: str, status: Mark, actor: str) -> Booking:
+    """Note whether the customer came, or take it back (`confirmed`). Each time the same answer.
+
+    No message follows from it: none is sent once the appointment has begun but staff's answers,
+    and those do not ask for the status. Raises NotFound, and Conflict: `not_confirmed` for a
+    cancelled booking, `not_begun`, `marked_meanwhile` if somebody has said the opposite, and
+    `same_booking`.
+    """
+    booking = lock_booking(session, booking_id, to_change=True)
+    if booking is None:
+        raise NotFound("There is no such booking.")
+    if booking.status == status:
+        return booking
+    _check(booking, status)
+    if status == "confirmed":
+        service.check_no_double(session, booking)
+    booking.status, booking.updated_at = status, clock.now()
+    session.flush()
+    said = "booking.completed" if status == "completed" else "booking.no_show"
+    action = "booking.reopened" if status == "confirmed" else said
+    audit.record(session, actor, action, booking_id)
+    return booking
+
+
+def _check(booking: Booking, status: Mark) -> None:
+    if booking.status == "cancelled":
+        raise Conflict("not_confirmed", "The booking was cancelled.")
+    if booking.starts_at > clock.now():
+        raise Conflict("not_begun", "The appointment has not begun yet.")
+    if status != "confirmed" and booking.status != "confirmed":
+        said = f"Somebody has noted already that the customer {_SAID[booking.status]}."
+        raise Conflict("marked_meanwhile", f"{said} If that is not so, confirm it again first.")

@@ -1,0 +1,331 @@
+"""What a draft would come to: free times, who is in its way, its reminders, its first message."""
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.bookings import desk, draft
+from app.bookings.desk import Customer
+from app.bookings.draft import Draft, Moment
+from app.bookings.fields import FARTHEST
+from app.bookings.overlap import overlapping
+from app.customers import budget, phones
+from app.customers import service as customers
+from app.errors import Invalid
+from app.messages import quiet
+from app.messages.compose import compose
+from app.messages.eligibility import NO_CONSENT, OPTED_OUT, is_pending
+from app.messages.service import REASONS
+from app.messages.texts import TextError
+from app.models.booking import Booking
+from app.models.customer import Customer as Contact
+from app.models.identity import person_of
+from app.models.message import Message
+from app.models.plan import Plan
+from app.models.shop import Barber, Service
+from app.reminders.plan import PlanTooLong
+from app.shop import hours
+from app.shop import service as shop_service
+from app.shop.policy import of_shop
+from app.shop.service import shop, time_zone
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What can be chosen; `service` and `barber` are what the draft has chosen.
+
+    `minutes` is how long each service would take, by id: a booking keeps its length until its
+    service is changed.
+    """
+
+    services: Sequence[Service]
+    barbers: Sequence[Barber]
+    minutes: Mapping[str, int]
+    service: Service | None
+    barber: Barber | None
+
+    @property
+    def length(self) -> timedelta:
+        """How long it would take; nothing until a service is chosen."""
+        return timedelta(minutes=self.minutes[self.service.id] if self.service else 0)
+
+
+@dataclass(frozen=True)
+class Reminders:
+    """The plan that a draft gets; `replaced` planned ones give way, if it moves a booking.
+
+    `plan` is None when nothing is planned anew. `every` is the policy's, `text` the first message
+    as it will read. `at_once` is what tells the customer of the booking itself ("confirmation",
+    "moved"), empty if nothing does; `cost` is that of all, if the shop has set a price.
+    """
+
+    plan: Plan | None
+    replaced: int
+    every: timedelta
+    text: str = ""
+    problem: str = ""
+    at_once: str = ""
+    cost: str = ""
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """A draft looked ahead with, as far as it is filled in.
+
+    `draft` has the name and the email of a known customer where none was typed. `contact` is what
+    the number said about messages, `unheard` why none would go out, in words.
+    `outside` are the opening hours, if the time is not within them.
+    `free` is None until barber, service and day are chosen: moments in UTC, by the choice of the
+    form that means each. `chosen` is the draft's own, `turns` are the two moments at which the
+    clock shows its time, if it does that twice. `same` is the rival that is this very
+    booking. `changed` names the fields of NewBooking in which the draft differs from the booking
+    that it changes; None for a new one, and while something is wrong.
+    """
+
+    draft: Draft
+    choices: Choices
+    known: Customer | None
+    contact: Contact | None
+    unheard: str
+    day: date | None
+    free: Mapping[str, datetime] | None
+    chosen: str
+    moment: Moment | None
+    turns: Sequence[datetime]
+    time_problem: str
+    outside: tuple[datetime, datetime] | None
+    rivals: Sequence[Booking]
+    same: Booking | None
+    reminders: Reminders | None
+    changed: Set[str] | None
+
+    @property
+    def is_offered(self) -> bool:
+        """Whether the time of the draft is among the free ones."""
+        return self.chosen in (self.free or ())
+
+    @property
+    def overlap(self) -> str:
+        """The rivals, as `Draft.overlap` has them."""
+        return draft.ids_of(self.rivals)
+
+    @property
+    def is_many(self) -> bool:
+        """Whether so many reminders need a yes."""
+        plan = self.reminders.plan if self.reminders else None
+        return plan is not None and len(plan.times) > draft.MANY
+
+
+def look(session: Session, typed: Draft, booking: Booking | None = None) -> Ahead:
+    """Look ahead with what is typed so far; `booking` is the one that it changes."""
+    zone = time_zone(row := shop(session))  # held here, the row is read once for all that follows
+    phone = _phone(typed, row.country)
+    known = _known(session, phone, booking)
+    contact = customers.find(session, phone) if phone else None
+    typed = _filled(typed, known)
+    choices = _choices(session, typed, booking)
+    day = _day(typed)
+    moment, problem = _moment(session, typed, zone, booking)
+    rivals = _rivals(session, choices, moment, booking)
+    return Ahead(
+        draft=typed,
+        choices=choices,
+        known=known,
+        contact=contact,
+        unheard=_unheard(typed, contact),
+        day=day,
+        free=_free(session, choices, day, zone, booking),
+        chosen=draft.choice_of(moment.at, zone) if moment else typed.time,
+        moment=moment,
+        turns=_turns(typed, zone),
+        time_problem=problem,
+        rivals=rivals,
+        same=_same(typed, phone, moment, rivals),
+        reminders=_reminders(session, typed, choices, moment, booking) if moment else None,
+        changed=_changed(session, typed, booking) if booking else None,
+        outside=hours.outside(row, moment.at, moment.at + choices.length) if moment else None,
+    )
+
+
+def first_day(session: Session) -> date:
+    """The day that a new booking is for unless one says so: today, or tomorrow after closing."""
+    row, now = shop(session), clock.now()
+    today = now.astimezone(time_zone(row)).date()
+    _, closes = hours.opening(row, today)
+    return today if now < closes else today + timedelta(days=1)
+
+
+def _choices(session: Session, typed: Draft, booking: Booking | None) -> Choices:
+    """All that is offered, and what the booking has although it is not offered any more."""
+    services = list(shop_service.services(session))
+    barbers = list(shop_service.barbers(session))
+    if booking and booking.service_id not in {each.id for each in services}:
+        services.append(session.get_one(Service, booking.service_id))
+    if booking and booking.barber_id not in {each.id for each in barbers}:
+        barbers.append(session.get_one(Barber, booking.barber_id))
+    minutes = {each.id: each.minutes for each in services}
+    if booking:
+        minutes[booking.service_id] = (booking.ends_at - booking.starts_at) // timedelta(minutes=1)
+    return Choices(
+        services,
+        barbers,
+        minutes,
+        next((each for each in services if each.id == typed.service), None),
+        next((each for each in barbers if each.id == typed.barber), None),
+    )
+
+
+def _phone(typed: Draft, country: str | None) -> str | None:
+    try:
+        return phones.parse(typed.phone, country)
+    except ValueError:
+        return None
+
+
+def _known(session: Session, phone: str | None, booking: Booking | None) -> Customer | None:
+    if phone is None or (booking and booking.person == person_of(phone)):
+        return None
+    return desk.known_customer(session, phone)
+
+
+def _unheard(typed: Draft, contact: Contact | None) -> str:
+    """Why each message would be skipped at its time; empty if it would not."""
+    if contact and contact.opted_out_at:
+        return REASONS[OPTED_OUT]
+    said = contact.consent if contact and typed.is_agreed is None else typed.is_agreed
+    return REASONS[NO_CONSENT] if said is False else ""
+
+
+def _filled(typed: Draft, known: Customer | None) -> Draft:
+    if known is None:
+        return typed
+    return replace(typed, name=typed.name or known.name, email=typed.email or known.email or "")
+
+
+def _day(typed: Draft) -> date | None:
+    """The day, if one can book on it."""
+    try:
+        day = draft.day_of(typed)
+    except Invalid:
+        return None
+    away = day - clock.now().date()
+    return day if timedelta(days=-1) <= away <= FARTHEST + timedelta(days=1) else None
+
+
+def _moment(
+    session: Session, typed: Draft, zone: ZoneInfo, booking: Booking | None
+) -> tuple[Moment | None, str]:
+    """When it begins, and what is wrong with that; neither until a day and a time are typed."""
+    if not typed.day or not typed.time:
+        return None, ""
+    try:
+        if booking and draft.is_time_of(typed, booking, zone):
+            return Moment(booking.starts_at), ""
+        moment = draft.moment(typed, zone)
+        draft.check_time(session, moment.at)
+    except Invalid as invalid:
+        return None, invalid.errors[0].message
+    return moment, ""
+
+
+def _turns(typed: Draft, zone: ZoneInfo) -> Sequence[datetime]:
+    try:
+        return draft.moment(typed, zone).turns
+    except Invalid:
+        return ()
+
+
+def _free(
+    session: Session,
+    choices: Choices,
+    day: date | None,
+    zone: ZoneInfo,
+    booking: Booking | None,
+) -> Mapping[str, datetime] | None:
+    if not (day and choices.service and choices.barber):
+        return None
+    but = booking.id if booking else ""
+    free = desk.free_times(session, choices.barber.id, choices.length, day, but)
+    return {draft.choice_of(at, zone): at for at in free}
+
+
+def _rivals(
+    session: Session, choices: Choices, moment: Moment | None, booking: Booking | None
+) -> Sequence[Booking]:
+    if not (moment and choices.service and choices.barber):
+        return ()
+    place = (choices.barber.id, moment.at, moment.at + choices.length)
+    if booking and place == (booking.barber_id, booking.starts_at, booking.ends_at):
+        return ()  # it is there already
+    return session.scalars(overlapping(*place, but=booking.id if booking else "")).all()
+
+
+def _same(
+    typed: Draft, phone: str | None, moment: Moment | None, rivals: Sequence[Booking]
+) -> Booking | None:
+    if not (phone and moment and rivals):
+        return None
+    mine = (person_of(phone), typed.service, moment.at)
+    for each in rivals:
+        if (each.person, each.service_id, each.starts_at) == mine:
+            return each
+    return None
+
+
+def _reminders(
+    session: Session, typed: Draft, choices: Choices, moment: Moment, booking: Booking | None
+) -> Reminders:
+    row = shop(session)
+    every = of_shop(row).every
+    replaced = _pending(session, booking) if booking else 0
+    if booking and booking.starts_at == moment.at:
+        return Reminders(None, replaced, every)
+    try:
+        plan = desk.preview(session, moment.at)
+    except PlanTooLong as error:
+        return Reminders(None, replaced, every, problem=str(error))
+    at_once = "moved" if booking else "confirmation"
+    is_told = getattr(row, f"{at_once}_on")
+    return Reminders(
+        plan,
+        replaced,
+        every,
+        text=_text(session, typed, choices, moment, plan) if plan.times else "",
+        at_once=at_once if is_told else "",
+        cost=budget.cost(row, len(plan.times) + is_told),
+    )
+
+
+def _pending(session: Session, booking: Booking) -> int:
+    """How many of its reminders are still to go."""
+    where = (Message.booking_id == booking.id) & (Message.kind == "reminder") & is_pending()
+    is_going = ~quiet.is_left_out(quiet.rule(session))
+    return session.scalar(select(func.count()).select_from(Message).where(where, is_going)) or 0
+
+
+def _text(session: Session, typed: Draft, choices: Choices, moment: Moment, plan: Plan) -> str:
+    """The first reminder; empty while it cannot be written."""
+    if not (choices.service and choices.barber):
+        return ""
+    booking = Booking(
+        customer_name=typed.name,
+        service_id=choices.service.id,
+        barber_id=choices.barber.id,
+        starts_at=moment.at,
+    )
+    try:
+        return compose(session, Message(kind="reminder"), booking, plan.times[0]).body
+    except TextError:
+        return ""
+
+
+def _changed(session: Session, typed: Draft, booking: Booking) -> Set[str] | None:
+    try:
+        return draft.changes_of(session, booking, typed).keys()
+    except Invalid:
+        return None

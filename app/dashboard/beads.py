@@ -1,0 +1,63 @@
+"""The reminders of many bookings at once, as their rows in a list show them: as beads."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any, cast
+
+from sqlalchemy import Select, bindparam, case, func, select
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.dashboard.labels import MOST_BEADS, Reminders
+from app.messages import quiet
+from app.messages.eligibility import is_one_of
+from app.models.message import Message
+
+_SAME_WORD = (Message.state, Message.delivery_status, Message.asks)
+_ANY = (Message.reason, Message.error_code, Message.ask_at, Message.due_at, Message.attempts)
+
+
+@lru_cache(maxsize=8)
+def _query(nights: quiet.Rule | None) -> Select[Any]:
+    """The last MOST_BEADS done and the next ones to come, and groups of the others: no number."""
+    is_coming = is_one_of(Message.state, "pending") & ~quiet.is_left_out(nights)
+    nearest = case((is_coming, Message.number), else_=-Message.number)
+    place = func.row_number().over(partition_by=(Message.booking_id, is_coming), order_by=nearest)
+    found = (
+        select(
+            Message.booking_id,
+            Message.number,
+            *quiet.shown(nights, *_SAME_WORD, *_ANY),
+            place.label("place"),
+        )
+        .where(
+            Message.booking_id.in_(bindparam("ids", expanding=True)),
+            is_one_of(Message.kind, "reminder"),
+            Message.state != "cancelled",
+        )
+        .subquery()
+    ).c
+    number = case((found.place <= MOST_BEADS, found.number))
+    same = [found.booking_id, number.label("number"), *(found[each.key] for each in _SAME_WORD)]
+    differ = [found.due_at <= bindparam("now"), found.attempts > 0, found.ask_at.is_(None)]
+    some = [func.min(found[each.key]).label(each.key) for each in _ANY]
+    query = select(*same, *some, func.count().label("alike")).group_by(*same, *differ)
+    return query.order_by(func.min(found.number))
+
+
+def reminders_of(session: Session, booking_ids: Iterable[str]) -> Mapping[str, Reminders]:
+    """By booking, its reminders that were not cancelled; one without any has an empty one.
+
+    One query, of what a bead and a reason need, as plain rows: of hundreds of reminders the few
+    that may be shown, and how many others there are of each kind.
+    """
+    near, rest = defaultdict(list), defaultdict(list)
+    query = _query(quiet.rule(session))
+    for row in session.execute(query, {"ids": list(booking_ids), "now": clock.now()}):
+        message = cast(Message, row)
+        if row.number is None:
+            rest[row.booking_id].append((message, row.alike))
+        else:
+            near[row.booking_id].append(message)
+    return defaultdict(Reminders, {each: Reminders(near[each], rest[each]) for each in near})

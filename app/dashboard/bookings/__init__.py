@@ -1,0 +1,1 @@
+"""The list of bookings, the page of one, and its form."""

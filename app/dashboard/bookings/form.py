@@ -1,0 +1,238 @@
+"""The form of a booking: to make one, to change one, and to look ahead while it is typed.
+
+The time is a radio among the free ones, or `other` with the minute in `other_time`. The tick "Book
+anyway" carries the ids of the bookings that it was shown for, "Yes, really" the number of
+reminders: whoever ticks agrees to what they saw, and to nothing that came after.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import format_timedelta
+from litestar import Response, Router, get, post
+from sqlalchemy.orm import Session
+
+from app import clock, db
+from app.bookings import draft, numbers, preview, service
+from app.bookings.draft import Draft
+from app.bookings.fields import FARTHEST, MAX_NAME
+from app.dashboard.shell import Form, PageRequest, is_partial, page, redirect, toast
+from app.errors import Conflict, Invalid
+from app.models.booking import Booking
+from app.models.shop import Barber, Service, Shop
+from app.shop import catalogue
+from app.shop import service as shop_service
+from app.web import seen
+from app.web.parameters import BookingId
+from app.web.seen import Difference
+
+_FIELDS = {
+    "customer_phone": "phone",
+    "customer_name": "name",
+    "customer_email": "email",
+    "service_id": "service",
+    "barber_id": "barber",
+    "scheduled_time": "time",
+    "whatsapp_consent": "consent",
+}
+_ASK_AGAIN = {"barber_taken", "changed_meanwhile", "same_booking"}
+"""Conflicts that the form is shown again for; the others end on the booking's page."""
+
+
+@get("/new", opt={"access": "staff"}, sync_to_thread=True)
+def new(request: PageRequest) -> Response[str]:
+    """An empty form; the link may say `barber` and `at` (RFC 3339).
+
+    `like` is the id of a booking of the customer whom the new one is for: a link with their number
+    would be in the access log.
+    """
+    asked = request.query_params
+    typed, errors = Draft(barber=asked.get("barber", "")), {}
+    with db.database().read() as session:
+        zone = shop_service.time_zone(shop_service.shop(session))
+        typed = replace(typed, day=preview.first_day(session).isoformat())
+        if like := asked.get("like"):
+            typed = replace(typed, **draft.customer_of(service.get(session, like)))
+    try:
+        typed = replace(typed, **_on_the_clock(asked.get("at", ""), zone))
+    except (ValueError, OverflowError):
+        errors = {"time": "The link to this form had no time that can be read. Choose one."}
+    is_new = not typed.phone  # else the phone needs no focus
+    return _show(request, typed, status=422 if errors else 200, errors=errors, is_new=is_new)
+
+
+@post("/preview", opt={"access": "staff"}, sync_to_thread=True)
+def show_preview(request: PageRequest, form: Form) -> Response[str]:
+    """What the form's fields would come to: free times, conflict, reminders, known customer.
+
+    It changes nothing. It is a POST as a URL with a phone number would be in the access log.
+    """
+    return _show(request, Draft.of_form(form), form.get("id", ""))
+
+
+@post("/", opt={"access": "staff"}, sync_to_thread=True)
+def create(request: PageRequest, form: Form) -> Response[str]:
+    """Book. The same booking again leads to the first one."""
+    typed = Draft.of_form(form)
+    if "look" in form:
+        return _show(request, typed)
+    try:
+        with db.database().write() as session:
+            booking, is_new = draft.book(session, typed, request.user.actor)
+    except (Invalid, Conflict) as error:
+        return _again(request, typed, error)
+    said = f"{booking.customer_name} is booked." if is_new else "This booking was there already."
+    return toast(redirect(request, f"/bookings/{booking.id}"), said)
+
+
+@get("/{booking_id:str}/edit", opt={"access": "staff"}, sync_to_thread=True)
+def edit(request: PageRequest, booking_id: BookingId) -> Response[str]:
+    """The form of a booking that can still be changed; else its page, which says why not."""
+    try:
+        with db.database().read() as session:
+            booking = service.to_change(session, booking_id)
+            zone = shop_service.time_zone(shop_service.shop(session))
+    except Conflict as conflict:
+        return toast(redirect(request, f"/bookings/{booking_id}"), conflict.detail, bad=True)
+    return _show(request, Draft.of_booking(booking, zone), booking_id)
+
+
+@post("/{booking_id:str}", opt={"access": "staff"}, sync_to_thread=True)
+def change(request: PageRequest, booking_id: BookingId, form: Form) -> Response[str]:
+    """Change a booking, and with its time its reminders."""
+    typed = Draft.of_form(form)
+    if "look" in form:
+        return _show(request, typed, booking_id)
+    here = redirect(request, f"/bookings/{booking_id}")
+    try:
+        with db.database().write() as session:
+            _, is_changed = draft.change(session, booking_id, typed, request.user.actor)
+    except Conflict as conflict:
+        if conflict.reason not in _ASK_AGAIN:
+            return toast(here, conflict.detail, bad=True)
+        return _again(request, typed, conflict, booking_id)
+    except Invalid as invalid:
+        return _again(request, typed, invalid, booking_id)
+    return toast(here, "The booking is changed." if is_changed else "There was nothing to change.")
+
+
+def _again(
+    request: PageRequest, typed: Draft, error: Invalid | Conflict, booking_id: str = ""
+) -> Response[str]:
+    """The form with what was typed, and why it was not saved."""
+    if isinstance(error, Invalid):
+        return _show(request, typed, booking_id, status=422, errors=_errors(error))
+    return _show(request, typed, booking_id, status=409, conflict=error)
+
+
+def _show(
+    request: PageRequest,
+    typed: Draft,
+    booking_id: str = "",
+    status: int = 200,
+    errors: Mapping[str, str] | None = None,
+    conflict: Conflict | None = None,
+    is_new: bool = False,
+) -> Response[str]:
+    """The form; for htmx only what follows from it, as its fields are being typed in."""
+    with db.database().read() as session:
+        shop = shop_service.shop(session)
+        booking = service.get(session, booking_id) if booking_id else None
+        differences: list[Difference] = []
+        if booking and conflict and conflict.reason == "changed_meanwhile":
+            typed, differences = _merged(session, typed, booking)
+        looked = preview.look(session, typed, booking)
+        others = numbers.others(session, booking) if booking and not is_partial(request) else None
+    today = clock.now().astimezone(shop_service.time_zone(shop)).date()
+    return page(
+        request,
+        "bookings/form.html",
+        partial="bookings/_preview.html",
+        status=status,
+        draft=looked.draft,
+        ahead=looked,
+        booking=booking,
+        others=others,
+        errors=errors or {},
+        conflict=conflict.reason if conflict else "",
+        differences=differences,
+        is_new=is_new,
+        days=(today, today + FARTHEST),
+        longest_name=MAX_NAME,
+        country=_country(shop),
+        every=_every(looked),
+    )
+
+
+def _merged(session: Session, typed: Draft, booking: Booking) -> tuple[Draft, list[Difference]]:
+    """The draft with what somebody else has changed where nothing was typed, and what that is."""
+    zone = shop_service.time_zone(shop_service.shop(session))
+    now = Draft.of_booking(booking, zone)
+    fields, differences = seen.merged(typed.fields, typed.seen, now.fields)
+    again: dict[str, str] = {}
+    for name, value in fields.items():
+        of = typed if value == typed.fields[name] else now
+        parts = ("day", "time", "turn") if name == "when" else (name,)
+        again |= {part: getattr(of, part) for part in parts}
+    merged = replace(typed, **again, seen=now.seen)
+    return merged, [_readable(session, each, zone) for each in differences]
+
+
+def _readable(session: Session, each: Difference, zone: ZoneInfo) -> Difference:
+    """A difference as its template shows it: names instead of ids, and moments."""
+    if each.name == "when":
+        return replace(each, was=_moment(each.was, zone), now=_moment(each.now, zone))
+    kinds: dict[str, catalogue.Kind] = {"service": Service, "barber": Barber}
+    if each.name not in kinds:
+        return each
+    names = {offer.id: offer.name for offer in catalogue.listed(session, kinds[each.name])}
+    return replace(each, was=names.get(each.was, each.was), now=names.get(each.now, each.now))
+
+
+def _moment(when: str, zone: ZoneInfo) -> datetime | str:
+    """`2026-11-23 14:30` of `Draft.fields` as a moment, if it is one."""
+    day, _, rest = when.partition(" ")
+    time, _, turn = rest.partition(" ")
+    try:
+        return draft.moment(Draft(day=day, time=time, turn=turn), zone).at
+    except Invalid:
+        return when
+
+
+def _on_the_clock(at: str, zone: ZoneInfo) -> dict[str, str]:
+    """The day and the time that a link names. Raises ValueError or OverflowError."""
+    if not at:
+        return {}
+    when = datetime.fromisoformat(at)
+    if when.tzinfo is None:
+        raise ValueError("a time without an offset")
+    return draft.on_the_clock(when, zone)
+
+
+def _errors(invalid: Invalid) -> dict[str, str]:
+    """By the form's fields, the first thing that is wrong with each, as a sentence."""
+    found: dict[str, str] = {}
+    for error in invalid.errors:
+        found.setdefault(_FIELDS.get(error.field, error.field), error.message)
+    return found
+
+
+def _country(shop: Shop) -> str:
+    """Where a number without + belongs, in words; empty if the shop has not said it."""
+    if not shop.country:
+        return ""
+    return str(Locale("en").territories.get(shop.country, shop.country))
+
+
+def _every(looked: preview.Ahead) -> str:
+    """How long it is between two reminders: `2 hours`."""
+    every = looked.reminders.every if looked.reminders else timedelta(0)
+    return format_timedelta(every, threshold=2, locale="en")
+
+
+router = Router(
+    "/bookings", route_handlers=[new, show_preview, create, edit, change], include_in_schema=False
+)

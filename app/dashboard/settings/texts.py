@@ -1,0 +1,212 @@
+"""The owner's page of the shop's texts: each kind of message, as it will read while it is typed."""
+
+import difflib
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from litestar import Response, Router, get, post
+from litestar.params import FromQuery, PathParameter
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app import clock, db
+from app.dashboard.shell import Form, PageRequest, page, redirect, toast
+from app.messages import quiet, saved_texts, texts
+from app.messages.compose import content_sid, values_of
+from app.messages.eligibility import is_one_of, is_pending
+from app.messages.entries import EventEntry
+from app.messages.saved_texts import KINDS, OPTIONAL, Wording
+from app.messages.texts import TextError
+from app.models.booking import Booking
+from app.models.message import Message
+from app.settings import settings
+from app.shop import service as shop_service
+from app.shop.service import shop
+
+HERE = "/settings/texts"
+
+NAMES = {
+    "reminder": "Reminder",
+    "cancellation": "Cancellation",
+    "confirmation": "Confirmation",
+    "moved": "New time",
+}
+MEANINGS = {
+    "customerName": "the customer’s name",
+    "formattedDateTime": "day and time",
+    "serviceName": "what is booked",
+    "barberName": "with whom",
+    "timeUntil": "how long until then",
+    "shopName": "the shop’s name",
+}
+
+Kind = Annotated[
+    str, PathParameter(pattern=f"^({'|'.join(KINDS)})$", description="Which kind of message.")
+]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a text is wrong: its line, in three parts, and the place in a browser's own count."""
+
+    before: str
+    wrong: str
+    after: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A text as its customer would read it; `of` whom the booking is that it is shown for."""
+
+    text: str
+    of: Booking
+    is_sample: bool
+
+
+@get(HERE, opt={"access": "owner"}, sync_to_thread=True)
+def first(request: PageRequest) -> Response[str]:
+    """The text that is sent most."""
+    with db.database().read() as session:
+        return _show(request, saved_texts.read(session, KINDS[0]))
+
+
+@get(f"{HERE}/{{kind:str}}", opt={"access": "owner"}, sync_to_thread=True)
+def show(request: PageRequest, kind: Kind, earlier: FromQuery[int] = 0) -> Response[str]:
+    """One text; with `earlier`, an event of its history, that one's old text in the form."""
+    with db.database().read() as session:
+        found = saved_texts.read(session, kind)
+        old = [each for each in saved_texts.history(session, kind) if each.event.id == earlier]
+    if old and "old" in old[0].event.details:
+        found = replace(found, text=old[0].event.details["old"])
+    return _show(request, found)
+
+
+@post(f"{HERE}/{{kind:str}}", opt={"access": "owner"}, sync_to_thread=True)
+def save(request: PageRequest, kind: Kind, form: Form) -> Response[str]:
+    """Save the text; with `look`, only show how it would read."""
+    text = form.get("text", "").replace("\r\n", "\n").rstrip()
+    typed = Wording(kind, text, is_own=True, is_on=kind not in OPTIONAL or "is_on" in form)
+    if "look" in form:
+        return _show(request, typed)
+    try:
+        with db.database().write() as session:
+            is_changed = saved_texts.save(session, kind, text, typed.is_on, request.user.actor)
+    except TextError:
+        return _show(request, typed, 422)
+    done = "Saved. Messages from now on read so." if is_changed else "There was nothing to change."
+    return toast(redirect(request, f"{HERE}/{kind}"), done)
+
+
+@post(f"{HERE}/{{kind:str}}/reset", opt={"access": "owner"}, sync_to_thread=True)
+def reset(request: PageRequest, kind: Kind) -> Response[str]:
+    """Back to the text that a new shop has."""
+    with db.database().write() as session:
+        saved_texts.reset(session, kind, request.user.actor)
+    return toast(redirect(request, f"{HERE}/{kind}"), "The standard text is back.")
+
+
+def _show(request: PageRequest, typed: Wording, status: int = 200) -> Response[str]:
+    """The page; for htmx only what follows from the text, as it is being typed."""
+    problem, place = _problem(typed.text)
+    with db.database().read() as session:
+        _shop = shop(session)  # while it is held, all that follows finds it without a query
+        context: dict[str, Any] = {
+            "saved": [saved_texts.read(session, kind) for kind in KINDS],
+            "seen": None if problem else _seen(session, typed),
+            "history": saved_texts.history(session, typed.kind),
+        }
+    return page(
+        request,
+        "settings/texts.html",
+        partial="settings/_texts_preview.html",
+        status=status,
+        typed=typed,
+        problem=problem,
+        place=place,
+        most=None if problem else texts.most_characters(typed.text),
+        max_text=texts.MAX_TEXT,
+        names=NAMES,
+        meanings=MEANINGS,
+        optional=OPTIONAL,
+        lines_of=_lines,
+        template_sid=content_sid(typed.kind),
+        needs_template=not settings().simulator,
+        **context,
+    )
+
+
+def _problem(text: str) -> tuple[str, Place | None]:
+    """Why a text cannot be a message, and where; empty if it can."""
+    try:
+        texts.check_text(text)
+    except TextError as error:
+        return f"{error}.", _place(text, error)
+    return "", None
+
+
+def _place(text: str, error: TextError) -> Place | None:
+    if error.position is None:
+        return None
+    start, end = error.position, error.position + error.length
+    line_start = text.rfind("\n", 0, start) + 1
+    line_end = text.find("\n", start) if "\n" in text[start:] else len(text)
+    return Place(
+        before=text[line_start:start],
+        wrong=text[start : min(end, line_end)],
+        after=text[min(end, line_end) : line_end],
+        start=_units(text[:start]),
+        end=_units(text[:end]),
+    )
+
+
+def _units(text: str) -> int:
+    """Its length as JavaScript counts: an emoji is two."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def _seen(session: Session, typed: Wording) -> Seen:
+    """The text for the next booking, at the time of its next such message; else for a sample."""
+    row, now = shop(session), clock.now()
+    booking = session.scalars(
+        select(Booking)
+        .where(Booking.status == "confirmed", Booking.starts_at > now)
+        .order_by(Booking.starts_at, Booking.id)
+        .limit(1)
+    ).one_or_none()
+    at = _next_at(session, booking) if booking and typed.kind == "reminder" else None
+    of = booking or _sample(session, now)
+    values = values_of(session, row, of, at or now)
+    return Seen(texts.render(typed.text, values), of, is_sample=booking is None)
+
+
+def _next_at(session: Session, booking: Booking) -> datetime | None:
+    where = (Message.booking_id == booking.id) & is_one_of(Message.kind, "reminder") & is_pending()
+    is_going = ~quiet.is_left_out(quiet.rule(session))
+    return session.scalar(select(func.min(Message.due_at)).where(where, is_going))
+
+
+def _sample(session: Session, now: datetime) -> Booking:
+    """A booking as the shop could have one tomorrow."""
+    return Booking(
+        customer_name="Ana Silva",
+        service_id=shop_service.services(session)[0].id,
+        barber_id=shop_service.barbers(session)[0].id,
+        starts_at=now + timedelta(days=1),
+    )
+
+
+def _lines(entry: EventEntry) -> list[tuple[str, str]]:
+    """What a change took out (`-`) and put in (`+`), line by line, with what stayed beside it."""
+    old, new = entry.event.details["old"].split("\n"), entry.event.details["new"].split("\n")
+    return [
+        (line[0].strip(), line[2:])
+        for line in difflib.ndiff(old, new)
+        if re.match("[-+ ] ", line) and not (line.startswith("  ") and not line.strip())
+    ]
+
+
+router = Router("/", route_handlers=[first, show, save, reset], include_in_schema=False)

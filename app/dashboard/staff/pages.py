@@ -1,0 +1,255 @@
+"""Signing in and out, the first run, one's own password and theme, and what everybody did."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from litestar import Response, Router, get, post
+from litestar.connection import ASGIConnection
+from litestar.datastructures import Cookie
+from litestar.handlers import BaseRouteHandler
+from litestar.params import FromQuery
+
+from app import db
+from app.dashboard.shell import (
+    THEME_COOKIE,
+    THEMES,
+    Form,
+    PageRequest,
+    bare_page,
+    page,
+    redirect,
+    toast,
+)
+from app.errors import Conflict, Invalid
+from app.models.staff import User
+from app.settings import settings
+from app.staff import activity, devices, first_run, login, sessions
+from app.staff import sessions as staff_sessions
+from app.staff.login import TooManyTries
+from app.web import cookies, csrf
+from app.web.addresses import ours
+from app.web.names import first_of_each, typed_in
+
+HOME = "/"
+
+_A_YEAR = 31_536_000  # seconds
+_ASKED = ("who", "about", "before")  # of the audit log
+
+
+@get("/setup", opt={"access": "public"}, sync_to_thread=True)
+def show_setup(request: PageRequest) -> Response[str]:
+    """The form of the first run, while there is no owner."""
+    if not _is_first_run():
+        return redirect(request, "/login")
+    return _setup(request, {})
+
+
+@post("/setup", opt={"access": "public"}, sync_to_thread=True)
+def set_up(request: PageRequest, form: Form) -> Response[str]:
+    """Make the first owner, and sign them in."""
+    try:
+        secret = _made_owner(request, form)
+    except Invalid as invalid:
+        return _setup(request, form, 422, errors=first_of_each(invalid))
+    except TooManyTries as many:
+        return _too_many(_setup(request, form, 429, problem=_later(many)), many)
+    except Conflict:
+        return redirect(request, "/login")
+    return _knows_browser(_signed_in(request, secret, HOME), form.get("email", ""))
+
+
+@get("/login", opt={"access": "public"}, sync_to_thread=True)
+def show_login(request: PageRequest, next: FromQuery[str] = "") -> Response[str]:
+    """The form to sign in; the way to /setup when nobody could."""
+    if _is_first_run():
+        return redirect(request, "/setup")
+    return _login(request, 200, "", ours(next))
+
+
+@post("/login", opt={"access": "public"}, sync_to_thread=True)
+def log_in(request: PageRequest, form: Form) -> Response[str]:
+    """Sign in, and go on to where one wanted to."""
+    email, onwards = form.get("email", ""), ours(form.get("next", ""))
+    try:
+        secret = login.log_in(
+            db.database(),
+            email,
+            form.get("password", ""),
+            _address(request),
+            cookies.session_secret(request),
+            _device(request, email),
+        )
+    except TooManyTries as many:
+        return _too_many(_login(request, 429, email, onwards, _later(many)), many)
+    if secret is None:
+        return _login(request, 401, email, onwards, "Email or password is wrong.")
+    return _knows_browser(_signed_in(request, secret, onwards or HOME), email)
+
+
+@post("/logout", opt={"access": "viewer"}, sync_to_thread=True)
+def log_out(request: PageRequest) -> Response[str]:
+    """End the session, here and in the database."""
+    with db.database().write() as session:
+        staff_sessions.end(session, cookies.session_secret(request) or "")
+    answer = redirect(request, "/login")
+    cookies.end_session(answer)
+    return answer
+
+
+@post("/theme", opt={"access": "viewer"}, sync_to_thread=False)
+def choose_theme(request: PageRequest, form: Form) -> Response[str]:
+    """Keep the theme in a cookie, which the next page is made by: so it never flashes."""
+    theme = form.get("theme", "")
+    theme = theme if theme in THEMES else ""
+    answer = redirect(request, ours(form.get("next", "")) or HOME)
+    lasts = _A_YEAR if theme else 0
+    answer.set_cookie(Cookie(THEME_COOKIE, value=theme, max_age=lasts, secure=cookies.is_https()))
+    return answer
+
+
+@get("/account", opt={"access": "viewer"}, sync_to_thread=True)
+def show_account(request: PageRequest) -> Response[str]:
+    """Who one is signed in as, and the form to change one's own password."""
+    return _account(request)
+
+
+@post("/account", opt={"access": "viewer"}, sync_to_thread=True)
+def change_password(request: PageRequest, form: Form) -> Response[str]:
+    """Change one's own password, and go on in a session that is new."""
+    old, new = form.get("old", ""), form.get("new", "")
+    try:
+        secret = _changed_password(request, old, new)
+    except Invalid as invalid:
+        return _account(request, 422, errors=first_of_each(invalid))
+    except TooManyTries as many:
+        return _too_many(_account(request, 429, errors={"old": _later(many)}), many)
+    answer = _signed_in(request, secret, "/account")
+    return toast(answer, "Your password is changed. Wherever else you were signed in, you are not.")
+
+
+@get("/activity", opt={"access": "owner"}, sync_to_thread=True)
+def show_activity(request: PageRequest) -> Response[str]:
+    """The audit log: of all, or of the person and the subject in the URL."""
+    asked = {name: request.query_params.get(name, "").strip() for name in _ASKED}
+    found, errors = None, {}
+    with db.database().read() as session:
+        people = activity.people(session)
+        try:
+            found = activity.page(session, **asked)
+        except Invalid as invalid:
+            errors = first_of_each(invalid)
+    return page(
+        request,
+        "staff/activity.html",
+        status=422 if errors else 200,
+        people=people,
+        found=found,
+        errors=errors,
+        asked=asked,
+        address=lambda **changes: _activity({**asked, "before": "", **changes}),
+    )
+
+
+def _activity(asked: Mapping[str, str]) -> str:
+    query = urlencode({name: value for name, value in asked.items() if value}, quote_via=quote)
+    return f"/activity?{query}" if query else "/activity"
+
+
+def _only_from_here(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    if connection.scope.get("method") not in csrf.SAFE_METHODS:
+        csrf.check_origin(connection)
+
+
+def _is_first_run() -> bool:
+    with db.database().read() as session:
+        return first_run.is_first_run(session)
+
+
+def _made_owner(request: PageRequest, form: Form) -> str:
+    """Make the first owner; returns the secret of their session."""
+    database, old = db.database(), cookies.session_secret(request)
+    with login.throttled(database, "/setup", _address(request)), database.write() as session:
+        typed = [form.get(name, "") for name in ("code", "email", "name", "password")]
+        user = first_run.set_up(session, settings().state_dir, *typed)
+        return login.begin(session, user, old)
+
+
+def _setup(
+    request: PageRequest,
+    form: Mapping[str, str],
+    status: int = 200,
+    errors: Mapping[str, str] | None = None,
+    problem: str = "",
+) -> Response[str]:
+    return bare_page(
+        request,
+        "staff/setup.html",
+        status=status,
+        typed=typed_in(form, "code", "name", "email"),
+        errors=errors or {},
+        problem=problem,
+    )
+
+
+def _login(
+    request: PageRequest, status: int, email: str, onwards: str, problem: str = ""
+) -> Response[str]:
+    context = {"email": email, "next": onwards, "problem": problem}
+    return bare_page(request, "staff/login.html", status=status, **context)
+
+
+def _account(
+    request: PageRequest, status: int = 200, errors: Mapping[str, str] | None = None
+) -> Response[str]:
+    with db.database().read() as session:
+        account = session.get_one(User, request.user.id)
+    return page(request, "staff/account.html", status=status, account=account, errors=errors or {})
+
+
+def _signed_in(request: PageRequest, secret: str, url: str) -> Response[str]:
+    answer = redirect(request, url)
+    cookies.set_session(answer, secret, int(sessions.LONGEST.total_seconds()))
+    return answer
+
+
+def _too_many(answer: Response[str], many: TooManyTries) -> Response[str]:
+    answer.headers["Retry-After"] = str(int(many.wait.total_seconds()) + 1)
+    return answer
+
+
+def _later(many: TooManyTries) -> str:
+    minutes = int(many.wait.total_seconds() // 60) + 1
+    return f"Too many tries. Wait {minutes} minute{'s' if minutes > 1 else ''}, then try again."
+
+
+def _changed_password(request: PageRequest, old: str, new: str) -> str:
+    with db.database().read() as session:
+        email = session.get_one(User, request.user.id).email
+    whose = request.user.id, old, new, _address(request), _device(request, email)
+    return login.change_password(db.database(), *whose)
+
+
+def _knows_browser(answer: Response[str], email: str) -> Response[str]:
+    cookies.give(answer, devices.cookie_name(email), devices.made(email), _A_YEAR)
+    return answer
+
+
+def _device(request: PageRequest, email: str) -> str | None:
+    """The browser's id, if this account has logged in with it before."""
+    return devices.known(email, request.cookies.get(cookies.named(devices.cookie_name(email))))
+
+
+def _address(request: PageRequest) -> str:
+    return request.client.host if request.client else "unknown"
+
+
+router = Router(
+    "/",
+    route_handlers=[
+        *(show_setup, set_up, show_login, log_in, log_out),
+        *(show_account, change_password, choose_theme, show_activity),
+    ],
+    guards=[_only_from_here],
+    include_in_schema=False,
+)

@@ -1,0 +1,124 @@
+"""The templates, what every one of them can use, and one function that renders any of them.
+
+Filters: those of `app.web.times`; `word` and `beads_of` of `app.dashboard.labels` (for a message,
+and for the messages of a booking); `booking_word` (for a booking's status); `action_words` (for an
+action of the audit log); `phone` (+1 202-555-0123).
+Globals: `csrf_value()`, `asset_version` for the `?v=` of a static file, and `page_version`, by
+which an open page notices an upgrade.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import phonenumbers
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+
+from app import clock
+from app.dashboard import labels
+from app.models.message import Message
+from app.models.shop import Shop
+from app.shop.service import time_zone
+from app.staff import activity
+from app.web import times
+
+ROOT = Path(__file__).parents[2]
+
+_csrf_token: ContextVar[str] = ContextVar("csrf_token", default="")
+
+
+@cache
+def environment() -> Environment:
+    """Jinja, with our filters. HTML is escaped everywhere; a name that nobody gave is an error."""
+    loader = FileSystemLoader(ROOT / "templates")
+    found = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    shown = (times.clock_time, times.day, times.when, times.ago, times.until)
+    texts = (times.clock_text, times.when_text, times.short_day, times.exact, times.local_date)
+    plain = (times.amount, times.zone_name)
+    spans = (times.starts_on, times.ends_on, times.starts_on_text, times.ends_on_text)
+    found.filters |= {each.__name__: each for each in (*shown, *texts, *plain, *spans)}
+    found.filters |= {"word": _word, "beads_of": _beads, "booking_word": labels.booking_word}
+    found.filters |= {
+        "of_the_clock": _of_the_clock,
+        "phone": _phone,
+        "action_words": activity.words_of,
+    }
+    found.globals |= {"csrf_value": _csrf_token.get, "asset_version": _asset_version()}
+    found.globals |= {"page_version": page_version()}
+    return found
+
+
+def render(template: str, shop: Shop | None, csrf_token: str = "", **context: Any) -> str:
+    """The template with this context, its times in the shop's zone and language.
+
+    Without a shop (`None`: the database may be away) it shows no times. Needs no request.
+    """
+    with _shown_for(shop, csrf_token):
+        return environment().get_template(template).render(shop=shop, **context)
+
+
+@contextmanager
+def _shown_for(shop: Shop | None, csrf_token: str) -> Iterator[None]:
+    token = _csrf_token.set(csrf_token)
+    try:
+        if shop is None:
+            yield
+        else:
+            with times.shown_in(time_zone(shop), shop.locale, clock.now()):
+                yield
+    finally:
+        _csrf_token.reset(token)
+
+
+@pass_context
+def _of_the_clock(_context: Any, text: str) -> str:
+    """With the context, or Jinja would work out an example once, for the first shop it sees."""
+    return times.of_the_clock(text)
+
+
+def _word(message: Message) -> labels.Word:
+    return labels.staff_word(message, clock.now())
+
+
+def _beads(reminders: labels.Reminders) -> labels.Beads:
+    return labels.beads(reminders, clock.now())
+
+
+def _phone(number: str) -> str:
+    """An E.164 number as one reads it."""
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return number
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+
+
+@cache
+def page_version() -> str:
+    """Changes with any template, style sheet or script: an open page of another one is outdated."""
+    return _digest([*_assets(), *sorted((ROOT / "templates").rglob("*.html"))])
+
+
+def _asset_version() -> str:
+    """Changes with any style sheet or script, so that browsers keep the rest."""
+    return _digest(_assets())
+
+
+def _assets() -> list[Path]:
+    static = ROOT / "static"
+    return [
+        *sorted(static.glob("css/**/*.css")),
+        *sorted(static.glob("js/*")),
+        static / "icons.svg",
+    ]
+
+
+def _digest(paths: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:8]

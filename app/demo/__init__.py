@@ -1,0 +1,1 @@
+"""A believable shop in every state, for trying out and for pictures."""

@@ -1,0 +1,152 @@
+"""Putting messages that are due soon from the database into Huey, and revoking cancelled ones.
+
+The queue is a hint: whatever goes wrong here, the tick puts right within half a minute.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from redis import RedisError
+from sqlalchemy import Row, select, update
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.db import after_commit, database
+from app.messages import gate
+from app.messages.eligibility import is_one_of, is_pending
+from app.messages.lifecycle.compare_and_set import FEED_WINDOW
+from app.messages.tasks import send_message
+from app.models.message import Message, Sending
+from app.queue import hand_over
+from app.queue.huey import huey, ping
+from app.queue.storage import while_it_answers
+from app.settings import settings
+
+_log = logging.getLogger(__name__)
+
+_ROOM = 1_000
+"""Tasks that may wait in Huey's list before the tick holds back: more would only be doubled."""
+_REVOKED_FOR = timedelta(minutes=10)
+
+Due = Sequence[Row[str, datetime]]
+
+
+def feed_after_commit(session: Session, job_ids: list[str]) -> None:
+    """Put these, which are due within FEED_WINDOW, into Huey soon after `session` has committed."""
+    if job_ids:
+        after_commit(session, lambda: hand_over.soon(lambda: _feed(job_ids)))
+
+
+def feed_next_try(session: Session, job_id: str, due: datetime | None) -> None:
+    """Feed a message whose next try is at `due`, if that is soon; None: there is none."""
+    if due is not None and due <= clock.now() + FEED_WINDOW:
+        feed_after_commit(session, [job_id])
+
+
+def revoke_after_commit(session: Session, job_ids: list[str]) -> None:
+    """Spare the workers these cancelled messages, once `session` has committed."""
+    if job_ids:
+        after_commit(session, lambda: hand_over.soon(lambda: _revoke(job_ids)))
+
+
+def feed_due() -> int:
+    """Feed what is due soon and not fed, or overdue and unclaimed; returns how many."""
+    try:
+        ping()
+        room = _ROOM - huey.pending_count()
+    except (RedisError, OSError) as error:
+        _log.warning("the queue is away: %s", type(error).__name__, exc_info=error)
+        return 0
+    with database().write() as session:
+        limit = _allowed(gate.state(session), room)
+        due = _take_due(session, limit) if limit > 0 else []
+    _schedule(due)
+    return len(due)
+
+
+def sweep_revoked() -> int:
+    """Remove the revocations that no task has used up; returns how many messages were swept."""
+    with database().read() as session:
+        stale = session.scalars(
+            select(Message.id)
+            .where(
+                is_one_of(Message.state, "cancelled"),
+                Message.fed_at.is_not(None),
+                Message.due_at < clock.now() - _REVOKED_FOR,
+            )
+            .limit(_ROOM)
+        ).all()
+    for job_id in stale:
+        huey.restore_by_id(job_id)
+    if stale:
+        _unfeed(stale)
+    return len(stale)
+
+
+def _feed(job_ids: list[str]) -> None:
+    with database().read() as session:
+        statement = select(Message.id, Message.due_at).where(Message.id.in_(job_ids), is_pending())
+        due = session.execute(statement).all()
+    _schedule(due)
+
+
+def _revoke(job_ids: list[str]) -> None:
+    try:
+        with while_it_answers():
+            for job_id in job_ids:
+                huey.revoke_by_id(job_id, revoke_once=True)
+    except (RedisError, OSError) as error:
+        _log.warning("not revoked, only cancelled", exc_info=error)
+
+
+def _allowed(found: Sending, room: int) -> int:
+    """How many may be fed now: none while sending is stopped, one as a probe."""
+    now = clock.now()
+    if gate.is_stopped(found, now):
+        return 0
+    return min(room, 1) if found.probe_at is not None else room
+
+
+def _take_due(session: Session, limit: int) -> Due:
+    now = clock.now()
+    stale = now - timedelta(seconds=3 * settings().feed_every)
+    is_unfed = Message.fed_at.is_(None)
+    is_old = (Message.fed_at < stale) | (Message.fed_at > now + clock.SKEW)
+    is_unclaimed = (Message.due_at < stale) & is_old
+    found = session.execute(
+        select(Message.id, Message.due_at)
+        .where(is_pending(), Message.due_at <= now + FEED_WINDOW, is_unfed | is_unclaimed)
+        .order_by(Message.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    if found:
+        _set_fed(session, [row.id for row in found], now)
+    return found
+
+
+def _schedule(due: Due) -> None:
+    """Put messages into Huey; those that do not get there are left for the tick."""
+    for turn, (job_id, due_at) in enumerate(due):
+        try:
+            with while_it_answers():
+                send_message.schedule((job_id,), id=job_id, eta=due_at)
+        except (RedisError, OSError) as error:
+            _log.warning("not fed, the queue is away", exc_info=error)
+            _unfeed([row[0] for row in due[turn:]])
+            return
+
+
+def _unfeed(job_ids: Iterable[str]) -> None:
+    with database().write() as session:
+        _set_fed(session, job_ids, None)
+
+
+def _set_fed(session: Session, job_ids: Iterable[str], at: datetime | None) -> None:
+    session.execute(
+        update(Message)
+        .where(Message.id.in_(list(job_ids)))
+        .values(fed_at=at)
+        .execution_options(synchronize_session=False)
+    )

@@ -1,0 +1,108 @@
+"""A booking's timeline: its messages with their attempts and receipts, and what was done to it."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import cast
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.messages import quiet
+from app.models.message import Attempt, Message, Receipt
+from app.models.staff import AuditEvent, User
+
+
+@dataclass(frozen=True)
+class MessageEntry:
+    """One message, as a plain row: `attempts` by number, `receipts` by time of arrival."""
+
+    message: Message
+    at: datetime
+    attempts: list[Attempt] = field(default_factory=list)
+    receipts: list[Receipt] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class EventEntry:
+    """Something that was done to the booking; `who` is a name, or what kind of actor it was."""
+
+    event: AuditEvent
+    at: datetime
+    who: str
+
+    @property
+    def moved(self) -> tuple[datetime, datetime] | None:
+        """From when to when the booking was moved; None if it was not."""
+        times = self.event.details
+        if "was" not in times:
+            return None
+        return datetime.fromisoformat(times["was"]), datetime.fromisoformat(times["starts_at"])
+
+    @property
+    def message(self) -> str:
+        """The message that it was done to, in words: `reminder 3`; empty if it was the booking."""
+        _, _, words = str(self.event.details.get("job_id", "")).partition("-")
+        return words.replace("-", " ")
+
+
+Entry = MessageEntry | EventEntry
+
+
+def timeline(session: Session, booking_id: str) -> list[Entry]:
+    """All that happened and is planned, in the order of time. Four queries, whatever the length."""
+    columns = quiet.shown(quiet.rule(session))
+    messages = session.execute(select(*columns).where(Message.booking_id == booking_id)).all()
+    attempts, receipts = _attempts(session, booking_id)
+    entries: list[Entry] = [
+        MessageEntry(
+            cast(Message, message),
+            message.sent_at or message.planned_for,
+            attempts[message.id],
+            receipts[message.id],
+        )
+        for message in messages
+    ]
+    # Of what has the same time, the event comes first: a message is what it led to.
+    return sorted([*events(session, booking_id), *entries], key=lambda entry: entry.at)
+
+
+def events(session: Session, subject: str) -> list[EventEntry]:
+    """What was done to a booking, or another subject of the audit log, the oldest first."""
+    rows = session.execute(
+        select(AuditEvent, User.name)
+        .outerjoin(User, AuditEvent.actor == "user:" + User.id)
+        .where(AuditEvent.subject == subject)
+        .order_by(AuditEvent.id)
+    )
+    return [EventEntry(event, event.at, name or _kind_of(event.actor)) for event, name in rows]
+
+
+def _attempts(
+    session: Session, booking_id: str
+) -> tuple[dict[str, list[Attempt]], dict[str, list[Receipt]]]:
+    attempts: dict[str, list[Attempt]] = defaultdict(list)
+    receipts: dict[str, list[Receipt]] = defaultdict(list)
+    rows = session.execute(
+        select(Attempt, Receipt)
+        .join(Message, Message.id == Attempt.message_id)
+        .outerjoin(Receipt, Receipt.attempt_id == Attempt.id)
+        .where(Message.booking_id == booking_id)
+        .order_by(Attempt.number, Receipt.id)
+    )
+    for attempt, receipt in rows:
+        if attempt not in attempts[attempt.message_id]:
+            attempts[attempt.message_id].append(attempt)
+        if receipt is not None:
+            receipts[attempt.message_id].append(receipt)
+    return attempts, receipts
+
+
+def _kind_of(actor: str) -> str:
+    kind, _, name = actor.partition(":")
+    kinds = {
+        "token": "the API",
+        "customer": "the customer, by WhatsApp",
+        "user": "a former member",
+    }
+    return kinds.get(kind, name or "Chairtime")

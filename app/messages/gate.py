@@ -1,0 +1,189 @@
+"""Whether messages may go out at all: paused by staff, stopped by an error, or asked to be slower.
+
+A configuration error would fail every message alike, so it opens a breaker for all of them; one
+probe at growing intervals finds out whether it is repaired, and no try is burnt meanwhile. What
+WhatsApp refuses, Twilio accepts first: then only a probe that reached WhatsApp closes the breaker.
+"""
+
+import logging
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, update
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.models.message import Sending
+from app.staff import audit
+from app.whatsapp import errors
+from app.whatsapp.errors import Advice, Kind
+
+_log = logging.getLogger(__name__)
+
+_PROBE_AFTER = (60.0, 300.0, 900.0)
+"""Seconds from an error to the first probe, from that to the second, and so on."""
+_PATIENCE = 3
+"""Times in a row that a limit is met before all sending waits for the longer of its pauses."""
+_LONGEST_PLAIN = timedelta(minutes=1)
+_NEW_DAY = timedelta(minutes=5)
+"""After midnight (UTC) until a daily limit counts as lifted: Twilio's clock is not ours."""
+_REPLIES_EVERY = timedelta(minutes=5)
+_CLOSED: dict[str, Any] = {"breaker_code": None, "breaker_at": None, "probe_at": None, "probes": 0}
+
+
+def state(session: Session) -> Sending:
+    """The single row, which the first migration makes."""
+    return session.get_one(Sending, 1, populate_existing=True)
+
+
+def is_stopped(found: Sending, now: datetime) -> bool:
+    """Whether nothing at all may start, not even a probe."""
+    waits_for_probe = found.probe_at is not None and found.probe_at > now
+    return found.paused_at is not None or waits_for_probe or is_slowed(found, now)
+
+
+def is_slowed(found: Sending, now: datetime) -> bool:
+    """Whether all wait for a while, as Twilio or WhatsApp has asked for."""
+    return found.slow_until is not None and found.slow_until > now
+
+
+def is_limited(found: Sending) -> bool:
+    """Whether a limit of WhatsApp's or the account's holds everything: staff are told of those.
+
+    Pauses of up to a minute are for other reasons, and over before anybody could act.
+    """
+    return found.slow_until is not None and found.slow_until > clock.now() + _LONGEST_PLAIN
+
+
+def may_start(session: Session, now: datetime) -> bool:
+    """Whether the caller may start one message now; while the breaker is open, that is a probe."""
+    found = state(session)
+    if is_stopped(found, now):
+        return False
+    if found.probe_at is None:
+        return True
+    next_probe = _next_probe(now, found.probes)
+    is_mine = Sending.probe_at == found.probe_at
+    return _set_if(session, is_mine, probe_at=next_probe, probes=found.probes + 1)
+
+
+def stop(session: Session, code: str) -> datetime:
+    """Open the breaker for a configuration error, if it is not; returns when the next probe is."""
+    now = clock.now()
+    is_new = _set_if(
+        session,
+        Sending.breaker_code.is_(None),
+        breaker_code=code,
+        breaker_at=now,
+        probe_at=_next_probe(now, 0),
+        probes=1,
+    )
+    if is_new:
+        why = errors.explain(code)
+        _log.warning("sending has stopped: %s (%s). %s", why.words, why.code, why.advice)
+    return state(session).probe_at or now
+
+
+def go(session: Session) -> None:
+    """Close the breaker, as Twilio has taken a message, or refused it for its own sake.
+
+    What WhatsApp refuses later is not repaired by that: see `note_arrival`.
+    """
+    code = state(session).breaker_code
+    if code is not None and not errors.is_of_whatsapp(code):
+        _set_if(session, Sending.breaker_code == code, **_CLOSED)
+
+
+def note_arrival(session: Session, started_at: datetime) -> None:
+    """A message that was begun at `started_at` has reached WhatsApp.
+
+    If that was after the breaker opened, or after the last pause for a limit, all is well again.
+    Receipts of earlier messages come late, and prove nothing.
+    """
+    found = state(session)
+    if found.breaker_at is not None and found.breaker_at < started_at:
+        _set_if(session, Sending.breaker_at == found.breaker_at, **_CLOSED)
+    if found.slowed and found.slow_until is not None and found.slow_until <= started_at:
+        _set_if(session, Sending.slow_until == found.slow_until, slowed=0)
+
+
+def slow_down(session: Session, until: datetime) -> datetime:
+    """Start nothing until then; returns until when nothing starts, which may be later."""
+    is_sooner = Sending.slow_until.is_(None) | (Sending.slow_until < until)
+    if _set_if(session, is_sooner, slow_until=until) and until > clock.now() + _LONGEST_PLAIN:
+        _warn_of_limit(until)
+    return state(session).slow_until or until
+
+
+def pause_for(
+    session: Session, advice: Advice, retry_after: float | None = None
+) -> datetime | None:
+    """Stop or slow down all sending if an error asks for it; returns until when, else None.
+
+    `retry_after` is how many seconds Twilio itself said.
+    """
+    if advice.kind is Kind.CONFIGURATION:
+        return stop(session, advice.code)
+    if advice.kind is not Kind.RATE:
+        return None
+    if advice.until_next_day:
+        return slow_down(session, _next_day(clock.now()))
+    if advice.pause_if_repeated:
+        return _slow_down_more(session, advice)
+    seconds = advice.pause if retry_after is None else retry_after
+    return slow_down(session, clock.now() + timedelta(seconds=seconds))
+
+
+def may_fetch_replies(session: Session) -> bool:
+    """Whether the caller is to fetch the replies that we missed: one process in 5 minutes."""
+    now = clock.now()
+    is_due = Sending.replies_at.is_(None) | (Sending.replies_at <= now)
+    is_due |= Sending.replies_at > now + _REPLIES_EVERY  # the clock was set back
+    return _set_if(session, is_due, replies_at=now + _REPLIES_EVERY)
+
+
+def pause(session: Session, actor: str) -> None:
+    """Send nothing until `resume`; bookings go on, and what gets too late meanwhile is skipped."""
+    if _set_if(session, Sending.paused_at.is_(None), paused_at=clock.now(), paused_by=actor):
+        audit.record(session, actor, "sending.paused", "sending")
+
+
+def resume(session: Session, actor: str) -> None:
+    """Send again; harmless when nothing is paused."""
+    if _set_if(session, Sending.paused_at.is_not(None), paused_at=None, paused_by=None):
+        audit.record(session, actor, "sending.resumed", "sending")
+
+
+def _slow_down_more(session: Session, advice: Advice) -> datetime:
+    """A limit met during the pause for it is the same one again, and counts once."""
+    found = state(session)
+    pause = advice.pause if found.slowed + 1 < _PATIENCE else advice.pause_if_repeated
+    until = clock.now() + timedelta(seconds=pause)
+    if not is_limited(found):
+        is_as_read = Sending.slowed == found.slowed
+        if _set_if(session, is_as_read, slow_until=until, slowed=found.slowed + 1):
+            _warn_of_limit(until)
+    return state(session).slow_until or until
+
+
+def _warn_of_limit(until: datetime) -> None:
+    _log.warning("sending waits until %s: a limit of WhatsApp or Twilio", f"{until:%F %H:%M} UTC")
+
+
+def _next_day(now: datetime) -> datetime:
+    today = (now - _NEW_DAY).replace(hour=0, minute=0, second=0, microsecond=0)
+    return today + timedelta(days=1) + _NEW_DAY
+
+
+def _set_if(session: Session, condition: ColumnElement[bool], **values: Any) -> bool:
+    result = session.execute(
+        update(Sending)
+        .where(Sending.id == 1, condition)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+    return bool(result.rowcount == 1)  # type: ignore[attr-defined]
+
+
+def _next_probe(now: datetime, probes: int) -> datetime:
+    return now + timedelta(seconds=_PROBE_AFTER[min(probes, len(_PROBE_AFTER) - 1)])

@@ -1,0 +1,91 @@
+"""The table of bookings."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
+
+from app.db import Base, UtcDateTime
+from app.models import identity, names
+from app.models.shop import Barber, Service
+
+STATUSES = ("confirmed", "cancelled", "completed", "no_show")
+_CONFIRMED = text("status = 'confirmed'")
+
+
+def _parts(column: str) -> Index:
+    """What finds a part of a text on PostgreSQL: each three letters that follow each other."""
+    index = Index(
+        f"ix_booking_{column}_parts",
+        column,
+        info={"dialect": "postgresql"},
+        postgresql_using="gin",
+        postgresql_ops={column: "gin_trgm_ops"},
+    )
+    return index.ddl_if(dialect="postgresql")
+
+
+class Booking(Base):
+    """A booking. The partial unique index makes "the same booking again" impossible to store, for
+    one spelling of a number; for two of them the barber's lock does (`service.create`).
+
+    `person` is the customer's (`identity.person_of`): by it go all look-ups. `spellings` and
+    `name_folded` are what a search reads. All three follow from `customer_phone`, which is as it
+    was booked, and `customer_name`.
+    """
+
+    __tablename__ = "booking"
+    __table_args__ = (
+        CheckConstraint(f"status IN {STATUSES}", name="status"),
+        CheckConstraint("ends_at > starts_at", name="length"),
+        CheckConstraint("customer_phone LIKE '+%'", name="phone_e164"),
+        Index(
+            "uq_booking_same",
+            "customer_phone",
+            "service_id",
+            "barber_id",
+            "starts_at",
+            unique=True,
+            postgresql_where=_CONFIRMED,
+            sqlite_where=_CONFIRMED,
+        ),
+        Index(None, "barber_id", "starts_at"),
+        Index(None, "starts_at", "id"),
+        Index(None, "status", "starts_at", "id"),
+        Index(None, "person", "starts_at"),
+        Index(None, "updated_at"),
+        _parts("name_folded"),
+        _parts("spellings"),
+    )
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    customer_name: Mapped[str] = mapped_column(String(100))
+    customer_email: Mapped[str | None] = mapped_column(String(254))
+    customer_phone: Mapped[str] = mapped_column(String(20))
+    person: Mapped[str] = mapped_column(String(20))
+    spellings: Mapped[str] = mapped_column(String(50))
+    name_folded: Mapped[str] = mapped_column(Text)
+    service_id: Mapped[str] = mapped_column(ForeignKey("service.id"))
+    barber_id: Mapped[str] = mapped_column(ForeignKey("barber.id"))
+    starts_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    status: Mapped[str] = mapped_column(String(20))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    service: Mapped[Service] = relationship(lazy="raise_on_sql")
+    barber: Mapped[Barber] = relationship(lazy="raise_on_sql")
+
+    @validates("customer_phone", "customer_name")
+    def _derive(self, field: str, value: str) -> str:
+        for name, derived in derived_of(field, value).items():
+            setattr(self, name, derived)
+        return value
+
+
+def derived_of(field: str, value: str) -> dict[str, str]:
+    """The columns of Booking that follow from its `customer_phone` or its `customer_name`."""
+    if field == "customer_name":
+        return {"name_folded": names.fold(value)}
+    written = identity.spellings(value)
+    return {"person": written[0], "spellings": " ".join(written)}

@@ -1,0 +1,216 @@
+"""`chairtime doctor`: looks at everything that can be wrong, and says what to do about it."""
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import redis
+import urllib3
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from app import clock, db
+from app.db import Database
+from app.messages import compose, delivery, gate, templates, texts
+from app.models.message import Sending, Worker
+from app.queue import failing
+from app.run import doctor_twilio, migrate, preflight
+from app.run.findings import Finding, Level
+from app.run.preflight import Trouble
+from app.settings import TWILIO_API, Settings, SettingsError, settings
+from app.shop.service import shop, time_zone
+from app.whatsapp import errors
+
+WORKER_SEEN_WITHIN = timedelta(seconds=60)
+"""A worker writes down that it lives every FEED_EVERY (at most 60) seconds."""
+CLOCKS_DIFFER = 5.0
+"""Seconds; more than this between two clocks makes reminders visibly early or late."""
+
+
+def examine() -> Iterator[Finding]:
+    """All findings, in the order in which to repair them. Raises nothing that a user can cause."""
+    try:
+        found = settings()
+    except SettingsError as error:
+        yield from (Finding("FAIL", "settings", problem) for problem in error.problems)
+        return
+    yield _settings(found)
+    database = list(_database_and_worker(found))
+    yield from database
+    yield from _queue(found)
+    yield from _whatsapp(found, _texts(database[0].level == "ok"))
+    yield _public_url(found)
+
+
+def _settings(found: Settings) -> Finding:
+    mode = "production" if found.production else "development"
+    way_out = "the simulator: nothing reaches a real phone" if found.simulator else "Twilio"
+    return Finding(
+        "ok", "settings", f"{mode}, state in {found.state_dir}, messages go to {way_out}"
+    )
+
+
+# --- the database, and what it knows ---
+
+
+def _database_and_worker(found: Settings) -> Iterator[Finding]:
+    try:
+        database = preflight.connect()
+        where = migrate.revisions(database)
+    except (Trouble, migrate.MigrationError, SQLAlchemyError) as error:
+        lines = preflight.explain(error) or [str(error)]
+        yield from (Finding("FAIL", "database", line) for line in lines)
+        return
+    yield _migrations(database, where)
+    if where.is_pending:
+        return
+    with database.read() as session:
+        yield _worker(session, found)
+        yield _sending(gate.state(session))
+        yield _time_zone(session)
+    if not database.is_sqlite:
+        with database.read() as session:
+            at = session.execute(select(func.now())).scalar_one()
+            # All go by the database's, so nothing is early or late by this.
+            yield _clock("the database's", (clock.host() - at).total_seconds(), "warn")
+
+
+def _migrations(database: Database, where: migrate.Revisions) -> Finding:
+    kind = "SQLite" if database.is_sqlite else "PostgreSQL"
+    if where.is_pending:
+        text = f"{kind}, {where}, {where.newest} is needed: run `chairtime migrate`"
+        return Finding("FAIL", "database", text)
+    if not where.is_known:
+        newer = f"{kind}, {where}, later than {where.newest}: update Chairtime"
+        return Finding("warn", "database", newer)
+    return Finding("ok", "database", f"{kind}, {where}, the newest")
+
+
+def _worker(session: Session, found: Settings) -> Finding:
+    if times := failing.failures(found.state_dir):
+        text = (
+            f"it ended {times} times right after its start, and is started again at growing "
+            "intervals, a minute at the most: the last lines of `chairtime up` that begin with "
+            "`worker |` say why"
+        )
+        return Finding("FAIL", "worker", text)
+    seen = session.scalars(select(Worker.seen_at).order_by(Worker.seen_at.desc())).all()
+    now = clock.now()
+    alive = [at for at in seen if now - WORKER_SEEN_WITHIN < at < now + clock.SKEW]
+    if alive:
+        ago = (clock.now() - alive[0]).total_seconds()
+        return Finding(
+            "ok", "worker", f"{len(alive)} seen in the last minute, {max(ago, 0):.0f} s ago"
+        )
+    last = f"last seen {seen[0]:%Y-%m-%d %H:%M} UTC" if seen else "none was ever seen"
+    return Finding("FAIL", "worker", f"{last}; nothing is sent: start `chairtime worker`")
+
+
+def _sending(state: Sending) -> Finding:
+    if state.paused_at is not None:
+        since = f"since {state.paused_at:%Y-%m-%d %H:%M} UTC"
+        text = f"paused by staff {since}, so nothing goes out: resume it on the Queue page"
+        return Finding("FAIL", "sending", text)
+    if state.breaker_code is not None:
+        advice = errors.explain(state.breaker_code)
+        probe = f"the next probe is at {state.probe_at:%H:%M:%S} UTC"
+        text = f"stopped: {advice.words} ({advice.code}); {probe}. {advice.advice}"
+        return Finding("FAIL", "sending", text)
+    if gate.is_limited(state):
+        until = f"until {state.slow_until:%Y-%m-%d %H:%M} UTC"
+        return Finding("warn", "sending", f"waits {until}: a limit at WhatsApp or Twilio")
+    return Finding("ok", "sending", "neither paused nor stopped")
+
+
+def _time_zone(session: Session) -> Finding:
+    zone = time_zone(shop(session)).key
+    if time.timezone != 0 or time.daylight:
+        return Finding("FAIL", "time zone", f"TZ is {time.tzname[0]}: start everything with TZ=UTC")
+    return Finding("ok", "time zone", f"the queue keeps UTC, customers read {zone}")
+
+
+def _clock(whose: str, seconds: float, level: Level = "FAIL") -> Finding:
+    if abs(seconds) > CLOCKS_DIFFER:
+        way = "ahead of" if seconds > 0 else "behind"
+        text = f"this clock is {abs(seconds):.0f} s {way} {whose}: set up NTP on both machines"
+        return Finding(level, "clock", text)
+    return Finding("ok", "clock", f"agrees with {whose}")
+
+
+# --- the queue ---
+
+
+def _queue(found: Settings) -> Iterator[Finding]:
+    try:
+        preflight.check_queue(found)
+        with closing(redis.Redis.from_url(found.redis_url, decode_responses=True)) as client:
+            yield _kept(client)
+    except (Trouble, redis.RedisError, OSError) as error:
+        lines = preflight.explain(error) or [str(error)]
+        yield from (Finding("FAIL", "queue", line) for line in lines)
+
+
+def _kept(client: Any) -> Finding:
+    """Whether it keeps what it holds. What it loses is fed again, so these are warnings."""
+    try:
+        kept = client.config_get("appendonly").get("appendonly")
+        policy = client.config_get("maxmemory-policy").get("maxmemory-policy")
+    except redis.ResponseError:
+        return Finding("ok", "queue", "answers; it does not let us read its configuration")
+    if kept != "yes":
+        return Finding("warn", "queue", "answers, but a restart empties it: set `appendonly yes`")
+    if policy != "noeviction":
+        text = f"answers, but may drop entries ({policy}): set `maxmemory-policy noeviction`"
+        return Finding("warn", "queue", text)
+    return Finding("ok", "queue", "answers, keeps an append-only file and drops nothing")
+
+
+# --- WhatsApp ---
+
+
+def _whatsapp(found: Settings, our_texts: dict[str, str]) -> Iterator[Finding]:
+    client = delivery.client()
+    credentials = doctor_twilio.credentials(found, client)
+    yield credentials
+    if credentials.has_failed or found.simulator:
+        return
+    yield from _twilio_clock(found)
+    for kind, text in our_texts.items():
+        yield doctor_twilio.template(client, kind, text)
+    yield from doctor_twilio.replies(found, client)
+
+
+def _texts(is_readable: bool) -> dict[str, str]:
+    """Our text of each kind that is sent: the shop's own, if the database can be read."""
+    if not is_readable:
+        return dict(texts.DEFAULTS)
+    with db.database().read() as session:
+        row = shop(session)
+        return {kind: compose.text_of(row, kind) for kind in templates.kinds(row)}
+
+
+def _twilio_clock(found: Settings) -> Iterator[Finding]:
+    if found.whatsapp_api_url != TWILIO_API:
+        return
+    try:
+        answer = urllib3.request("HEAD", TWILIO_API, timeout=5, retries=False, redirect=False)
+        at = parsedate_to_datetime(answer.headers["Date"])
+    except (urllib3.exceptions.HTTPError, LookupError, ValueError, TypeError):
+        return
+    yield _clock("Twilio's", (clock.now() - at).total_seconds())
+
+
+def _public_url(found: Settings) -> Finding:
+    if not found.twilio_can_call_back:
+        text = (
+            f"{found.public_url} cannot be reached by Twilio, so no delivery status arrives: "
+            "set PUBLIC_URL to an address that it can reach, such as https://shop.example"
+        )
+        return Finding("FAIL" if found.production else "warn", "public URL", text)
+    if found.production and not found.public_url.startswith("https:"):
+        return Finding("warn", "public URL", f"{found.public_url} is not https: passwords show")
+    return Finding("ok", "public URL", found.public_url)

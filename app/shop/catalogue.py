@@ -1,0 +1,163 @@
+"""What can be booked, and with whom: services and barbers, as the shop's owner keeps them.
+
+A service or barber is never deleted, as old bookings are of them: it is switched off. Its id is
+made from its first name and stays, as bookings and the API's callers go by it.
+"""
+
+import re
+import unicodedata
+from collections.abc import Container, Mapping, Sequence
+from itertools import chain, count
+from typing import Any, cast
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.errors import Conflict, FieldError, Invalid, NotFound, each_right
+from app.models.booking import Booking
+from app.models.shop import Barber, Service, Shop
+from app.staff import audit
+from app.staff.accounts import clean_name
+
+Offer = Service | Barber
+Kind = type[Service] | type[Barber]
+
+SHORTEST, LONGEST = 5, 720
+"""Minutes of a service, as the table has them."""
+
+_LONGEST_SLUG = 34  # leaves room for a number behind it
+
+
+def listed(session: Session, kind: Kind) -> Sequence[Offer]:
+    """All of a kind in the shop's order; those that are switched off come last."""
+    order = kind.active.desc(), kind.position, kind.id
+    return cast(Sequence[Offer], session.scalars(select(kind).order_by(*order)).all())
+
+
+def add(session: Session, kind: Kind, typed: Mapping[str, str], actor: str) -> Offer:
+    """Add one, after those that are there. Raises Invalid."""
+    others = _locked(session, kind)
+    values = _read(kind, typed, others)
+    new = kind(
+        id=_new_id(kind, values["name"], {each.id for each in others}),
+        position=len(others) + 1,
+        active=True,
+        **values,
+    )
+    session.add(new)
+    session.flush()
+    _renumber(listed(session, kind))
+    audit.record(session, actor, f"{_word(kind)}.added", _subject(new), **values)
+    return new
+
+
+def change(
+    session: Session, kind: Kind, id: str, typed: Mapping[str, str], actor: str
+) -> tuple[Offer, bool]:
+    """Change what was typed; False if that is how it is. Raises NotFound and Invalid.
+
+    Bookings that there are keep their length.
+    """
+    every = _locked(session, kind)
+    found = _one(every, id)
+    values = _read(kind, typed, [each for each in every if each is not found])
+    old = {name: getattr(found, name) for name in values}
+    changes = {name: [old[name], new] for name, new in values.items() if new != old[name]}
+    for name in changes:
+        setattr(found, name, values[name])
+    if changes:
+        audit.record(session, actor, f"{_word(kind)}.changed", _subject(found), **changes)
+    return found, bool(changes)
+
+
+def move(session: Session, kind: Kind, id: str, by: int, actor: str) -> Offer:
+    """Move it by so many places among those that are on. Raises NotFound."""
+    every = list(_locked(session, kind))
+    found = _one(every, id)
+    old = every.index(found)
+    new = max(0, min(old + by, sum(each.active for each in every) - 1))
+    if found.active and new != old:
+        every.insert(new, every.pop(old))
+        _renumber(every)
+        position = [old + 1, new + 1]
+        audit.record(session, actor, f"{_word(kind)}.moved", _subject(found), position=position)
+    return found
+
+
+def switch(session: Session, kind: Kind, id: str, is_on: bool, actor: str) -> Offer:
+    """Offer it from now on, or no more; what is booked stays.
+
+    Raises NotFound, and Conflict `last_one`.
+    """
+    every = _locked(session, kind)
+    found = _one(every, id)
+    if found.active == is_on:
+        return found
+    if not is_on and sum(each.active for each in every) == 1:
+        raise Conflict("last_one", f"{found.name} is the only {_word(kind)} that can be booked.")
+    found.active = is_on
+    session.flush()
+    _renumber(listed(session, kind))
+    action = "switched_on" if is_on else "switched_off"
+    audit.record(session, actor, f"{_word(kind)}.{action}", _subject(found))
+    return found
+
+
+def upcoming(session: Session) -> dict[str, int]:
+    """How many bookings each barber still has, by id; those who have none are left out."""
+    still = (Booking.status == "confirmed") & (Booking.starts_at > clock.now())
+    query = select(Booking.barber_id, func.count()).where(still).group_by(Booking.barber_id)
+    return dict(session.execute(query).tuples().all())
+
+
+def _locked(session: Session, kind: Kind) -> Sequence[Offer]:
+    """All of a kind; who changes the shop at the same time waits."""
+    session.get_one(Shop, 1, with_for_update=True)
+    return listed(session, kind)
+
+
+def _one(every: Sequence[Offer], id: str) -> Offer:
+    for each in every:
+        if each.id == id:
+            return each
+    raise NotFound("There is no such thing in this shop.")
+
+
+def _read(kind: Kind, typed: Mapping[str, str], others: Sequence[Offer]) -> dict[str, Any]:
+    rules = {"name": lambda: clean_name(typed.get("name", ""))}
+    minutes = {"minutes": lambda: _minutes(typed.get("minutes", ""))}
+    values = each_right(rules | minutes if kind is Service else rules)
+    for other in others:
+        if other.name.casefold() == values["name"].casefold():
+            hint = "" if other.active else ", but it is switched off: switch it on again"
+            raise Invalid([FieldError("name", f"There is a {_word(kind)} of this name{hint}.")])
+    return values
+
+
+def _minutes(text: str) -> int:
+    if not re.fullmatch(" *[0-9]{1,4} *", text) or not SHORTEST <= int(text) <= LONGEST:
+        raise ValueError(f"This must be a whole number of minutes, from {SHORTEST} to {LONGEST}.")
+    return int(text)
+
+
+def _new_id(kind: Kind, name: str, taken: Container[str]) -> str:
+    """`beard-trim`, or if that is taken `beard-trim-2`."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    slug = re.sub("[^a-z0-9]+", "-", plain)[:_LONGEST_SLUG].strip("-") or _word(kind)
+    numbered = (f"{slug}-{number}" for number in count(2))
+    return next(each for each in chain([slug], numbered) if each not in taken)
+
+
+def _renumber(every: Sequence[Offer]) -> None:
+    for position, each in enumerate(every, start=1):
+        each.position = position
+
+
+def _word(kind: Kind) -> str:
+    return kind.__tablename__
+
+
+def _subject(offer: Offer) -> str:
+    """As the audit log names it: `service:haircut`."""
+    return f"{_word(type(offer))}:{offer.id}"

@@ -1,0 +1,184 @@
+"""What "Twilio" does by itself: status receipts and customers' replies, signed, to our webhooks.
+
+One daemon thread of each web process; what is due is claimed in the store, so that several
+processes do not do it twice, and a restart only delays it. Receipts get lost like Twilio's: a
+webhook that does not answer is tried a few times and then given up.
+"""
+
+import logging
+import threading
+import uuid
+from datetime import timedelta
+from urllib.parse import SplitResult, urlencode, urlsplit
+from xml.etree import ElementTree
+
+import urllib3
+from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
+
+from app import clock
+from app.settings import settings
+from app.simulator import store
+from app.simulator.faults import catalog
+from app.simulator.store import Entry
+from app.simulator.things import THINGS
+
+DELAY = 0.4
+"""Seconds from one status to the next."""
+INBOUND = "/webhooks/twilio/inbound"
+
+_LONGEST_REST = 30.0  # seconds; other processes' entries are found at the latest then
+_log = logging.getLogger(__name__)
+# As often as our StatusCallback URLs ask of Twilio (#rc=3&rp=ct,rt,5xx).
+_RETRIES = urllib3.Retry(
+    3,
+    allowed_methods=None,
+    status_forcelist=[500, 502, 503, 504],
+    backoff_factor=0.2,
+    raise_on_status=False,
+    respect_retry_after_header=False,
+)
+_http = urllib3.PoolManager(timeout=5, retries=_RETRIES)
+_news = threading.Event()
+_starting = threading.Lock()
+_thread: threading.Thread | None = None
+
+
+def wake() -> None:
+    """There is something to do, now or soon."""
+    start()
+    _news.set()
+
+
+def start() -> None:
+    """Start the thread of this process if it does not run yet; what is due is then done."""
+    global _thread
+    with _starting:
+        if _thread is None or not _thread.is_alive():
+            _thread = threading.Thread(target=_run, name="simulator-receipts", daemon=True)
+            _thread.start()
+
+
+def _run() -> None:
+    while True:
+        _news.clear()
+        try:
+            while entry := store.claim_due():
+                _follow(entry)
+            rest = _rest()
+        except Exception:  # a full disk, say: whoever looks at the page must still get receipts
+            _log.exception("the simulator could not go on; it tries again")
+            rest = 1.0
+        _news.wait(rest)
+
+
+def _rest() -> float:
+    """Seconds until there is something to do."""
+    due = store.next_due()
+    if due is None:
+        return _LONGEST_REST
+    return min(max((due - clock.now()).total_seconds(), 0.01), _LONGEST_REST)
+
+
+def _follow(entry: Entry) -> None:
+    """Tell the app of an entry's new status, and plan the next."""
+    if entry.kind == "reply":
+        _deliver_reply(entry)
+        return
+    fault = catalog().get(entry.fault or "")
+    if entry.status == "undelivered" and fault:
+        store.settle(entry.id, entry.status, fault.code)
+    if entry.status == "sent" and not (fault and fault.kind == "phone_off"):
+        following = "undelivered" if fault and fault.kind == "undelivered" else "delivered"
+        store.plan(entry.id, following, clock.now() + timedelta(seconds=DELAY))
+    if entry.callback:
+        _post(urlsplit(entry.callback), _receipt(entry, fault.code if fault else None))
+
+
+def _deliver_reply(entry: Entry) -> None:
+    """POST a customer's reply, note what came of it, and show what the app answers at once."""
+    answer = _post(urlsplit(INBOUND), _inbound(entry))
+    if answer is None:
+        store.settle(entry.id, "unreached")
+    elif answer.status >= 300:
+        store.settle(entry.id, "refused", answer.status)
+    else:
+        store.settle(entry.id, "received")
+        for text in _spoken(answer.data):
+            store.add("message", entry.number, text, "delivered", sid=f"SM{uuid.uuid4().hex}")
+
+
+def _spoken(twiml: bytes) -> list[str]:
+    """The messages in a TwiML answer: <Response><Message>text</Message></Response>."""
+    try:
+        found = ElementTree.fromstring(twiml).iter("Message")  # noqa: S314 - our own app's answer
+    except ElementTree.ParseError:
+        return []
+    return [text for message in found if (text := "".join(message.itertext()).strip())]
+
+
+def _post(url: SplitResult, fields: dict[str, str]) -> urllib3.BaseHTTPResponse | None:
+    """POST a form to this path of our own app, signed as for PUBLIC_URL; None if nobody answers.
+
+    Whatever host the URL names, the request goes to LOCAL_URL: it never leaves this machine.
+    """
+    path = url.path + (f"?{url.query}" if url.query else "")
+    validator = RequestValidator(settings().whatsapp_auth_token)
+    signature = validator.compute_signature(settings().public_url + path, fields)
+    headers = {
+        "X-Twilio-Signature": signature,
+        "Content-Type": "application/x-www-form-urlencoded",
+    }
+    try:
+        return _http.request(
+            "POST",
+            settings().local_url + path,
+            body=urlencode(fields),
+            headers=headers,
+            redirect=False,
+        )
+    except urllib3.exceptions.HTTPError as error:
+        _log.warning("a webhook of this app does not answer: %s", type(error).__name__)
+        return None
+
+
+def _receipt(entry: Entry, code: int | None) -> dict[str, str]:
+    failed = {"ErrorCode": str(code)} if entry.status == "undelivered" and code else {}
+    return {
+        **_names(entry),
+        "MessageStatus": entry.status,
+        "SmsStatus": entry.status,
+        "From": f"whatsapp:{settings().whatsapp_from_number}",
+        "To": f"whatsapp:{entry.number}",
+        **failed,
+    }
+
+
+def _inbound(entry: Entry) -> dict[str, str]:
+    ours = f"whatsapp:{settings().whatsapp_from_number}"
+    more: dict[str, str] = {}
+    if entry.quoted:
+        more |= {"OriginalRepliedMessageSid": entry.quoted, "OriginalRepliedMessageSender": ours}
+    if entry.payload:
+        more |= {"MessageType": "button", "ButtonText": entry.body, "ButtonPayload": entry.payload}
+    return {
+        **_names(entry),
+        "SmsStatus": "received",
+        "From": f"whatsapp:{entry.number}",
+        "To": ours,
+        "Body": entry.body,
+        "NumMedia": "0",
+        "MessageType": "text",
+        "ProfileName": "Simulated customer",
+        "WaId": entry.number.removeprefix("+"),
+        **more,
+        **(THINGS[entry.thing].fields if entry.thing in THINGS else {}),
+    }
+
+
+def _names(entry: Entry) -> dict[str, str]:
+    return {
+        "MessageSid": entry.sid or "",
+        "SmsSid": entry.sid or "",
+        "AccountSid": settings().whatsapp_account_sid,
+        "ApiVersion": "2010-04-01",
+    }

@@ -1,0 +1,113 @@
+"""Who may call what. Every route says it, as `opt={"access": …}`; one that does not is closed.
+
+`public`: anybody · `signed`: whoever signs as Twilio, which the handler checks over the body ·
+`simulator`: its own router's guard decides · `read`, `write`: a bearer token with that scope (one
+that may write may read) · `viewer`, `staff`, `owner`: somebody signed in with that role or a
+higher one.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from litestar import Request
+from litestar.concurrency import sync_to_thread
+from litestar.connection import ASGIConnection
+from litestar.exceptions import NotAuthorizedException, PermissionDeniedException
+from litestar.handlers import BaseRouteHandler
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from app import db
+from app.models.staff import ApiToken
+from app.staff import sessions, tokens
+from app.staff.sessions import SignedIn
+from app.web import cookies, csrf, threads
+
+ApiRequest = Request[Any, ApiToken, Any]
+"""A request to a `read` or `write` route: `request.auth` is the token."""
+
+ROLES = {"viewer", "staff", "owner"}
+SCOPES = {"read", "write"}
+OPEN = {"public", "signed", "simulator"}
+
+_Connection = ASGIConnection[Any, Any, Any, Any]
+
+_log = logging.getLogger(__name__)
+_noting: dict[str, asyncio.Task[None]] = {}
+
+
+class NotSignedIn(NotAuthorizedException):
+    """A page was asked for without a session: the way leads to /login (dashboard/error_pages)."""
+
+
+async def guard(connection: _Connection, handler: BaseRouteHandler) -> None:
+    """Let through who may pass. Raises NotAuthorizedException or PermissionDeniedException."""
+    access = handler.opt.get("access")
+    if access in ROLES:
+        connection.scope["user"] = await _signed_in(connection, access)
+    elif access in SCOPES:
+        connection.scope["auth"] = await _token(connection, access)
+    elif access not in OPEN:
+        raise PermissionDeniedException("This is closed.")
+
+
+async def _signed_in(connection: _Connection, role: str) -> SignedIn:
+    if connection.scope.get("method") not in csrf.SAFE_METHODS:
+        csrf.check_origin(connection)
+    secret = cookies.session_secret(connection)
+    user = await sync_to_thread(_find_session, secret) if secret else None
+    if user is None:
+        raise NotSignedIn("Log in first.")
+    if not user.may(role):
+        raise PermissionDeniedException(f"This needs the role “{role}”; yours is “{user.role}”.")
+    if not user.is_noted:
+        _note_use(user.session_id, sessions.note_use)
+    return user
+
+
+def _find_session(secret: str) -> SignedIn | None:
+    with db.database().read() as session:
+        return sessions.find(session, secret)
+
+
+async def _token(connection: _Connection, scope: str) -> ApiToken:
+    scheme, _, secret = connection.headers.get("authorization", "").partition(" ")
+    token = None
+    if scheme.lower() == "bearer" and secret.strip():
+        token = await sync_to_thread(_authenticate, secret.strip())
+    if token is None:
+        raise NotAuthorizedException(
+            "A valid token is needed: Authorization: Bearer …",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    if not tokens.is_noted(token):
+        _note_use(token.id, tokens.note_use)
+    if scope == "write" and token.scope != "write":
+        raise PermissionDeniedException("This token may only read.")
+    return token
+
+
+def _authenticate(secret: str) -> ApiToken | None:
+    written = secret.encode("latin-1").decode("utf-8", "surrogateescape")  # ASGI has bytes
+    with db.database().read() as session:
+        return tokens.authenticate(session, written)
+
+
+def _note_use(used_id: str, note: Callable[[Session, str], None]) -> None:
+    """Note it behind the request's back: a read does not wait until the database is writable."""
+    if used_id in _noting:
+        return
+    with threads.writing():
+        task = asyncio.create_task(sync_to_thread(_write_use, used_id, note))
+    _noting[used_id] = task
+    task.add_done_callback(lambda _: _noting.pop(used_id, None))
+
+
+def _write_use(used_id: str, note: Callable[[Session, str], None]) -> None:
+    try:
+        with db.database().write() as session:
+            note(session, used_id)
+    except SQLAlchemyError as error:
+        _log.warning("the use of %s could not be noted: %s", used_id[:20], type(error).__name__)

@@ -1,0 +1,112 @@
+"""The API's description: complete, with examples, and shown by a page that is all our own."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import yaml
+
+from app.web.names import camel, in_words
+from tests.integration.conftest import Client
+
+VENDOR = Path(__file__).parents[3] / "static" / "vendor"
+
+
+@pytest.fixture
+def schema(sqlite_api: Client) -> dict[str, Any]:
+    answer = sqlite_api.get("/schema/openapi.json")
+    assert answer.status_code == 200
+    return msgspec.json.decode(answer.content)  # type: ignore[no-any-return]
+
+
+def test_every_call_is_described_and_nothing_else(schema: dict[str, Any]) -> None:
+    booking = "/api/bookings/{booking_id}"
+    calls = {(path, verb) for path, verbs in schema["paths"].items() for verb in verbs}
+    assert calls == {
+        ("/api/bookings", "get"),
+        ("/api/bookings", "post"),
+        (booking, "get"),
+        (booking, "patch"),
+        (booking, "delete"),
+        (f"{booking}/reminders", "get"),
+        (f"{booking}/reminders/{{number}}/retry", "post"),
+        ("/api/queue/stats", "get"),
+        ("/health", "get"),
+        ("/health", "head"),
+        ("/livez", "get"),
+        ("/livez", "head"),
+        ("/readyz", "get"),
+        ("/readyz", "head"),
+        ("/webhooks/twilio/status/{attempt_id}", "post"),
+        ("/webhooks/twilio/inbound", "post"),
+    }
+
+
+def test_every_error_is_described_as_a_problem(schema: dict[str, Any]) -> None:
+    for path, verbs in schema["paths"].items():
+        for verb, call in verbs.items():
+            errors = {code: each for code, each in call["responses"].items() if code >= "400"}
+            expected = {"/livez": set(), "/health": {"503"}, "/readyz": {"503"}}.get(
+                path, {"500", "503"}
+            )
+            if path.startswith("/api"):
+                assert call["security"] == [{"bearer": []}], (path, verb)
+                expected |= {"401", "403"}
+            assert expected <= errors.keys(), (path, verb)
+            for code, error in errors.items():
+                if path not in {"/health", "/readyz"}:
+                    assert list(error["content"]) == ["application/problem+json"], (path, code)
+    assert schema["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+
+
+def test_the_answers_that_matter_are_told_apart(schema: dict[str, Any]) -> None:
+    book = schema["paths"]["/api/bookings"]["post"]
+    assert {"200", "201", "400", "409", "413", "415", "422"} <= book["responses"].keys()
+    names = [parameter["name"] for parameter in book["parameters"]]
+    assert names == ["Idempotency-Key"]
+    body = book["requestBody"]["content"]["application/json"]["schema"]
+    assert body == {"$ref": "#/components/schemas/NewBookingBody"}
+    filters = [each["name"] for each in schema["paths"]["/api/bookings"]["get"]["parameters"]]
+    assert set(filters) == {"status", "barberId", "from", "to", "q", "limit", "cursor"}
+
+
+def test_what_a_client_sends_has_examples(schema: dict[str, Any]) -> None:
+    fields = schema["components"]["schemas"]["NewBookingBody"]["properties"]
+    without = {name for name, field in fields.items() if not field.get("examples")}
+    assert without == {"allowOverlap"}
+
+
+def test_the_description_is_there_as_yaml_too(sqlite_api: Client, schema: dict[str, Any]) -> None:
+    assert yaml.safe_load(sqlite_api.get("/schema/openapi.yaml").text) == schema
+
+
+def test_the_page_loads_only_files_of_ours(sqlite_api: Client) -> None:
+    page = sqlite_api.get("/schema")
+    assert page.headers["Content-Type"].startswith("text/html")
+    files = re.findall(r'(?:src|href)="(?!data:)([^"]+)"', page.text)
+    assert len(files) == 3
+    for file in files:
+        assert sqlite_api.get(file).status_code == 200, file
+    assert "<style" not in page.text
+    assert not re.search(r"<script>|\son\w+=|style=", page.text)
+
+
+def test_each_vendored_file_is_in_the_list_with_its_version_and_licence() -> None:
+    readme = (VENDOR / "README.md").read_text()
+    for file in VENDOR.rglob("*"):
+        if file.is_file() and file.name != "README.md":
+            assert file.name in readme, file
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [("customer_phone", "customerPhone"), ("q", "q"), ("Idempotency-Key", "Idempotency-Key")],
+)
+def test_names_are_given_back_as_clients_write_them(name: str, written: str) -> None:
+    assert camel(name) == written
+
+
+def test_a_message_that_has_no_other_words_becomes_a_sentence() -> None:
+    assert in_words("Expected `float`") == "Expected `float`."

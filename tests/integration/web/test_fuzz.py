@@ -1,0 +1,219 @@
+"""Whatever bytes come in, the answer is never a 5xx; of what is no text, it is a 4xx.
+
+Each route gets them in its path, its query, its form or its JSON, and in headers. `make fuzz` also
+gives every field of every form to every route, one at a time.
+"""
+
+import itertools
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher
+
+from app.asgi import create_app
+from app.db import Database
+from app.models.staff import User
+from app.settings import settings
+from app.staff import sessions
+from app.web import cookies
+from tests import factories
+from tests.integration.conftest import SECRET, body
+from tests.support import fuzz
+from tests.support.fuzz import NO_TEXT, STRANGE, Caller, Target
+from tests.support.staff import add_user
+from tests.support.valkey import Valkey
+
+FORM = b"application/x-www-form-urlencoded"
+IN_HEADERS = (b"\xff", "💈".encode(), b"http://[", b"9" * 400)
+ALL = NO_TEXT | STRANGE
+RIGHT = {
+    "phone": b"+447700900123",
+    "name": b"Ana",
+    "email": b"ana@example.com",
+    "service": b"haircut",
+    "barber": b"barber_1",
+    "day": b"2026-11-23",
+    "time": b"10:00",
+    "at": b"2026-11-23T10:00:00Z",
+    "minutes": b"30",
+    "role": b"staff",
+    "text": b"Until {timeUntil}",
+}
+"""What most forms take, so that one wrong field is looked at by itself."""
+
+
+class Fuzzer:
+    """Calls routes as somebody who may: a fresh owner's session, a token, Twilio's signature."""
+
+    def __init__(self, caller: Caller, db: Database, values: dict[str, str]) -> None:
+        self.caller, self.db = caller, db
+        self.targets = list(fuzz.targets(caller.app, values))
+        self.owner = add_user(db, password_hash=PasswordHasher().hash("none of these"))
+        token = caller.call("GET", b"/login").headers["set-cookie"]
+        self.csrf = token.partition("=")[2].partition(";")[0]
+
+    def as_who_may(self, target: Target, fields: dict[str, bytes]) -> dict[str, bytes]:
+        if target.access in {"read", "write"}:
+            return {"Authorization": f"Bearer {SECRET}".encode()}
+        if target.access == "signed":
+            return fuzz.signed(target, fields)
+        with self.db.write() as session:
+            owner = session.get_one(User, self.owner.id)
+            owner.disabled_at, owner.role = None, "owner"
+            secret = sessions.start(session, owner)
+        cookie = f"{cookies.CSRF}={self.csrf}; chairtime={secret}"
+        return {"Cookie": cookie.encode(), "X-CSRFToken": self.csrf.encode()}
+
+    def fields(self, target: Target, fields: dict[str, bytes]) -> fuzz.Answer:
+        """With these fields as a form; of a GET, as its query."""
+        encoded, who = fuzz.encoded(fields), self.as_who_may(target, fields)
+        if target.method == "GET":
+            return self.caller.call("GET", target.address(), encoded, headers=who)
+        who["Content-Type"] = FORM
+        return self.caller.call(target.method, target.address(), body=encoded, headers=who)
+
+
+@pytest.fixture
+def fuzzer(shop: Database, valkey: Valkey) -> Iterator[Fuzzer]:
+    """On a shop with a booking that has a failed reminder."""
+    with shop.write() as session:
+        booking = factories.booking(session)
+        failed = factories.message(session, booking, "failed")
+        reply = factories.reply(session, booking)
+        values = {
+            "booking_id": booking.id,
+            "job_id": failed.id,
+            "sid": reply.sid,
+            "digits": booking.customer_phone[1:],
+            "offer_id": "haircut",
+            "kind": "reminder",
+            "account_sid": settings().whatsapp_account_sid,
+            "file_path": "css/base.css",
+        }
+    with Caller(create_app()) as caller:
+        yield Fuzzer(caller, shop, values)
+
+
+def check(said: str, answer: fuzz.Answer, *, is_text: bool) -> None:
+    assert answer.status < 500, f"{said}: {answer.status} {answer.body[:300]!r}"
+    assert is_text or answer.status >= 400, f"{said}: {answer.status}"
+
+
+def test_strange_bytes_in_a_path_are_a_4xx(fuzzer: Fuzzer) -> None:
+    with_names = [target for target in fuzzer.targets if target.values]
+    assert len(with_names) > 20
+    for target in with_names:
+        who = fuzzer.as_who_may(target, {})
+        for name, (what, value) in itertools.product(target.values, ALL.items()):
+            answer = fuzzer.caller.call(target.method, target.address(**{name: value}), headers=who)
+            said = f"{target.method} {target.path} {name}={what}"
+            check(said, answer, is_text=what in STRANGE)
+
+
+def is_read(target: Target) -> bool:
+    """Every query is; a form is where the handler asks for it, and the simulator plays Twilio."""
+    takes_form = "form" in target.handler.parsed_fn_signature.parameters
+    return target.method == "GET" or (takes_form and target.access != "simulator")
+
+
+def test_strange_bytes_in_all_fields_of_a_query_or_a_form_at_once(fuzzer: Fuzzer) -> None:
+    names = fuzz.field_names()
+    assert {"q", "from", "barberId", "customer_phone", "phone", "password", "was_at"} <= set(names)
+    strange = itertools.cycle(STRANGE)
+    for target in fuzzer.targets:
+        for what in ("NUL", next(strange), next(strange)):
+            answer = fuzzer.fields(target, dict.fromkeys(names, ALL[what]))
+            is_text = what in STRANGE or not is_read(target)
+            check(f"{target.method} {target.path}: {what}", answer, is_text=is_text)
+
+
+@pytest.mark.fuzz
+def test_strange_bytes_in_each_field_alone(fuzzer: Fuzzer) -> None:
+    for target, name in itertools.product(fuzzer.targets, fuzz.field_names()):
+        for what, value in ALL.items():
+            fields = {name: value} if target.method == "GET" else {**RIGHT, name: value}
+            answer = fuzzer.fields(target, fields)
+            is_text = what in STRANGE or not is_read(target)
+            check(f"{name} of {target.method} {target.path}: {what}", answer, is_text=is_text)
+
+
+@pytest.mark.fuzz
+def test_every_strange_value_in_all_fields_at_once_and_in_every_header(fuzzer: Fuzzer) -> None:
+    for target, (what, value) in itertools.product(fuzzer.targets, ALL.items()):
+        said = f"{target.method} {target.path}: {what}"
+        answer = fuzzer.fields(target, dict.fromkeys(fuzz.field_names(), value))
+        check(said, answer, is_text=what in STRANGE or not is_read(target))
+        who = fuzzer.as_who_may(target, {})
+        for name in fuzz.HEADERS:
+            _check_header(fuzzer, target, who, name, value)
+
+
+NO_JSON_TEXT: list[Any] = [each.decode("utf-8", "surrogateescape") for each in NO_TEXT.values()]
+NO_JSON_TEXT += ["\ud800", ["\x00"], {"\ud800": 1}]
+STRANGE_JSON: list[Any] = [each.decode() for each in STRANGE.values()]
+STRANGE_JSON += [10**400, -(2**63) - 1, 1e308, [[]] * 50]
+
+
+def test_strange_values_in_each_field_of_a_json_body(fuzzer: Fuzzer) -> None:
+    who = {"Authorization": f"Bearer {SECRET}".encode(), "Content-Type": b"application/json"}
+    with_body = [
+        each for each in fuzzer.targets if "data" in each.handler.parsed_fn_signature.parameters
+    ]
+    assert len(with_body) >= 2
+    for target, name in itertools.product(with_body, body()):
+        for value in NO_JSON_TEXT + STRANGE_JSON:
+            content = json.dumps(body(**{name: value})).encode()
+            answer = fuzzer.caller.call(target.method, target.address(), body=content, headers=who)
+            said = f"{name} of {target.method} {target.path}: {value!a}"
+            check(said, answer, is_text=value in STRANGE_JSON)
+
+
+@pytest.mark.parametrize("path", ["/theme", "/api/bookings", "/live"])
+def test_strange_bytes_in_headers(fuzzer: Fuzzer, path: str) -> None:
+    for target in (each for each in fuzzer.targets if each.path == path):
+        who = fuzzer.as_who_may(target, {})
+        for name, value in itertools.product(fuzz.HEADERS, IN_HEADERS):
+            _check_header(fuzzer, target, who, name, value)
+
+
+def _check_header(
+    fuzzer: Fuzzer, target: Target, who: dict[str, bytes], name: str, value: bytes
+) -> None:
+    headers = who | {name: _in_cookie(value) if name == "Cookie" else value}
+    answer = fuzzer.caller.call(target.method, target.address(), headers=headers)
+    check(f"{target.method} {target.path} {name}: {value!r}", answer, is_text=True)
+
+
+def test_what_anybody_could_send_to_get_a_500(fuzzer: Fuzzer) -> None:
+    call = fuzzer.caller.call
+    theme = next(each for each in fuzzer.targets if each.path == "/theme")
+    who = fuzzer.as_who_may(theme, {})
+    form = who | {"Content-Type": FORM}
+    assert call("POST", b"/bookings/x%00/move", headers=form).status == 404
+    assert call("POST", b"/bookings/preview", body=b"id=a%00", headers=form).status == 422
+    assert call("GET", b"/static/" + b"x" * 300).status == 404
+    token = b"a" * 64 + b"\xe9" * 64  # as long as a right one
+    assert call("POST", b"/theme", headers=who | {"X-CSRFToken": token}).status == 403
+    no_boundary = who | {"Content-Type": b"multipart/form-data"}
+    answer = call("POST", b"/theme", body=b"x", headers=no_boundary)
+    assert answer.status == 400
+    assert b"boundary" in answer.body
+
+
+def test_a_head_is_a_get_without_its_body(fuzzer: Fuzzer) -> None:
+    for target in fuzzer.targets:
+        if target.method == "GET" and target.access != "simulator":
+            who = fuzzer.as_who_may(target, {})
+            head = fuzzer.caller.call("HEAD", target.address(), headers=who)
+            assert head.body == b"", target.path
+            if target.path != "/live":
+                got = fuzzer.caller.call("GET", target.address(), headers=who)
+                assert head.status == got.status, target.path
+                assert head.headers["content-type"] == got.headers["content-type"], target.path
+
+
+def _in_cookie(value: bytes) -> bytes:
+    names = (cookies.CSRF, "chairtime", "chairtime-toast", "chairtime-theme", "")
+    return b"; ".join(name.encode() + b"=" + value for name in names)
