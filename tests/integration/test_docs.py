@@ -1,6 +1,7 @@
-"""The documentation agrees with the project: links, names, the picture, the SQL to paste."""
+"""The documentation agrees with the project: links, names, pictures, lists, the SQL to paste."""
 
 import re
+import subprocess
 import tomllib
 from collections.abc import Callable
 from datetime import timedelta
@@ -30,10 +31,8 @@ DEPLOY = [path for path in sorted((ROOT / "docs" / "deploy").iterdir()) if path.
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 WHATSAPP = (ROOT / "docs" / "whatsapp.md").read_text()
 RUNBOOK = (ROOT / "docs" / "reminder-worker-runbook.md").read_text()
-CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"][
-    "contracts"
-]
-LAYERS = [re.findall(r"\w+", layer) for layer in CONTRACTS[0]["layers"]]
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 TEMPLATE = "HX" + "1" * 32
 # Written like variables, and none of ours.
 NOT_OURS = {"FEED_WINDOW", "CURRENT_TIMESTAMP", "ON_ERROR_STOP"}
@@ -116,9 +115,13 @@ def test_the_templates_to_make_at_twilio_are_our_texts_with_all_the_variables_th
 # --- the picture ---
 
 
-def test_the_boxes_of_the_picture_are_the_layers_of_the_import_rules() -> None:
+def test_the_picture_is_the_contract_of_the_imports_and_the_table_names_every_package() -> None:
+    [contract] = PYPROJECT["tool"]["importlinter"]["contracts"]
     [picture] = re.findall(r"```mermaid\nflowchart TD\n(.*?)```", ARCHITECTURE, re.DOTALL)
-    assert [label.split() for label in re.findall(r'\["(.*?)"\]', picture)] == LAYERS
+    assert re.findall(r'\["(.*?)"\]', picture) == contract["layers"]
+    first_page = ARCHITECTURE.partition("\n## ")[0]
+    packages = set(re.findall(r"\w+", " ".join(contract["layers"])))
+    assert packages - set(re.findall(r"`app/(\w+)(?:/|\.py)`", first_page)) == set()
 
 
 def test_the_state_diagram_and_the_table_name_real_states_and_functions() -> None:
@@ -131,6 +134,19 @@ def test_the_state_diagram_and_the_table_name_real_states_and_functions() -> Non
     for words in re.findall(r": ([a-z_, ]+)(?: \(.*\))?$", diagram, re.MULTILINE):
         for function in words.split(", "):
             assert any(hasattr(module, function) for module in modules.values()), function
+
+
+# --- how to add something ---
+
+
+@pytest.mark.parametrize(
+    "section", CONTRIBUTING.split("\n### ")[1:], ids=lambda text: text.partition("\n")[0]
+)
+def test_a_list_of_files_is_what_its_command_finds_for_its_example(section: str) -> None:
+    [command] = re.findall(r"^```sh\n(.*?)```", section, re.MULTILINE | re.DOTALL)
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True)
+    starts = [line.partition(":")[0] for line in re.findall(r"^- (.*)$", section, re.MULTILINE)]
+    assert sorted(re.findall(r"`(.*?)`", " ".join(starts))) == sorted(set(done.stdout.split()))
 
 
 # --- SQL of the runbook ---
