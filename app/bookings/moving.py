@@ -9,9 +9,11 @@ from sqlalchemy.orm import Session
 
 from app.bookings import service
 from app.bookings.overlap import overlapping
+from app.customers import service as customers
 from app.db import Database
 from app.errors import Conflict
 from app.messages import quiet
+from app.messages.service import why_unheard
 from app.models.booking import Booking
 from app.models.message import Message
 from app.shop import hours
@@ -39,7 +41,8 @@ class Stay:
 class Change:
     """What a move from `was` does: `cancelled` planned reminders give way to those at `planned`.
 
-    `quiet` of the new ones are left out for quiet hours; `rivals` are the barber's other bookings
+    `quiet` of the new ones are left out for quiet hours, and `unheard` says in words why none of
+    them will go out, if it is so; `rivals` are the barber's other bookings
     at that time; `outside` are the opening hours, if some of it lies outside them.
     """
 
@@ -52,6 +55,7 @@ class Change:
     cancelled: int
     planned: Sequence[datetime]
     quiet: int
+    unheard: str
 
 
 class _NotKept(Exception):
@@ -111,6 +115,7 @@ def _tried(session: Session, booking_id: str, seen: Place | None, to: Place) -> 
     _, was = move(session, booking_id, seen, to, "system", allow_overlap=True)
     new, after = _stay(session, booking), _reminders(session, booking_id)
     place = (booking.barber_id, booking.starts_at, booking.ends_at)
+    customer = customers.find(session, booking.customer_phone)
     added = [after[each] for each in sorted(after.keys() - before.keys())]
     return Change(
         booking=booking,
@@ -122,6 +127,7 @@ def _tried(session: Session, booking_id: str, seen: Place | None, to: Place) -> 
         cancelled=sum(before[each][0] == "pending" for each in before.keys() - after.keys()),
         planned=sorted(at for state, at in added if state == "pending"),
         quiet=sum(state == "skipped" for state, _ in added),
+        unheard=why_unheard(customer, customer.consent if customer else None),
     )
 
 

@@ -19,8 +19,8 @@ from app.customers import service as customers
 from app.errors import Invalid
 from app.messages import quiet
 from app.messages.compose import compose
-from app.messages.eligibility import NO_CONSENT, OPTED_OUT, is_pending
-from app.messages.service import REASONS
+from app.messages.eligibility import is_pending
+from app.messages.service import why_unheard
 from app.messages.texts import TextError
 from app.models.booking import Booking
 from app.models.customer import Customer as Contact
@@ -194,11 +194,8 @@ def _known(session: Session, phone: str | None, booking: Booking | None) -> Cust
 
 
 def _unheard(typed: Draft, contact: Contact | None) -> str:
-    """Why each message would be skipped at its time; empty if it would not."""
-    if contact and contact.opted_out_at:
-        return REASONS[OPTED_OUT]
     said = contact.consent if contact and typed.is_agreed is None else typed.is_agreed
-    return REASONS[NO_CONSENT] if said is False else ""
+    return why_unheard(contact, said)
 
 
 def _filled(typed: Draft, known: Customer | None) -> Draft:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import cast
 
 from sqlalchemy import select
@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 from app.messages import quiet
 from app.models.message import Attempt, Message, Receipt
 from app.models.staff import AuditEvent, User
+
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,11 @@ class EventEntry:
         return datetime.fromisoformat(times["was"]), datetime.fromisoformat(times["starts_at"])
 
     @property
+    def has_begun(self) -> bool:
+        """Whether a message came of it, though that may have been stored a moment earlier."""
+        return self.event.action == "booking.answered"
+
+    @property
     def message(self) -> str:
         """The message that it was done to, in words: `reminder 3`; empty if it was the booking."""
         _, _, words = str(self.event.details.get("job_id", "")).partition("-")
@@ -54,17 +61,19 @@ def timeline(session: Session, booking_id: str) -> list[Entry]:
     columns = quiet.shown(quiet.rule(session))
     messages = session.execute(select(*columns).where(Message.booking_id == booking_id)).all()
     attempts, receipts = _attempts(session, booking_id)
+    done = events(session, booking_id)
+    begun = {each.event.details.get("job_id"): each.at for each in done if each.has_begun}
     entries: list[Entry] = [
         MessageEntry(
             cast(Message, message),
-            message.sent_at or message.planned_for,
+            max(message.sent_at or message.planned_for, begun.get(message.id, _EVER)),
             attempts[message.id],
             receipts[message.id],
         )
         for message in messages
     ]
     # Of what has the same time, the event comes first: a message is what it led to.
-    return sorted([*events(session, booking_id), *entries], key=lambda entry: entry.at)
+    return sorted([*done, *entries], key=lambda entry: entry.at)
 
 
 def events(session: Session, subject: str) -> list[EventEntry]:

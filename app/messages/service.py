@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.errors import Conflict, NotFound
 from app.messages import quiet
+from app.messages.eligibility import NO_CONSENT, OPTED_OUT
 from app.messages.enqueue import feed_after_commit
 from app.messages.lifecycle import plans
 from app.messages.lifecycle.compare_and_set import (
@@ -20,6 +21,7 @@ from app.messages.lifecycle.compare_and_set import (
     why_not_now,
 )
 from app.models.booking import Booking
+from app.models.customer import Customer
 from app.models.message import Message
 from app.staff import audit
 from app.whatsapp.errors import Advice, Kind, explain
@@ -103,6 +105,16 @@ def api_state(message: Message, now: datetime) -> str:
     if message.state == "pending":
         return "delayed" if message.due_at > now else "waiting"
     return _API_STATES[message.state]
+
+
+def why_unheard(customer: Customer | None, consent: bool | None) -> str:
+    """Why each message to somebody would be skipped at its time, in words; empty if it would not.
+
+    `consent` is what they say to messages (None: they were not asked).
+    """
+    if customer is not None and customer.opted_out_at is not None:
+        return REASONS[OPTED_OUT]
+    return REASONS[NO_CONSENT] if consent is False else ""
 
 
 def advice_of(message: Message) -> Advice:

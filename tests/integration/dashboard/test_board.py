@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from app.customers import service as customers
 from app.dashboard.today import day
 from app.db import Database
 from app.models.booking import Booking
@@ -561,6 +562,28 @@ def test_a_move_is_asked_about_first_and_changes_nothing_yet(staff: Client, shop
     assert times_of(shop, booking_id) == before
     with shop.read() as session:
         assert not session.scalars(select(AuditEvent).where(AuditEvent.subject == booking_id)).all()
+
+
+@pytest.mark.parametrize(
+    ("has_opted_out", "why"),
+    [
+        (True, "The customer wants no messages"),
+        (False, "The customer has not agreed to get messages"),
+    ],
+)
+def test_a_move_promises_no_reminder_to_who_gets_none(
+    desk: Client, sqlite_db: Database, has_opted_out: bool, why: str
+) -> None:
+    booking_id = book(sqlite_db, 10)
+    with sqlite_db.write() as session:
+        phone = session.get_one(Booking, booking_id).customer_phone
+        if has_opted_out:
+            customers.opt_out(session, phone, "staff")
+        else:
+            customers.note_consent(session, phone, False, "form")
+    shown = words(move(desk, booking_id, at=at(11).isoformat(), barber="barber_1").text)
+    assert f"No message will go out. {why}, so each reminder is skipped at its time." in shown
+    assert "replaced by" not in shown
 
 
 def test_a_move_that_is_kept_replans_and_its_toast_can_undo_it(

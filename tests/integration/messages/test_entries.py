@@ -76,6 +76,27 @@ def test_a_member_of_staff_is_shown_by_name(db: Database, clock: FrozenClock) ->
     assert entry.who == "Maya"
 
 
+@pytest.mark.parametrize("is_sent", [False, True])
+def test_who_answered_stands_right_above_the_answer(
+    db: Database, clock: FrozenClock, is_sent: bool
+) -> None:
+    with db.write() as session:
+        booking = factories.booking(session)
+        state = {"state": "sent"} if is_sent else {"state": "pending", "due_at": clock.now()}
+        answer = factories.message(session, booking, kind="answer", text="Yes, come!", **state)
+        clock.move(milliseconds=3)
+        audit.record(session, "system", "booking.answered", booking.id, job_id=answer.id)
+        clock.move(seconds=1)
+        audit.record(session, "system", "booking.changed", booking.id)
+
+    with db.read() as session:
+        event, message, other = entries.timeline(session, booking.id)
+    assert isinstance(message, MessageEntry)
+    assert isinstance(event, EventEntry)
+    assert event.event.action == "booking.answered"
+    assert isinstance(other, EventEntry)
+
+
 def test_failed_messages_are_grouped_by_reason_the_largest_group_first(
     db: Database, clock: FrozenClock
 ) -> None:

@@ -108,7 +108,7 @@ def test_a_list_that_lags_behind_both_looks_is_asked_once_more_before_the_next_p
     make_uncertain(db, twilio, job_id, "lost_answer")
     for seconds in (120, 60):
         clock.move(seconds=seconds)
-        settle.settle_due()
+        uncertain.settle_due()
     assert message(db, job_id).state == "pending"
     twilio.list_lag = 0
     clock.move(seconds=5)
@@ -127,7 +127,7 @@ def test_a_message_that_no_look_showed_is_doubled_and_that_is_seen_by_its_receip
     make_uncertain(db, twilio, job_id, "lost_answer")
     for seconds in (120, 60):
         clock.move(seconds=seconds)
-        settle.settle_due()
+        uncertain.settle_due()
     clock.move(seconds=5)
     work()
     first, _second = twilio.messages()
