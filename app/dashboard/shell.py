@@ -62,8 +62,9 @@ from app.customers.budget import Month
 from app.dashboard.templating import render
 from app.errors import Conflict
 from app.messages import failures, gate, statistics
+from app.messages.eligibility import UNCOUNTED
 from app.messages.statistics import Stats
-from app.models.message import Sending
+from app.models.message import Message, Sending
 from app.models.shop import Shop
 from app.models.staff import User
 from app.queue import failing
@@ -113,12 +114,14 @@ Answer = TypeVar("Answer", bound=Response[Any])
 class Held:
     """Why a message does not go out at its time, in a word and in a clause: `as sending is paused`.
 
-    `until` is the end of it, None if nobody knows.
+    `until` is the end of it, None if nobody knows. `skips`: what is due until then is skipped, but
+    for the kinds that no budget counts; else it waits.
     """
 
     word: str
     clause: str
     until: datetime | None = None
+    skips: bool = False
 
 
 @dataclass(frozen=True)
@@ -184,11 +187,17 @@ class Frame:
             return Held("Queue away", "for the queue")
         if self.wait_until:
             return Held("Slowed", "as a limit is reached", self.wait_until)
+        if self.month and self.month.is_used_up:
+            clause = "as this month’s messages are used up"
+            return Held("Used up", clause, budget.ends_at(), skips=True)
         return None
 
-    def holds(self, due_at: datetime) -> bool:
-        """Whether a message that is due then will, for all we know, not go out then."""
-        return self.held is not None and (self.held.until is None or due_at < self.held.until)
+    def holds(self, message: Message) -> bool:
+        """Whether a message will, for all we know, not go out when it is due."""
+        held = self.held
+        if held is None or (held.skips and message.kind in UNCOUNTED):
+            return False
+        return held.until is None or message.due_at < held.until
 
     @property
     def state(self) -> str:

@@ -12,7 +12,9 @@ from app.dashboard.queue.page import in_words
 from app.db import Database
 from app.messages import gate
 from app.messages.statistics import Lateness
-from app.models.message import Sending, Worker
+from app.models.booking import Booking
+from app.models.message import DailySent, Sending, Worker
+from app.models.shop import Shop
 from app.models.staff import AuditEvent
 from app.queue import failing
 from app.settings import settings
@@ -275,6 +277,28 @@ def test_nothing_counts_down_to_a_message_that_is_held(
         assert "today 2:00" in each
     assert clause in timeline
     assert "data-held" in client.get("/queue").text
+
+
+def test_nothing_counts_down_to_a_reminder_that_the_budget_will_skip(
+    client: Client, shop: Database, clock: FrozenClock
+) -> None:
+    booking = book(shop)
+    clock.move(hours=1, minutes=59, seconds=12)
+    add_worker(shop)
+    with shop.write() as session:
+        session.scalars(select(Shop)).one().budget_per_month = 5
+        session.add(DailySent(day=clock.now().date(), messages=5))
+    side, due, timeline = pages = held_pages(client, booking)
+    assert not any("in 48 seconds" in each for each in pages)
+    for each in (side, due):
+        assert "Used up until" in each
+        assert "today 2:00" in each
+    assert "Will be skipped as this month’s messages are used up, until" in timeline
+    with shop.write() as session:
+        of = session.get_one(Booking, booking)
+        at = clock.now() + timedelta(seconds=30)
+        factories.message(session, of, kind="cancellation", due_at=at)  # goes out all the same
+    assert any("in 30 seconds" in each for each in held_pages(client, booking))
 
 
 def test_nothing_counts_down_while_the_worker_does_not_stay_up(
