@@ -70,7 +70,7 @@ class Settings:
     send_timeout: float
     send_lease: float
     uncertain_quiet: float
-    feed_every: float
+    tick_every: float
     shop_timezone: str
     api_token: str | None = field(repr=False)
     owner_email: str | None
@@ -181,7 +181,7 @@ def _durations(reader: "_Reader") -> dict[str, Any]:
         "send_timeout": timeout,
         "send_lease": lease,
         "uncertain_quiet": reader.number("UNCERTAIN_QUIET", 120.0, 0.1, 86400),
-        "feed_every": reader.number("FEED_EVERY", 10.0, 0.1, 60),
+        "tick_every": reader.number("FEED_EVERY", 10.0, 0.1, 60),
         "reminder_every": reader.duration("REMINDER_EVERY", 7200.0),
         "retry_delays": reader.delays("RETRY_DELAYS", (5, 25, 125, 625, 3125)),
         "whatsapp_max_per_second": reader.number("WHATSAPP_MAX_PER_SECOND", 20.0, 0.1, 400),

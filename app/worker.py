@@ -1,4 +1,4 @@
-"""What `huey_consumer app.worker.huey` imports: the queue, its task, and the feed tick."""
+"""What `huey_consumer app.worker.huey` imports: the queue, its task, and the tick."""
 
 from app.conversations import missed
 from app.messages import tasks  # noqa: F401  (the consumer needs the task registered)

@@ -12,7 +12,7 @@ from app.bookings import numbers, service
 from app.bookings.overlap import overlapping
 from app.errors import Conflict, NotFound
 from app.messages import service as messages
-from app.messages.enqueue import feed_after_commit, revoke_after_commit
+from app.messages.enqueue import enqueue_after_commit, revoke_after_commit
 from app.messages.lifecycle import plans
 from app.messages.lifecycle.compare_and_set import booking_of, lock_booking
 from app.models.booking import Booking
@@ -57,7 +57,7 @@ def undo_cancel(session: Session, booking_id: str, actor: str) -> Booking:
     booking.status, booking.updated_at = "confirmed", now
     session.flush()
     revoke_after_commit(session, plans.cancel_pending(session, booking_id, "undone"))
-    feed_after_commit(session, plans.plan(session, booking_id, "reminder", Plan(times)))
+    enqueue_after_commit(session, plans.plan(session, booking_id, "reminder", Plan(times)))
     audit.record(session, actor, "booking.cancellation_undone", booking_id)
     return booking
 
@@ -71,7 +71,7 @@ def remind_now(session: Session, booking_id: str, actor: str) -> str:
     audit.record(session, actor, "booking.reminded", booking_id)  # first, as one reads it
     at_once = Plan((clock.now(),))
     [job_id] = plans.plan(session, booking.id, "reminder", at_once, asked_for=True)
-    feed_after_commit(session, [job_id])
+    enqueue_after_commit(session, [job_id])
     return job_id
 
 

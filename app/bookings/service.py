@@ -14,7 +14,7 @@ from app.bookings import fields
 from app.bookings.overlap import overlapping
 from app.customers import consent
 from app.errors import Conflict, FieldError, Invalid, NotFound
-from app.messages.enqueue import feed_after_commit, revoke_after_commit
+from app.messages.enqueue import enqueue_after_commit, revoke_after_commit
 from app.messages.lifecycle import plans
 from app.messages.lifecycle.compare_and_set import lock_booking
 from app.models.booking import Booking
@@ -49,7 +49,7 @@ class NewBooking:
 
 
 def create(session: Session, new: NewBooking, actor: str) -> tuple[Booking, bool]:
-    """Make a booking and its plan of reminders, and feed what is due soon.
+    """Make a booking and its plan of reminders, and enqueue what is due soon.
 
     A confirmation goes out at once if the shop sends those. The same booking again (phone, service,
     barber and time, still confirmed) is returned with False. Raises Invalid, and Conflict
@@ -129,7 +129,7 @@ def cancel(
     revoke_after_commit(session, plans.cancel_pending(session, booking.id, "booking_cancelled"))
     if not told:
         at = Plan((now + tell_after,))
-        feed_after_commit(session, plans.plan(session, booking.id, "cancellation", at))
+        enqueue_after_commit(session, plans.plan(session, booking.id, "cancellation", at))
     audit.record(session, actor, "booking.cancelled", booking.id)
     return booking
 
@@ -318,14 +318,14 @@ def _plan(session: Session, booking: Booking) -> None:
         planned = reminder_times(of_shop(shop(session)), clock.now(), booking.starts_at)
     except PlanTooLong as error:
         raise Invalid([FieldError("scheduled_time", str(error))]) from error
-    feed_after_commit(session, plans.plan(session, booking.id, "reminder", planned))
+    enqueue_after_commit(session, plans.plan(session, booking.id, "reminder", planned))
 
 
 def _tell(session: Session, booking: Booking, kind: Literal["confirmation", "moved"]) -> None:
     """Tell the customer at once what was done, if the shop has switched that on."""
     if getattr(shop(session), f"{kind}_on"):
         now = Plan((clock.now(),))
-        feed_after_commit(session, plans.plan(session, booking.id, kind, now))
+        enqueue_after_commit(session, plans.plan(session, booking.id, kind, now))
 
 
 def _check_open(booking: Booking) -> None:

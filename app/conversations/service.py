@@ -26,7 +26,7 @@ from app.bookings.overlap import LONGEST
 from app.customers import service as customers
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.messages.eligibility import OPTED_OUT, WINDOW_CLOSED, is_one_of
-from app.messages.enqueue import feed_after_commit
+from app.messages.enqueue import enqueue_after_commit
 from app.messages.lifecycle import plans
 from app.messages.lifecycle.compare_and_set import lock_booking
 from app.messages.service import REASONS
@@ -158,7 +158,7 @@ def answer(session: Session, booking_id: str, text: str, actor: str) -> str:
         reason = OPTED_OUT if found.has_opted_out else WINDOW_CLOSED
         raise Conflict(reason, f"{REASONS[reason]}. Call them instead.")
     [job_id] = plans.plan(session, booking_id, "answer", Plan((clock.now(),)), text)
-    feed_after_commit(session, [job_id])
+    enqueue_after_commit(session, [job_id])
     done = {"needs_attention": False, "handled_at": clock.now(), "handled_by": actor}
     _set(session, _about(booking) & Reply.needs_attention, **done)
     audit.record(session, actor, "booking.answered", booking_id, job_id=job_id)

@@ -204,7 +204,7 @@ class Teller:
             outcome=outcome,
         )
         message.attempts, message.attempt_id = number, attempt.id
-        message.updated_at = message.fed_at = at
+        message.updated_at = message.enqueued_at = at
         self.attempts.append(attempt)
         return attempt
 

@@ -15,7 +15,7 @@ from app import clock
 from app.db import after_commit, database
 from app.messages import gate
 from app.messages.eligibility import is_one_of, is_pending
-from app.messages.lifecycle.compare_and_set import FEED_WINDOW
+from app.messages.lifecycle.compare_and_set import ENQUEUE_WINDOW
 from app.messages.tasks import send_message
 from app.models.message import Message, Sending
 from app.queue import hand_over
@@ -32,16 +32,16 @@ _REVOKED_FOR = timedelta(minutes=10)
 Due = Sequence[Row[str, datetime]]
 
 
-def feed_after_commit(session: Session, job_ids: list[str]) -> None:
-    """Put these, which are due within FEED_WINDOW, into Huey soon after `session` has committed."""
+def enqueue_after_commit(session: Session, job_ids: list[str]) -> None:
+    """Put these, due within ENQUEUE_WINDOW, into Huey soon after `session` has committed."""
     if job_ids:
-        after_commit(session, lambda: hand_over.soon(lambda: _feed(job_ids)))
+        after_commit(session, lambda: hand_over.soon(lambda: _enqueue(job_ids)))
 
 
-def feed_next_try(session: Session, job_id: str, due: datetime | None) -> None:
-    """Feed a message whose next try is at `due`, if that is soon; None: there is none."""
-    if due is not None and due <= clock.now() + FEED_WINDOW:
-        feed_after_commit(session, [job_id])
+def enqueue_next_try(session: Session, job_id: str, due: datetime | None) -> None:
+    """Enqueue a message whose next try is at `due`, if that is soon; None: there is none."""
+    if due is not None and due <= clock.now() + ENQUEUE_WINDOW:
+        enqueue_after_commit(session, [job_id])
 
 
 def revoke_after_commit(session: Session, job_ids: list[str]) -> None:
@@ -50,8 +50,8 @@ def revoke_after_commit(session: Session, job_ids: list[str]) -> None:
         after_commit(session, lambda: hand_over.soon(lambda: _revoke(job_ids)))
 
 
-def feed_due() -> int:
-    """Feed what is due soon and not fed, or overdue and unclaimed; returns how many."""
+def enqueue_due() -> int:
+    """Enqueue what is due soon and is not yet, or is overdue and unclaimed; returns how many."""
     try:
         ping()
         room = _ROOM - huey.pending_count()
@@ -72,7 +72,7 @@ def sweep_revoked() -> int:
             select(Message.id)
             .where(
                 is_one_of(Message.state, "cancelled"),
-                Message.fed_at.is_not(None),
+                Message.enqueued_at.is_not(None),
                 Message.due_at < clock.now() - _REVOKED_FOR,
             )
             .limit(_ROOM)
@@ -80,11 +80,11 @@ def sweep_revoked() -> int:
     for job_id in stale:
         huey.restore_by_id(job_id)
     if stale:
-        _unfeed(stale)
+        _forget_enqueued(stale)
     return len(stale)
 
 
-def _feed(job_ids: list[str]) -> None:
+def _enqueue(job_ids: list[str]) -> None:
     with database().read() as session:
         statement = select(Message.id, Message.due_at).where(Message.id.in_(job_ids), is_pending())
         due = session.execute(statement).all()
@@ -101,7 +101,7 @@ def _revoke(job_ids: list[str]) -> None:
 
 
 def _allowed(found: Sending, room: int) -> int:
-    """How many may be fed now: none while sending is stopped, one as a probe."""
+    """How many may be enqueued now: none while sending is stopped, one as a probe."""
     now = clock.now()
     if gate.is_stopped(found, now):
         return 0
@@ -110,19 +110,19 @@ def _allowed(found: Sending, room: int) -> int:
 
 def _take_due(session: Session, limit: int) -> Due:
     now = clock.now()
-    stale = now - timedelta(seconds=3 * settings().feed_every)
-    is_unfed = Message.fed_at.is_(None)
-    is_old = (Message.fed_at < stale) | (Message.fed_at > now + clock.SKEW)
+    stale = now - timedelta(seconds=3 * settings().tick_every)
+    is_not_enqueued = Message.enqueued_at.is_(None)
+    is_old = (Message.enqueued_at < stale) | (Message.enqueued_at > now + clock.SKEW)
     is_unclaimed = (Message.due_at < stale) & is_old
     found = session.execute(
         select(Message.id, Message.due_at)
-        .where(is_pending(), Message.due_at <= now + FEED_WINDOW, is_unfed | is_unclaimed)
+        .where(is_pending(), Message.due_at <= now + ENQUEUE_WINDOW, is_not_enqueued | is_unclaimed)
         .order_by(Message.due_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
     ).all()
     if found:
-        _set_fed(session, [row.id for row in found], now)
+        _set_enqueued(session, [row.id for row in found], now)
     return found
 
 
@@ -133,20 +133,20 @@ def _schedule(due: Due) -> None:
             with while_it_answers():
                 send_message.schedule((job_id,), id=job_id, eta=due_at)
         except (RedisError, OSError) as error:
-            _log.warning("not fed, the queue is away", exc_info=error)
-            _unfeed([row[0] for row in due[turn:]])
+            _log.warning("not enqueued, the queue is away", exc_info=error)
+            _forget_enqueued([row[0] for row in due[turn:]])
             return
 
 
-def _unfeed(job_ids: Iterable[str]) -> None:
+def _forget_enqueued(job_ids: Iterable[str]) -> None:
     with database().write() as session:
-        _set_fed(session, job_ids, None)
+        _set_enqueued(session, job_ids, None)
 
 
-def _set_fed(session: Session, job_ids: Iterable[str], at: datetime | None) -> None:
+def _set_enqueued(session: Session, job_ids: Iterable[str], at: datetime | None) -> None:
     session.execute(
         update(Message)
         .where(Message.id.in_(list(job_ids)))
-        .values(fed_at=at)
+        .values(enqueued_at=at)
         .execution_options(synchronize_session=False)
     )

@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.customers import service as customers
 from app.db import insert
-from app.messages.enqueue import feed_next_try
+from app.messages.enqueue import enqueue_next_try
 from app.messages.lifecycle import outcomes
 from app.messages.receipt_ranks import RANKS
 from app.models.identity import spellings
@@ -30,7 +30,7 @@ def record(
     if to != attempt.sent_to and to in spellings(attempt.sent_to):  # as WhatsApp has it
         customers.note_spelling(session, to)
     due = outcomes.accept(session, attempt.id, sid, status, code)
-    feed_next_try(session, attempt.message_id, due)
+    enqueue_next_try(session, attempt.message_id, due)
 
 
 def _keep(

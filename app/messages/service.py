@@ -12,7 +12,7 @@ from app import clock
 from app.errors import Conflict, NotFound
 from app.messages import quiet
 from app.messages.eligibility import NO_CONSENT, OPTED_OUT
-from app.messages.enqueue import feed_after_commit
+from app.messages.enqueue import enqueue_after_commit
 from app.messages.lifecycle import plans
 from app.messages.lifecycle.compare_and_set import (
     booking_of,
@@ -96,7 +96,7 @@ def retry(session: Session, message_id: str, actor: str) -> None:
     _check_retry(session, message)
     if not _retry(session, message_id):
         raise Conflict("not_failed", "Somebody else has just retried it.")
-    feed_after_commit(session, [message_id])
+    enqueue_after_commit(session, [message_id])
     audit.record(session, actor, "message.retried", message.booking_id, job_id=message_id)
 
 

@@ -4,7 +4,7 @@ from huey.exceptions import RetryTask
 
 from app import clock
 from app.messages.delivery import deliver
-from app.messages.lifecycle.compare_and_set import FEED_WINDOW
+from app.messages.lifecycle.compare_and_set import ENQUEUE_WINDOW
 from app.queue.huey import huey
 
 
@@ -12,5 +12,5 @@ from app.queue.huey import huey
 def send_message(job_id: str) -> None:
     """Send one message. Losing this task, or running it twice, changes nothing."""
     come_back = deliver(job_id)
-    if come_back is not None and come_back <= clock.now() + FEED_WINDOW:
+    if come_back is not None and come_back <= clock.now() + ENQUEUE_WINDOW:
         raise RetryTask(eta=come_back)

@@ -1,4 +1,4 @@
-"""The feed tick: what every worker process does every FEED_EVERY seconds, in one thread.
+"""The tick: what every worker process does every FEED_EVERY seconds, in one thread.
 
 It is idempotent, so any number of workers may tick, and whichever does repairs what another left.
 """
@@ -62,7 +62,7 @@ class Ticker:
             if self._worker.threads == 1:
                 self._stopping = threading.Event()
                 run = partial(self._run, self._stopping)
-                threading.Thread(target=run, name="feed-tick", daemon=True).start()
+                threading.Thread(target=run, name="tick", daemon=True).start()
 
     def stop(self) -> None:
         """Called by each of them as it ends: Huey starts one again that died. The last stops the
@@ -80,16 +80,16 @@ class Ticker:
             if time.monotonic() - cleaned > _CLEAN_EVERY:
                 cleaned = time.monotonic()
                 _do(clean)
-            stopping.wait(settings().feed_every)
+            stopping.wait(settings().tick_every)
 
 
 def tick(worker: Process, further: Sequence[Callable[[], object]] = ()) -> None:
-    """One round: heartbeat, dead workers' leases, what is too late, the feed, the look-ups."""
+    """One round: heartbeat, dead workers' leases, what is too late, what is due, the look-ups."""
     _do(lambda: beat(worker))
     ours = (
         expire_leases,
         skip_useless,
-        enqueue.feed_due,
+        enqueue.enqueue_due,
         uncertain.settle_due,
         enqueue.sweep_revoked,
         missing_receipts.ask_due,
@@ -155,4 +155,4 @@ def _do(step: Callable[[], object]) -> None:
     try:
         step()
     except Exception:
-        _log.exception("a step of the feed tick failed; the next tick tries again")
+        _log.exception("a step of the tick failed; the next tick tries again")

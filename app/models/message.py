@@ -71,7 +71,7 @@ class Message(Base):
             where="state = 'failed' AND dismissed_at IS NULL",
         ),
         _partial(
-            "ix_message_revoked", "due_at", where="state = 'cancelled' AND fed_at IS NOT NULL"
+            "ix_message_revoked", "due_at", where="state = 'cancelled' AND enqueued_at IS NOT NULL"
         ),
         _partial("ix_message_sent", "sent_at", where="state = 'sent'"),
         _partial("ix_message_ask", "ask_at", where="ask_at IS NOT NULL"),
@@ -88,7 +88,7 @@ class Message(Base):
     reason: Mapped[str | None] = mapped_column(String(40))
     attempts: Mapped[int] = mapped_column(default=0)  # POSTs begun so far
     tries: Mapped[int] = mapped_column(default=0)  # those that count against RETRY_DELAYS
-    fed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    enqueued_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     attempt_id: Mapped[str | None] = mapped_column(String(36))  # of the claim, then of its POST
     sending_to: Mapped[str | None] = mapped_column(String(20))  # the person
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)

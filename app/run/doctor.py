@@ -155,7 +155,7 @@ def _queue(found: Settings) -> Iterator[Finding]:
 
 
 def _kept(client: Any) -> Finding:
-    """Whether it keeps what it holds. What it loses is fed again, so these are warnings."""
+    """Whether it keeps what it holds. What it loses is enqueued again: only warnings."""
     try:
         kept = client.config_get("appendonly").get("appendonly")
         policy = client.config_get("maxmemory-policy").get("maxmemory-policy")

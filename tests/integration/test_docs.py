@@ -35,7 +35,7 @@ CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 TEMPLATE = "HX" + "1" * 32
 # Written like variables, and none of ours.
-NOT_OURS = {"FEED_WINDOW", "CURRENT_TIMESTAMP", "ON_ERROR_STOP"}
+NOT_OURS = {"ENQUEUE_WINDOW", "CURRENT_TIMESTAMP", "ON_ERROR_STOP"}
 
 
 def named(path: Path) -> str:

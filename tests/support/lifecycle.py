@@ -101,7 +101,7 @@ def revocations() -> list[bytes]:
     return [key for key in huey.storage.conn.keys("*") if b"r:" in key]
 
 
-def fed() -> list[str]:
+def enqueued() -> list[str]:
     """Job ids that wait in Huey, in its list or its schedule, each as often as it does."""
     hand_over.finish()
     return [task.args[0] for task in [*huey.pending(), *huey.scheduled()]]

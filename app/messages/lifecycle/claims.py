@@ -64,7 +64,7 @@ def claim(session: Session, message_id: str) -> Claim | datetime | None:
         _put_off(session, message, booking, until)
         return None
     if not gate.may_start(session, now):
-        set_if(session, message_id, is_pending(), fed_at=None)
+        set_if(session, message_id, is_pending(), enqueued_at=None)
         return None
     to = customers.number_of(session, booking.customer_phone)
     taken = Claim(message_id, str(uuid.uuid4()), to, message.verify_first)
@@ -158,7 +158,7 @@ def _put_off(session: Session, message: Message, booking: Booking, until: dateti
     if until >= booking.starts_at:
         skip(session, [message.id], "quiet_hours")
     else:
-        set_if(session, message.id, is_pending(), due_at=until, fed_at=None)
+        set_if(session, message.id, is_pending(), due_at=until, enqueued_at=None)
 
 
 def _take(session: Session, taken: Claim, attempts: int, now: datetime) -> Claim | datetime | None:
@@ -180,7 +180,7 @@ def _take(session: Session, taken: Claim, attempts: int, now: datetime) -> Claim
             )
     except IntegrityError:
         until = now + _PHONE_IS_BUSY
-        won = set_if(session, taken.job_id, is_as_read, due_at=until, fed_at=now)
+        won = set_if(session, taken.job_id, is_as_read, due_at=until, enqueued_at=now)
         return until if won else None
     return taken if won else None
 
@@ -200,8 +200,8 @@ def _why_not_start(
 
 
 def _given_back(now: datetime) -> dict[str, Any]:
-    """Due at once, and for the tick to feed."""
-    return pending_or_cancelled(now, now) | {"fed_at": None}
+    """Due at once, and for the tick to enqueue."""
+    return pending_or_cancelled(now, now) | {"enqueued_at": None}
 
 
 def _is_held(message: Message, taken: Claim, now: datetime) -> bool:

@@ -12,7 +12,7 @@ from app.models.booking import Booking
 from app.models.message import Attempt, Message
 from app.settings import settings
 
-FEED_WINDOW = timedelta(minutes=5)
+ENQUEUE_WINDOW = timedelta(minutes=5)
 """What is due within it is put into Huey at once; the rest waits in the database for the tick."""
 
 OUT_OF_FLIGHT: dict[str, Any] = {
@@ -102,7 +102,7 @@ def pending_or_cancelled(due: datetime, now: datetime) -> dict[str, Any]:
         "state": case((is_wanted, "pending"), else_="cancelled"),
         "reason": Message.cancel_reason,
         "due_at": due,
-        "fed_at": fed_at(due, now),
+        "enqueued_at": enqueued_at(due, now),
     }
 
 
@@ -123,9 +123,9 @@ def why_not_now(session: Session, message_id: str, now: datetime) -> str | None:
     return session.scalar(statement)
 
 
-def fed_at(due: datetime, now: datetime) -> datetime | None:
-    """What `fed_at` becomes for something due then: the caller feeds what is due soon."""
-    return now if due <= now + FEED_WINDOW else None
+def enqueued_at(due: datetime, now: datetime) -> datetime | None:
+    """What `enqueued_at` becomes for something due then: the caller enqueues what is soon."""
+    return now if due <= now + ENQUEUE_WINDOW else None
 
 
 def lease_from(now: datetime) -> datetime:

@@ -11,7 +11,7 @@ from app import clock
 from app.db import insert_rows
 from app.messages.eligibility import UNCOUNTED, is_one_of, is_pending, why_not
 from app.messages.lifecycle.compare_and_set import (
-    fed_at,
+    enqueued_at,
     job_id,
     set_if,
 )
@@ -54,11 +54,11 @@ def plan(
     ]
     if rows:
         insert_rows(session, Message, rows, **_SLOT)
-    return [row["id"] for row in rows if row["fed_at"] is not None]
+    return [row["id"] for row in rows if row["enqueued_at"] is not None]
 
 
 def cancel_pending(session: Session, booking_id: str, reason: str) -> list[str]:
-    """Cancel what has not begun, and wish away what has; returns the job ids that were fed.
+    """Cancel what has not begun, and wish away what has; returns the enqueued job ids.
 
     A reminder in flight ends as cancelled if it turns out that it was not sent, and what failed
     or is not delivered is not tried again. The caller holds the booking's lock.
@@ -78,9 +78,9 @@ def cancel_pending(session: Session, booking_id: str, reason: str) -> list[str]:
         update(Message)
         .where(Message.booking_id == booking_id, is_pending(), Message.kind != "answer")
         .values(state="cancelled", reason=reason, updated_at=now)
-        .returning(Message.id, Message.fed_at)
+        .returning(Message.id, Message.enqueued_at)
     ).all()
-    return [row.id for row in cancelled if row.fed_at is not None]
+    return [row.id for row in cancelled if row.enqueued_at is not None]
 
 
 def retry(session: Session, message_id: str) -> bool:
@@ -95,7 +95,7 @@ def retry(session: Session, message_id: str) -> bool:
         tries=0,
         dismissed_at=None,
         due_at=now,
-        fed_at=now,
+        enqueued_at=now,
         verify_first=Message.attempts > 0,
     )
 
@@ -159,7 +159,7 @@ def _row(
         "reason": "quiet_hours" if is_quiet else None,
         "planned_for": at,
         "due_at": at,
-        "fed_at": None if is_quiet else fed_at(at, now),
+        "enqueued_at": None if is_quiet else enqueued_at(at, now),
         "updated_at": now,
     }
 

@@ -109,7 +109,7 @@ def _may_be(found: Found, attempt: Attempt) -> bool:
 
 
 def _note(owner: Attempt, found: Found) -> None:
-    """If Twilio did not deliver it, the tick feeds the next try."""
+    """If Twilio did not deliver it, the tick enqueues the next try."""
     with database().write() as session:
         outcomes.accept(session, owner.id, found.sid, found.status, found.error_code)
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from app import clock
 from app.db import database
 from app.messages.delivery import client
-from app.messages.enqueue import feed_next_try
+from app.messages.enqueue import enqueue_next_try
 from app.messages.lifecycle import outcomes
 from app.messages.lifecycle.compare_and_set import why_not_now
 from app.messages.reconciliation import due_rows
@@ -49,7 +49,7 @@ def _settle(job_id: str, lease: datetime) -> None:
         return
     with database().write() as session:
         due = outcomes.accept(session, found.attempt_id, found.sid, found.status, found.error_code)
-        feed_next_try(session, job_id, due)
+        enqueue_next_try(session, job_id, due)
 
 
 def _not_found(job_id: str, lease: datetime) -> None:
@@ -61,7 +61,7 @@ def _not_found(job_id: str, lease: datetime) -> None:
         if checks < _NEEDED:
             outcomes.check_again(session, job_id, clock.now() + _pause(), checks)
             return
-        feed_next_try(session, job_id, outcomes.settle_not_sent(session, job_id))
+        enqueue_next_try(session, job_id, outcomes.settle_not_sent(session, job_id))
 
 
 def _not_known(job_id: str, lease: datetime) -> None:

@@ -18,7 +18,7 @@ from app.models.booking import Booking
 from tests import factories
 from tests.integration.conftest import Client
 from tests.support.frozen import FrozenClock
-from tests.support.lifecycle import at_once, booking, fed, message
+from tests.support.lifecycle import at_once, booking, enqueued, message
 from tests.support.staff import HTMX, sign_in
 from tests.support.statements import counted
 
@@ -205,7 +205,7 @@ def test_one_message_is_retried(client: Client, shop: Database) -> None:
     assert (answer.status_code, answer.headers["Location"]) == (303, "/failed")
     assert said(answer) == "Retrying now."
     assert message(shop, job_id).state == "pending"
-    assert fed() == [job_id]
+    assert enqueued() == [job_id]
     assert "Retrying now." in client.get("/failed").text
 
 
@@ -272,7 +272,7 @@ def test_what_is_selected_is_retried_and_what_cannot_be_is_counted_with_its_reas
         "pending",
         "failed",
     ]
-    assert sorted(fed()) == sorted(chosen)
+    assert sorted(enqueued()) == sorted(chosen)
 
 
 def test_all_of_a_reason_are_retried_whatever_is_selected_or_shown(
@@ -312,7 +312,7 @@ def test_two_people_who_retry_at_once_cause_one_send(client: Client, shop: Datab
     texts = sorted(said(answer) for answer in answers)
     assert texts[1] == "Retrying now."
     assert texts[0].startswith("Not retried: ")
-    assert fed() == [job_id]
+    assert enqueued() == [job_id]
 
 
 def test_a_number_is_corrected_and_retried_in_one_step(client: Client, shop: Database) -> None:
@@ -321,7 +321,7 @@ def test_a_number_is_corrected_and_retried_in_one_step(client: Client, shop: Dat
     assert (answer.status_code, answer.headers["Location"]) == (303, "/failed")
     assert said(answer) == "Number corrected. Retrying now."
     assert booking(shop, job_id.split("-")[0]).customer_phone == "+447700900999"
-    assert fed() == [job_id]
+    assert enqueued() == [job_id]
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX])

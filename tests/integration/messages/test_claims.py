@@ -380,7 +380,7 @@ def test_a_lease_that_ends_before_the_post_began_makes_the_message_due_at_once(
     assert expire(db) == 1
 
     row = message(db, taken.job_id)
-    assert (row.state, row.due_at, row.tries, row.fed_at) == ("pending", clock.now(), 0, None)
+    assert (row.state, row.due_at, row.tries, row.enqueued_at) == ("pending", clock.now(), 0, None)
     assert isinstance(claim(db, taken.job_id), Claim)
 
 

@@ -30,7 +30,7 @@ from tests.support.lifecycle import (
     book,
     cancel,
     due_message,
-    fed,
+    enqueued,
     message,
     run,
     sending,
@@ -625,7 +625,7 @@ def test_the_task_comes_back_when_the_next_try_is_due_if_that_is_soon(
         clock.set(eta)
 
     assert etas == [5, 25, 125]  # 625 is for the tick
-    assert message(db, f"{booking}-reminder-1").fed_at is None
+    assert message(db, f"{booking}-reminder-1").enqueued_at is None
 
 
 def test_what_huey_carries_is_run_at_its_time_and_again_when_it_asks_for_it(
@@ -634,7 +634,7 @@ def test_what_huey_carries_is_run_at_its_time_and_again_when_it_asks_for_it(
     job_id = f"{book(sqlite_db)}-reminder-1"
     twilio.script(HOME, [Fault.error(400, 63012)])
     clock.move(hours=2, minutes=-5)
-    enqueue.feed_due()
+    enqueue.enqueue_due()
     assert work() == 1  # only moved to the schedule
     assert twilio.posts() == []
     clock.move(minutes=5)
@@ -643,7 +643,7 @@ def test_what_huey_carries_is_run_at_its_time_and_again_when_it_asks_for_it(
     clock.move(seconds=5)
     work()
     assert message(sqlite_db, job_id).state == "sent"
-    assert fed() == []
+    assert enqueued() == []
 
 
 def test_turns_are_given_at_the_set_rate_over_all_workers(

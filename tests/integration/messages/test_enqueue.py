@@ -21,7 +21,7 @@ from tests.support.lifecycle import (
     book,
     cancel,
     due_message,
-    fed,
+    enqueued,
     message,
     messages,
     move,
@@ -56,7 +56,7 @@ def connect() -> None:
 # --- after the commit ---
 
 
-def test_what_is_due_soon_is_fed_at_once_and_the_rest_when_its_time_comes(
+def test_what_is_due_soon_is_enqueued_at_once_and_the_rest_when_its_time_comes(
     db: Database, clock: FrozenClock, valkey: Valkey, twilio: FakeTwilio
 ) -> None:
     with db.write() as session:
@@ -64,41 +64,41 @@ def test_what_is_due_soon_is_fed_at_once_and_the_rest_when_its_time_comes(
 
     booking_id = book(db, hours=0.2)  # in 12 minutes: reminders at 4 and 8
 
-    assert fed() == [f"{booking_id}-reminder-1"]
-    assert enqueue.feed_due() == 0
+    assert enqueued() == [f"{booking_id}-reminder-1"]
+    assert enqueue.enqueue_due() == 0
     clock.move(minutes=3)
-    assert enqueue.feed_due() == 1
-    assert enqueue.feed_due() == 0
-    assert sorted(fed()) == [f"{booking_id}-reminder-{number}" for number in (1, 2)]
+    assert enqueue.enqueue_due() == 1
+    assert enqueue.enqueue_due() == 0
+    assert sorted(enqueued()) == [f"{booking_id}-reminder-{number}" for number in (1, 2)]
     for minutes, sent in ((0.9, 0), (0.1, 1), (4, 2)):
         clock.move(minutes=minutes)
         work()
         assert len(twilio.messages()) == sent
 
 
-def test_a_transaction_that_rolls_back_feeds_and_revokes_nothing(
+def test_a_transaction_that_rolls_back_enqueues_and_revokes_nothing(
     db: Database, valkey: Valkey
 ) -> None:
     job_id = due_message(db)
 
     def fail() -> None:
         with db.write() as session:
-            enqueue.feed_after_commit(session, [job_id])
+            enqueue.enqueue_after_commit(session, [job_id])
             enqueue.revoke_after_commit(session, [job_id])
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail()
 
-    assert (fed(), revocations()) == ([], [])
+    assert (enqueued(), revocations()) == ([], [])
 
 
 def test_what_was_cancelled_before_it_could_be_fed_is_not_fed(db: Database, valkey: Valkey) -> None:
     with db.write() as session:
         job_id = factories.message(session, factories.booking(session), "cancelled").id
-        enqueue.feed_after_commit(session, [job_id])
+        enqueue.enqueue_after_commit(session, [job_id])
 
-    assert fed() == []
+    assert enqueued() == []
 
 
 def test_booking_moving_and_cancelling_a_month_ahead_do_not_touch_the_queue(
@@ -122,15 +122,15 @@ def test_a_cancel_touches_the_queue_at_most_once_for_each_fed_message(
     with db.write() as session:
         factories.shop(session, reminder_every=120)
     booking_id = book(db, hours=1)
-    fed_before = fed()
-    assert len(fed_before) == 2
+    enqueued_before = enqueued()
+    assert len(enqueued_before) == 2
     connect()
     commands = Commands(valkey)
 
     cancel(db, booking_id)
 
     assert commands.count() == {"set": 2, "lpush": 1} or commands.count() == {"hset": 2, "lpush": 1}
-    assert all(huey.is_revoked(job_id) for job_id in fed_before)
+    assert all(huey.is_revoked(job_id) for job_id in enqueued_before)
 
 
 # --- revocations ---
@@ -157,7 +157,7 @@ def test_a_revoked_task_is_not_run_and_leaves_no_key_behind(
 def test_only_fed_messages_are_revoked(db: Database, valkey: Valkey, clock: FrozenClock) -> None:
     booking_id = book(db)
     clock.move(hours=2, minutes=-5)
-    enqueue.feed_due()
+    enqueue.enqueue_due()
 
     move(db, booking_id, 20)
 
@@ -189,33 +189,33 @@ def test_a_revocation_that_no_task_used_up_is_swept_ten_minutes_after_its_time(
     assert not huey.is_revoked(Task(id=f"{booking_id}-reminder-1"))
 
 
-# --- the tick's feed ---
+# --- the tick's enqueuing ---
 
 
-def test_two_ticks_at_once_feed_each_message_once(
+def test_two_ticks_at_once_enqueue_each_message_once(
     db: Database, clock: FrozenClock, valkey: Valkey
 ) -> None:
     job_ids = [due_message(db) for _ in range(50)]
 
-    counts = at_once(*[enqueue.feed_due] * 4)
+    counts = at_once(*[enqueue.enqueue_due] * 4)
 
     assert sum(counts) == 50
-    assert sorted(fed()) == sorted(job_ids)
+    assert sorted(enqueued()) == sorted(job_ids)
 
 
 def test_what_is_overdue_and_unclaimed_is_fed_again_after_three_ticks(
     db: Database, clock: FrozenClock, valkey: Valkey
 ) -> None:
     job_id = due_message(db)
-    assert enqueue.feed_due() == 1
+    assert enqueue.enqueue_due() == 1
     valkey.flush()
 
     clock.move(seconds=30)
-    assert enqueue.feed_due() == 0
+    assert enqueue.enqueue_due() == 0
     clock.move(seconds=1)
-    assert enqueue.feed_due() == 1
-    assert fed() == [job_id]
-    assert enqueue.feed_due() == 0
+    assert enqueue.enqueue_due() == 1
+    assert enqueued() == [job_id]
+    assert enqueue.enqueue_due() == 0
 
 
 def test_a_flushed_queue_loses_nothing_for_longer_than_half_a_minute(
@@ -234,7 +234,7 @@ def test_a_flushed_queue_loses_nothing_for_longer_than_half_a_minute(
     assert len(twilio.messages()) == 1
 
 
-def test_the_tick_holds_back_while_the_queue_is_full_and_feeds_the_oldest_first(
+def test_the_tick_holds_back_while_the_queue_is_full_and_enqueues_the_oldest_first(
     db: Database, clock: FrozenClock, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(enqueue, "_ROOM", 2)
@@ -242,10 +242,10 @@ def test_the_tick_holds_back_while_the_queue_is_full_and_feeds_the_oldest_first(
         due_message(db, due_at=clock.now() - timedelta(seconds=seconds)) for seconds in (1, 3, 2)
     )
 
-    assert enqueue.feed_due() == 2
-    assert enqueue.feed_due() == 0
+    assert enqueue.enqueue_due() == 2
+    assert enqueue.enqueue_due() == 0
     assert huey.dequeue().args == (oldest,)
-    assert enqueue.feed_due() == 1
+    assert enqueue.enqueue_due() == 1
     assert [huey.dequeue().args[0] for _ in range(2)] == [middle, newest]
 
 
@@ -256,27 +256,27 @@ def test_while_sending_is_stopped_nothing_is_fed_and_of_a_probe_one(
         due_message(db)
     with db.write() as session:
         gate.pause(session, "user:1")
-    assert enqueue.feed_due() == 0
+    assert enqueue.enqueue_due() == 0
     with db.write() as session:
         gate.resume(session, "user:1")
         gate.stop(session, "20003")
-    assert enqueue.feed_due() == 0
+    assert enqueue.enqueue_due() == 0
 
     clock.move(seconds=60)
-    assert enqueue.feed_due() == 1
+    assert enqueue.enqueue_due() == 1
 
 
 def test_what_failed_is_not_fed_again(db: Database, valkey: Valkey) -> None:
     for state in ("sending", "uncertain", "sent", "failed", "cancelled", "skipped"):
         due_message(db, state)
 
-    assert enqueue.feed_due() == 0
+    assert enqueue.enqueue_due() == 0
 
 
 # --- the queue is away ---
 
 
-def test_while_the_queue_is_away_booking_moving_and_cancelling_work_and_the_tick_feeds_later(
+def test_while_the_queue_is_away_booking_moving_and_cancelling_work_and_the_tick_enqueues_later(
     db: Database, clock: FrozenClock, valkey: Valkey, twilio: FakeTwilio
 ) -> None:
     with db.write() as session:
@@ -288,12 +288,12 @@ def test_while_the_queue_is_away_booking_moving_and_cancelling_work_and_the_tick
     move(db, moved, 0.25)
     cancel(db, cancelled)
 
-    assert {row.fed_at for row in messages(db, kept)} == {None}
-    assert enqueue.feed_due() == 0
+    assert {row.enqueued_at for row in messages(db, kept)} == {None}
+    assert enqueue.enqueue_due() == 0
     tick(Process())
 
     valkey.start()
-    assert enqueue.feed_due() >= 3
+    assert enqueue.enqueue_due() >= 3
     clock.move(minutes=2)
     work()
     bodies = [sent.body for sent in twilio.messages()]
@@ -307,7 +307,7 @@ def test_a_fed_message_is_cancelled_also_when_its_task_cannot_be_revoked(
     with db.write() as session:
         factories.shop(session, reminder_every=120)
     booking_id = book(db, hours=0.1)
-    assert len(fed()) == 2
+    assert len(enqueued()) == 2
     valkey.stop()
     cancel(db, booking_id)
     valkey.start()
@@ -331,12 +331,12 @@ def test_what_did_not_get_into_the_queue_is_left_for_the_next_tick(
         return answer(*args, **values)
 
     monkeypatch.setattr(enqueue.send_message, "schedule", sometimes)
-    enqueue.feed_due()
+    enqueue.enqueue_due()
     monkeypatch.undo()
 
-    assert fed() in ([job_ids[0]], [job_ids[1]], [job_ids[2]])
-    unfed = [job_id for job_id in job_ids if message(db, job_id).fed_at is None]
-    assert sorted(unfed + fed()) == sorted(job_ids)
+    assert enqueued() in ([job_ids[0]], [job_ids[1]], [job_ids[2]])
+    not_enqueued = [job_id for job_id in job_ids if message(db, job_id).enqueued_at is None]
+    assert sorted(not_enqueued + enqueued()) == sorted(job_ids)
 
 
 def test_a_message_far_in_the_future_is_not_fed(
@@ -345,10 +345,10 @@ def test_a_message_far_in_the_future_is_not_fed(
     soon = due_message(db, due_at=clock.now() + timedelta(minutes=5))
     due_message(db, due_at=clock.now() + timedelta(minutes=5, seconds=1))
     with db.write() as session:
-        session.execute(update(Message).values(fed_at=None))
+        session.execute(update(Message).values(enqueued_at=None))
 
-    assert enqueue.feed_due() == 1
-    assert fed() == [soon]
+    assert enqueue.enqueue_due() == 1
+    assert enqueued() == [soon]
 
 
 def test_a_worker_looks_ten_times_a_second_for_what_has_become_due(

@@ -41,7 +41,7 @@ def test_while_staff_have_paused_sending_nothing_starts_and_then_all_does(
 
     assert deliver(job_id) is None
     row = message(db, job_id)
-    assert (row.state, row.fed_at, twilio.posts()) == ("pending", None, [])
+    assert (row.state, row.enqueued_at, twilio.posts()) == ("pending", None, [])
 
     with db.write() as session:
         gate.resume(session, "user:2")

@@ -38,7 +38,7 @@ def test_a_booking_at_ten_made_at_midnight_has_reminders_at_two_four_six_and_eig
     assert hours == [2, 4, 6, 8]
     assert [row.number for row in rows] == [1, 2, 3, 4]
     assert [row.id for row in rows] == [f"{rows[0].booking_id}-reminder-{n}" for n in range(1, 5)]
-    assert all((row.state, row.due_at, row.fed_at) == ("pending", row.planned_for, None)
+    assert all((row.state, row.due_at, row.enqueued_at) == ("pending", row.planned_for, None)
                for row in rows)  # fmt: skip
 
 
@@ -64,9 +64,9 @@ def test_a_slot_that_has_its_message_already_gets_no_second_one(
         of = factories.booking(session)
         slot = clock.now() + timedelta(hours=1)
         factories.message(session, of, "sending", planned_for=slot)
-        fed = plans.plan(session, of.id, "reminder", Plan((slot, slot + timedelta(hours=1))))
+        enqueued = plans.plan(session, of.id, "reminder", Plan((slot, slot + timedelta(hours=1))))
 
-    assert fed == []
+    assert enqueued == []
     assert [row.number for row in messages(db, of.id)] == [1, 3]
 
 
@@ -105,9 +105,9 @@ def test_a_cancel_cancels_what_waits_and_wishes_away_what_has_begun(
     for state in (*begun, "pending", "skipped"):
         with db.write() as session:
             of = factories.booking(session)
-            ids[state] = factories.message(session, of, state, fed_at=clock.now()).id
-            fed = plans.cancel_pending(session, of.id, "booking_cancelled")
-        assert fed == ([ids[state]] if state == "pending" else [])
+            ids[state] = factories.message(session, of, state, enqueued_at=clock.now()).id
+            enqueued = plans.cancel_pending(session, of.id, "booking_cancelled")
+        assert enqueued == ([ids[state]] if state == "pending" else [])
 
     for state in begun:
         row = message(db, ids[state])

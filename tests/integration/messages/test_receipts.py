@@ -24,7 +24,7 @@ from tests.support.lifecycle import (
     book,
     booking,
     due_message,
-    fed,
+    enqueued,
     message,
     sending,
     states,
@@ -265,7 +265,7 @@ def test_a_message_that_was_not_delivered_is_sent_again_at_its_delay(
 
     receive_for(db, row, "undelivered", "30008")
 
-    assert fed() == [job_id]  # at once: the tick would be half a minute late
+    assert enqueued() == [job_id]  # at once: the tick would be half a minute late
     clock.move(seconds=4)
     work()
     assert len(twilio.posts()) == 1

@@ -22,7 +22,7 @@ from tests.support.lifecycle import (
     book,
     cancel,
     due_message,
-    fed,
+    enqueued,
     message,
     messages,
     move,
@@ -131,7 +131,7 @@ def test_a_failed_reminder_is_sent_again_at_once_and_the_retry_is_in_the_log(
     deliver(job_id)
 
     retry(db, job_id)
-    assert fed() == [job_id]
+    assert enqueued() == [job_id]
     work()
 
     assert len(twilio.messages()) == 1

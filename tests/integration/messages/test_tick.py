@@ -95,7 +95,7 @@ def test_a_tick_says_that_its_worker_is_alive_and_a_dead_one_is_not_shown_for_lo
 def test_after_the_clock_was_set_back_nothing_waits_for_what_was_written_before(
     db: Database, clock: FrozenClock, twilio: FakeTwilio
 ) -> None:
-    fed = due_message(db, fed_at=clock.now())
+    enqueued = due_message(db, enqueued_at=clock.now())
     clock.move(hours=3)
     gone = Process()
     tick(gone, further=[missed.fetch_due])
@@ -103,7 +103,7 @@ def test_after_the_clock_was_set_back_nothing_waits_for_what_was_written_before(
     held = due_message(db, "sending")
     with db.write() as session:  # it died before its POST
         session.delete(session.get_one(factories.Attempt, message(db, held).attempt_id))
-    lost = due_message(db, fed_at=clock.now())
+    lost = due_message(db, enqueued_at=clock.now())
     huey.flush()
     clock.move(hours=-2)
     with db.write() as session:
@@ -116,7 +116,7 @@ def test_after_the_clock_was_set_back_nothing_waits_for_what_was_written_before(
 
     with db.read() as session:
         assert [row.id for row in workers(session)] == [here.id]
-    assert {message(db, job_id).state for job_id in (fed, held, lost)} == {"sent"}
+    assert {message(db, job_id).state for job_id in (enqueued, held, lost)} == {"sent"}
     assert twilio.lookups > asked
 
 
@@ -138,7 +138,7 @@ def test_a_step_that_fails_keeps_the_others_from_nothing(
     work()
 
     assert message(db, job_id).state == "sent"
-    assert "a step of the feed tick failed" in caplog.text
+    assert "a step of the tick failed" in caplog.text
 
 
 def test_a_tick_without_queue_still_skips_expires_and_beats(
@@ -202,7 +202,7 @@ def test_one_thread_ticks_however_many_threads_start_it_and_it_ends(
     ticker = Ticker(further=[])
     at_once(*[ticker.start] * 8)
 
-    [thread] = [found for found in threading.enumerate() if found.name == "feed-tick"]
+    [thread] = [found for found in threading.enumerate() if found.name == "tick"]
     deadline = time.monotonic() + 60
     while _threads(sqlite_db) != [8] and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -217,8 +217,8 @@ def test_one_thread_ticks_however_many_threads_start_it_and_it_ends(
 
     ticker.start()
     later = due_message(sqlite_db)
-    [again] = [found for found in threading.enumerate() if found.name == "feed-tick"]
-    wait_until(lambda: message(sqlite_db, later).fed_at is not None, 30)
+    [again] = [found for found in threading.enumerate() if found.name == "tick"]
+    wait_until(lambda: message(sqlite_db, later).enqueued_at is not None, 30)
     ticker.stop()
     again.join(10)
     assert not again.is_alive()

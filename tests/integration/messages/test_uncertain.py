@@ -25,7 +25,7 @@ from tests.support.lifecycle import (
     book,
     cancel,
     due_message,
-    fed,
+    enqueued,
     message,
     messages,
     move,
@@ -79,7 +79,7 @@ def test_what_the_list_has_not_twice_was_not_sent_and_is_tried_again(
     assert looks == [120, 180]  # a minute apart, as the list may lag
     row = message(db, job_id)
     assert (row.state, row.tries) == ("pending", 1)
-    assert fed() == [job_id]
+    assert enqueued() == [job_id]
     work()
     assert len(twilio.messages()) == 1
     assert message(db, job_id).attempts == 2
@@ -256,7 +256,7 @@ def test_what_the_list_shows_as_failed_is_tried_again_without_a_receipt(
 
     row = message(db, job_id)
     assert (row.state, row.error_code, row.tries) == ("pending", "30008", 2)
-    assert fed() == [job_id]
+    assert enqueued() == [job_id]
 
 
 def test_an_uncertain_message_that_was_not_sent_and_is_superseded_is_skipped(

@@ -132,7 +132,7 @@ def _message(booking_id: str, number: int, turn: int, starts_at: datetime) -> di
         "sent_at": at if is_sent else None,
         "delivery_status": "delivered" if is_sent else None,
         "error_code": "63024" if state == "failed" else None,
-        "fed_at": at if state == "cancelled" and number % 300 == 1 else None,
+        "enqueued_at": at if state == "cancelled" and number % 300 == 1 else None,
     }
 
 
@@ -302,7 +302,7 @@ def test_the_check_itself_sees_a_table_that_is_read_from_end_to_end(big: Databas
     [
         ticking.expire_leases,
         ticking.skip_useless,
-        enqueue.feed_due,
+        enqueue.enqueue_due,
         uncertain.settle_due,
         enqueue.sweep_revoked,
         missing_receipts.ask_due,

@@ -15,7 +15,7 @@ from tests import factories
 from tests.fake_twilio import FakeTwilio
 from tests.integration.conftest import Client, body
 from tests.support.frozen import FrozenClock
-from tests.support.lifecycle import due_message, fed, message
+from tests.support.lifecycle import due_message, enqueued, message
 from tests.support.staff import sign_in
 from tests.support.valkey import Valkey
 from tests.support.web import web_client
@@ -27,7 +27,7 @@ STUCK = 14.0
 @pytest.fixture
 def hung(valkey: Valkey) -> Iterator[Valkey]:
     """A Valkey that does not answer until the test has ended, or says `resume()`."""
-    fed()  # there is a connection already
+    enqueued()  # there is a connection already
     valkey.hang()
     yield valkey
     valkey.resume()
@@ -77,12 +77,12 @@ def test_what_a_hung_queue_did_not_take_is_handed_over_by_the_first_tick_that_re
     soonest = body(scheduledTime="2026-11-23T00:03:00Z")
     booking_id = sqlite_api.post("/api/bookings", json=soonest).json()["id"]
     hand_over.finish()
-    assert message(soon, f"{booking_id}-reminder-1").fed_at is None
+    assert message(soon, f"{booking_id}-reminder-1").enqueued_at is None
 
     hung.resume()
     hung.flush()  # Valkey read the stopped calls after all
     tick(Process())
-    assert sorted(fed()) == [f"{booking_id}-reminder-{number}" for number in (1, 2)]
+    assert sorted(enqueued()) == [f"{booking_id}-reminder-{number}" for number in (1, 2)]
 
 
 def test_a_tick_goes_on_beside_a_hung_queue_and_claims_do_not_wait_for_it(
@@ -98,7 +98,7 @@ def test_a_tick_goes_on_beside_a_hung_queue_and_claims_do_not_wait_for_it(
         ticking.result()
     assert rate_limit.wait(1)
     assert time.monotonic() - started < STUCK
-    assert message(soon, job_id).fed_at is None
+    assert message(soon, job_id).enqueued_at is None
 
 
 def test_a_task_that_is_taken_waits_as_long_as_redis_url_says(
@@ -106,7 +106,7 @@ def test_a_task_that_is_taken_waits_as_long_as_redis_url_says(
 ) -> None:
     """What a connection takes that has given up is lost for half a minute."""
     with ThreadPoolExecutor(1) as thread:
-        fed()
+        enqueued()
         valkey.hang()
         taking = thread.submit(huey.dequeue)
         time.sleep(1.5)

@@ -14,7 +14,7 @@ from app.run import migrate
 from tests.conftest import Configure
 from tests.fake_twilio import FakeTwilio
 from tests.support.frozen import FrozenClock
-from tests.support.lifecycle import due_message, fed, revocations, work
+from tests.support.lifecycle import due_message, enqueued, revocations, work
 from tests.support.valkey import Valkey
 
 pytestmark = pytest.mark.usefixtures("clock")
@@ -35,10 +35,10 @@ def test_each_install_takes_only_its_own_tasks_and_counts_only_its_own_messages(
     tmp_path: Path,
 ) -> None:
     ours = due_message(db)
-    assert enqueue.feed_due() == 1
+    assert enqueue.enqueue_due() == 1
     assert rate_limit.wait(1)
     huey.revoke_by_id("x", revoke_once=True)
-    assert fed() == [ours]
+    assert enqueued() == [ours]
     with db.read() as session:
         name = f"chairtime_{session.scalars(select(Install.queue_id)).one()}"
     keys = valkey.client.keys("*")
@@ -47,20 +47,20 @@ def test_each_install_takes_only_its_own_tasks_and_counts_only_its_own_messages(
     url = app.db.settings().database_url
 
     theirs = due_message(another(configure, tmp_path))
-    assert (fed(), revocations(), huey.is_revoked("x")) == ([], [], False)
-    assert enqueue.feed_due() == 1
-    assert fed() == [theirs]
+    assert (enqueued(), revocations(), huey.is_revoked("x")) == ([], [], False)
+    assert enqueue.enqueue_due() == 1
+    assert enqueued() == [theirs]
     assert work() == 1
     assert len(twilio.messages()) == 1
 
     configure(DATABASE_URL=url)
-    assert fed() == [ours]
+    assert enqueued() == [ours]
 
 
 def test_the_name_may_be_set(sqlite_db: Database, valkey: Valkey, configure: Configure) -> None:
     configure(QUEUE_NAME="shop_2")
     due_message(sqlite_db)
-    assert enqueue.feed_due() == 1
+    assert enqueue.enqueue_due() == 1
     assert valkey.client.keys("*") == [b"huey.redis.shop_2"]
 
 
@@ -77,13 +77,13 @@ def test_an_install_without_its_database_yet_has_its_queue_once_it_has_one(
 def test_what_was_in_the_queue_of_the_old_name_is_handed_over_by_the_first_tick(
     db: Database, valkey: Valkey, clock: FrozenClock
 ) -> None:
-    job_id = due_message(db, fed_at=clock.now())
+    job_id = due_message(db, enqueued_at=clock.now())
     statement = Path(migrate.__file__).parents[2] / "migrations/versions/20261128_the_install.py"
-    assert enqueue.feed_due() == 0
+    assert enqueue.enqueue_due() == 0
     [update] = [
         line.split('"')[1] for line in statement.read_text().splitlines() if "fed_at = NULL" in line
     ]
     with db.write() as session:
-        session.execute(text(update))
-    assert enqueue.feed_due() == 1
-    assert fed() == [job_id]
+        session.execute(text(update.replace("fed_at", "enqueued_at")))  # its name since 0014
+    assert enqueue.enqueue_due() == 1
+    assert enqueued() == [job_id]
