@@ -152,11 +152,11 @@ def answer(session: Session, booking_id: str, text: str, actor: str) -> str:
     booking = lock_booking(session, booking_id, to_change=True)
     if booking is None:
         raise NotFound("There is no such booking.")
-    text = _checked(text)
     found = chat(session, booking)
     if not found.is_open:
         reason = OPTED_OUT if found.has_opted_out else WINDOW_CLOSED
         raise Conflict(reason, f"{REASONS[reason]}. Call them instead.")
+    text = _checked(text)
     [job_id] = plans.plan(session, booking_id, "answer", Plan((clock.now(),)), text)
     enqueue_after_commit(session, [job_id])
     done = {"needs_attention": False, "handled_at": clock.now(), "handled_by": actor}

@@ -108,7 +108,7 @@ def upcoming(session: Session) -> dict[str, int]:
     """How many bookings each barber still has, by id; those who have none are left out."""
     still = (Booking.status == "confirmed") & (Booking.starts_at > clock.now())
     query = select(Booking.barber_id, func.count()).where(still).group_by(Booking.barber_id)
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
 
 
 def _locked(session: Session, kind: Kind) -> Sequence[Offer]:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import cache
 
 from argon2 import PasswordHasher
-from argon2.exceptions import VerificationError
+from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -129,6 +129,11 @@ def _is_right(user: User | None, password: str) -> bool:
     hashed = user.password_hash if user else _nobodys_hash()
     try:
         return PasswordHasher().verify(hashed, password)
+    except InvalidHashError:
+        _log.error(
+            "the password of %s is kept as no argon2 hash: give them another", user and user.id
+        )
+        return False
     except (VerificationError, UnicodeEncodeError):
         return False
 

@@ -137,7 +137,7 @@ def _last_events(session: Session) -> dict[str, datetime]:
         )
         .group_by(AuditEvent.subject)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def _member(user: User, seen: Sequence[datetime], signed_in: dict[str, datetime]) -> Member:

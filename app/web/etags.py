@@ -66,11 +66,15 @@ def tagged(answer: Any, status: int = 200, **headers: str) -> Response[Any]:
 def unless_known(answer: Any, if_none_match: str | None) -> Response[Any]:
     """The answer with its ETag, or 304 for a caller who has it. Raises Invalid."""
     found = tagged(answer)
-    known = _tags("If-None-Match", if_none_match)
-    weakly = {each.removeprefix("W/") for each in known}
-    if weakly & {"*", found.headers["ETag"]}:
+    if is_known(found.headers["ETag"], if_none_match):
         return Response(None, status_code=304, headers={"ETag": found.headers["ETag"]})
     return found
+
+
+def is_known(tag: str, if_none_match: str | None) -> bool:
+    """Whether who sends `If-None-Match` has what is tagged so, weakly compared. Raises Invalid."""
+    known = {each.removeprefix("W/") for each in _tags("If-None-Match", if_none_match)}
+    return bool(known & {"*", tag.removeprefix("W/")})
 
 
 def check(if_match: str | None, answer: Struct) -> None:

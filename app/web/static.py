@@ -13,6 +13,9 @@ from litestar.datastructures import CacheControlHeader, Headers
 from litestar.static_files import create_static_files_router
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.errors import Invalid
+from app.web import etags
+
 ROOT = Path(__file__).parents[2]
 
 MAX_AGE = 600
@@ -57,8 +60,10 @@ def _not_modified(app: ASGIApp) -> ASGIApp:
 def _has_it(asked: Headers, file: Headers) -> bool:
     """Whether the browser has this very file; its ETag counts before its date."""
     if tags := asked.get("if-none-match"):
-        known = {tag.strip().removeprefix("W/") for tag in tags.split(",")}
-        return bool(known & {"*", file["etag"].removeprefix("W/")})
+        try:
+            return etags.is_known(file["etag"], tags)
+        except Invalid:
+            return False
     since, changed = _time(asked.get("if-modified-since")), _time(file.get("last-modified"))
     return since is not None and changed is not None and changed <= since
 

@@ -323,6 +323,18 @@ def test_a_wrong_old_password_and_a_weak_new_one_are_both_said(
     assert user_of(sqlite_db, me).password_hash == HASH
 
 
+def test_who_has_no_readable_hash_has_no_right_password(
+    desk: Client, sqlite_db: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    me = sign_in(desk, sqlite_db)
+    with sqlite_db.write() as session:
+        session.get_one(User, me.id).password_hash = "no hash"
+    answer = desk.post("/account", data={"old": PASSWORD, "new": ANOTHER})
+    assert answer.status_code == 422
+    assert "This is not your password." in answer.text
+    assert me.id in caplog.text
+
+
 def test_guesses_at_the_old_password_are_throttled_like_logins(
     desk: Client, sqlite_db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -320,6 +320,7 @@ def test_a_static_file_that_a_browser_has_is_a_304_without_its_bytes(sqlite_api:
         assert not {"Content-Length", "Content-Type"} & answer.headers.keys()
     for other in (
         {"If-None-Match": '"x"'},
+        {"If-None-Match": "no tag"},
         {"If-None-Match": '"x"', "If-Modified-Since": changed},
         {"If-Modified-Since": "Thu, 01 Jan 1970 00:00:00 GMT"},
         {"If-Modified-Since": "yesterday"},
