@@ -11,9 +11,11 @@ from typing import Any
 
 from litestar.config.csrf import CSRFConfig
 from litestar.connection import ASGIConnection
+from litestar.enums import ScopeType
 from litestar.exceptions import PermissionDeniedException
 from litestar.middleware import DefineMiddleware
 from litestar.middleware.csrf import CSRFMiddleware
+from litestar.types import Receive, Scope, Send
 
 from app.settings import LOOPBACK, settings
 from app.web import cookies
@@ -25,7 +27,22 @@ _PORT = re.compile(r":[0-9]+$")
 
 
 class _Csrf(CSRFMiddleware):
-    """Litestar's, which compares digests; those take no text beyond ASCII."""
+    """Litestar's, which compares digests; those take no text beyond ASCII.
+
+    A cookie that is no token of ours would make each form fail for ever: it is given up for a new
+    one by the next page.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == ScopeType.HTTP and scope["method"] in SAFE_METHODS:
+            given = ASGIConnection[Any, Any, Any, Any](scope).cookies  # kept for this request
+            token = given.get(self.config.cookie_name)
+            if token is not None and not self._is_ours(token):
+                del given[self.config.cookie_name]
+        await super().__call__(scope, receive, send)
+
+    def _is_ours(self, token: str) -> bool:
+        return token.isascii() and self._decode_csrf_token(token) is not None
 
     def _csrf_tokens_match(self, request_csrf_token: str, cookie_csrf_token: str) -> bool:
         is_ascii = request_csrf_token.isascii() and cookie_csrf_token.isascii()

@@ -15,6 +15,7 @@ from tests.conftest import Configure
 from tests.integration.conftest import Client
 from tests.support.frozen import FrozenClock
 from tests.support.staff import HTMX, add_user, sign_in
+from tests.support.web import web_client
 
 HTML = {"Accept": "text/html"}
 
@@ -249,6 +250,24 @@ def test_a_post_of_another_site_is_refused_and_changes_nothing(
     answer = sqlite_api.post("/logout", headers=headers)
     assert answer.status_code == 403
     assert is_found(sqlite_db, sqlite_api.cookies["chairtime"])
+
+
+@pytest.mark.parametrize("planted", ["planted", "0" * 128, "k\u00f6der" * 30])
+def test_a_planted_csrf_cookie_is_given_up_for_one_of_ours(
+    sqlite_db: Database, planted: str
+) -> None:
+    add_user(sqlite_db)
+    with web_client() as client:
+        sent = {"Cookie": f"chairtime-csrf={planted}".encode()}
+        answer = client.get("/login", headers=sent)
+        token = answer.cookies["chairtime-csrf"]
+        assert token != planted
+        assert f'value="{token}"' in answer.text
+        form = {"_csrf_token": token, "email": "x", "password": "y" * 201}
+        assert client.post("/login", data=form).status_code == 401
+        kept = client.get("/login")
+    assert "set-cookie" not in kept.headers
+    assert f'value="{token}"' in kept.text
 
 
 def test_our_own_origin_may_post(sqlite_api: Client, sqlite_db: Database) -> None:
