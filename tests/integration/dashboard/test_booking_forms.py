@@ -25,6 +25,12 @@ NASTY = "<script>alert(1)</script>\"'&"
 PHONE = "+447700900123"
 
 
+@pytest.fixture
+def db(sqlite_db: Database) -> Database:
+    """SQLite alone: what is behind these pages runs on both in the tests of its services."""
+    return sqlite_db
+
+
 def typed(**fields: str) -> dict[str, str]:
     """What the form sends for a haircut today at ten."""
     return {

@@ -23,6 +23,12 @@ from tests.support.staff import HTMX, sign_in
 from tests.support.statements import counted
 
 
+@pytest.fixture
+def db(sqlite_db: Database) -> Database:
+    """SQLite alone: what is behind these pages runs on both in the tests of its services."""
+    return sqlite_db
+
+
 def fail(db: Database, code: str = "63003", **values: object) -> str:
     """A booking whose reminder failed; returns its job id."""
     with db.write() as session:

@@ -30,6 +30,12 @@ from tests.support.web import web_client
 
 
 @pytest.fixture
+def db(sqlite_db: Database) -> Database:
+    """SQLite alone: what is behind these pages runs on both in the tests of its services."""
+    return sqlite_db
+
+
+@pytest.fixture
 def client(shop: Database, valkey: Valkey) -> Iterator[Client]:
     """A browser in which an owner is signed in."""
     with web_client() as found:

@@ -7,7 +7,7 @@ from html import unescape
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import literal, select
+from sqlalchemy import column, select, values
 
 from app import clock as app_clock
 from app.bookings import desk as staff
@@ -194,10 +194,12 @@ def test_sql_and_the_policy_agree_on_what_is_quiet(
         found = quiet.rule(session)
         assert found is not None
         policy = of_shop(shop_row(session))
-        wanted = [quiet._is_quiet(found, literal(at, UtcDateTime())) for at in moments]
-        in_sql = [bool(each) for each in session.execute(select(*wanted)).one()]
-    assert in_sql == [policy.is_quiet(at) for at in moments]
-    assert set(in_sql) == {True, False}
+        rows = values(column("at", UtcDateTime()), name="moment").data([(at,) for at in moments])
+        moment = rows.cte()
+        told = session.execute(select(moment.c.at, quiet._is_quiet(found, moment.c.at)))
+        is_quiet = {at: bool(quiet_then) for at, quiet_then in told}
+    assert is_quiet == {at: policy.is_quiet(at) for at in moments}
+    assert set(is_quiet.values()) == {True, False}
 
 
 def every(step: timedelta, days: int) -> Sequence[datetime]:

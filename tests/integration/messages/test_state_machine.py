@@ -40,7 +40,7 @@ from tests.support.frozen import FrozenClock
 from tests.support.lifecycle import book, cancel, move, work
 from tests.support.valkey import Valkey
 
-EXAMPLES = int(os.environ.get("STATE_MACHINE_EXAMPLES", "15"))
+EXAMPLES = int(os.environ.get("STATE_MACHINE_EXAMPLES", "8"))
 STEPS = 30
 START = datetime(2026, 11, 23, tzinfo=UTC)
 SERIAL = itertools.count(100_000)
