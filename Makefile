@@ -4,7 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 COVERED := $(BIN)/python -m slipcover --dont-wrap-pytest
-PIP := $(PYTHON) -m pip --python $(BIN)/python install --disable-pip-version-check --quiet
+PIP := $(if $(shell command -v uv),uv pip install --python $(BIN)/python --compile-bytecode --quiet,\
+  $(PYTHON) -m pip --python $(BIN)/python install --disable-pip-version-check --quiet)
 LOCK := uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-annotate \
   --no-header --no-strip-extras --quiet
 
@@ -22,14 +23,16 @@ install: .venv/.installed ## Install what is needed to run, exactly as locked, i
 run: .venv/.installed ## Run everything: web app, worker, queue, database, simulator
 	@TZ=UTC $(BIN)/chairtime up
 
-test: lint unit e2e ## Check everything, then run all tests; installs what they need
+test: .venv/.installed-dev ## Check everything, then run all tests; installs what they need
+	@$(MAKE) --no-print-directory -j2 lint system
+	@$(MAKE) --no-print-directory unit e2e
 
 unit: .venv/.installed-dev system ## Run the unit and integration tests, with their coverage
 	$(COVERED) --json --out .coverage.json -m pytest -n auto --dist worksteal -m 'not fuzz' tests/unit tests/integration
 	$(COVERED) --fail-under 95 --out .coverage.json --merge .coverage.json
 
 e2e: .venv/.installed-dev system ## Run the end-to-end tests, then one at a time those that measure time
-	$(PYTEST) -n auto --dist worksteal -m 'not timed and not storm' tests/e2e tests/faults
+	$(PYTEST) -n 3 --dist worksteal -m 'not timed and not storm' tests/e2e tests/faults
 	$(PYTEST) -m 'timed and not storm' tests/e2e tests/faults
 
 storm: .venv/.installed-dev system ## Run long tests with faults at random

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from app.settings import SettingsError, settings
+from app.settings import Settings, SettingsError, settings
 
 if TYPE_CHECKING:
     from app.models.staff import ApiToken
@@ -62,23 +62,29 @@ def up() -> None:
 )
 def serve(workers: int, grace: int) -> None:
     """Run the web app on HOST and PORT."""
-    from app.run import preflight, supervisor, template_check
+    from app.run import supervisor
+
+    given = settings()
+    if not supervisor.end_with_parent():  # `up` has looked, and importing all takes a second
+        _prepare_web(given)
+    options = f"--interface asgi --workers {workers} --workers-kill-timeout {grace}"
+    address = ["--host", given.host, "--port", str(given.port)]
+    _become("granian", [*options.split(), "--respawn-failed-workers", *address, "app.asgi:app"])
+
+
+def _prepare_web(given: Settings) -> None:
+    """See that the web app can start, and say what is wrong or is to be done first."""
+    from app.run import preflight, template_check
     from app.staff import first_run
 
-    is_supervised = supervisor.end_with_parent()
-    found = settings()
-    preflight.check_port(found.host, found.port)
+    preflight.check_port(given.host, given.port)
     database = preflight.reachable_database()
     with database.write() as session:
-        first_run.ensure(session, found)
-        code = preflight.setup_code(session, found)
-    if not is_supervised:  # `up` tells the code, and its worker what is wrong with the templates
-        _warn(template_check.troubles(database))
-    if code is not None and not is_supervised:
-        click.echo(f"First run: open {found.public_url}/setup with the setup code {code}")
-    options = f"--interface asgi --workers {workers} --workers-kill-timeout {grace}"
-    address = ["--host", found.host, "--port", str(found.port)]
-    _become("granian", [*options.split(), "--respawn-failed-workers", *address, "app.asgi:app"])
+        first_run.ensure(session, given)
+        code = preflight.setup_code(session, given)
+    _warn(template_check.troubles(database))
+    if code is not None:
+        click.echo(f"First run: open {given.public_url}/setup with the setup code {code}")
 
 
 @main.command()

@@ -26,7 +26,7 @@ from app.models.booking import Booking
 from app.models.message import DailySent
 from app.models.shop import Barber
 from app.models.staff import AuditEvent, User
-from app.run.preflight import Trouble
+from app.run.trouble import Trouble
 from app.settings import Settings
 from app.shop import hours
 from app.shop.policy import of_shop

@@ -20,7 +20,7 @@ from app.models.message import Sending, Worker
 from app.queue import failing
 from app.run import doctor_twilio, migrate, preflight
 from app.run.findings import Finding, Level
-from app.run.preflight import Trouble
+from app.run.trouble import Trouble
 from app.settings import TWILIO_API, Settings, SettingsError, settings
 from app.shop.service import shop, time_zone
 from app.whatsapp import errors

@@ -18,14 +18,11 @@ from app.errors import Invalid, Refused
 from app.run import migrate
 from app.run.embedded_queue import QueueError
 from app.run.migrate import MigrationError
+from app.run.trouble import Trouble
 from app.settings import Settings, SettingsError, settings
 from app.staff import first_run
 
 _CONNECT_WITHIN = 10  # seconds
-
-
-class Trouble(Exception):
-    """Why a program cannot go on and what to do about it, in one line."""
 
 
 def explain(error: Exception) -> list[str] | None:

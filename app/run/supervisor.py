@@ -11,7 +11,7 @@ from contextlib import suppress
 from threading import Thread
 from typing import IO, NamedTuple
 
-from app.run.preflight import Trouble
+from app.run.trouble import Trouble
 
 QUICK = 30.0
 """Seconds; a program that ends sooner after its start has failed quickly."""

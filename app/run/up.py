@@ -25,8 +25,8 @@ from app.messages.lifecycle import claims
 from app.queue import failing
 from app.run import embedded_queue, migrate, preflight
 from app.run.embedded_queue import Embedded, QueueError
-from app.run.preflight import Trouble
 from app.run.supervisor import Busy, Program, pause
+from app.run.trouble import Trouble
 from app.settings import Settings, kept_secret
 from app.staff import first_run, tokens
 

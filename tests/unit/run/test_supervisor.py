@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from app.run.preflight import Trouble
+from app.run.trouble import Trouble
 from app.run.supervisor import MOST_QUICK, Program, pause
 from tests.support.processes import wait_until
 
