@@ -4,7 +4,6 @@ The app's webhooks only note what came in and whether it was signed.
 """
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any, Self
@@ -89,7 +88,7 @@ class Simulator:
 
 
 def app() -> Litestar:
-    """The app that is served. INBOUND is what replies are answered with: a text, or an error."""
+    """The app that is served."""
     pages = TemplateConfig(directory=ROOT / "templates", engine=JinjaTemplateEngine)
     static = create_static_files_router(path="/static", directories=[ROOT / "static"])
     return Litestar(
@@ -108,13 +107,13 @@ async def status_hook(request: Request[Any, Any, Any], attempt_id: FromPath[str]
 
 @post("/webhooks/twilio/inbound")
 async def inbound_hook(request: Request[Any, Any, Any]) -> Response[str]:
-    """Note a reply, and answer it by TwiML."""
+    """Note a reply, and answer it by TwiML as it asks: "Say: Hello", or "HTTP: 503"."""
     await _note(request)
-    answer = os.environ.get("INBOUND", "")
+    kind, _, answer = parse_form(await request.body()).get("Body", "").partition(": ")
     twiml = MessagingResponse()
-    if answer.isdecimal():
+    if kind == "HTTP":
         return Response("", status_code=int(answer))
-    if answer:
+    if kind == "Say":
         twiml.message(answer)
     return Response(str(twiml), status_code=200, media_type="text/xml")
 

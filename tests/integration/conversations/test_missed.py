@@ -250,14 +250,14 @@ def test_a_wish_to_cancel_that_is_found_in_time_stops_the_reminder_that_is_due(
 
 
 def test_the_simulator_lists_replies_that_the_app_did_not_take(tmp_path: Path) -> None:
-    with Simulator(tmp_path, INBOUND="503") as simulator:
-        for text in ("first", "second"):
+    with Simulator(tmp_path) as simulator:
+        for text in ("HTTP: 503", "HTTP: 502"):
             url = f"{simulator.url}/simulator/phones/12025550100/replies"
             assert httpx.post(url, data={"body": text}).status_code == 303
 
         listed = simulator.client().list_received()
 
     assert [(row.sender, row.body, row.media) for row in listed] == [
-        ("whatsapp:+12025550100", "first", 0),
-        ("whatsapp:+12025550100", "second", 0),
+        ("whatsapp:+12025550100", "HTTP: 503", 0),
+        ("whatsapp:+12025550100", "HTTP: 502", 0),
     ]

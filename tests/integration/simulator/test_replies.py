@@ -12,6 +12,9 @@ from tests.support.processes import wait_until
 from tests.support.running import RunningShop
 from tests.support.valkey import Valkey
 
+SOON = 3_002
+"""Seconds: a booking so far ahead has one reminder, due in two seconds. What is nearer has none."""
+
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
@@ -21,7 +24,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
     twilio.start()
     no_account = dict.fromkeys(twilio.environment, "")
     twilio.stop()
-    with RunningShop(folder, twilio, valkey, REMINDER_EVERY="1s", **no_account) as running:
+    with RunningShop(folder, twilio, valkey, REMINDER_EVERY="3000s", **no_account) as running:
+        running.sql("UPDATE shop SET count_from = 'appointment'")
+        running.wait_for_worker()
         yield running
     valkey.stop()
 
@@ -41,7 +46,7 @@ def is_cancelled(shop: RunningShop, booking: dict[str, str]) -> bool:
 def test_the_button_under_a_reminder_cancels_its_booking_and_the_chat_says_so(
     shop: RunningShop,
 ) -> None:
-    other, booking = shop.book(60, "+12125550177"), shop.book(61, "+12125550177")
+    other, booking = shop.book(SOON, "+12125550177"), shop.book(SOON + 1, "+12125550177")
     under = message_of(shop, booking)
     assert f'name="message" value="{under}"' in chat(shop, booking)
 
@@ -53,7 +58,7 @@ def test_the_button_under_a_reminder_cancels_its_booking_and_the_chat_says_so(
 
 
 def test_a_typed_cancel_is_answered_in_the_chat(shop: RunningShop) -> None:
-    booking = shop.book(3_000, "+12125550178")
+    booking = shop.book(2_000, "+12125550178")
     httpx.post(f"{phone(shop, booking)}/replies", data={"body": "Cancel!"})
     wait_until(lambda: is_cancelled(shop, booking), what="a cancelled booking")
     wait_until(lambda: "is cancelled. If this was a mistake" in chat(shop, booking))
@@ -61,7 +66,7 @@ def test_a_typed_cancel_is_answered_in_the_chat(shop: RunningShop) -> None:
 
 
 def test_an_answer_to_one_of_several_reminders_cancels_that_one(shop: RunningShop) -> None:
-    booking, other = shop.book(60, "+12125550179"), shop.book(3_000, "+12125550179")
+    booking, other = shop.book(SOON, "+12125550179"), shop.book(2_000, "+12125550179")
     reply = {"body": "CANCEL", "answered": message_of(shop, booking)}
     httpx.post(f"{phone(shop, booking)}/replies", data=reply)
     wait_until(lambda: is_cancelled(shop, booking), what="a cancelled booking")
@@ -77,7 +82,7 @@ def message_of(shop: RunningShop, booking: dict[str, str]) -> str:
 
 
 def test_what_is_no_text_arrives_as_what_it_is(shop: RunningShop) -> None:
-    booking = shop.book(3_000, "+12125550179")
+    booking = shop.book(2_000, "+12125550179")
     assert "a reaction 👍" in chat(shop, booking)
     for thing in THINGS:
         answer = httpx.post(f"{phone(shop, booking)}/things", data={"thing": thing})
