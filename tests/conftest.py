@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 # Before anything of the app is imported: the queue takes its address from the environment then.
 ENV_EXAMPLE = Path(__file__).parents[1] / ".env.example"
@@ -38,10 +39,12 @@ from app.dashboard import templating  # noqa: E402
 from app.db import Database  # noqa: E402
 from app.queue import hand_over  # noqa: E402
 from app.staff import login  # noqa: E402
-from tests.fake_twilio import FakeTwilio  # noqa: E402
 from tests.support.frozen import FrozenClock  # noqa: E402
 from tests.support.postgres import Postgres, Refillable  # noqa: E402
 from tests.support.valkey import Valkey  # noqa: E402
+
+if TYPE_CHECKING:
+    from tests.fake_twilio import FakeTwilio
 
 Configure = Callable[..., None]
 
@@ -115,8 +118,10 @@ def valkey(_valkey_server: Valkey) -> Valkey:
 
 
 @pytest.fixture
-def twilio(configure: Configure) -> Iterator[FakeTwilio]:
+def twilio(configure: Configure) -> "Iterator[FakeTwilio]":
     """A started fake Twilio, in the app's time, which the settings point at."""
+    from tests.fake_twilio import FakeTwilio  # here: most tests do without, and it takes long
+
     with FakeTwilio(now=lambda: app.clock.now()) as fake:
         configure(**fake.environment)
         yield fake
