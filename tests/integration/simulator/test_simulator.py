@@ -402,7 +402,7 @@ def test_a_callback_for_the_public_url_is_signed_for_it_and_still_stays_on_this_
 
 def test_several_web_processes_send_each_receipt_once(simulator: Simulator) -> None:
     numbers = [f"+1{next(_numbers)}" for _ in range(30)]
-    clients = [simulator.client() for _ in numbers]  # each with a connection of its own
+    clients = [simulator.client(timeout=30) for _ in numbers]  # a connection each, and patient
     with ThreadPoolExecutor(6) as pool:
         jobs = zip(clients, numbers, strict=True)
         sent = list(pool.map(lambda job: job[0].send(message(simulator, job[1])), jobs))

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from app.run.trouble import Trouble
 from app.run.supervisor import MOST_QUICK, Program, pause
+from app.run.trouble import Trouble
 from tests.support.processes import wait_until
 
 ENDS_AT_ONCE = [sys.executable, "-c", ""]
