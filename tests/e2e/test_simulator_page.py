@@ -212,6 +212,10 @@ def test_the_page_can_be_used_by_keyboard_alone(page: Page, simulator: Simulator
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name=NAME)).to_be_visible()
     log = page.get_by_role("log")
+    answer = log.get_by_role("link", name="Answer")  # there once the message was delivered
+    expect(answer).to_have_count(1)
     log.focus()
+    page.keyboard.press("Tab")
+    expect(answer).to_be_focused()
     page.keyboard.press("Tab")
     expect(page.get_by_label(f"Reply as {NAME}")).to_be_focused()
