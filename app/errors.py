@@ -1,8 +1,6 @@
 """What a service may refuse: errors that `web/` turns into problem+json or a page."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -42,17 +40,3 @@ class Invalid(Refused):
     def __init__(self, errors: list[FieldError]) -> None:
         super().__init__("; ".join(f"{error.field}: {error.message}" for error in errors))
         self.errors = errors
-
-
-def each_right(rules: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
-    """What the rule of each field returns. Raises Invalid with all those that raise ValueError."""
-    found: dict[str, Any] = {}
-    errors: list[FieldError] = []
-    for field, rule in rules.items():
-        try:
-            found[field] = rule()
-        except ValueError as error:
-            errors.append(FieldError(field, str(error)))
-    if errors:
-        raise Invalid(errors)
-    return found

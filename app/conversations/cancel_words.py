@@ -3,22 +3,30 @@
 import re
 
 from app.conversations.intent import CANCEL_WORD, START_WORDS, STOP_WORDS, normalise
-from app.errors import FieldError, Invalid
+from app.forms import Form, field
 
 MOST = 20
 LONGEST = 40  # characters of a word
 
 
+class WordsForm(Form):
+    """The form “Words that cancel”."""
+
+    @field
+    def cancel_words(self, typed: str) -> str | None:
+        return read(typed)
+
+
 def read(typed: str) -> str | None:
     """The words in `typed`, each once and without "cancel" itself, as the shop's row has them.
 
-    Raises Invalid.
+    Raises ValueError.
     """
     seen = "".join(char if char.isprintable() else " " for char in typed.replace("\n", ","))
     words = {normalise(word): " ".join(word.split()) for word in re.split("[,;]", seen)}
     found = {plain: word for plain, word in words.items() if plain not in {"", CANCEL_WORD}}
     if problem := _problem(found):
-        raise Invalid([FieldError("cancel_words", problem)])
+        raise ValueError(problem)
     return ", ".join(found.values()) or None
 
 

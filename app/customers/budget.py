@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.customers.service import month_of
-from app.errors import FieldError, Invalid, each_right
+from app.forms import Form, field, one_of, whole_number
 from app.models.customer import MonthlySent
 from app.models.message import DailySent
 from app.models.shop import Shop
@@ -34,9 +34,7 @@ _SMALL = Decimal("0.1")  # what is less is shown to a part of a cent, as prices 
 MOST = 1_000_000
 """Messages in a month that a budget can be of."""
 
-_COUNT = re.compile("[0-9]{1,7}")
 _PRICE = re.compile("[0-9]{1,4}(?:[.,][0-9]{1,4})?")
-_FIELDS = ("budget_per_customer", "budget_per_month", "message_price", "currency")
 
 
 @dataclass(frozen=True)
@@ -60,6 +58,37 @@ class Month:
     def is_used_up(self) -> bool:
         """Whether reminders are skipped now."""
         return self.percent >= 100
+
+
+class BudgetForm(Form):
+    """The form “Budget and price”; empty is none."""
+
+    @field
+    def budget_per_month(self, typed: str) -> int | None:
+        return _limit(typed)
+
+    @field
+    def budget_per_customer(self, typed: str) -> int | None:
+        return _limit(typed)
+
+    @field
+    def message_price(self, typed: str) -> Decimal | None:
+        price = typed.strip()
+        if price and not _PRICE.fullmatch(price):
+            raise ValueError("This must be a price such as 0.045, with four decimals at the most.")
+        return Decimal(price.replace(",", ".")) if price else None
+
+    @field
+    def currency(self, typed: str) -> str | None:
+        return one_of(typed.strip(), {"", *dict(currencies())}) or None
+
+    def wrong_together(self, values: Mapping[str, Any]) -> Mapping[str, str]:
+        price, currency = values["message_price"], values["currency"]
+        if price is not None and currency is None:
+            return {"currency": "This must be chosen for the price."}
+        if price is None and currency is not None:
+            return {"message_price": "This must be given with its currency."}
+        return {}
 
 
 def this_month(session: Session) -> Month:
@@ -93,27 +122,6 @@ def cost(row: Shop, messages: int) -> str:
     )
 
 
-def read(typed: Mapping[str, str]) -> dict[str, Any]:
-    """The columns of the shop that the form “Budget and price” means; empty is none.
-
-    Raises Invalid with all that is wrong.
-    """
-    given = {name: typed.get(name, "").strip() for name in _FIELDS}
-    found = each_right(
-        {
-            "budget_per_customer": lambda: _count(given["budget_per_customer"]),
-            "budget_per_month": lambda: _count(given["budget_per_month"]),
-            "message_price": lambda: _price(given["message_price"]),
-            "currency": lambda: _currency(given["currency"]),
-        }
-    )
-    if given["message_price"] and not given["currency"]:
-        raise Invalid([FieldError("currency", "This must be chosen for the price.")])
-    if given["currency"] and not given["message_price"]:
-        raise Invalid([FieldError("message_price", "This must be given with its currency.")])
-    return found
-
-
 @cache
 def currencies() -> tuple[tuple[str, str], ...]:
     """What is paid with somewhere today: code and English name, by name."""
@@ -125,19 +133,6 @@ def currencies() -> tuple[tuple[str, str], ...]:
     )
 
 
-def _count(text: str) -> int | None:
-    if text and not (_COUNT.fullmatch(text) and 1 <= int(text) <= MOST):
-        raise ValueError(f"This must be a whole number from 1 to {MOST:,}, or empty for no limit.")
-    return int(text) if text else None
-
-
-def _price(text: str) -> Decimal | None:
-    if text and not _PRICE.fullmatch(text):
-        raise ValueError("This must be a price such as 0.045, with four decimals at the most.")
-    return Decimal(text.replace(",", ".")) if text else None
-
-
-def _currency(text: str) -> str | None:
-    if text and text not in dict(currencies()):
-        raise ValueError("This must be one of the list.")
-    return text or None
+def _limit(typed: str) -> int | None:
+    hint = f"This must be a whole number from 1 to {MOST:,}, or empty for no limit."
+    return whole_number(typed, 1, MOST, hint) if typed.strip() else None

@@ -1,17 +1,15 @@
 """The shop's policy as its owner types it: read, and tried out before it is kept."""
 
-import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from typing import Any, Self, get_args
+from typing import Any, get_args
 
 from app import clock
-from app.errors import FieldError, Invalid, each_right
+from app.forms import Form, as_typed, field, number, one_of, time_of_day, whole_number
 from app.models.plan import Plan
 from app.models.shop import Shop
 from app.reminders.plan import MAX_REMINDERS, PlanTooLong, reminder_times
-from app.shop.changes import time_of_day
 from app.shop.policy import CountFrom, Policy, of_shop
 
 UNITS = {"seconds": 1, "minutes": 60, "hours": 3600}
@@ -19,55 +17,83 @@ UNITS = {"seconds": 1, "minutes": 60, "hours": 3600}
 
 _LONGEST = 366 * 86400  # seconds: as REMINDER_EVERY
 _HOUR = 3600
-_NUMBER = re.compile(r"[0-9]{1,8}(?:[.,][0-9]{1,3})?")
 _EXAMPLES = (timedelta(days=1), timedelta(days=7))
 _AT = time(15)
 
 
-@dataclass(frozen=True)
-class Draft:
-    """The form's fields as they were typed; `within` is in hours, times are 21:00.
+class PolicyForm(Form):
+    """The form “Reminders”; `within` is in hours, and empty is no limit.
 
-    `seen` is what the form showed at first (`app.web.seen`).
+    `shop` is as it is: an interval that was left alone stays what the environment says, if it was
+    that.
     """
 
-    every: str = ""
-    unit: str = ""
-    count_from: str = ""
-    within: str = ""
-    at_most: str = ""
-    quiet_from: str = ""
-    quiet_until: str = ""
-    seen: str = ""
+    def __init__(self, given: Mapping[str, str], shop: Shop) -> None:
+        super().__init__({name: given.get(name, "").strip() for name in self.names})
+        self._shop = shop
+
+    @field
+    def every(self, typed: str) -> int:
+        return _seconds(typed, UNITS.get(self.given["unit"], 1), "from 1 second to 366 days.")
+
+    @field
+    def unit(self, typed: str) -> str:
+        return one_of(typed, UNITS)
+
+    @field
+    def count_from(self, typed: str) -> str:
+        if typed not in get_args(CountFrom):
+            raise ValueError("This must be from the booking or from the appointment.")
+        return typed
+
+    @field
+    def within(self, typed: str) -> int | None:
+        hint = "more than nothing, and at most 8784 hours: a year."
+        return _seconds(typed, _HOUR, hint) if typed else None
+
+    @field
+    def at_most(self, typed: str) -> int | None:
+        hint = f"This must be a whole number from 1 to {MAX_REMINDERS:,}, or empty."
+        return whole_number(typed, 1, MAX_REMINDERS, hint) if typed else None
+
+    @field
+    def quiet_from(self, typed: str) -> time | None:
+        return _quiet(typed, self.given["quiet_until"])
+
+    @field
+    def quiet_until(self, typed: str) -> time | None:
+        return _quiet(typed, self.given["quiet_from"])
+
+    def wrong_together(self, values: Mapping[str, Any]) -> Mapping[str, str]:
+        if values["quiet_from"] is not None and values["quiet_from"] == values["quiet_until"]:
+            return {"quiet_until": "This must differ from when quiet hours begin."}
+        return {}
+
+    def columns(self) -> dict[str, Any]:
+        """The columns of the shop's row that it means. Raises Invalid."""
+        values = self.checked()
+        every = values.pop("every")
+        del values["unit"]
+        shown = self.shown(self._shop)
+        is_as_it_was = all(self.given[name] == shown[name] for name in ("every", "unit"))
+        return {"reminder_every": self._shop.reminder_every if is_as_it_was else every, **values}
 
     @classmethod
-    def of_form(cls, typed: Mapping[str, str]) -> Self:
-        """What a form sent."""
-        return cls(**{name: typed.get(name, "").strip() for name in cls.__dataclass_fields__})
-
-    @classmethod
-    def of_shop(cls, shop: Shop) -> Self:
+    def shown(cls, of: Shop) -> dict[str, str]:
         """What the form shows at first."""
-        policy = of_shop(shop)
+        policy = of_shop(of)
         seconds = policy.every.total_seconds()
         fitting = (unit for unit in ("hours", "minutes") if seconds % UNITS[unit] == 0)
         unit = next(fitting, "seconds")
-        return cls(
-            every=f"{seconds / UNITS[unit]:g}",
-            unit=unit,
-            count_from=policy.count_from,
-            within="" if policy.within is None else f"{policy.within.total_seconds() / _HOUR:g}",
-            at_most="" if policy.at_most is None else str(policy.at_most),
-            quiet_from=f"{policy.quiet_from:%H:%M}" if policy.quiet_from else "",
-            quiet_until=f"{policy.quiet_until:%H:%M}" if policy.quiet_until else "",
-        )
-
-    @property
-    def fields(self) -> dict[str, str]:
-        """All that is typed, by field."""
-        found = asdict(self)
-        del found["seen"]
-        return found
+        return {
+            "every": f"{seconds / UNITS[unit]:g}",
+            "unit": unit,
+            "count_from": policy.count_from,
+            "within": "" if policy.within is None else f"{policy.within.total_seconds() / _HOUR:g}",
+            "at_most": as_typed(policy.at_most),
+            "quiet_from": as_typed(policy.quiet_from),
+            "quiet_until": as_typed(policy.quiet_until),
+        }
 
 
 @dataclass(frozen=True)
@@ -77,29 +103,6 @@ class Example:
     appointment: datetime
     plan: Plan | None
     problem: str = ""
-
-
-def read(shop: Shop, draft: Draft) -> dict[str, Any]:
-    """The columns of the shop's row that the draft means. Raises Invalid.
-
-    An interval that was left alone stays what the environment says, if it was that.
-    """
-    found = each_right(
-        {
-            "unit": lambda: _unit(draft.unit),
-            "every": lambda: _interval(draft.every, draft.unit),
-            "count_from": lambda: _count_from(draft.count_from),
-            "within": lambda: _within(draft.within) if draft.within else None,
-            "at_most": lambda: _at_most(draft.at_most) if draft.at_most else None,
-            "quiet_from": lambda: _quiet(draft.quiet_from, draft.quiet_until),
-            "quiet_until": lambda: _quiet(draft.quiet_until, draft.quiet_from),
-        }
-    )
-    if found["quiet_from"] is not None and found["quiet_from"] == found["quiet_until"]:
-        raise Invalid([FieldError("quiet_until", "This must differ from when quiet hours begin.")])
-    every, unit, shown = found.pop("every"), found.pop("unit"), Draft.of_shop(shop)
-    is_as_it_was = (draft.every, unit) == (shown.every, shown.unit)
-    return {"reminder_every": shop.reminder_every if is_as_it_was else every, **found}
 
 
 def examples(shop: Shop, columns: Mapping[str, Any], now: datetime) -> list[Example]:
@@ -119,42 +122,11 @@ def _example(policy: Policy, now: datetime, appointment: datetime) -> Example:
         return Example(appointment, None, str(error))
 
 
-def _unit(text: str) -> str:
-    if text not in UNITS:
-        raise ValueError("This must be one of the list.")
-    return text
-
-
-def _interval(text: str, unit: str) -> int:
-    seconds = round(_number(text) * UNITS.get(unit, 1))
+def _seconds(typed: str, unit: int, range_in_words: str) -> int:
+    seconds = round(number(typed) * unit)
     if not 1 <= seconds <= _LONGEST:
-        raise ValueError("This must be from 1 second to 366 days.")
+        raise ValueError(f"This must be {range_in_words}")
     return seconds
-
-
-def _count_from(text: str) -> str:
-    if text not in get_args(CountFrom):
-        raise ValueError("This must be from the booking or from the appointment.")
-    return text
-
-
-def _within(text: str) -> int:
-    seconds = round(_number(text) * _HOUR)
-    if not 1 <= seconds <= _LONGEST:
-        raise ValueError("This must be more than nothing, and at most 8784 hours: a year.")
-    return seconds
-
-
-def _at_most(text: str) -> int:
-    if not re.fullmatch("[0-9]{1,4}", text) or not 1 <= int(text) <= MAX_REMINDERS:
-        raise ValueError(f"This must be a whole number from 1 to {MAX_REMINDERS:,}, or empty.")
-    return int(text)
-
-
-def _number(text: str) -> float:
-    if not _NUMBER.fullmatch(text):
-        raise ValueError("This must be a number, such as 2.")
-    return float(text.replace(",", "."))
 
 
 def _quiet(text: str, other: str) -> time | None:

@@ -8,13 +8,14 @@ import re
 import unicodedata
 from collections.abc import Container, Mapping, Sequence
 from itertools import chain, count
-from typing import Any, cast
+from typing import cast
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.errors import Conflict, FieldError, Invalid, NotFound, each_right
+from app.errors import Conflict, NotFound
+from app.forms import Form, field, whole_number
 from app.models.booking import Booking
 from app.models.shop import Barber, Service, Shop
 from app.staff import audit
@@ -29,6 +30,37 @@ SHORTEST, LONGEST = 5, 720
 _LONGEST_SLUG = 34  # leaves room for a number behind it
 
 
+class BarberForm(Form):
+    """The form of a barber; `others` are those whose names are taken."""
+
+    def __init__(self, given: Mapping[str, str], others: Sequence[Offer] = ()) -> None:
+        super().__init__(given)
+        self._others = others
+
+    @field
+    def name(self, typed: str) -> str:
+        name = clean_name(typed)
+        for other in self._others:
+            if other.name.casefold() == name.casefold():
+                hint = "" if other.active else ", but it is switched off: switch it on again"
+                raise ValueError(f"There is a {_word(type(other))} of this name{hint}.")
+        return name
+
+
+class ServiceForm(BarberForm):
+    """The form of a service."""
+
+    @field
+    def minutes(self, typed: str) -> int:
+        hint = f"This must be a whole number of minutes, from {SHORTEST} to {LONGEST}."
+        return whole_number(typed, SHORTEST, LONGEST, hint)
+
+
+def form_of(kind: Kind) -> type[BarberForm]:
+    """The form of one of a kind."""
+    return ServiceForm if kind is Service else BarberForm
+
+
 def listed(session: Session, kind: Kind) -> Sequence[Offer]:
     """All of a kind in the shop's order; those that are switched off come last."""
     order = kind.active.desc(), kind.position, kind.id
@@ -38,7 +70,7 @@ def listed(session: Session, kind: Kind) -> Sequence[Offer]:
 def add(session: Session, kind: Kind, typed: Mapping[str, str], actor: str) -> Offer:
     """Add one, after those that are there. Raises Invalid."""
     others = _locked(session, kind)
-    values = _read(kind, typed, others)
+    values = form_of(kind)(typed, others).checked()
     new = kind(
         id=_new_id(kind, values["name"], {each.id for each in others}),
         position=len(others) + 1,
@@ -61,7 +93,8 @@ def change(
     """
     every = _locked(session, kind)
     found = _one(every, id)
-    values = _read(kind, typed, [each for each in every if each is not found])
+    others = [each for each in every if each is not found]
+    values = form_of(kind)(typed, others).checked()
     old = {name: getattr(found, name) for name in values}
     changes = {name: [old[name], new] for name, new in values.items() if new != old[name]}
     for name in changes:
@@ -122,23 +155,6 @@ def _one(every: Sequence[Offer], id: str) -> Offer:
         if each.id == id:
             return each
     raise NotFound("There is no such thing in this shop.")
-
-
-def _read(kind: Kind, typed: Mapping[str, str], others: Sequence[Offer]) -> dict[str, Any]:
-    rules = {"name": lambda: clean_name(typed.get("name", ""))}
-    minutes = {"minutes": lambda: _minutes(typed.get("minutes", ""))}
-    values = each_right(rules | minutes if kind is Service else rules)
-    for other in others:
-        if other.name.casefold() == values["name"].casefold():
-            hint = "" if other.active else ", but it is switched off: switch it on again"
-            raise Invalid([FieldError("name", f"There is a {_word(kind)} of this name{hint}.")])
-    return values
-
-
-def _minutes(text: str) -> int:
-    if not re.fullmatch(" *[0-9]{1,4} *", text) or not SHORTEST <= int(text) <= LONGEST:
-        raise ValueError(f"This must be a whole number of minutes, from {SHORTEST} to {LONGEST}.")
-    return int(text)
 
 
 def _new_id(kind: Kind, name: str, taken: Container[str]) -> str:

@@ -14,13 +14,55 @@ from babel.languages import get_official_languages
 from babel.localedata import locale_identifiers
 from sqlalchemy.orm import Session
 
-from app.errors import FieldError, Invalid, each_right
+from app.forms import Form, field, one_of, time_of_day
 from app.models.shop import Shop
 from app.staff import audit
 from app.staff.accounts import clean_name
 
 _LOCALE = re.compile("(?P<language>[a-z]{2,3})(_[A-Z][a-z]{3})?_(?P<territory>[A-Z]{2})")
-_TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])(?::00)?")
+
+
+class ShopForm(Form):
+    """The form “Shop”; `row` is the shop as it is.
+
+    What it has stays allowed, as lists of zones and languages change with the years.
+    """
+
+    def __init__(self, given: Mapping[str, str], row: Shop) -> None:
+        super().__init__(given)
+        self._row = row
+
+    @field
+    def name(self, typed: str) -> str:
+        return clean_name(typed)
+
+    @field
+    def locale(self, typed: str) -> str:
+        return one_of(typed, {*locales(), self._row.locale})
+
+    @field
+    def country(self, typed: str) -> str | None:
+        return one_of(typed, {"", *countries()}) or None
+
+    @field
+    def time_zone(self, typed: str) -> str | None:
+        return one_of(typed, {"", *time_zones(), self._row.time_zone}) or None
+
+    @field
+    def opens_at(self, typed: str) -> time:
+        return time_of_day(typed)
+
+    @field
+    def closes_at(self, typed: str) -> time:
+        return time_of_day(typed)
+
+    def wrong_together(self, values: Mapping[str, Any]) -> Mapping[str, str]:
+        if values["opens_at"] == values["closes_at"] != time():
+            return {
+                "closes_at": "This must differ from when the shop opens; "
+                "a shop that never closes has midnight twice."
+            }
+        return {}
 
 
 def save(session: Session, values: Mapping[str, Any], actor: str) -> bool:
@@ -44,41 +86,6 @@ def save(session: Session, values: Mapping[str, Any], actor: str) -> bool:
 def locked(session: Session) -> Shop:
     """The shop's row as it is now; who else would change the shop waits for the transaction."""
     return session.get_one(Shop, 1, with_for_update=True, populate_existing=True)
-
-
-def read(session: Session, typed: Mapping[str, str]) -> dict[str, Any]:
-    """The columns that the form “Shop” means. Raises Invalid.
-
-    What the row has stays allowed, as lists of zones and languages change with the years.
-    """
-    row = session.get_one(Shop, 1)
-    found = each_right(
-        {
-            "name": lambda: clean_name(typed.get("name", "")),
-            "locale": lambda: _one_of(typed.get("locale", ""), {*locales(), row.locale}),
-            "country": lambda: _one_of(typed.get("country", ""), {"", *countries()}) or None,
-            "time_zone": lambda: (
-                _one_of(typed.get("time_zone", ""), {"", *time_zones(), row.time_zone}) or None
-            ),
-            "opens_at": lambda: time_of_day(typed.get("opens_at", "")),
-            "closes_at": lambda: time_of_day(typed.get("closes_at", "")),
-        }
-    )
-    if found["opens_at"] == found["closes_at"] != time():
-        hint = (
-            "This must differ from when the shop opens; "
-            "a shop that never closes has midnight twice."
-        )
-        raise Invalid([FieldError("closes_at", hint)])
-    return found
-
-
-def time_of_day(text: str) -> time:
-    """A time that was typed as 09:30. Raises ValueError."""
-    found = _TIME.fullmatch(text.strip())
-    if not found:
-        raise ValueError("This must be a time, such as 09:30.")
-    return time(int(found[1]), int(found[2]))
 
 
 @cache
@@ -135,12 +142,6 @@ def _by_words(found: Mapping[str, str]) -> dict[str, str]:
         for key, text in found.items()
     }
     return dict(sorted(words.items(), key=lambda each: each[1]))
-
-
-def _one_of(text: str, known: set[Any]) -> str:
-    if text not in known:
-        raise ValueError("This must be one of the list.")
-    return text
 
 
 def _plain(value: Any) -> Any:

@@ -4,14 +4,14 @@ import re
 import unicodedata
 
 from argon2 import PasswordHasher
-from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from ulid import ULID
 
-from app import clock
-from app.errors import FieldError, Invalid, each_right
+from app import clock, forms
+from app.errors import FieldError, Invalid
+from app.forms import Form, field
 from app.models.staff import User
 from app.staff import audit
 
@@ -33,22 +33,41 @@ _RUNS = ("0123456789" * 21, "abcdefghijklmnopqrstuvwxyz" * 8)
 _LEET = str.maketrans({"@": "a", "4": "a", "3": "e", "1": "i", "!": "i", "0": "o", "$": "s"})
 
 
+class UserForm(Form):
+    """What can be changed of somebody who signs in."""
+
+    @field
+    def name(self, typed: str) -> str:
+        return clean_name(typed)
+
+    @field
+    def role(self, typed: str) -> str:
+        return clean_role(typed)
+
+
+class NewUserForm(UserForm):
+    """Somebody who is to sign in."""
+
+    @field
+    def email(self, typed: str) -> str:
+        """Lower case throughout, so that one person cannot be added twice."""
+        return forms.email(typed).lower()
+
+    @field
+    def password(self, typed: str) -> str:
+        return clean_password(typed, self.given.get("email", ""))
+
+
 def add(
     session: Session, email: str, name: str, role: str, password: str, actor: str = "system"
 ) -> User:
     """Add a user. Raises Invalid naming each field that is wrong."""
-    cleaned = each_right(
-        {
-            "email": lambda: _email(email),
-            "name": lambda: clean_name(name),
-            "role": lambda: clean_role(role),
-            "password": lambda: clean_password(password, email),
-        }
-    )
+    form = NewUserForm({"email": email, "name": name, "role": role, "password": password})
+    form.checked()
     user = User(
         id=f"user_{ULID()}",
-        email=cleaned["email"],
-        name=cleaned["name"],
+        email=form.email,
+        name=form.name,
         role=role,
         password_hash=hash_of(password),
         created_at=clock.now(),
@@ -104,14 +123,6 @@ def clean_password(password: str, email: str) -> str:
     if _is_easily_guessed(password.lower(), email.lower()):
         raise ValueError("This is easily guessed: take several words that do not belong together.")
     return password
-
-
-def _email(email: str) -> str:
-    """Lower case throughout, so that one person cannot be added twice."""
-    try:
-        return validate_email(email.strip(), check_deliverability=False).normalized.lower()
-    except EmailNotValidError as error:
-        raise ValueError(f"This is not an email address: {error}") from error
 
 
 def _is_easily_guessed(password: str, email: str) -> bool:

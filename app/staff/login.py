@@ -1,7 +1,7 @@
 """Signing in: an email, a password, and a session for them."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import Database
-from app.errors import each_right
+from app.forms import Form, field
 from app.models.staff import LoginAttempt, User
 from app.staff import accounts, audit, sessions, throttle
 from app.staff.accounts import LONGEST_PASSWORD
@@ -20,6 +20,26 @@ from app.staff.accounts import LONGEST_PASSWORD
 _LONGEST_EMAIL = 254
 
 _log = logging.getLogger(__name__)
+
+
+class _PasswordForm(Form):
+    """The form of one's own password."""
+
+    def __init__(self, given: Mapping[str, str], email: str, is_right: bool) -> None:
+        super().__init__(given)
+        self._email, self._is_right = email, is_right
+
+    @field
+    def old(self, typed: str) -> str:
+        if not self._is_right:
+            raise ValueError("This is not your password.")
+        return typed
+
+    @field
+    def new(self, typed: str) -> str:
+        if typed == self.given["old"]:
+            raise ValueError("This is the one that you have: take another.")
+        return accounts.clean_password(typed, self._email)
 
 
 class TooManyTries(Exception):
@@ -77,12 +97,7 @@ def change_password(
         if is_right:
             with database.write() as session:
                 throttle.take_back(session, tries)
-    each_right(
-        {
-            "old": lambda: _confirmed(is_right),
-            "new": lambda: _another(old, new, user.email),
-        }
-    )
+    _PasswordForm({"old": old, "new": new}, user.email, is_right).checked()
     with database.write() as session:
         user = session.get_one(User, user_id)
         user.password_hash = accounts.hash_of(new)
@@ -136,17 +151,6 @@ def _is_right(user: User | None, password: str) -> bool:
         return False
     except (VerificationError, UnicodeEncodeError):
         return False
-
-
-def _confirmed(is_right: bool) -> None:
-    if not is_right:
-        raise ValueError("This is not your password.")
-
-
-def _another(old: str, new: str, email: str) -> None:
-    if new == old:
-        raise ValueError("This is the one that you have: take another.")
-    accounts.clean_password(new, email)
 
 
 @cache

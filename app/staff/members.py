@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.errors import Conflict, NotFound, each_right
+from app.errors import Conflict, NotFound
 from app.models.shop import Shop
 from app.models.staff import AuditEvent, User
 from app.staff import accounts, audit, sessions
@@ -44,9 +44,7 @@ def change(session: Session, user_id: str, name: str, role: str, actor: str) -> 
 
     Raises NotFound, Invalid, and Conflict `last_owner`.
     """
-    wanted = each_right(
-        {"name": lambda: accounts.clean_name(name), "role": lambda: accounts.clean_role(role)}
-    )
+    wanted = accounts.UserForm({"name": name, "role": role}).checked()
     user = _locked(session, user_id)
     if wanted["role"] != "owner":
         _check_another_owner(session, user)
@@ -90,7 +88,7 @@ def set_password(session: Session, user_id: str, password: str, actor: str) -> U
     user = _locked(session, user_id)
     if actor == f"user:{user_id}":
         raise Conflict("own_password", "Your own password is changed under “Change password”.")
-    each_right({"password": lambda: accounts.clean_password(password, user.email)})
+    accounts.NewUserForm({"password": password, "email": user.email}).checked(["password"])
     user.password_hash = accounts.hash_of(password)
     sessions.end_all(session, user_id)
     audit.record(session, actor, "user.password_reset", user_id)

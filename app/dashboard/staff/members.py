@@ -1,6 +1,6 @@
 """The owner's page of staff: who may sign in, as what, and with which password."""
 
-from collections.abc import Mapping
+from functools import partial
 from typing import Annotated
 
 from litestar import Response, Router, get, post
@@ -8,11 +8,12 @@ from litestar.params import FromQuery, PathParameter
 from sqlalchemy.orm import Session
 
 from app import db
+from app.dashboard.forms import AS_IT_IS, FormState, saved, submit
 from app.dashboard.shell import Form, PageRequest, carry_out, page, redirect, toast
-from app.errors import Conflict, Invalid
+from app.errors import Conflict
 from app.staff import accounts, members
+from app.staff.accounts import UserForm
 from app.staff.members import Member
-from app.web.names import first_of_each, typed_in
 
 UserId = Annotated[
     str, PathParameter(pattern=r"^user_[A-Za-z0-9]{1,32}$", description="A member of staff.")
@@ -28,46 +29,48 @@ def show(request: PageRequest, member: FromQuery[str] = "") -> Response[str]:
 @post("/", opt={"access": "owner"}, sync_to_thread=True)
 def add(request: PageRequest, form: Form) -> Response[str]:
     """Add somebody, with the password that the owner tells them."""
-    email, name, role, password = (
-        form.get(field, "") for field in ("email", "name", "role", "password")
-    )
-    try:
-        with db.database().write() as session:
-            user = accounts.add(session, email, name, role, password, request.user.actor)
-    except Invalid as invalid:
-        return _show(request, status=422, typed=form, errors=first_of_each(invalid))
-    return toast(redirect(request, "/staff"), f"{user.name} may sign in now, as {user.email}.")
+
+    def act(session: Session) -> Response[str]:
+        email, name, role, password = (
+            form.get(field, "") for field in ("email", "name", "role", "password")
+        )
+        user = accounts.add(session, email, name, role, password, request.user.actor)
+        said = f"{user.name} may sign in now, as {user.email}."
+        return toast(redirect(request, "/staff"), said)
+
+    return submit(form, act, partial(_show, request, ""))
 
 
 @post("/{user_id:str}", opt={"access": "owner"}, sync_to_thread=True)
 def change(request: PageRequest, user_id: UserId, form: Form) -> Response[str]:
     """Change name and role."""
     name, role = form.get("name", ""), form.get("role", "")
-    try:
-        with db.database().write() as session:
-            is_changed = members.change(session, user_id, name, role, request.user.actor)
-    except Invalid as invalid:
-        return _show(request, user_id, 422, typed=form, errors=first_of_each(invalid))
-    except Conflict as conflict:
-        return _show(request, user_id, 409, typed=form, errors={"role": conflict.detail})
     is_no_owner_now = user_id == request.user.id and role != "owner"
-    onwards = redirect(request, "/" if is_no_owner_now else _address(user_id))
-    return toast(onwards, "Changed." if is_changed else "There was nothing to change.")
+
+    def act(session: Session) -> Response[str]:
+        is_changed = members.change(session, user_id, name, role, request.user.actor)
+        return saved(request, "/" if is_no_owner_now else _address(user_id), is_changed, "Changed.")
+
+    try:
+        return submit(form, act, partial(_show, request, user_id))
+    except Conflict as conflict:
+        return _show(request, user_id, FormState(409, form, {"role": conflict.detail}))
 
 
 @post("/{user_id:str}/password", opt={"access": "owner"}, sync_to_thread=True)
 def reset_password(request: PageRequest, user_id: UserId, form: Form) -> Response[str]:
     """Give somebody else another password."""
-    password, actor = form.get("password", ""), request.user.actor
 
-    def act(session: Session) -> str:
-        user = members.set_password(session, user_id, password, actor)
-        return f"{user.name} has a new password, and is signed out everywhere."
+    def act(session: Session) -> Response[str]:
+        password = form.get("password", "")
+        user = members.set_password(session, user_id, password, request.user.actor)
+        said = f"{user.name} has a new password, and is signed out everywhere."
+        return toast(redirect(request, _address(user_id)), said)
 
     try:
-        return carry_out(request, _address(user_id), act)
-    except Invalid as invalid:
-        return _show(request, user_id, 422, errors=first_of_each(invalid))
+        return submit({}, act, partial(_show, request, user_id))
+    except Conflict as conflict:
+        return toast(redirect(request, _address(user_id)), conflict.detail, bad=True)
 
 
 @post("/{user_id:str}/end-sessions", opt={"access": "owner"}, sync_to_thread=True)
@@ -101,30 +104,23 @@ def enable(request: PageRequest, user_id: UserId) -> Response[str]:
     return carry_out(request, _address(user_id), act)
 
 
-def _show(
-    request: PageRequest,
-    member_id: str = "",
-    status: int = 200,
-    typed: Mapping[str, str] | None = None,
-    errors: Mapping[str, str] | None = None,
-) -> Response[str]:
+def _show(request: PageRequest, member_id: str = "", state: FormState = AS_IT_IS) -> Response[str]:
     with db.database().read() as session:
         everybody = members.listed(session)
     member = next((each for each in everybody if each.id == member_id), None)
     return page(
         request,
         "staff/members.html",
-        status=status,
         members=everybody,
         member=member,
-        typed=typed_in(typed or _as_it_is(member), "name", "email", "role"),
-        errors=errors or {},
+        **state.context(_as_it_is(member)),
     )
 
 
 def _as_it_is(member: Member | None) -> dict[str, str]:
     """What the form shows before anything is typed."""
-    return {"name": member.name, "role": member.role} if member else {"role": "staff"}
+    at_first = {"name": "", "email": "", "role": "staff"}
+    return {**at_first, **UserForm.shown(member)} if member else at_first
 
 
 def _address(user_id: str) -> str:

@@ -11,13 +11,13 @@ from sqlalchemy import select
 
 from app import clock as app_clock
 from app.db import Database
+from app.errors import Invalid
 from app.messages import texts
 from app.models.booking import Booking
 from app.models.message import DailySent
 from app.models.shop import Barber, Service, Shop
 from app.models.staff import AuditEvent
-from app.reminders import changes as policy
-from app.reminders.changes import Draft
+from app.reminders.changes import PolicyForm
 from app.shop import catalogue, changes
 from app.web import times
 from tests import factories
@@ -275,9 +275,9 @@ def test_an_interval_that_is_left_alone_stays_the_environments(
     assert said(desk, answer) == "Saved."
     assert (row(sqlite_db).reminder_every, row(sqlite_db).at_most) == (None, 3)
     configure(REMINDER_EVERY="1.5s")
-    shown = Draft.of_shop(row(sqlite_db))
-    assert (shown.every, shown.unit) == ("1.5", "seconds")
-    assert policy.read(row(sqlite_db), shown)["reminder_every"] is None
+    shown = PolicyForm.shown(row(sqlite_db))
+    assert (shown["every"], shown["unit"]) == ("1.5", "seconds")
+    assert PolicyForm(shown, row(sqlite_db)).columns()["reminder_every"] is None
 
 
 @pytest.mark.parametrize(
@@ -503,7 +503,7 @@ def test_two_owners_who_add_the_same_name_at_once_add_one(db: Database) -> None:
         try:
             with db.write() as session:
                 catalogue.add(session, Barber, {"name": "Kim"}, "user:somebody")
-        except catalogue.Invalid:
+        except Invalid:
             return False
         return True
 
