@@ -21,7 +21,7 @@
 - `redirect()` is a 303, and for htmx an `HX-Redirect`, or an `HX-Location` if that is the page it
   is on: each then GETs the page that shows the result. `toast(answer, text, undo="/x/undo")`
   says what was done; `undo` is a URL that the toast's button POSTs to.
-- `carry_out(request, url, act)` is both for what needs no form: a toast says what `act` did, or
+- `run_action(request, url, act)` is both for what needs no form: a toast says what `act` did, or
   why it could not.
 - `form: Form` is the body of a form: `form.get("name", "")`, `form.getall("id", [])`. Its CSRF
   token is checked already; each form needs `{{ csrf() }}` of `_macros.html`, htmx calls send it
@@ -80,12 +80,12 @@ __all__ = [
     "Form",
     "Frame",
     "PageRequest",
-    "carry_out",
     "frame",
     "live_page",
     "page",
     "read_form",
     "redirect",
+    "run_action",
     "toast",
 ]
 
@@ -322,7 +322,7 @@ def toast(answer: Answer, text: str, undo: str | None = None, *, bad: bool = Fal
     return answer
 
 
-def carry_out(
+def run_action(
     request: PageRequest, url: str, act: Callable[[Session], str], undo: str | None = None
 ) -> Response[str]:
     """Do it in a transaction, and go on to `url` with the sentence that `act` returns.

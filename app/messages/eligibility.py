@@ -47,7 +47,7 @@ def is_pending() -> ColumnElement[bool]:
     return is_one_of(Message.state, "pending")
 
 
-def why_not(session: Session, now: datetime) -> ColumnElement[Any]:
+def skip_reason(session: Session, now: datetime) -> ColumnElement[Any]:
     """Why a Message joined with its Booking is not worth sending any more; NULL if it is."""
     nights = quiet.rule(session)
     is_answer = Message.kind == "answer"
@@ -68,7 +68,7 @@ def why_not(session: Session, now: datetime) -> ColumnElement[Any]:
 
 def _newer_is_due(nights: quiet.Rule | None, now: datetime) -> ColumnElement[bool]:
     newer = aliased(Message)
-    found = exists().where(
+    newer_is_due = exists().where(
         newer.booking_id == Message.booking_id,
         is_one_of(newer.kind, "reminder"),
         is_one_of(newer.state, *_OCCUPY_THEIR_SLOT),
@@ -76,21 +76,21 @@ def _newer_is_due(nights: quiet.Rule | None, now: datetime) -> ColumnElement[boo
         newer.planned_for <= now,
         ~quiet.is_left_out(nights, newer),
     )
-    return found.correlate(Message)
+    return newer_is_due.correlate(Message)
 
 
 def _customer(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    found = exists().where(Customer.person == Booking.person, condition)
-    return found.correlate(Booking)
+    customer = exists().where(Customer.person == Booking.person, condition)
+    return customer.correlate(Booking)
 
 
 def _customer_had_enough(now: datetime) -> ColumnElement[bool]:
-    found = exists().where(
+    has_had_enough = exists().where(
         MonthlySent.month == month_of(now),
         MonthlySent.person == Booking.person,
         Shop.budget_per_customer <= MonthlySent.messages,
     )
-    return found.correlate(Booking)
+    return has_had_enough.correlate(Booking)
 
 
 def _shop_had_enough(now: datetime) -> ColumnElement[bool]:

@@ -12,7 +12,7 @@ from app import clock
 from app.customers.service import WINDOW
 from app.errors import Conflict, NotFound
 from app.messages import service
-from app.messages.eligibility import is_one_of, why_not
+from app.messages.eligibility import is_one_of, skip_reason
 from app.messages.lifecycle import plans
 from app.messages.lifecycle.compare_and_set import booking_of
 from app.models.booking import Booking
@@ -51,13 +51,13 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class Failure:
-    """A failed message, with its booking and its service; `why_not`: why a retry would be useless.
+    """A failed message, with its booking and its service.
 
-    That is a key of `service.REASONS`, or None.
+    `skip_reason` is why a retry would be useless, a key of `service.REASONS`; None if it would not.
     """
 
     message: Message
-    why_not: str | None
+    skip_reason: str | None
 
 
 @dataclass(frozen=True)
@@ -79,13 +79,13 @@ class Retried:
 def groups(session: Session) -> list[Group]:
     """What failed and a retry would help, by reason; the largest group first."""
     by_code: dict[str, Group] = {}
-    for failure in found(session, AT_MOST):
+    for failure in retryable(session, AT_MOST):
         advice = service.advice_of(failure.message)
         by_code.setdefault(advice.code, Group(advice, [])).failures.append(failure)
     return sorted(by_code.values(), key=lambda each: -len(each.failures))
 
 
-def found(session: Session, limit: int) -> list[Failure]:
+def retryable(session: Session, limit: int) -> list[Failure]:
     """What a retry would help, the newest first.
 
     Plain rows of what a list shows: of hundreds, objects take longer than the database does.
@@ -97,13 +97,13 @@ def found(session: Session, limit: int) -> list[Failure]:
 def past(session: Session) -> list[Failure]:
     """What failed in the last days (SHOWN_FOR) and no retry would help, the newest first."""
     is_recent = Message.updated_at > clock.now() - SHOWN_FOR
-    return _failures(session, AT_MOST, is_recent, _why_not(session).is_not(None))
+    return _failures(session, AT_MOST, is_recent, _skip_reason(session).is_not(None))
 
 
 def dismiss_past(session: Session, actor: str) -> int:
     """Dismiss the newest AT_MOST that no retry would help; returns how many."""
-    found = _failures(session, AT_MOST, _why_not(session).is_not(None))
-    return dismiss(session, [each.message.id for each in found], actor)
+    over = _failures(session, AT_MOST, _skip_reason(session).is_not(None))
+    return dismiss(session, [each.message.id for each in over], actor)
 
 
 def dismiss(session: Session, job_ids: Iterable[str], actor: str) -> int:
@@ -131,12 +131,12 @@ def worth_retrying(session: Session, most: int = AT_MOST) -> Sequence[str]:
     bookings = _with_failures(session, most)
     if not bookings:
         return []
-    useful = select(why_not(session, clock.now())).where(Booking.id == Message.booking_id)
+    reason = select(skip_reason(session, clock.now())).where(Booking.id == Message.booking_id)
     statement = select(Message.id).where(
         _HAS_FAILED,
         Message.booking_id.in_(bookings),
         Message.cancel_reason.is_(None),
-        useful.correlate(Message).scalar_subquery().is_(None),
+        reason.correlate(Message).scalar_subquery().is_(None),
     )
     return session.scalars(statement.limit(most)).all()
 
@@ -181,16 +181,16 @@ def _with_failures(session: Session, most: int) -> Sequence[str]:
 
 def _failures(session: Session, limit: int, *where: ColumnElement[bool]) -> list[Failure]:
     rows = session.execute(_query(session, limit).where(*where))
-    return [Failure(cast(Message, row), row.why_not) for row in rows]
+    return [Failure(cast(Message, row), row.skip_reason) for row in rows]
 
 
-def _why_not(session: Session) -> ColumnElement[Any]:
-    return func.coalesce(Message.cancel_reason, why_not(session, clock.now()))
+def _skip_reason(session: Session) -> ColumnElement[Any]:
+    return func.coalesce(Message.cancel_reason, skip_reason(session, clock.now()))
 
 
 def _query(session: Session, limit: int) -> Select[*tuple[Any, ...]]:
     return (
-        select(*_COLUMNS, _why_not(session).label("why_not"))
+        select(*_COLUMNS, _skip_reason(session).label("skip_reason"))
         .join(Message.booking)
         .join(Booking.service)
         .where(_HAS_FAILED)

@@ -18,7 +18,7 @@ from app.messages.lifecycle.compare_and_set import (
     booking_of,
     job_id,
     lock_booking,
-    why_not_now,
+    skip_reason_now,
 )
 from app.models.booking import Booking
 from app.models.customer import Customer
@@ -151,7 +151,7 @@ def _check_retry(session: Session, message: Message) -> None:
     """Raises Conflict unless a retry would send something that somebody still wants."""
     if message.state != "failed":
         raise Conflict("not_failed", f"The message is {message.state}, not failed.")
-    reason = message.cancel_reason or why_not_now(session, message.id, clock.now())
+    reason = message.cancel_reason or skip_reason_now(session, message.id, clock.now())
     if reason is not None:
         raise Conflict(reason, f"{REASONS[reason]}.")
 

@@ -88,7 +88,7 @@ def tick(worker: Process, further: Sequence[Callable[[], object]] = ()) -> None:
     _do(lambda: beat(worker))
     ours = (
         expire_leases,
-        skip_useless,
+        skip_ineligible,
         enqueue.enqueue_due,
         uncertain.settle_due,
         enqueue.sweep_revoked,
@@ -129,17 +129,17 @@ def expire_leases() -> int:
         return claims.expire_leases(session)
 
 
-def skip_useless() -> int:
+def skip_ineligible() -> int:
     """Skip what is due but no longer worth sending; returns how many."""
     with database().read() as session:
-        found = plans.useless(session, _SKIP_AT_ONCE)
+        ineligible = plans.ineligible(session, _SKIP_AT_ONCE)
     by_reason: dict[str, list[str]] = {}
-    for job_id, reason in found:
+    for job_id, reason in ineligible:
         by_reason.setdefault(reason, []).append(job_id)
     for reason, job_ids in by_reason.items():
         with database().write() as session:
             plans.skip(session, job_ids, reason)
-    return len(found)
+    return len(ineligible)
 
 
 def clean() -> None:

@@ -16,7 +16,7 @@ from app.conversations.service import Chat, ReplyEntry
 from app.customers import service as customers
 from app.dashboard.beads import reminders_of
 from app.dashboard.bookings import timeline
-from app.dashboard.shell import PageRequest, carry_out, is_partial, page
+from app.dashboard.shell import PageRequest, is_partial, page, run_action
 from app.errors import FieldError, Invalid
 from app.messages import entries
 from app.messages.compose import compose
@@ -118,7 +118,7 @@ def cancel(request: PageRequest, booking_id: BookingId) -> Response[str]:
         seconds = int(desk.UNDO_FOR.total_seconds())
         return f"Cancelled. {booking.customer_name} is told in {seconds} seconds."
 
-    return carry_out(request, f"/bookings/{booking_id}", act, undo=f"/bookings/{booking_id}/undo")
+    return run_action(request, f"/bookings/{booking_id}", act, undo=f"/bookings/{booking_id}/undo")
 
 
 @post("/{booking_id:str}/undo", opt={"access": "staff"}, sync_to_thread=True)
@@ -129,7 +129,7 @@ def undo(request: PageRequest, booking_id: BookingId) -> Response[str]:
         desk.undo_cancel(session, booking_id, request.user.actor)
         return "The booking stands, and so do its reminders. Nothing was sent."
 
-    return carry_out(request, f"/bookings/{booking_id}", act)
+    return run_action(request, f"/bookings/{booking_id}", act)
 
 
 @post("/{booking_id:str}/remind", opt={"access": "staff"}, sync_to_thread=True)
@@ -140,7 +140,7 @@ def remind(request: PageRequest, booking_id: BookingId) -> Response[str]:
         desk.remind_now(session, booking_id, request.user.actor)
         return "The reminder is on its way."
 
-    return carry_out(request, f"/bookings/{booking_id}", act)
+    return run_action(request, f"/bookings/{booking_id}", act)
 
 
 @post("/{booking_id:str}/completed", opt={"access": "staff"}, sync_to_thread=True)
@@ -169,7 +169,7 @@ def _mark(
         return said.format(booking.customer_name)
 
     undo = None if status == "confirmed" else f"/bookings/{booking_id}/reopen"
-    return carry_out(request, f"/bookings/{booking_id}", act, undo)
+    return run_action(request, f"/bookings/{booking_id}", act, undo)
 
 
 def _found(session: Session, asked: Mapping[str, str]) -> dict[str, Any]:

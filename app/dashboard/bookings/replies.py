@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app import db
 from app.bookings import service as bookings
 from app.conversations import service
-from app.dashboard.shell import Form, PageRequest, carry_out, page
+from app.dashboard.shell import Form, PageRequest, page, run_action
 from app.errors import Invalid
 from app.web.parameters import BookingId
 
@@ -26,7 +26,7 @@ def answer(request: PageRequest, booking_id: BookingId, form: Form) -> Response[
         return "Your answer is on its way."
 
     try:
-        return carry_out(request, f"/bookings/{booking_id}", act)
+        return run_action(request, f"/bookings/{booking_id}", act)
     except Invalid as invalid:
         return _again(request, booking_id, text, invalid.errors[0].message)
 
@@ -39,7 +39,7 @@ def mark_handled(request: PageRequest, sid: ReplySid) -> Response[str]:
         service.mark_handled(session, sid, request.user.actor)
         return "Marked as looked after."
 
-    return carry_out(request, "/today", act, f"/replies/{sid}/reopen")
+    return run_action(request, "/today", act, f"/replies/{sid}/reopen")
 
 
 @post("/replies/{sid:str}/reopen", opt={"access": "staff"}, sync_to_thread=True)
@@ -50,7 +50,7 @@ def reopen(request: PageRequest, sid: ReplySid) -> Response[str]:
         service.reopen(session, sid, request.user.actor)
         return "Back in “Needs attention”."
 
-    return carry_out(request, "/today", act)
+    return run_action(request, "/today", act)
 
 
 def _again(request: PageRequest, booking_id: str, text: str, problem: str) -> Response[str]:

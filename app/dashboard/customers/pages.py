@@ -18,7 +18,7 @@ from app.conversations import service as conversations
 from app.customers import consent
 from app.customers import service as customers
 from app.dashboard.beads import reminders_of
-from app.dashboard.shell import PageRequest, carry_out, is_partial, page
+from app.dashboard.shell import PageRequest, is_partial, page, run_action
 from app.errors import Invalid
 from app.models.booking import Booking
 from app.shop import service as shop_service
@@ -95,7 +95,7 @@ def opt_out(request: PageRequest, booking_id: BookingId) -> Response[str]:
         return "Noted: no messages any more."
 
     undo = f"/customers/{booking_id}/opt-in{_from(request)}"
-    return carry_out(request, _back(request, booking_id), act, undo)
+    return run_action(request, _back(request, booking_id), act, undo)
 
 
 @post("/{booking_id:str}/opt-in", opt={"access": "staff"}, sync_to_thread=True)
@@ -106,7 +106,7 @@ def opt_in(request: PageRequest, booking_id: BookingId) -> Response[str]:
         consent.opt_in(session, booking_id, request.user.actor)
         return "Noted: they want messages."
 
-    return carry_out(request, _back(request, booking_id), act)
+    return run_action(request, _back(request, booking_id), act)
 
 
 def _found(session: Session, asked: Mapping[str, str]) -> Found:

@@ -42,7 +42,7 @@ def show(
     The one whose job id is `message` is shown among however many, ready to be corrected.
     """
     return live_page(
-        request, "failed/page.html", "failed/_failed.html", lambda: _found(code, message)
+        request, "failed/page.html", "failed/_failed.html", lambda: _context(code, message)
     )
 
 
@@ -54,8 +54,8 @@ def retry_many(request: PageRequest, form: Form) -> Response[str]:
     if not job_ids and not code:
         return _back(request, form, "Select the messages to retry first.", bad=True)
     with db.database().write() as session:
-        found = failures.job_ids_of(session, code) if code else job_ids
-        retried = failures.retry_many(session, found, request.user.actor)
+        chosen = failures.job_ids_of(session, code) if code else job_ids
+        retried = failures.retry_many(session, chosen, request.user.actor)
     return _back(request, form, in_words(retried), bad=not retried.done)
 
 
@@ -107,8 +107,8 @@ def correct(request: PageRequest, job_id: JobId, form: Form) -> Response[str]:
 
     def act(session: Session) -> str:
         scope: Scope = "name" if "others" in form else "one"
-        why_not = desk.correct_number(session, job_id, phone, request.user.actor, scope)
-        onwards = f"Not retried: {_within(why_not)}." if why_not else "Retrying now."
+        refusal = desk.correct_number(session, job_id, phone, request.user.actor, scope)
+        onwards = f"Not retried: {_within(refusal)}." if refusal else "Retrying now."
         return f"Number corrected. {onwards}"
 
     try:
@@ -145,16 +145,17 @@ def _back(
 
 
 def _page(request: PageRequest, code: str) -> Response[str]:
-    found = _found(code, "")
-    return page(request, "failed/page.html", partial="failed/_failed.html", **found)
+    shown = _context(code, "")
+    return page(request, "failed/page.html", partial="failed/_failed.html", **shown)
 
 
 def _again(request: PageRequest, job_id: str, form: Form, problem: str) -> Response[str]:
     """The form of a number that was wrong, with what was typed."""
     typed = {"job_id": job_id, "problem": problem, **typed_in(form, "phone", "others")}
-    found = _found("", job_id, typed)
-    useful = [each for group in found["groups"] for each in group.failures]
-    failure = next((each for each in [*useful, *found["past"]] if each.message.id == job_id), None)
+    shown = _context("", job_id, typed)
+    retryable = [each for group in shown["groups"] for each in group.failures]
+    failures_shown = [*retryable, *shown["past"]]
+    failure = next((each for each in failures_shown if each.message.id == job_id), None)
     if failure is None:
         return toast(redirect(request, "/failed"), "Somebody else has just retried it.", bad=True)
     answer = page(
@@ -163,13 +164,13 @@ def _again(request: PageRequest, job_id: str, form: Form, problem: str) -> Respo
         partial="failed/_correct.html",
         status=422,
         failure=failure,
-        **found,
+        **shown,
     )
     answer.headers.update({"HX-Retarget": f"#correct-{job_id}", "HX-Reswap": "outerHTML"})
     return answer
 
 
-def _found(code: str, wanted: str, typed: dict[str, str] | None = None) -> dict[str, Any]:
+def _context(code: str, wanted: str, typed: dict[str, str] | None = None) -> dict[str, Any]:
     """What the page shows: all reasons, or the one with this `code` while there is something."""
     with db.database().read() as session:
         _shop = shop(session)  # while it is held, it is read once
@@ -181,7 +182,7 @@ def _found(code: str, wanted: str, typed: dict[str, str] | None = None) -> dict[
     return {
         "groups": alone or groups,
         "past": past,
-        "past_why": Counter(service.REASONS[str(each.why_not)] for each in past),
+        "past_why": Counter(service.REASONS[str(each.skip_reason)] for each in past),
         "past_days": failures.SHOWN_FOR.days,
         "advice_of": service.advice_of,
         "code": code,
@@ -197,8 +198,8 @@ def _found(code: str, wanted: str, typed: dict[str, str] | None = None) -> dict[
 
 
 def _shown(most: int, always: str, group: Group) -> list[Failure]:
-    found = group.failures
-    return found[:most] + [each for each in found[most:] if each.message.id == always]
+    first, rest = group.failures[:most], group.failures[most:]
+    return first + [each for each in rest if each.message.id == always]
 
 
 def _within(sentence: str) -> str:

@@ -46,7 +46,7 @@ def _found() -> dict[str, Any]:
             "chart": draw(statistics.per_minute(session)),
             "lateness": in_words(statistics.lateness(session)),
             "due": statistics.next_due(session, NEXT_DUE),
-            "failed": [each.message for each in failures.found(session, FAILED_SHOWN)],
+            "failed": [each.message for each in failures.retryable(session, FAILED_SHOWN)],
             "advice_of": advice_of,
         }
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app import db
 from app.dashboard.forms import AS_IT_IS, FormState, saved, submit
-from app.dashboard.shell import Form, PageRequest, carry_out, page, redirect, toast
+from app.dashboard.shell import Form, PageRequest, page, redirect, run_action, toast
 from app.models.shop import Barber, Service
 from app.shop import catalogue, changes
 from app.web import seen
@@ -63,7 +63,7 @@ class _Forms(Controller):
             moved = catalogue.move(session, self.kind, offer_id, by, request.user.actor)
             return f"{moved.name} is number {moved.position} now."
 
-        return carry_out(request, self._address(offer_id), act)
+        return run_action(request, self._address(offer_id), act)
 
     @post("/{offer_id:str}/switch-off", opt={"access": "owner"}, sync_to_thread=True)
     def switch_off(self, request: PageRequest, offer_id: OfferId) -> Response[str]:
@@ -75,7 +75,7 @@ class _Forms(Controller):
             stays = f" {number} booking{'s' if number != 1 else ''} to come stay." if number else ""
             return f"{off.name} is switched off.{stays}"
 
-        return carry_out(request, self._address(offer_id), act)
+        return run_action(request, self._address(offer_id), act)
 
     @post("/{offer_id:str}/switch-on", opt={"access": "owner"}, sync_to_thread=True)
     def switch_on(self, request: PageRequest, offer_id: OfferId) -> Response[str]:
@@ -85,7 +85,7 @@ class _Forms(Controller):
             on = catalogue.switch(session, self.kind, offer_id, True, request.user.actor)
             return f"{on.name} can be booked again."
 
-        return carry_out(request, self._address(offer_id), act)
+        return run_action(request, self._address(offer_id), act)
 
     def _show(
         self, request: PageRequest, changed_id: str = "", state: FormState = AS_IT_IS

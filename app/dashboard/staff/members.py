@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app import db
 from app.dashboard.forms import AS_IT_IS, FormState, saved, submit
-from app.dashboard.shell import Form, PageRequest, carry_out, page, redirect, toast
+from app.dashboard.shell import Form, PageRequest, page, redirect, run_action, toast
 from app.errors import Conflict
 from app.staff import accounts, members
 from app.staff.accounts import UserForm
@@ -81,7 +81,7 @@ def end_sessions(request: PageRequest, user_id: UserId) -> Response[str]:
         number = members.end_sessions(session, user_id, request.user.actor)
         return f"{number} session{'s' if number != 1 else ''} ended."
 
-    return carry_out(request, _address(user_id), act)
+    return run_action(request, _address(user_id), act)
 
 
 @post("/{user_id:str}/disable", opt={"access": "owner"}, sync_to_thread=True)
@@ -91,7 +91,7 @@ def disable(request: PageRequest, user_id: UserId) -> Response[str]:
     def act(session: Session) -> str:
         return f"{members.disable(session, user_id, request.user.actor).name} is disabled."
 
-    return carry_out(request, _address(user_id), act)
+    return run_action(request, _address(user_id), act)
 
 
 @post("/{user_id:str}/enable", opt={"access": "owner"}, sync_to_thread=True)
@@ -101,7 +101,7 @@ def enable(request: PageRequest, user_id: UserId) -> Response[str]:
     def act(session: Session) -> str:
         return f"{members.enable(session, user_id, request.user.actor).name} may sign in again."
 
-    return carry_out(request, _address(user_id), act)
+    return run_action(request, _address(user_id), act)
 
 
 def _show(request: PageRequest, member_id: str = "", state: FormState = AS_IT_IS) -> Response[str]:

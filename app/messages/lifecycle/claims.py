@@ -22,7 +22,7 @@ from app.messages.lifecycle.compare_and_set import (
     pending_or_cancelled,
     read_message,
     set_if,
-    why_not_now,
+    skip_reason_now,
 )
 from app.messages.lifecycle.outcomes import mark_uncertain
 from app.messages.lifecycle.plans import skip
@@ -57,7 +57,7 @@ def claim(session: Session, message_id: str) -> Claim | datetime | None:
         return None
     if message.due_at > now:
         return message.due_at if message.due_at <= now + _ALMOST else None
-    if reason := why_not_now(session, message_id, now):
+    if reason := skip_reason_now(session, message_id, now):
         skip(session, [message_id], reason)
         return None
     if until := _quiet_until(session, message, now):
@@ -190,7 +190,7 @@ def _why_not_start(
 ) -> dict[str, Any] | None:
     """What becomes of a claimed message that must not be sent after all; None if it may."""
     is_wished_away = message.cancel_reason is not None
-    reason = why_not_now(session, message.id, now)
+    reason = skip_reason_now(session, message.id, now)
     if reason and not is_wished_away:
         return {"state": "skipped", "reason": reason}
     is_paused = gate.state(session).paused_at is not None

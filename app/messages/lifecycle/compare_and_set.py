@@ -7,7 +7,7 @@ from sqlalchemy import case, select, update
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.messages.eligibility import is_one_of, why_not
+from app.messages.eligibility import is_one_of, skip_reason
 from app.models.booking import Booking
 from app.models.message import Attempt, Message
 from app.settings import settings
@@ -112,10 +112,10 @@ def is_held_for(attempt_id: str) -> Any:
     return is_in_flight & (Message.attempt_id == attempt_id)
 
 
-def why_not_now(session: Session, message_id: str, now: datetime) -> str | None:
+def skip_reason_now(session: Session, message_id: str, now: datetime) -> str | None:
     """Why this message is not worth sending any more, None if it is."""
     statement = (
-        select(why_not(session, now))
+        select(skip_reason(session, now))
         .select_from(Message)
         .join(Booking, Booking.id == Message.booking_id)
         .where(Message.id == message_id)

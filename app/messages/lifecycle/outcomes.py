@@ -21,7 +21,7 @@ from app.messages.lifecycle.compare_and_set import (
     pending_or_cancelled,
     read_message,
     set_if,
-    why_not_now,
+    skip_reason_now,
 )
 from app.messages.receipt_ranks import (
     AT_WHATSAPP,
@@ -197,7 +197,7 @@ def settle_not_sent(session: Session, message_id: str) -> datetime | None:
     if attempt.sid is not None:
         return None
     attempt.outcome = "not_sent"
-    reason = why_not_now(session, message_id, now)
+    reason = skip_reason_now(session, message_id, now)
     if reason and message.cancel_reason is None:
         leave(session, message, state="skipped", reason=reason)
         return None
@@ -255,7 +255,7 @@ def _mark_undelivered(session: Session, attempt_id: str, code: str) -> datetime 
         _count_sent(session, attempt.sent_to, message.sent_at, -1)
     advice = errors.explain(code, asynchronous=True)
     until = gate.pause_for(session, advice)
-    is_unwanted = message.cancel_reason or why_not_now(session, message.id, clock.now())
+    is_unwanted = message.cancel_reason or skip_reason_now(session, message.id, clock.now())
     if advice.kind is Kind.PERMANENT or is_unwanted:
         _fail(session, message, "undelivered", code)
         return None

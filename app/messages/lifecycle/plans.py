@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.db import insert_rows
-from app.messages.eligibility import UNCOUNTED, is_one_of, is_pending, why_not
+from app.messages.eligibility import UNCOUNTED, is_one_of, is_pending, skip_reason
 from app.messages.lifecycle.compare_and_set import (
     enqueued_at,
     job_id,
@@ -132,11 +132,11 @@ def skip(session: Session, job_ids: Iterable[str], reason: str) -> None:
     )
 
 
-def useless(session: Session, limit: int) -> Sequence[tuple[str, str]]:
+def ineligible(session: Session, limit: int) -> Sequence[tuple[str, str]]:
     """Job ids of what is due but no longer worth sending, each with the reason."""
     now = clock.now()
     # Not a join: PostgreSQL takes most of what is pending for due, and would read all bookings.
-    of_booking = select(why_not(session, now)).where(Booking.id == Message.booking_id)
+    of_booking = select(skip_reason(session, now)).where(Booking.id == Message.booking_id)
     reason = of_booking.correlate(Message).scalar_subquery()
     rows = session.execute(
         select(Message.id, reason)

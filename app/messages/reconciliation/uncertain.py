@@ -8,7 +8,7 @@ from app.db import database
 from app.messages.delivery import client
 from app.messages.enqueue import enqueue_next_try
 from app.messages.lifecycle import outcomes
-from app.messages.lifecycle.compare_and_set import why_not_now
+from app.messages.lifecycle.compare_and_set import skip_reason_now
 from app.messages.reconciliation import due_rows
 from app.messages.reconciliation.lookup import find_sent
 from app.models.booking import Booking
@@ -72,16 +72,16 @@ def _not_known(job_id: str, lease: datetime) -> None:
         if message.check_at != lease:
             return
         appointment = session.get_one(Booking, message.booking_id).starts_at
-        useful_until = max(appointment, message.due_at)  # an answer may be of later
-        is_wanted = message.cancel_reason is None and why_not_now(session, job_id, now) is None
+        wanted_until = max(appointment, message.due_at)  # an answer may be of later
+        is_wanted = message.cancel_reason is None and skip_reason_now(session, job_id, now) is None
         if message.state == "uncertain" and is_wanted:
             outcomes.check_again(session, job_id, now + _pause(), message.checks)
         else:
-            outcomes.mark_unresolved(session, job_id, _next_look(now, useful_until))
+            outcomes.mark_unresolved(session, job_id, _next_look(now, wanted_until))
 
 
-def _next_look(now: datetime, useful_until: datetime) -> datetime | None:
-    return now + _LATER if now < useful_until + _GIVE_UP_AFTER else None
+def _next_look(now: datetime, wanted_until: datetime) -> datetime | None:
+    return now + _LATER if now < wanted_until + _GIVE_UP_AFTER else None
 
 
 def _pause() -> timedelta:

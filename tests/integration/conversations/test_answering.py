@@ -137,10 +137,10 @@ def test_an_answer_that_waited_too_long_is_skipped_and_one_after_the_appointment
     clock.move(hours=23)
     with shop.read() as session:
         assert session.get_one(Booking, booking_id).starts_at < clock.now()
-        assert plans.useless(session, 10) == []
+        assert plans.ineligible(session, 10) == []
     clock.move(hours=1)
     with shop.read() as session:
-        assert list(plans.useless(session, 10)) == [(job_id, "window_closed")]
+        assert list(plans.ineligible(session, 10)) == [(job_id, "window_closed")]
 
 
 def test_who_wants_no_messages_gets_no_answer(

@@ -291,7 +291,7 @@ def test_who_lost_the_claim_to_another_starts_nothing(db: Database, clock: Froze
     assert start(db, other)
 
 
-def test_a_message_that_became_useless_after_its_claim_is_skipped(
+def test_a_message_that_became_ineligible_after_its_claim_is_skipped(
     db: Database, clock: FrozenClock
 ) -> None:
     booking_id = book(db)

@@ -150,7 +150,7 @@ def test_what_was_wished_away_or_has_not_failed_is_not_retried(db: Database) -> 
         assert not plans.retry(session, sent)
 
 
-def test_what_is_useless_is_found_with_its_reason_the_oldest_first(
+def test_what_is_ineligible_is_listed_with_its_reason_the_oldest_first(
     db: Database, clock: FrozenClock
 ) -> None:
     superseded = f"{book(db, 5)}-reminder-1"
@@ -160,14 +160,14 @@ def test_what_is_useless_is_found_with_its_reason_the_oldest_first(
         unwanted = factories.message(session, no_show, due_at=clock.now() + timedelta(hours=1)).id
     clock.move(hours=4)
     with db.read() as session:
-        assert plans.useless(session, 10) == [
+        assert plans.ineligible(session, 10) == [
             (unwanted, "not_confirmed"),
             (superseded, "superseded"),
         ]
-        assert plans.useless(session, 1) == [(unwanted, "not_confirmed")]
+        assert plans.ineligible(session, 1) == [(unwanted, "not_confirmed")]
     clock.move(hours=6)
     with db.read() as session:
-        assert (passed, "appointment_passed") in plans.useless(session, 10)
+        assert (passed, "appointment_passed") in plans.ineligible(session, 10)
 
 
 def test_moves_by_twenty_people_at_once_leave_one_plan(db: Database) -> None:

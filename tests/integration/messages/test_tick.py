@@ -164,7 +164,7 @@ def test_what_is_too_late_is_skipped_also_when_it_is_more_than_one_tick_can_skip
     booking_id = book(db)
     clock.move(hours=10)
 
-    assert [ticking.skip_useless() for _ in range(3)] == [2, 2, 0]
+    assert [ticking.skip_ineligible() for _ in range(3)] == [2, 2, 0]
     assert {row.reason for row in messages(db, booking_id)} == {"appointment_passed"}
 
 

@@ -301,7 +301,7 @@ def test_the_check_itself_sees_a_table_that_is_read_from_end_to_end(big: Databas
     "step",
     [
         ticking.expire_leases,
-        ticking.skip_useless,
+        ticking.skip_ineligible,
         enqueue.enqueue_due,
         uncertain.settle_due,
         enqueue.sweep_revoked,
@@ -485,6 +485,6 @@ def test_what_is_next_and_what_failed_go_by_an_index(big: Database, clock: Froze
     check(big, reading(big, failures.groups))
 
 
-def test_what_is_useless_is_found_by_an_index(big: Database, clock: FrozenClock) -> None:
+def test_what_is_ineligible_is_found_by_an_index(big: Database, clock: FrozenClock) -> None:
     clock.move(days=3)
-    check(big, reading(big, plans.useless, 1_000))
+    check(big, reading(big, plans.ineligible, 1_000))
