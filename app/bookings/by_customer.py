@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.bookings import search
 from app.models.booking import Booking
+from app.models.identity import person_of
 from app.models.names import fold
 
 MOST = 40
@@ -59,6 +60,14 @@ class Found:
 
 
 @dataclass(frozen=True)
+class KnownCustomer:
+    """What an earlier booking knows of the customer with a phone number."""
+
+    name: str
+    email: str | None
+
+
+@dataclass(frozen=True)
 class Before:
     """How often somebody had come before a booking, and how often they had not."""
 
@@ -90,6 +99,17 @@ def seen(session: Session, people: Sequence[str]) -> list[Seen]:
     names = _names_of(session, people)
     known = {row.person: _seen(row, names[row.person]) for row in rows}
     return [known[person] for person in people if person in known]
+
+
+def known_customer(session: Session, phone: str) -> KnownCustomer | None:
+    """What the latest booking of this number (E.164) says; None for a new customer."""
+    latest = session.scalars(
+        select(Booking)
+        .where(Booking.person == person_of(phone))
+        .order_by(Booking.starts_at.desc())
+        .limit(1)
+    ).one_or_none()
+    return KnownCustomer(latest.customer_name, latest.customer_email) if latest else None
 
 
 def before(session: Session, booking: Booking) -> Before:

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.bookings import desk, fields, numbers, service
-from app.bookings.overlap import overlapping
+from app.bookings import fields, numbers, service
+from app.bookings.availability import overlapping
 from app.bookings.service import NewBooking
 from app.customers import service as customers
 from app.errors import Conflict, FieldError, Invalid
@@ -284,7 +284,7 @@ def _clean(session: Session, values: Mapping[str, Any]) -> dict[str, Any]:
 def _check_number(session: Session, draft: Draft, at: datetime) -> None:
     """Raises Invalid for many reminders that nobody agreed to."""
     try:
-        number = len(desk.preview(session, at).times)
+        number = len(service.planned_from_now(session, at).times)
     except PlanTooLong:
         return  # the service says so
     if number > max(MANY, draft.agreed):

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.bookings import service
-from app.bookings.overlap import overlapping
+from app.bookings.availability import overlapping
 from app.customers import service as customers
 from app.db import Database
 from app.errors import Conflict

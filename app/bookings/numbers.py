@@ -10,7 +10,9 @@ from sqlalchemy.orm import Session, aliased, joinedload
 from app import clock
 from app.bookings import service
 from app.customers import service as customers
-from app.messages.lifecycle.compare_and_set import lock_booking
+from app.errors import Conflict
+from app.messages import service as messages
+from app.messages.lifecycle.compare_and_set import booking_of, lock_booking
 from app.models.booking import Booking, derived_of
 from app.models.conversation import Reply
 from app.models.identity import person_of
@@ -75,6 +77,23 @@ def correct(session: Session, booking_id: str, phone: str, scope: Scope, actor: 
     customers.carry(session, was, booking.customer_phone)
     audit.record(session, actor, "customer.renumbered", booking_id, bookings=len(coming) + 1)
     return booking
+
+
+def correct_and_retry(
+    session: Session, job_id: str, phone: str, actor: str, scope: Scope = "one"
+) -> str | None:
+    """Put a number right, of a booking or of all its customer's, and retry the failed message that
+    showed it was wrong.
+
+    Returns why that is not retried; the number is kept all the same. Raises NotFound, Invalid for
+    the number, and Conflict if the booking cannot be changed any more.
+    """
+    correct(session, booking_of(job_id), phone, scope, actor)
+    try:
+        messages.retry(session, job_id, actor)
+    except Conflict as conflict:
+        return conflict.detail
+    return None
 
 
 def _theirs(booking: Booking) -> ColumnElement[bool]:

@@ -9,11 +9,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.bookings import desk, draft
-from app.bookings.desk import Customer
+from app.bookings import availability, by_customer, draft, service
+from app.bookings.availability import overlapping
+from app.bookings.by_customer import KnownCustomer
 from app.bookings.draft import Draft, Moment
 from app.bookings.fields import FARTHEST
-from app.bookings.overlap import overlapping
 from app.customers import budget, phones
 from app.customers import service as customers
 from app.errors import Invalid
@@ -89,7 +89,7 @@ class Ahead:
 
     draft: Draft
     choices: Choices
-    known: Customer | None
+    known: KnownCustomer | None
     contact: Contact | None
     unheard: str
     day: date | None
@@ -187,10 +187,10 @@ def _phone(typed: Draft, country: str | None) -> str | None:
         return None
 
 
-def _known(session: Session, phone: str | None, booking: Booking | None) -> Customer | None:
+def _known(session: Session, phone: str | None, booking: Booking | None) -> KnownCustomer | None:
     if phone is None or (booking and booking.person == person_of(phone)):
         return None
-    return desk.known_customer(session, phone)
+    return by_customer.known_customer(session, phone)
 
 
 def _unheard(typed: Draft, contact: Contact | None) -> str:
@@ -198,7 +198,7 @@ def _unheard(typed: Draft, contact: Contact | None) -> str:
     return why_unheard(contact, said)
 
 
-def _filled(typed: Draft, known: Customer | None) -> Draft:
+def _filled(typed: Draft, known: KnownCustomer | None) -> Draft:
     if known is None:
         return typed
     return replace(typed, name=typed.name or known.name, email=typed.email or known.email or "")
@@ -247,7 +247,7 @@ def _free(
     if not (day and choices.service and choices.barber):
         return None
     but = booking.id if booking else ""
-    free = desk.free_times(session, choices.barber.id, choices.length, day, but)
+    free = availability.free_times(session, choices.barber.id, choices.length, day, but)
     return {draft.choice_of(at, zone): at for at in free}
 
 
@@ -283,7 +283,7 @@ def _reminders(
     if booking and booking.starts_at == moment.at:
         return Reminders(None, replaced, every)
     try:
-        plan = desk.preview(session, moment.at)
+        plan = service.planned_from_now(session, moment.at)
     except PlanTooLong as error:
         return Reminders(None, replaced, every, problem=str(error))
     at_once = "moved" if booking else "confirmation"

@@ -11,7 +11,7 @@ from ulid import ULID
 
 from app import clock
 from app.bookings import fields
-from app.bookings.overlap import overlapping
+from app.bookings.availability import overlapping
 from app.customers import consent
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.messages.enqueue import enqueue_after_commit, revoke_after_commit
@@ -116,7 +116,7 @@ def cancel(
 ) -> Booking:
     """Cancel a booking: its reminders stop, and its customer is told. Each time the same answer.
 
-    `tell_after` leaves time for `desk.undo_cancel`; a customer who is `told` already gets no
+    `tell_after` leaves time for `undo.undo_cancel`; a customer who is `told` already gets no
     message. Raises NotFound, and Conflict `appointment_passed` or `not_confirmed` (it took place).
     """
     booking = locked(session, booking_id)
@@ -132,6 +132,14 @@ def cancel(
         enqueue_after_commit(session, plans.plan(session, booking.id, "cancellation", at))
     audit.record(session, actor, "booking.cancelled", booking.id)
     return booking
+
+
+def planned_from_now(session: Session, starts_at: datetime) -> Plan:
+    """The reminders that a booking made now for `starts_at` (aware) gets.
+
+    Raises PlanTooLong.
+    """
+    return reminder_times(of_shop(shop(session)), clock.now(), starts_at)
 
 
 def get(session: Session, booking_id: str) -> Booking:
@@ -315,7 +323,7 @@ def _change(
 def _plan(session: Session, booking: Booking) -> None:
     """Raises Invalid for a time so far ahead that the policy makes too many reminders of it."""
     try:
-        planned = reminder_times(of_shop(shop(session)), clock.now(), booking.starts_at)
+        planned = planned_from_now(session, booking.starts_at)
     except PlanTooLong as error:
         raise Invalid([FieldError("scheduled_time", str(error))]) from error
     enqueue_after_commit(session, plans.plan(session, booking.id, "reminder", planned))

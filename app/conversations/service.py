@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased, contains_eager
 
 from app import clock
-from app.bookings.overlap import LONGEST
+from app.bookings.availability import LONGEST
 from app.customers import service as customers
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.messages.eligibility import OPTED_OUT, WINDOW_CLOSED, is_one_of

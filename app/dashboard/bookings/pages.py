@@ -10,7 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from app import clock, db
-from app.bookings import attendance, by_customer, desk, search, service
+from app.bookings import attendance, by_customer, search, send_now, service
+from app.bookings.undo import UNDO_FOR, undo_cancel
 from app.conversations import service as conversations
 from app.conversations.service import Chat, ReplyEntry
 from app.customers import service as customers
@@ -101,7 +102,7 @@ def show_booking(request: PageRequest, booking_id: BookingId) -> Response[str]:
         may_mark=is_staff and is_confirmed and has_begun,
         may_reopen=is_staff and booking.status in ("completed", "no_show"),
         may_undo=is_staff and _may_undo(booking, told),
-        undo_seconds=int(desk.UNDO_FOR.total_seconds()),
+        undo_seconds=int(UNDO_FOR.total_seconds()),
         reasons=REASONS,
         advice_of=advice_of,
         outcome_of=_outcome,
@@ -114,8 +115,8 @@ def cancel(request: PageRequest, booking_id: BookingId) -> Response[str]:
     """Cancel it; the customer is told a little later, so that it can be undone."""
 
     def act(session: Session) -> str:
-        booking = service.cancel(session, booking_id, request.user.actor, tell_after=desk.UNDO_FOR)
-        seconds = int(desk.UNDO_FOR.total_seconds())
+        booking = service.cancel(session, booking_id, request.user.actor, tell_after=UNDO_FOR)
+        seconds = int(UNDO_FOR.total_seconds())
         return f"Cancelled. {booking.customer_name} is told in {seconds} seconds."
 
     return run_action(request, f"/bookings/{booking_id}", act, undo=f"/bookings/{booking_id}/undo")
@@ -126,7 +127,7 @@ def undo(request: PageRequest, booking_id: BookingId) -> Response[str]:
     """Confirm it again, while its customer does not know yet."""
 
     def act(session: Session) -> str:
-        desk.undo_cancel(session, booking_id, request.user.actor)
+        undo_cancel(session, booking_id, request.user.actor)
         return "The booking stands, and so do its reminders. Nothing was sent."
 
     return run_action(request, f"/bookings/{booking_id}", act)
@@ -137,7 +138,7 @@ def remind(request: PageRequest, booking_id: BookingId) -> Response[str]:
     """Send one more reminder, at once."""
 
     def act(session: Session) -> str:
-        desk.remind_now(session, booking_id, request.user.actor)
+        send_now.remind_now(session, booking_id, request.user.actor)
         return "The reminder is on its way."
 
     return run_action(request, f"/bookings/{booking_id}", act)

@@ -12,7 +12,7 @@ from litestar.params import FromQuery, PathParameter
 from sqlalchemy.orm import Session
 
 from app import db
-from app.bookings import desk
+from app.bookings import numbers
 from app.bookings.numbers import Scope
 from app.dashboard.shell import Form, PageRequest, is_partial, live_page, page, redirect, toast
 from app.errors import Conflict, Invalid
@@ -107,7 +107,7 @@ def correct(request: PageRequest, job_id: JobId, form: Form) -> Response[str]:
 
     def act(session: Session) -> str:
         scope: Scope = "name" if "others" in form else "one"
-        refusal = desk.correct_number(session, job_id, phone, request.user.actor, scope)
+        refusal = numbers.correct_and_retry(session, job_id, phone, request.user.actor, scope)
         onwards = f"Not retried: {_within(refusal)}." if refusal else "Retrying now."
         return f"Number corrected. {onwards}"
 

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from app import clock
-from app.bookings.overlap import LONGEST
+from app.bookings.availability import LONGEST
 from app.dashboard.beads import reminders_of
 from app.dashboard.labels import Reminders
 from app.messages import failures

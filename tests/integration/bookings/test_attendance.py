@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from app.bookings import attendance, desk, service
+from app.bookings import attendance, availability, send_now, service, undo
 from app.conversations import inbound
 from app.conversations.inbound import Incoming
 from app.db import Database
@@ -142,8 +142,8 @@ def test_a_marked_booking_is_neither_changed_nor_cancelled_nor_reminded_of(
         for act in (
             lambda: service.change(session, begun, {"customer_name": "Ana"}, "user:1"),
             lambda: service.cancel(session, begun, "user:1"),
-            lambda: desk.remind_now(session, begun, "user:1"),
-            lambda: desk.undo_cancel(session, begun, "user:1"),
+            lambda: send_now.remind_now(session, begun, "user:1"),
+            lambda: undo.undo_cancel(session, begun, "user:1"),
         ):
             with pytest.raises(Conflict) as caught:
                 act()
@@ -178,7 +178,7 @@ def test_who_came_has_the_chair_until_the_end_and_who_did_not_leaves_it_free(
         with shop.read() as session:
             at = clock.now() + timedelta(minutes=5)
             day = clock.now().date()
-            return at in desk.free_times(session, "barber_1", timedelta(minutes=30), day)
+            return at in availability.free_times(session, "barber_1", timedelta(minutes=30), day)
 
     with shop.write() as session:  # it is ten past one
         factories.shop(session, opens_at=clock.now().time().replace(minute=0))

@@ -11,11 +11,14 @@ from app.bookings.draft import Draft
 from app.customers import service as customers
 from app.db import Database
 from app.errors import Conflict, Invalid
+from app.messages.delivery import deliver
 from app.models.booking import Booking
 from app.models.conversation import Reply
 from tests import factories
+from tests.fake_twilio import FakeTwilio
 from tests.support import lifecycle
 from tests.support.frozen import FrozenClock
+from tests.support.lifecycle import messages
 from tests.support.staff import sign_in
 from tests.support.web import Client
 
@@ -165,3 +168,33 @@ def test_a_failed_message_is_corrected_for_all_of_that_name(
     done = client.post(f"/messages/{message.id}/correct", data={"phone": RIGHT, "others": "yes"})
     assert done.status_code in {200, 303}
     assert phones(shop, family)["third"] == RIGHT
+
+
+def test_a_corrected_number_is_kept_and_the_failed_reminder_goes_to_it(
+    db: Database, clock: FrozenClock, twilio: FakeTwilio, booking: str
+) -> None:
+    with db.write() as session:
+        row = session.get_one(Booking, booking)
+        failed = factories.message(
+            session, row, number=9, state="failed", planned_for=clock.now(), due_at=clock.now()
+        )
+    clock.move(minutes=1)
+
+    with db.write() as session:
+        numbers.correct_and_retry(session, failed.id, "+1 212 555 0177", "user:1")
+    deliver(failed.id)
+
+    assert [message.to for message in twilio.messages()] == ["+12125550177"]
+
+
+def test_a_number_that_is_wrong_again_changes_nothing(
+    db: Database, clock: FrozenClock, booking: str
+) -> None:
+    with db.write() as session:
+        row = session.get_one(Booking, booking)
+        failed = factories.message(session, row, number=9, state="failed")
+
+    with pytest.raises(Invalid), db.write() as session:
+        numbers.correct_and_retry(session, failed.id, "12", "user:1")
+
+    assert messages(db, booking)[-1].state == "failed"

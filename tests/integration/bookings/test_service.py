@@ -401,3 +401,11 @@ def test_a_moved_and_then_cancelled_booking_leaves_nothing_pending(
     cancel(db, booking_id)
 
     assert {state for state, _ in states(db, booking_id)} == {"cancelled"}
+
+
+def test_the_preview_is_the_plan_that_a_booking_gets(db: Database, clock: FrozenClock) -> None:
+    booking_id = create(db, new(clock))[0].id
+    with db.read() as session:
+        planned = service.planned_from_now(session, clock.now() + timedelta(hours=10))
+
+    assert list(planned.times) == [row.planned_for for row in messages(db, booking_id)]

@@ -8,7 +8,7 @@ from html import unescape
 import pytest
 from sqlalchemy import event
 
-from app.bookings import desk, service
+from app.bookings import service, undo
 from app.dashboard.bookings.pages import PAGE
 from app.db import Database
 from app.models.booking import Booking
@@ -514,7 +514,7 @@ def test_cancelling_waits_with_telling_so_that_it_can_be_undone(
     assert "Undo the cancellation" in page
     with shop.read() as session:
         told = session.get_one(Message, f"{booking_id}-cancellation-1")
-        assert told.due_at == clock.now() + desk.UNDO_FOR
+        assert told.due_at == clock.now() + undo.UNDO_FOR
 
     client.post(f"/bookings/{booking_id}/undo")
 

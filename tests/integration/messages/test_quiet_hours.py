@@ -10,8 +10,7 @@ import pytest
 from sqlalchemy import column, select, values
 
 from app import clock as app_clock
-from app.bookings import desk as staff
-from app.bookings import moving
+from app.bookings import moving, send_now
 from app.bookings.moving import Place
 from app.dashboard.beads import reminders_of
 from app.dashboard.labels import beads
@@ -157,7 +156,7 @@ def test_what_staff_ask_for_in_the_night_goes_out_and_is_shown_so(
 ) -> None:
     clock.set(datetime(2026, 11, 23, 23, tzinfo=UTC))
     with shop.write() as session:
-        job_id = staff.remind_now(session, tonight, "user:1")
+        job_id = send_now.remind_now(session, tonight, "user:1")
     assert api(shop, tonight)[-1] == ("waiting", None)
     lifecycle.run(job_id)
     assert lifecycle.message(shop, job_id).state == "sent"

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import delete, select, update
 
-from app.bookings import desk
+from app.bookings import send_now
 from app.db import Database
 from app.errors import Conflict
 from app.messages import gate, receipts, service
@@ -131,7 +131,7 @@ class Lifecycle(RuleBasedStateMachine):
     @precondition(lambda self: self.bookings)
     @rule(pick=PICK)
     def remind_now(self, pick: int) -> None:
-        self._try(desk.remind_now, self.bookings[pick % len(self.bookings)], "user:1")
+        self._try(send_now.remind_now, self.bookings[pick % len(self.bookings)], "user:1")
 
     @rule(pick=PICK)
     def retry(self, pick: int) -> None:

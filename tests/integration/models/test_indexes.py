@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
-from app.bookings import by_customer, desk, search, service
+from app.bookings import availability, by_customer, search, service
 from app.bookings.search import Filters
 from app.conversations import service as conversations
 from app.dashboard import live
@@ -406,7 +406,7 @@ def test_the_list_of_bookings_goes_by_an_index_with_every_filter(
 def test_what_is_shown_of_a_booking_goes_by_an_index(big: Database, clock: FrozenClock) -> None:
     check(big, reading(big, message_service.reminders, SOME_BOOKING), at_least=2)
     check(big, reading(big, entries.timeline, SOME_BOOKING), at_least=3)
-    check(big, reading(big, desk.known_customer, "+447700001690"))
+    check(big, reading(big, by_customer.known_customer, "+447700001690"))
 
 
 @pytest.mark.parametrize("text", ["customer 4", "cu", "0000", "+44 7700 001690", SOME_BOOKING])
@@ -461,7 +461,9 @@ def test_a_look_of_the_live_stream_goes_by_an_index(big: Database, clock: Frozen
 
 def test_what_a_barber_has_free_goes_by_an_index(big: Database, clock: FrozenClock) -> None:
     def free(session: Any) -> object:
-        return desk.free_times(session, "barber_1", timedelta(minutes=30), clock.now().date())
+        return availability.free_times(
+            session, "barber_1", timedelta(minutes=30), clock.now().date()
+        )
 
     check(big, reading(big, free))
 

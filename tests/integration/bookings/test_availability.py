@@ -1,0 +1,136 @@
+"""Free times: within opening hours, on the shop's clock, clear of other bookings."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete
+
+from app import clock as app_clock
+from app.bookings import availability, draft
+from app.bookings.draft import Draft
+from app.db import Database
+from app.models.booking import Booking
+from app.shop import hours
+from tests import factories
+from tests.support.frozen import FrozenClock
+from tests.support.zones import days_near_a_change
+
+pytestmark = pytest.mark.usefixtures("valkey")
+
+
+HALF_AN_HOUR = timedelta(minutes=30)
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def free(db: Database, day: date, minutes: int = 30, **hours: Any) -> list[datetime]:
+    """What barber_1 has free that day, on the clock of Berlin."""
+    with db.write() as session:
+        factories.shop(session, time_zone="Europe/Berlin", **hours)
+        found = availability.free_times(session, "barber_1", timedelta(minutes=minutes), day)
+    return [at.astimezone(BERLIN) for at in found]
+
+
+def test_free_times_are_within_opening_hours_and_clear_of_other_bookings(
+    db: Database, clock: FrozenClock, booking: str
+) -> None:
+    with db.read() as session:
+        today = availability.free_times(session, "barber_1", HALF_AN_HOUR, date(2026, 11, 23))
+        own = availability.free_times(
+            session, "barber_1", HALF_AN_HOUR, date(2026, 11, 23), but=booking
+        )
+        clock.set(datetime(2026, 11, 23, 17, tzinfo=UTC))
+        late = availability.free_times(session, "barber_2", HALF_AN_HOUR, date(2026, 11, 23))
+
+    assert [f"{at:%H:%M}" for at in today[:5]] == ["09:00", "09:15", "09:30", "10:30", "10:45"]
+    assert f"{today[-1]:%H:%M}" == "18:30"
+    assert [f"{at:%H:%M}" for at in own[2:5]] == ["09:30", "09:45", "10:00"]
+    assert f"{late[0]:%H:%M}" == "17:15"
+
+
+def test_the_shops_zone_decides_which_day_it_is(db: Database, clock: FrozenClock) -> None:
+    with db.write() as session:
+        factories.shop(session, time_zone="America/New_York")
+    with db.read() as session:
+        times = availability.free_times(session, "barber_1", HALF_AN_HOUR, date(2026, 11, 23))
+
+    assert times[0] == datetime(2026, 11, 23, 14, tzinfo=UTC)
+
+
+def test_the_last_free_time_ends_when_the_shop_closes_at_midnight_and_past_it(
+    sqlite_db: Database, clock: FrozenClock
+) -> None:
+    day = date(2026, 11, 25)
+    until_midnight = free(sqlite_db, day, opens_at=time(10), closes_at=time(0))
+    assert f"{until_midnight[0]:%H:%M}–{until_midnight[-1]:%H:%M}" == "10:00–23:30"
+    night = free(sqlite_db, day, opens_at=time(18), closes_at=time(2))
+    assert [f"{at:%d %H:%M}" for at in night if at.minute == 30] == [
+        *("25 00:30", "25 01:30", "25 18:30", "25 19:30"),
+        *("25 20:30", "25 21:30", "25 22:30", "25 23:30"),
+    ]
+    assert f"{night[-1]:%d %H:%M}" == "25 23:45"
+    long = free(sqlite_db, day, minutes=150, opens_at=time(18), closes_at=time(2))
+    assert f"{long[-1]:%d %H:%M}" == "25 23:30"
+
+
+def test_in_a_night_that_is_an_hour_shorter_nothing_is_offered_that_ends_after_closing(
+    sqlite_db: Database, clock: FrozenClock
+) -> None:
+    found = free(sqlite_db, date(2027, 3, 28), minutes=90, opens_at=time(0), closes_at=time(4))
+    assert [f"{at:%H:%M}" for at in found][-3:] == ["01:00", "01:15", "01:30"]
+
+
+def test_in_a_night_that_is_an_hour_longer_each_quarter_of_an_hour_is_offered(
+    sqlite_db: Database, clock: FrozenClock
+) -> None:
+    found = free(sqlite_db, date(2027, 10, 31), opens_at=time(0), closes_at=time(4))
+    assert [f"{at:%H:%M %Z}" for at in found if at.minute == 30] == [
+        *("00:30 CEST", "01:30 CEST", "02:30 CEST", "02:30 CET", "03:30 CET"),
+    ]
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    where=days_near_a_change(since=date(2026, 9, 1)),
+    opens=st.integers(0, 95),
+    closes=st.integers(0, 95),
+    minutes=st.integers(1, 12).map(lambda quarters: 15 * quarters),
+    taken=st.integers(0, 24 * 12),
+)
+def test_on_any_day_what_is_free_is_within_hours_and_the_form_means_just_that_moment(
+    sqlite_db: Database,
+    clock: FrozenClock,
+    where: tuple[str, date],
+    opens: int,
+    closes: int,
+    minutes: int,
+    taken: int,
+) -> None:
+    clock.set(datetime(2026, 9, 1, tzinfo=UTC))
+    zone, day, length = ZoneInfo(where[0]), where[1], timedelta(minutes=minutes)
+    begins = app_clock.midnight(day, zone)
+    with sqlite_db.write() as session:
+        session.execute(delete(Booking))
+        row = factories.shop(
+            session,
+            time_zone=where[0],
+            opens_at=time(opens // 4, opens % 4 * 15),
+            closes_at=time(closes // 4, closes % 4 * 15),
+        )
+        at = begins + timedelta(minutes=5 * taken)
+        busy = factories.booking(session, at, barber_id="barber_1")
+        found = availability.free_times(session, "barber_1", length, day)
+        quarters = (begins + timedelta(minutes=15 * quarter) for quarter in range(25 * 4))
+        assert found == [
+            at
+            for at in quarters
+            if at.astimezone(zone).date() == day
+            and hours.outside(row, at, at + length) is None
+            and not (at < busy.ends_at and busy.starts_at < at + length)
+        ]
+    for at in found:
+        sent = {"day": day.isoformat(), "time": draft.choice_of(at, zone)}
+        assert draft.moment(Draft.of_form(sent), zone).at == at
