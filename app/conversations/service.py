@@ -171,7 +171,7 @@ def _checked(text: str) -> str:
     if not text:
         raise Invalid([FieldError("text", "Write something first.")])
     if len(text) > MAX_ANSWER:
-        problem = f"WhatsApp takes {MAX_ANSWER:,} characters; this has {len(text):,}."
+        problem = f"WhatsApp takes {MAX_ANSWER} characters; this has {len(text)}."
         raise Invalid([FieldError("text", problem)])
     if any(ord(letter) < 32 and letter not in "\n\t" for letter in text):
         raise Invalid([FieldError("text", "It has a character that cannot be sent.")])

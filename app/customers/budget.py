@@ -134,5 +134,5 @@ def currencies() -> tuple[tuple[str, str], ...]:
 
 
 def _limit(typed: str) -> int | None:
-    hint = f"This must be a whole number from 1 to {MOST:,}, or empty for no limit."
+    hint = f"This must be a whole number from 1 to {MOST}, or empty for no limit."
     return whole_number(typed, 1, MOST, hint) if typed.strip() else None

@@ -53,7 +53,7 @@ class PolicyForm(Form):
 
     @field
     def at_most(self, typed: str) -> int | None:
-        hint = f"This must be a whole number from 1 to {MAX_REMINDERS:,}, or empty."
+        hint = f"This must be a whole number from 1 to {MAX_REMINDERS}, or empty."
         return whole_number(typed, 1, MAX_REMINDERS, hint) if typed else None
 
     @field

@@ -17,7 +17,7 @@ class PlanTooLong(ValueError):
 
     def __init__(self, number: int) -> None:
         super().__init__(
-            f"This would be {number:,} reminders; one booking can have {MAX_REMINDERS:,}. "
+            f"This would be {number} reminders; one booking can have {MAX_REMINDERS}. "
             "Choose a nearer day, or a longer interval or fewer reminders in the settings."
         )
         self.number = number

@@ -91,7 +91,7 @@ def test_budgets_and_a_price_are_kept_shown_again_and_audited(
 @pytest.mark.parametrize(
     ("fields", "field", "words"),
     [
-        ({"budget_per_month": "0"}, "budget_per_month", "a whole number from 1 to 1,000,000"),
+        ({"budget_per_month": "0"}, "budget_per_month", "a whole number from 1 to 1000000"),
         ({"budget_per_month": "-5"}, "budget_per_month", "a whole number"),
         ({"budget_per_month": "1000001"}, "budget_per_month", "a whole number"),
         ({"budget_per_customer": "2.5"}, "budget_per_customer", "a whole number"),

@@ -292,8 +292,8 @@ def test_an_interval_that_is_left_alone_stays_the_environments(
         ("count_from", "", "This must be from the booking or from the appointment."),
         ("within", "0", "This must be more than nothing"),
         ("within", "1e3", "This must be a number, such as 2."),
-        ("at_most", "0", "This must be a whole number from 1 to 5,000, or empty."),
-        ("at_most", "1.5", "This must be a whole number from 1 to 5,000, or empty."),
+        ("at_most", "0", "This must be a whole number from 1 to 5000, or empty."),
+        ("at_most", "1.5", "This must be a whole number from 1 to 5000, or empty."),
         ("quiet_from", "9", "This must be a time, such as 09:30."),
         ("quiet_until", "", "This is missing: quiet hours need both times, or none."),
         ("quiet_until", "21:00", "This must differ from when quiet hours begin."),
@@ -331,7 +331,7 @@ def test_what_is_wrong_with_the_rule_stands_beside_its_field_and_nothing_is_kept
             "9 more would be in quiet hours, and are left out.",
         ),
         ({"every": "400"}, "tomorrow 15:00 would get no reminder"),
-        ({"every": "1", "unit": "seconds"}, "one booking can have 5,000"),
+        ({"every": "1", "unit": "seconds"}, "one booking can have 5000"),
     ],
 )
 def test_the_preview_says_what_the_rule_that_is_being_typed_would_do(

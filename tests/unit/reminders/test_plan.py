@@ -156,7 +156,7 @@ def test_the_longest_plan_is_made_and_one_more_is_refused():
 
 def test_an_absurd_plan_is_counted_and_never_made():
     every_two_seconds = policy(every=timedelta(seconds=2))
-    with pytest.raises(PlanTooLong, match="17,279,999 reminders") as refused:
+    with pytest.raises(PlanTooLong, match="17279999 reminders") as refused:
         reminder_times(every_two_seconds, at(0), at(0, day=400))
     assert refused.value.number == 400 * 86400 // 2 - 1
 
