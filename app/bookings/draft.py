@@ -105,7 +105,7 @@ class Draft:
 
 
 @dataclass(frozen=True)
-class Moment:
+class StartTime:
     """When a day and a time are: UTC. `turns` are both moments if the clock shows it twice."""
 
     at: datetime
@@ -144,14 +144,14 @@ def day_of(draft: Draft) -> date:
     raise Invalid([FieldError("day", "Choose a day, such as 2026-11-23.")])
 
 
-def moment(draft: Draft, zone: ZoneInfo) -> Moment:
+def start_of(draft: Draft, zone: ZoneInfo) -> StartTime:
     """When the draft begins. Raises Invalid, also for a time that the clock leaps over."""
     day = day_of(draft)
     found = _TIME.fullmatch(draft.time)
     if not found or int(found[1]) > 23 or int(found[2]) > 59:
         raise Invalid([FieldError("time", "Choose a time of the day.")])
     try:
-        return _moment(day, time(int(found[1]), int(found[2])), draft.turn, zone)
+        return _start(day, time(int(found[1]), int(found[2])), draft.turn, zone)
     except OverflowError:  # at either end of the calendar
         raise Invalid([FieldError("day", "Choose a day in the coming year.")]) from None
 
@@ -162,7 +162,7 @@ def is_time_of(draft: Draft, booking: Booking, zone: ZoneInfo) -> bool:
     A time that was left alone is no change, even if the booking's has seconds. Raises Invalid.
     """
     own = on_the_clock(booking.starts_at, zone)
-    return on_the_clock(moment(draft, zone).at, zone) == own
+    return on_the_clock(start_of(draft, zone).at, zone) == own
 
 
 def ids_of(bookings: Iterable[Booking]) -> str:
@@ -181,7 +181,7 @@ def book(session: Session, draft: Draft, actor: str) -> tuple[Booking, bool]:
     _check_number(session, draft, new.scheduled_time)
     booking, is_new = service.create(session, new, actor)
     if is_new:
-        _check_rivals(session, booking, draft)
+        _check_conflicts(session, booking, draft)
     return booking, is_new
 
 
@@ -204,7 +204,7 @@ def change(session: Session, booking_id: str, draft: Draft, actor: str) -> tuple
         numbers.correct(session, booking_id, phone, scope, actor)
     service.change(session, booking_id, {**changes, "allow_overlap": bool(draft.overlap)}, actor)
     if changes.keys() & {"service_id", "barber_id", "scheduled_time"}:
-        _check_rivals(session, booking, draft)
+        _check_conflicts(session, booking, draft)
     return booking, True
 
 
@@ -229,16 +229,16 @@ def _known_consent(session: Session, phone: str) -> bool | None:
     return known.consent if known else None
 
 
-def _moment(day: date, at: time, turn: str, zone: ZoneInfo) -> Moment:
+def _start(day: date, at: time, turn: str, zone: ZoneInfo) -> StartTime:
     first, last = (find(day, at, zone) for find in (clock.first_moment, clock.last_moment))
     if clock.is_leapt_over(day, at, zone):
         then = first.astimezone(zone)
         problem = f"There is no {at:%H:%M} on that day, as the clocks go forward. The next time "
         raise Invalid([FieldError("time", f"{problem}is {then:%H:%M}.")])
     if first == last:
-        return Moment(first)
+        return StartTime(first)
     is_second = turn == "2" or (turn != "1" and first <= clock.now())
-    return Moment(last if is_second else first, (first, last))
+    return StartTime(last if is_second else first, (first, last))
 
 
 def _values(session: Session, draft: Draft, booking: Booking | None = None) -> dict[str, Any]:
@@ -260,7 +260,7 @@ def _values(session: Session, draft: Draft, booking: Booking | None = None) -> d
     zone = time_zone(shop(session))
     try:
         if not (booking and is_time_of(draft, booking, zone)):
-            given["scheduled_time"] = moment(draft, zone).at
+            given["scheduled_time"] = start_of(draft, zone).at
     except Invalid as invalid:
         errors += invalid.errors
     try:
@@ -292,9 +292,9 @@ def _check_number(session: Session, draft: Draft, at: datetime) -> None:
         raise Invalid([FieldError("sure", message)])
 
 
-def _check_rivals(session: Session, booking: Booking, draft: Draft) -> None:
-    """Raises Conflict for a rival that was not shown; the barber is locked by now."""
+def _check_conflicts(session: Session, booking: Booking, draft: Draft) -> None:
+    """Raises Conflict for a booking in the way that was not shown; the barber is locked."""
     place = (booking.barber_id, booking.starts_at, booking.ends_at)
     there = session.scalars(overlapping(*place, but=booking.id))
-    if {rival.id for rival in there} - set(draft.overlap.split(",")):
+    if {other.id for other in there} - set(draft.overlap.split(",")):
         raise Conflict("barber_taken", "The barber has another booking then.")

@@ -13,7 +13,7 @@ from app.customers import service as customers
 from app.db import Database
 from app.errors import Conflict
 from app.messages import quiet
-from app.messages.service import why_unheard
+from app.messages.service import skip_reason_of
 from app.models.booking import Booking
 from app.models.message import Message
 from app.shop import hours
@@ -21,7 +21,7 @@ from app.shop.service import shop
 
 
 @dataclass(frozen=True)
-class Place:
+class Placement:
     """A time (aware) and a barber, by id."""
 
     at: datetime
@@ -38,59 +38,61 @@ class Stay:
 
 
 @dataclass(frozen=True)
-class Change:
+class MovePreview:
     """What a move from `was` does: `cancelled` planned reminders give way to those at `planned`.
 
-    `quiet` of the new ones are left out for quiet hours, and `unheard` says in words why none of
-    them will go out, if it is so; `rivals` are the barber's other bookings
-    at that time; `outside` are the opening hours, if some of it lies outside them.
+    `quiet` of the new ones are left out for quiet hours. `skip_reason` says in words why none of
+    them will go out; empty if they will. `conflicts` are the barber's other bookings at that time,
+    `outside` the opening hours, if some of the appointment lies outside them.
     """
 
     booking: Booking
-    was: Place
+    was: Placement
     old: Stay
     new: Stay
-    rivals: Sequence[Booking]
+    conflicts: Sequence[Booking]
     outside: tuple[datetime, datetime] | None
     cancelled: int
     planned: Sequence[datetime]
     quiet: int
-    unheard: str
+    skip_reason: str
 
 
 class _NotKept(Exception):
     """Rolls a tried move back."""
 
 
-def preview(database: Database, booking_id: str, seen: Place | None, to: Place) -> Change:
+def preview(
+    database: Database, booking_id: str, seen: Placement | None, to: Placement
+) -> MovePreview:
     """What the move would change, found out by doing it and rolling it back: no rule is told twice.
 
     Another booking of the barber is no error here. Raises as `move` does else.
     """
     try:
         with database.write() as session:
-            change = _tried(session, booking_id, seen, to)
+            tried = _tried(session, booking_id, seen, to)
             session.expunge_all()  # what was read stays readable
             raise _NotKept
     except _NotKept:
-        return change
+        return tried
 
 
 def move(
     session: Session,
     booking_id: str,
-    seen: Place | None,
-    to: Place,
+    seen: Placement | None,
+    to: Placement,
     actor: str,
     allow_overlap: bool = False,
-) -> tuple[Booking, Place]:
+) -> tuple[Booking, Placement]:
     """Move a booking; returns it, with service and barber, and where it was.
 
     `seen` is where whoever moves it saw it, None if they do not say. Raises what `service.change`
     raises, and Conflict `moved_meanwhile` if it is there no more.
     """
     booking = service.to_change(session, booking_id)
-    was = Place(booking.starts_at, booking.barber_id)
+    was = Placement(booking.starts_at, booking.barber_id)
     if seen is not None and seen != was:
         raise Conflict("moved_meanwhile", "Somebody else has moved this booking meanwhile.")
     values = {"scheduled_time": to.at, "barber_id": to.barber_id, "allow_overlap": allow_overlap}
@@ -109,7 +111,7 @@ def _with_names(session: Session, booking: Booking) -> Booking:
     return booking
 
 
-def _tried(session: Session, booking_id: str, seen: Place | None, to: Place) -> Change:
+def _tried(session: Session, booking_id: str, seen: Placement | None, to: Placement) -> MovePreview:
     booking = service.to_change(session, booking_id)
     old, before = _stay(session, booking), _reminders(session, booking_id)
     _, was = move(session, booking_id, seen, to, "system", allow_overlap=True)
@@ -117,17 +119,17 @@ def _tried(session: Session, booking_id: str, seen: Place | None, to: Place) -> 
     place = (booking.barber_id, booking.starts_at, booking.ends_at)
     customer = customers.find(session, booking.customer_phone)
     added = [after[each] for each in sorted(after.keys() - before.keys())]
-    return Change(
+    return MovePreview(
         booking=booking,
         was=was,
         old=old,
         new=new,
-        rivals=session.scalars(overlapping(*place, but=booking_id)).all(),
+        conflicts=session.scalars(overlapping(*place, but=booking_id)).all(),
         outside=hours.outside(shop(session), new.starts_at, new.ends_at),
         cancelled=sum(before[each][0] == "pending" for each in before.keys() - after.keys()),
         planned=sorted(at for state, at in added if state == "pending"),
         quiet=sum(state == "skipped" for state, _ in added),
-        unheard=why_unheard(customer, customer.consent if customer else None),
+        skip_reason=skip_reason_of(customer, customer.consent if customer else None),
     )
 
 

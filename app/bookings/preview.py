@@ -1,4 +1,4 @@
-"""What a draft would come to: free times, who is in its way, its reminders, its first message."""
+"""What a draft would come to: free times, conflicts, its reminders, its first message."""
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from app import clock
 from app.bookings import availability, by_customer, draft, service
 from app.bookings.availability import overlapping
 from app.bookings.by_customer import KnownCustomer
-from app.bookings.draft import Draft, Moment
+from app.bookings.draft import Draft, StartTime
 from app.bookings.fields import FARTHEST
 from app.customers import budget, phones
 from app.customers import service as customers
@@ -20,7 +20,7 @@ from app.errors import Invalid
 from app.messages import quiet
 from app.messages.compose import compose
 from app.messages.eligibility import is_pending
-from app.messages.service import why_unheard
+from app.messages.service import skip_reason_of
 from app.messages.texts import TextError
 from app.models.booking import Booking
 from app.models.customer import Customer as Contact
@@ -74,32 +74,33 @@ class Reminders:
 
 
 @dataclass(frozen=True)
-class Ahead:
-    """A draft looked ahead with, as far as it is filled in.
+class BookingPreview:
+    """What a booking would come to, as far as its draft is filled in.
 
     `draft` has the name and the email of a known customer where none was typed. `contact` is what
-    the number said about messages, `unheard` why none would go out, in words.
+    the number said about messages, `skip_reason` why none would go out, in words.
     `outside` are the opening hours, if the time is not within them.
-    `free` is None until barber, service and day are chosen: moments in UTC, by the choice of the
-    form that means each. `chosen` is the draft's own, `turns` are the two moments at which the
-    clock shows its time, if it does that twice. `same` is the rival that is this very
-    booking. `changed` names the fields of NewBooking in which the draft differs from the booking
-    that it changes; None for a new one, and while something is wrong.
+    `free` is None until barber, service and day are chosen; then it has the free times in UTC, by
+    the choice of the form that means each. `chosen` is the choice that means the draft's own time.
+    `turns` are the two times (UTC) at which the clock shows it, if it does so twice.
+    `conflicts` are the barber's other bookings then; `same` is the one that is this very booking.
+    `changed` names the fields of NewBooking in which the draft differs from the booking that it
+    changes; None for a new one, and while something is wrong.
     """
 
     draft: Draft
     choices: Choices
     known: KnownCustomer | None
     contact: Contact | None
-    unheard: str
+    skip_reason: str
     day: date | None
     free: Mapping[str, datetime] | None
     chosen: str
-    moment: Moment | None
+    start: StartTime | None
     turns: Sequence[datetime]
     time_problem: str
     outside: tuple[datetime, datetime] | None
-    rivals: Sequence[Booking]
+    conflicts: Sequence[Booking]
     same: Booking | None
     reminders: Reminders | None
     changed: Set[str] | None
@@ -111,8 +112,8 @@ class Ahead:
 
     @property
     def overlap(self) -> str:
-        """The rivals, as `Draft.overlap` has them."""
-        return draft.ids_of(self.rivals)
+        """The conflicts, as `Draft.overlap` has them."""
+        return draft.ids_of(self.conflicts)
 
     @property
     def is_many(self) -> bool:
@@ -121,8 +122,10 @@ class Ahead:
         return plan is not None and len(plan.times) > draft.MANY
 
 
-def look(session: Session, typed: Draft, booking: Booking | None = None) -> Ahead:
-    """Look ahead with what is typed so far; `booking` is the one that it changes."""
+def preview_booking(
+    session: Session, typed: Draft, booking: Booking | None = None
+) -> BookingPreview:
+    """What is typed so far would come to this; `booking` is the one that it changes."""
     zone = time_zone(row := shop(session))  # held here, the row is read once for all that follows
     phone = _phone(typed, row.country)
     known = _known(session, phone, booking)
@@ -130,25 +133,25 @@ def look(session: Session, typed: Draft, booking: Booking | None = None) -> Ahea
     typed = _filled(typed, known)
     choices = _choices(session, typed, booking)
     day = _day(typed)
-    moment, problem = _moment(session, typed, zone, booking)
-    rivals = _rivals(session, choices, moment, booking)
-    return Ahead(
+    start, problem = _start(session, typed, zone, booking)
+    conflicts = _conflicts(session, choices, start, booking)
+    return BookingPreview(
         draft=typed,
         choices=choices,
         known=known,
         contact=contact,
-        unheard=_unheard(typed, contact),
+        skip_reason=_skip_reason(typed, contact),
         day=day,
         free=_free(session, choices, day, zone, booking),
-        chosen=draft.choice_of(moment.at, zone) if moment else typed.time,
-        moment=moment,
+        chosen=draft.choice_of(start.at, zone) if start else typed.time,
+        start=start,
         turns=_turns(typed, zone),
         time_problem=problem,
-        rivals=rivals,
-        same=_same(typed, phone, moment, rivals),
-        reminders=_reminders(session, typed, choices, moment, booking) if moment else None,
+        conflicts=conflicts,
+        same=_same(typed, phone, start, conflicts),
+        reminders=_reminders(session, typed, choices, start, booking) if start else None,
         changed=_changed(session, typed, booking) if booking else None,
-        outside=hours.outside(row, moment.at, moment.at + choices.length) if moment else None,
+        outside=hours.outside(row, start.at, start.at + choices.length) if start else None,
     )
 
 
@@ -193,9 +196,9 @@ def _known(session: Session, phone: str | None, booking: Booking | None) -> Know
     return by_customer.known_customer(session, phone)
 
 
-def _unheard(typed: Draft, contact: Contact | None) -> str:
+def _skip_reason(typed: Draft, contact: Contact | None) -> str:
     said = contact.consent if contact and typed.is_agreed is None else typed.is_agreed
-    return why_unheard(contact, said)
+    return skip_reason_of(contact, said)
 
 
 def _filled(typed: Draft, known: KnownCustomer | None) -> Draft:
@@ -214,25 +217,25 @@ def _day(typed: Draft) -> date | None:
     return day if timedelta(days=-1) <= away <= FARTHEST + timedelta(days=1) else None
 
 
-def _moment(
+def _start(
     session: Session, typed: Draft, zone: ZoneInfo, booking: Booking | None
-) -> tuple[Moment | None, str]:
+) -> tuple[StartTime | None, str]:
     """When it begins, and what is wrong with that; neither until a day and a time are typed."""
     if not typed.day or not typed.time:
         return None, ""
     try:
         if booking and draft.is_time_of(typed, booking, zone):
-            return Moment(booking.starts_at), ""
-        moment = draft.moment(typed, zone)
-        draft.check_time(session, moment.at)
+            return StartTime(booking.starts_at), ""
+        start = draft.start_of(typed, zone)
+        draft.check_time(session, start.at)
     except Invalid as invalid:
         return None, invalid.errors[0].message
-    return moment, ""
+    return start, ""
 
 
 def _turns(typed: Draft, zone: ZoneInfo) -> Sequence[datetime]:
     try:
-        return draft.moment(typed, zone).turns
+        return draft.start_of(typed, zone).turns
     except Invalid:
         return ()
 
@@ -251,39 +254,39 @@ def _free(
     return {draft.choice_of(at, zone): at for at in free}
 
 
-def _rivals(
-    session: Session, choices: Choices, moment: Moment | None, booking: Booking | None
+def _conflicts(
+    session: Session, choices: Choices, start: StartTime | None, booking: Booking | None
 ) -> Sequence[Booking]:
-    if not (moment and choices.service and choices.barber):
+    if not (start and choices.service and choices.barber):
         return ()
-    place = (choices.barber.id, moment.at, moment.at + choices.length)
+    place = (choices.barber.id, start.at, start.at + choices.length)
     if booking and place == (booking.barber_id, booking.starts_at, booking.ends_at):
         return ()  # it is there already
     return session.scalars(overlapping(*place, but=booking.id if booking else "")).all()
 
 
 def _same(
-    typed: Draft, phone: str | None, moment: Moment | None, rivals: Sequence[Booking]
+    typed: Draft, phone: str | None, start: StartTime | None, conflicts: Sequence[Booking]
 ) -> Booking | None:
-    if not (phone and moment and rivals):
+    if not (phone and start and conflicts):
         return None
-    mine = (person_of(phone), typed.service, moment.at)
-    for each in rivals:
+    mine = (person_of(phone), typed.service, start.at)
+    for each in conflicts:
         if (each.person, each.service_id, each.starts_at) == mine:
             return each
     return None
 
 
 def _reminders(
-    session: Session, typed: Draft, choices: Choices, moment: Moment, booking: Booking | None
+    session: Session, typed: Draft, choices: Choices, start: StartTime, booking: Booking | None
 ) -> Reminders:
     row = shop(session)
     every = of_shop(row).every
     replaced = _pending(session, booking) if booking else 0
-    if booking and booking.starts_at == moment.at:
+    if booking and booking.starts_at == start.at:
         return Reminders(None, replaced, every)
     try:
-        plan = service.planned_from_now(session, moment.at)
+        plan = service.planned_from_now(session, start.at)
     except PlanTooLong as error:
         return Reminders(None, replaced, every, problem=str(error))
     at_once = "moved" if booking else "confirmation"
@@ -292,7 +295,7 @@ def _reminders(
         plan,
         replaced,
         every,
-        text=_text(session, typed, choices, moment, plan) if plan.times else "",
+        text=_text(session, typed, choices, start, plan) if plan.times else "",
         at_once=at_once if is_told else "",
         cost=budget.cost(row, len(plan.times) + is_told),
     )
@@ -305,7 +308,7 @@ def _pending(session: Session, booking: Booking) -> int:
     return session.scalar(select(func.count()).select_from(Message).where(where, is_going)) or 0
 
 
-def _text(session: Session, typed: Draft, choices: Choices, moment: Moment, plan: Plan) -> str:
+def _text(session: Session, typed: Draft, choices: Choices, start: StartTime, plan: Plan) -> str:
     """The first reminder; empty while it cannot be written."""
     if not (choices.service and choices.barber):
         return ""
@@ -313,7 +316,7 @@ def _text(session: Session, typed: Draft, choices: Choices, moment: Moment, plan
         customer_name=typed.name,
         service_id=choices.service.id,
         barber_id=choices.barber.id,
-        starts_at=moment.at,
+        starts_at=start.at,
     )
     try:
         return compose(session, Message(kind="reminder"), booking, plan.times[0]).body

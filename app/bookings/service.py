@@ -277,9 +277,9 @@ def _check_free(
     query = overlapping(barber.id, starts_at, ends_at, but)
     if since is not None:
         query = query.where(Booking.updated_at >= since)
-    rival = session.scalars(query.limit(1)).one_or_none()
-    if rival is not None:
-        taken = f"{rival.starts_at:%Y-%m-%dT%H:%M:%SZ} to {rival.ends_at:%H:%M:%SZ}"
+    other = session.scalars(query.limit(1)).one_or_none()
+    if other is not None:
+        taken = f"{other.starts_at:%Y-%m-%dT%H:%M:%SZ} to {other.ends_at:%H:%M:%SZ}"
         raise Conflict("barber_taken", f"{barber.name} has another booking from {taken}.")
 
 

@@ -107,7 +107,7 @@ def api_state(message: Message, now: datetime) -> str:
     return _API_STATES[message.state]
 
 
-def why_unheard(customer: Customer | None, consent: bool | None) -> str:
+def skip_reason_of(customer: Customer | None, consent: bool | None) -> str:
     """Why each message to somebody would be skipped at its time, in words; empty if it would not.
 
     `consent` is what they say to messages (None: they were not asked).

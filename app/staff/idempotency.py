@@ -59,7 +59,7 @@ def forget_old(session: Session) -> int:
 
 
 def _is_first(session: Session, token_id: str, key: str, request_digest: str) -> bool:
-    """Whether the key is ours now. On PostgreSQL this waits for a rival's transaction to end."""
+    """Whether the key is ours now. On PostgreSQL this waits until another's transaction ends."""
     claim = insert(session, IdempotencyKey).values(
         token_id=token_id,
         key=key,

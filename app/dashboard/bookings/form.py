@@ -1,4 +1,4 @@
-"""The form of a booking: to make one, to change one, and to look ahead while it is typed.
+"""The form of a booking: to make one, to change one, and what it comes to while it is typed.
 
 The time is a radio among the free ones, or `other` with the minute in `other_time`. The tick "Book
 anyway" carries the ids of the bookings that it was shown for, "Yes, really" the number of
@@ -144,7 +144,7 @@ def _show(
         differences: list[Difference] = []
         if booking and conflict and conflict.reason == "changed_meanwhile":
             typed, differences = _merged(session, typed, booking)
-        looked = preview.look(session, typed, booking)
+        shown = preview.preview_booking(session, typed, booking)
         others = numbers.others(session, booking) if booking and not is_partial(request) else None
     today = clock.now().astimezone(shop_service.time_zone(shop)).date()
     return page(
@@ -152,8 +152,8 @@ def _show(
         "bookings/form.html",
         partial="bookings/_preview.html",
         status=status,
-        draft=looked.draft,
-        ahead=looked,
+        draft=shown.draft,
+        preview=shown,
         booking=booking,
         others=others,
         errors=errors or {},
@@ -163,7 +163,7 @@ def _show(
         days=(today, today + FARTHEST),
         longest_name=MAX_NAME,
         country=_country(shop),
-        every=_every(looked),
+        every=_every(shown),
     )
 
 
@@ -182,9 +182,9 @@ def _merged(session: Session, typed: Draft, booking: Booking) -> tuple[Draft, li
 
 
 def _readable(session: Session, each: Difference, zone: ZoneInfo) -> Difference:
-    """A difference as its template shows it: names instead of ids, and moments."""
+    """A difference as its template shows it: names instead of ids, and times."""
     if each.name == "when":
-        return replace(each, was=_moment(each.was, zone), now=_moment(each.now, zone))
+        return replace(each, was=_time_of(each.was, zone), now=_time_of(each.now, zone))
     kinds: dict[str, catalogue.Kind] = {"service": Service, "barber": Barber}
     if each.name not in kinds:
         return each
@@ -192,12 +192,12 @@ def _readable(session: Session, each: Difference, zone: ZoneInfo) -> Difference:
     return replace(each, was=names.get(each.was, each.was), now=names.get(each.now, each.now))
 
 
-def _moment(when: str, zone: ZoneInfo) -> datetime | str:
-    """`2026-11-23 14:30` of `Draft.fields` as a moment, if it is one."""
+def _time_of(when: str, zone: ZoneInfo) -> datetime | str:
+    """`2026-11-23 14:30` of `Draft.fields` as a time (UTC), if it is one."""
     day, _, rest = when.partition(" ")
     time, _, turn = rest.partition(" ")
     try:
-        return draft.moment(Draft(day=day, time=time, turn=turn), zone).at
+        return draft.start_of(Draft(day=day, time=time, turn=turn), zone).at
     except Invalid:
         return when
 
@@ -227,9 +227,9 @@ def _country(shop: Shop) -> str:
     return str(Locale("en").territories.get(shop.country, shop.country))
 
 
-def _every(looked: preview.Ahead) -> str:
+def _every(shown: preview.BookingPreview) -> str:
     """How long it is between two reminders: `2 hours`."""
-    every = looked.reminders.every if looked.reminders else timedelta(0)
+    every = shown.reminders.every if shown.reminders else timedelta(0)
     return format_timedelta(every, threshold=2, locale="en")
 
 

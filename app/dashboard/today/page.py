@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app import clock, db
 from app.bookings import moving
-from app.bookings.moving import Place
+from app.bookings.moving import Placement
 from app.conversations import service as conversations
 from app.dashboard.shell import Form, PageRequest, is_partial, live_page, page, redirect, toast
 from app.dashboard.today import day
@@ -50,8 +50,8 @@ def show(
 class _Wish:
     """A move as its form says it; `is_sure` when it was shown what it changes."""
 
-    to: Place
-    seen: Place | None
+    to: Placement
+    seen: Placement | None
     is_sure: bool
     allow_overlap: bool
 
@@ -110,7 +110,7 @@ def _number(needs: day.Needs, replies: int) -> str:
     return known if number == in_sight else f"{in_sight} of {known}"
 
 
-def _move(request: PageRequest, booking_id: str, wish: _Wish) -> tuple[Booking, Place, str]:
+def _move(request: PageRequest, booking_id: str, wish: _Wish) -> tuple[Booking, Placement, str]:
     """Returns the moved booking, where it was, and in words where it is."""
     with db.database().write() as session:
         booking, was = moving.move(
@@ -119,7 +119,7 @@ def _move(request: PageRequest, booking_id: str, wish: _Wish) -> tuple[Booking, 
         return booking, was, _in_words(session, booking)
 
 
-def _moved(request: PageRequest, booking: Booking, was: Place, words: str) -> Response[str]:
+def _moved(request: PageRequest, booking: Booking, was: Placement, words: str) -> Response[str]:
     """A toast with the way back; htmx stays on its page, which looks at the board again."""
     fields = {
         "at": was.at.isoformat(),
@@ -142,8 +142,8 @@ def _to_board(request: PageRequest, booking: Booking) -> Response[str]:
 
 
 def _ask(request: PageRequest, booking_id: str, wish: _Wish, status: int = 200) -> Response[str]:
-    change = moving.preview(db.database(), booking_id, wish.seen, wish.to)
-    return _panel(request, status, change=change, wish=wish)
+    preview = moving.preview(db.database(), booking_id, wish.seen, wish.to)
+    return _panel(request, status, preview=preview, wish=wish)
 
 
 def _refused(
@@ -172,9 +172,9 @@ def _wish(fields: dict[str, str]) -> _Wish:
     """Raises Invalid."""
     seen = None
     if fields.get("was_at"):
-        seen = Place(_time(fields["was_at"], "was_at"), fields.get("was_barber", ""))
+        seen = Placement(_time(fields["was_at"], "was_at"), fields.get("was_barber", ""))
     return _Wish(
-        to=Place(_time(fields.get("at", ""), "at"), fields.get("barber", "")),
+        to=Placement(_time(fields.get("at", ""), "at"), fields.get("barber", "")),
         seen=seen,
         is_sure=fields.get("confirmed") == "1",
         allow_overlap=fields.get("overlap") == "1",

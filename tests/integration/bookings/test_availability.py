@@ -133,4 +133,4 @@ def test_on_any_day_what_is_free_is_within_hours_and_the_form_means_just_that_mo
         ]
     for at in found:
         sent = {"day": day.isoformat(), "time": draft.choice_of(at, zone)}
-        assert draft.moment(Draft.of_form(sent), zone).at == at
+        assert draft.start_of(Draft.of_form(sent), zone).at == at

@@ -978,4 +978,4 @@ def test_a_time_outside_of_any_calendar_is_an_error_and_no_crash() -> None:
         ("9999-12-31", "23:59", "America/New_York"),
     ):
         with pytest.raises(Invalid):
-            draft.moment(Draft(day=day, time=at), ZoneInfo(zone))
+            draft.start_of(Draft(day=day, time=at), ZoneInfo(zone))

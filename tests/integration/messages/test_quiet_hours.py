@@ -11,7 +11,7 @@ from sqlalchemy import column, select, values
 
 from app import clock as app_clock
 from app.bookings import moving, send_now
-from app.bookings.moving import Place
+from app.bookings.moving import Placement
 from app.dashboard.beads import reminders_of
 from app.dashboard.labels import beads
 from app.db import Database, UtcDateTime
@@ -164,7 +164,7 @@ def test_what_staff_ask_for_in_the_night_goes_out_and_is_shown_so(
 
 def test_a_move_counts_what_would_have_gone_out(shop: Database, tonight: str) -> None:
     at = lifecycle.booking(shop, tonight).starts_at
-    change = moving.preview(shop, tonight, None, Place(at + timedelta(hours=2), "barber_1"))
+    change = moving.preview(shop, tonight, None, Placement(at + timedelta(hours=2), "barber_1"))
     assert change.cancelled == 2
 
 
