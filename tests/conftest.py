@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -35,10 +34,9 @@ import pytest  # noqa: E402
 import app.clock  # noqa: E402
 import app.db  # noqa: E402
 import app.run.migrate  # noqa: E402
-from app.dashboard import templating  # noqa: E402
+import app.settings  # noqa: E402
 from app.db import Database  # noqa: E402
-from app.queue import hand_over  # noqa: E402
-from app.staff import login  # noqa: E402
+from app.queue import hand_over, storage  # noqa: E402
 from tests.support.frozen import FrozenClock  # noqa: E402
 from tests.support.postgres import Postgres, Refillable  # noqa: E402
 from tests.support.valkey import Valkey  # noqa: E402
@@ -47,10 +45,6 @@ if TYPE_CHECKING:
     from tests.fake_twilio import FakeTwilio
 
 Configure = Callable[..., None]
-
-# Caches of what no environment changes, and what takes long to make anew for each test.
-ALWAYS_THE_SAME = {templating.environment, login._nobodys_hash}
-
 
 # No test may depend on how fast the machine is.
 hypothesis.settings.register_profile(
@@ -81,16 +75,14 @@ def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Configure]:
 
 
 def _forget_what_was_read(keep_database: bool) -> None:
-    """Clear each `@cache` of the app's modules that may hang on the environment."""
+    """Read the environment anew; what else is kept hangs on the settings or on the database."""
     hand_over.finish()
-    keep = {*ALWAYS_THE_SAME, app.db.database} if keep_database else ALWAYS_THE_SAME
-    if not keep_database and app.db.database.cache_info().currsize:
-        app.db.database().close()
-    for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] == "app":
-            for value in list(vars(module).values()):
-                if hasattr(value, "cache_clear") and value not in keep:
-                    value.cache_clear()
+    storage.forget_outage()
+    if not keep_database:
+        if app.db.database.cache_info().currsize:
+            app.db.database().close()
+        app.db.database.cache_clear()
+    app.settings.settings.cache_clear()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from functools import cache
+from functools import lru_cache
 from typing import Literal, TypeVar
 
 from litestar import HttpMethod, Response, Router, get, route
@@ -136,7 +136,7 @@ async def _database() -> str:
         await _in(_database_thread, statistics.workers)
     except Exception:
         return "away"
-    if time.monotonic() - _last_write().at < WRITES_EVERY:
+    if time.monotonic() - _last_write(db.database()).at < WRITES_EVERY:
         return "ok"
     try:
         await _in(_writing_thread, parts.write, db.Database.write)
@@ -144,7 +144,7 @@ async def _database() -> str:
         return "busy"
     except Exception as error:
         return db.trouble(error) or "away"
-    _last_write().at = time.monotonic()
+    _last_write(db.database()).at = time.monotonic()
     return "ok"
 
 
@@ -177,9 +177,9 @@ class _LastWrite:
     at = -math.inf
 
 
-@cache
-def _last_write() -> _LastWrite:
-    """When a write last succeeded, by the monotonic clock."""
+@lru_cache(maxsize=1)
+def _last_write(_where: db.Database) -> _LastWrite:
+    """When a write there last succeeded, by the monotonic clock."""
     return _LastWrite()
 
 

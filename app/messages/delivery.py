@@ -4,7 +4,7 @@ import logging
 import time
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import cache
+from functools import lru_cache
 
 from babel import UnknownLocaleError
 from sqlalchemy.exc import OperationalError, TimeoutError
@@ -62,10 +62,14 @@ def record(attempt_id: str, outcome: Outcome) -> datetime | None:
     return None
 
 
-@cache
 def client() -> WhatsAppClient:
     """This process's sender at Twilio, or at the simulator."""
-    return WhatsAppClient(config())
+    return _client(config())
+
+
+@lru_cache(maxsize=1)
+def _client(whom: WhatsAppConfig) -> WhatsAppClient:
+    return WhatsAppClient(whom)
 
 
 def config() -> WhatsAppConfig:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from functools import cache
+from functools import lru_cache
 
 from limits import RateLimitItem, RateLimitItemPerSecond
 from limits.storage import RedisStorage
@@ -10,7 +10,7 @@ from limits.strategies import MovingWindowRateLimiter
 from redis import RedisError
 
 from app.queue.huey import huey
-from app.queue.storage import while_it_answers
+from app.queue.storage import Storage, while_it_answers
 from app.settings import settings
 
 _log = logging.getLogger(__name__)
@@ -36,22 +36,21 @@ def wait(longest: float) -> bool:
 def _pause() -> float:
     """0 if it is the caller's turn now, else after how many seconds to ask again."""
     with while_it_answers():
-        if _limiter().hit(_limit(), _KEY):
+        limiter, limit = _limiter(huey.storage), _limit(settings().whatsapp_max_per_second)
+        if limiter.hit(limit, _KEY):
             return 0.0
-        reset_time = _limiter().get_window_stats(_limit(), _KEY).reset_time
+        reset_time = limiter.get_window_stats(limit, _KEY).reset_time
     return min(max(reset_time - time.time(), 0.01), 1.0)
 
 
-@cache
-def _limiter() -> MovingWindowRateLimiter:
-    queue = huey.storage
+@lru_cache(maxsize=1)
+def _limiter(queue: Storage) -> MovingWindowRateLimiter:
     return MovingWindowRateLimiter(
         RedisStorage("redis://", connection_pool=queue.pool, key_prefix=f"limit.{queue.name}")
     )
 
 
-@cache
-def _limit() -> RateLimitItem:
+@lru_cache(maxsize=1)
+def _limit(rate: float) -> RateLimitItem:
     """So many a second; less than one a second becomes one in so many seconds."""
-    rate = settings().whatsapp_max_per_second
     return RateLimitItemPerSecond(max(1, int(rate)), max(1, round(1 / rate)))

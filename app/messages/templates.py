@@ -5,7 +5,7 @@ error 63016). A variable without a value would show them the template's sample, 
 has one of which we know nothing is not sent at all.
 """
 
-from functools import cache
+from functools import lru_cache
 
 from sqlalchemy.orm import Session
 
@@ -54,7 +54,7 @@ def needs_one(session: Session, message: Message, booking: Booking) -> bool:
     return closes_at is None or closes_at <= clock.now()
 
 
-@cache
+@lru_cache(maxsize=16)
 def _variables(client: WhatsAppClient, sid: str) -> frozenset[str]:
     """Asked once in the life of a process, unless there is something wrong with it."""
     found = client.template(sid)

@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from datetime import datetime
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from huey import RedisHuey
@@ -13,7 +13,7 @@ from redis import Redis
 from sqlalchemy import text
 
 from app import clock
-from app.db import database
+from app.db import Database, database
 from app.queue import outages
 from app.queue.storage import Storage, forget_outage, quick_pool
 from app.settings import settings
@@ -67,31 +67,31 @@ class _Huey(RedisHuey):  # type: ignore[misc]
     @property
     def storage(self) -> Storage:
         """The queue of this install. Raises SQLAlchemyError while the database is needed for it."""
-        return _storage()
+        found = settings()
+        return _storage(
+            found.queue_name or f"chairtime_{_id_of_install(database())}", found.redis_url
+        )
 
     @storage.setter
     def storage(self, _: None) -> None:
         """Huey itself sets what `create_storage` returns."""
 
 
-@cache
-def _storage() -> Storage:
-    return Storage(_name(), settings().redis_url)
+@lru_cache(maxsize=1)
+def _storage(name: str, url: str) -> Storage:
+    """`name` is what the keys in Redis begin with: several installs may share one."""
+    return Storage(name, url)
 
 
-def _name() -> str:
-    """What the keys in Redis are named after: several installs may share one."""
-    return settings().queue_name or f"chairtime_{_id_of_install()}"
-
-
-def _id_of_install() -> str:
-    with database().read() as session:
+@lru_cache(maxsize=1)
+def _id_of_install(where: Database) -> str:
+    with where.read() as session:
         return str(session.execute(text("SELECT queue_id FROM install")).scalar_one())
 
 
-@cache
-def _client() -> Redis:
-    return Redis(connection_pool=quick_pool(settings().redis_url))
+@lru_cache(maxsize=1)
+def _client(url: str) -> Redis:
+    return Redis(connection_pool=quick_pool(url))
 
 
 huey = _Huey("chairtime", results=False)
@@ -100,5 +100,5 @@ outages.install()
 
 def ping() -> None:
     """Raises redis.RedisError or OSError when the queue is away."""
-    _client().ping()
+    _client(settings().redis_url).ping()
     forget_outage()
