@@ -31,7 +31,7 @@ _NEWEST = (Booking.starts_at.desc(), Booking.id.desc())
 
 
 @dataclass(frozen=True)
-class Seen:
+class CustomerSummary:
     """What the bookings of a person say: `booking_id`, `phone`, `name`, `email` are the latest's.
 
     `bookings` counts all of them, also those that were cancelled. `others` are further names under
@@ -52,10 +52,10 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Found:
+class CustomerPage:
     """Customers, and whether there may be more than these."""
 
-    customers: Sequence[Seen]
+    customers: Sequence[CustomerSummary]
     has_more: bool
 
 
@@ -75,17 +75,17 @@ class Before:
     no_shows: int
 
 
-def coming(session: Session) -> Found:
+def coming(session: Session) -> CustomerPage:
     """Those who come next, the nearest first."""
     return _customers(session, _is_next(clock.now()), Booking.starts_at, Booking.id)
 
 
-def lately(session: Session) -> Found:
+def lately(session: Session) -> CustomerPage:
     """Those who were here last, the newest first."""
     return _customers(session, _is_visit(clock.now()), *_NEWEST)
 
 
-def find(session: Session, text: str) -> Found:
+def find(session: Session, text: str) -> CustomerPage:
     """Those with a part of their name or number, or with a booking's id, the newest first.
 
     Raises Invalid, with the field `q`.
@@ -93,11 +93,11 @@ def find(session: Session, text: str) -> Found:
     return _customers(session, search.fits(session, text), *_NEWEST)
 
 
-def seen(session: Session, people: Sequence[str]) -> list[Seen]:
+def summaries(session: Session, people: Sequence[str]) -> list[CustomerSummary]:
     """These customers, in this order; without those who never booked."""
     rows = session.execute(_latest_of(people)).mappings()
     names = _names_of(session, people)
-    known = {row.person: _seen(row, names[row.person]) for row in rows}
+    known = {row.person: _summary(row, names[row.person]) for row in rows}
     return [known[person] for person in people if person in known]
 
 
@@ -123,12 +123,12 @@ def before(session: Session, booking: Booking) -> Before:
     return Before(*row)
 
 
-def _customers(session: Session, condition: ColumnElement[bool], *order: Any) -> Found:
+def _customers(session: Session, condition: ColumnElement[bool], *order: Any) -> CustomerPage:
     """Those of the first bookings, each once."""
     query = select(Booking.person).where(condition).order_by(*order).limit(_READ)
     read = session.scalars(query).all()
     people = list(dict.fromkeys(read))
-    return Found(seen(session, people[:MOST]), len(people) > MOST or len(read) == _READ)
+    return CustomerPage(summaries(session, people[:MOST]), len(people) > MOST or len(read) == _READ)
 
 
 def _names_of(session: Session, people: Sequence[str]) -> dict[str, list[str]]:
@@ -145,13 +145,13 @@ def _names_of(session: Session, people: Sequence[str]) -> dict[str, list[str]]:
     return names
 
 
-def _seen(row: RowMapping, names: Sequence[str]) -> Seen:
+def _summary(row: RowMapping, names: Sequence[str]) -> CustomerSummary:
     others = [name for name in names if fold(name) != fold(row["name"])]
-    return Seen(**row, others=others[:MOST_NAMES])
+    return CustomerSummary(**row, others=others[:MOST_NAMES])
 
 
 def _latest_of(people: Sequence[str]) -> Select[Any]:
-    """Of each person their latest booking, with what the others say: the columns of Seen."""
+    """Of each person their latest booking, with what the others say: as CustomerSummary."""
     now = clock.now()
     told = {
         "last_visit": func.max(case((_is_visit(now), Booking.starts_at))),

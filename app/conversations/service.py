@@ -43,7 +43,7 @@ MAX_ANSWER = 1600
 
 
 @dataclass(frozen=True)
-class Line:
+class ChatLine:
     """One thing said: by them (`reply`), or by us (`message`; none if it was the TwiML answer)."""
 
     at: datetime
@@ -59,7 +59,7 @@ class Chat:
     `closes_at` is until when free text may be sent; None if the customer never wrote.
     """
 
-    lines: Sequence[Line]
+    lines: Sequence[ChatLine]
     replies: Sequence[Reply]
     closes_at: datetime | None
     is_open: bool
@@ -178,7 +178,7 @@ def _checked(text: str) -> str:
     return text
 
 
-def _ours(session: Session, booking: Booking) -> list[Line]:
+def _ours(session: Session, booking: Booking) -> list[ChatLine]:
     """What was sent, and answers also while they wait or when they failed."""
     rows = session.execute(
         select(Message, Attempt.body)
@@ -191,16 +191,18 @@ def _ours(session: Session, booking: Booking) -> list[Line]:
         .limit(MOST_LINES)
     )
     return [
-        Line(message.sent_at or message.planned_for, message.text or body or "", message=message)
+        ChatLine(
+            message.sent_at or message.planned_for, message.text or body or "", message=message
+        )
         for message, body in rows
     ]
 
 
-def _theirs(replies: Sequence[Reply]) -> Iterator[Line]:
+def _theirs(replies: Sequence[Reply]) -> Iterator[ChatLine]:
     for reply in replies:
-        yield Line(reply.received_at, reply.body, reply=reply)
+        yield ChatLine(reply.received_at, reply.body, reply=reply)
         if reply.answer:
-            yield Line(reply.received_at, reply.answer)
+            yield ChatLine(reply.received_at, reply.answer)
 
 
 def _replies(session: Session, booking: Booking) -> Sequence[Reply]:

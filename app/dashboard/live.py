@@ -65,7 +65,7 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
-class Change(NamedTuple):
+class ChangedRow(NamedTuple):
     """A booking's row, or one of its messages or replies, as a look found it."""
 
     booking_id: str
@@ -80,7 +80,7 @@ class Look:
 
     frame: Frame
     workers: tuple[str, ...]
-    changes: frozenset[Change]
+    changes: frozenset[ChangedRow]
 
     @property
     def at(self) -> float:
@@ -127,7 +127,7 @@ def look(session: Session) -> Look:
     return Look(found, workers, frozenset(changes))
 
 
-def names_of(changes: Iterable[Change]) -> set[str]:
+def names_of(changes: Iterable[ChangedRow]) -> set[str]:
     """The events that tell of these changes."""
     changes = list(changes)
     if not changes:
@@ -340,9 +340,9 @@ def _newest(
     at: InstrumentedAttribute[datetime],
     since: datetime,
     *conditions: ColumnElement[bool],
-) -> list[Change]:
+) -> list[ChangedRow]:
     statement = select(*row, at).where(at > since, *conditions).order_by(at.desc())
-    return [Change._make(row) for row in session.execute(statement.limit(MOST_ROWS))]
+    return [ChangedRow._make(row) for row in session.execute(statement.limit(MOST_ROWS))]
 
 
 def _newer(latest: Look, since: float) -> set[str]:

@@ -45,8 +45,8 @@ class Setting:
     now: datetime
 
 
-class Teller:
-    """Tells the story of one booking, which `actor` made: messages, attempts, receipts."""
+class DemoBuilder:
+    """Makes the rows of one booking, which `actor` made: messages, attempts, receipts."""
 
     def __init__(
         self, setting: Setting, booking: Booking, chance: random.Random, actor: str
@@ -65,7 +65,7 @@ class Teller:
         """The rows, those first that others refer to; without `events`."""
         return self.messages, self.attempts, self._receipts
 
-    def tell(self) -> None:
+    def build(self) -> None:
         """Make the rows."""
         booking = self.booking
         planned = reminder_times(self._setting.policy, booking.created_at, booking.starts_at)

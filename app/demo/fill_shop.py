@@ -21,7 +21,7 @@ from app import clock
 from app.customers import service as customers
 from app.db import insert
 from app.demo import replies
-from app.demo.builder import Setting, Teller
+from app.demo.builder import DemoBuilder, Setting
 from app.models.booking import Booking
 from app.models.message import DailySent
 from app.models.shop import Barber
@@ -68,25 +68,25 @@ def fill(session: Session, found: Settings, *, add: bool) -> int:
     session.add_all(bookings)
     session.flush()
     actors = _staff(session, setting.now)
-    tellers = [
-        Teller(setting, booking, chance, actors[number % len(actors)])
+    builders = [
+        DemoBuilder(setting, booking, chance, actors[number % len(actors)])
         for number, booking in enumerate(bookings)
     ]
-    for teller in tellers:
-        teller.tell()
+    for builder in builders:
+        builder.build()
     if not there:
-        _leave_two_unsettled(tellers)
-        replies.write(session, setting, tellers, actors[0])
-    _add(session, tellers)
-    _count_sent(session, tellers)
+        _leave_two_unsettled(builders)
+        replies.write(session, setting, builders, actors[0])
+    _add(session, builders)
+    _count_sent(session, builders)
     return len(bookings)
 
 
-def _add(session: Session, tellers: Sequence[Teller]) -> None:
-    for rows in zip(*(teller.rows_in_order() for teller in tellers), strict=True):
+def _add(session: Session, builders: Sequence[DemoBuilder]) -> None:
+    for rows in zip(*(builder.rows_in_order() for builder in builders), strict=True):
         session.add_all(row for group in rows for row in group)
         session.flush()
-    events = [event for teller in tellers for event in teller.events]
+    events = [event for builder in builders for event in builder.events]
     events.sort(key=lambda event: event.at)
     session.add_all(events)
 
@@ -203,12 +203,14 @@ def _booking(
     )
 
 
-def _leave_two_unsettled(tellers: list[Teller]) -> None:
+def _leave_two_unsettled(builders: list[DemoBuilder]) -> None:
     """One reminder of a coming booking is being tried again, and one looked up."""
     now = clock.now()
-    coming = [teller for teller in tellers if teller.booking.starts_at > now + timedelta(hours=2)]
-    confirmed = [teller for teller in coming if teller.booking.status == "confirmed"]
-    found = [(teller, sent) for teller in confirmed if (sent := teller.last_sent()) is not None]
+    coming = [
+        builder for builder in builders if builder.booking.starts_at > now + timedelta(hours=2)
+    ]
+    confirmed = [builder for builder in coming if builder.booking.status == "confirmed"]
+    found = [(builder, sent) for builder in confirmed if (sent := builder.last_sent()) is not None]
     changes: list[dict[str, Any]] = [
         {
             "outcome": "not_sent",
@@ -225,17 +227,17 @@ def _leave_two_unsettled(tellers: list[Teller]) -> None:
             "error_code": "no_answer",
         },
     ]
-    for (teller, message), values in zip(found, changes, strict=False):
+    for (builder, message), values in zip(found, changes, strict=False):
         if values["state"] == "uncertain":
-            values["sending_to"] = teller.booking.person
-        teller.unsettle(message, **values)
+            values["sending_to"] = builder.booking.person
+        builder.unsettle(message, **values)
 
 
-def _count_sent(session: Session, tellers: list[Teller]) -> None:
+def _count_sent(session: Session, builders: list[DemoBuilder]) -> None:
     sent = [
-        (teller.booking.customer_phone, message.sent_at.date())
-        for teller in tellers
-        for message in teller.messages
+        (builder.booking.customer_phone, message.sent_at.date())
+        for builder in builders
+        for message in builder.messages
         if message.sent_at is not None
     ]
     for (phone, day), number in Counter(sent).items():

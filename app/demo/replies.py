@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.conversations import answers
 from app.conversations.inbound import ACTOR
-from app.demo.builder import Setting, Teller
+from app.demo.builder import DemoBuilder, Setting
 from app.models.conversation import Reply
 from app.models.customer import Customer
 from app.models.identity import person_of
@@ -31,13 +31,15 @@ class _Writer:
 
     session: Session
     setting: Setting
-    tellers: Sequence[Teller]
+    builders: Sequence[DemoBuilder]
     chance: random.Random
     wrote: set[str] = field(default_factory=set)
 
-    def write(self, teller: Teller, at: datetime, effect: str = "for_staff", **more: Any) -> Reply:
+    def write(
+        self, builder: DemoBuilder, at: datetime, effect: str = "for_staff", **more: Any
+    ) -> Reply:
         """Keep what the booking's customer wrote at `at`; `more` are further columns."""
-        booking = teller.booking
+        booking = builder.booking
         phone, first_name = booking.customer_phone, booking.customer_name.partition(" ")[0]
         values = {
             "sid": "SM" + uuid.UUID(int=self.chance.getrandbits(128)).hex,
@@ -62,24 +64,24 @@ class _Writer:
         self.wrote.add(phone)
         return reply
 
-    def next_of_somebody(self, at: datetime) -> Teller | None:
+    def next_of_somebody(self, at: datetime) -> DemoBuilder | None:
         """The next booking of a number that has not written, as it was at `at`."""
         is_new = (
-            teller
-            for teller in _open(self.tellers, at)
-            if teller.booking.customer_phone not in self.wrote
-            and teller.booking.status == "confirmed"
+            builder
+            for builder in _open(self.builders, at)
+            if builder.booking.customer_phone not in self.wrote
+            and builder.booking.status == "confirmed"
         )
         return next(is_new, None)
 
 
-def write(session: Session, setting: Setting, tellers: Sequence[Teller], staff: str) -> None:
+def write(session: Session, setting: Setting, builders: Sequence[DemoBuilder], staff: str) -> None:
     """Write what customers said, each of another number.
 
     Two wait for an answer and one has got it (from the actor `staff`), one cancelled, one wants no
     messages any more. What no booking fits to is left out.
     """
-    writer = _Writer(session, setting, tellers, random.Random(_SEED))  # noqa: S311
+    writer = _Writer(session, setting, builders, random.Random(_SEED))  # noqa: S311
     _cancel(writer)
     _opt_out(writer)
     _ask_and_be_answered(writer, setting.now - timedelta(hours=5), staff)
@@ -107,40 +109,40 @@ def _ask_and_be_answered(writer: _Writer, at: datetime, staff: str) -> None:
 
 def _cancel(writer: _Writer) -> None:
     """CANCEL, as an answer to a reminder of the latest booking that was cancelled after one."""
-    cancelled = [each for each in writer.tellers if each.booking.status == "cancelled"]
-    for teller in sorted(cancelled, key=lambda each: each.booking.starts_at, reverse=True):
-        at = teller.booking.updated_at
-        quoted = [each for each in _sent(teller) if each.planned_for < at - timedelta(minutes=1)]
+    cancelled = [each for each in writer.builders if each.booking.status == "cancelled"]
+    for builder in sorted(cancelled, key=lambda each: each.booking.starts_at, reverse=True):
+        at = builder.booking.updated_at
+        quoted = [each for each in _sent(builder) if each.planned_for < at - timedelta(minutes=1)]
         if quoted:
-            teller.leave_untold(ACTOR)
-            told = answers.answer(writer.setting.shop, "cancelled", teller.booking)
+            builder.leave_untold(ACTOR)
+            told = answers.answer(writer.setting.shop, "cancelled", builder.booking)
             said = {"body": "Cancel", "replied_to": quoted[-1].sid, "answer": told}
-            writer.write(teller, at - _A_MOMENT, effect="cancelled", **said)
+            writer.write(builder, at - _A_MOMENT, effect="cancelled", **said)
             return
 
 
 def _opt_out(writer: _Writer) -> None:
     """STOP, by who has got nothing for the longest time, after their last message."""
-    last: dict[str, tuple[datetime, Teller]] = {}
-    for teller in writer.tellers:
-        phone = teller.booking.customer_phone
-        sent_at = max((attempt.started_at for attempt in teller.attempts), default=None)
+    last: dict[str, tuple[datetime, DemoBuilder]] = {}
+    for builder in writer.builders:
+        phone = builder.booking.customer_phone
+        sent_at = max((attempt.started_at for attempt in builder.attempts), default=None)
         if sent_at and phone not in writer.wrote:
-            last[phone] = max(last.get(phone, (sent_at, teller)), (sent_at, teller), key=_first)
+            last[phone] = max(last.get(phone, (sent_at, builder)), (sent_at, builder), key=_first)
     if last:
-        sent_at, teller = min(last.values(), key=_first)
+        sent_at, builder = min(last.values(), key=_first)
         at = min(sent_at + timedelta(minutes=4), writer.setting.now)
         told = answers.answer(writer.setting.shop, "opted_out")
         said = {"body": "STOP", "booking_id": None, "answer": told}
-        reply = writer.write(teller, at, effect="opted_out", **said)
-        teller.note(at, "customer.opted_out", ACTOR, subject=reply.sid)
+        reply = writer.write(builder, at, effect="opted_out", **said)
+        builder.note(at, "customer.opted_out", ACTOR, subject=reply.sid)
 
 
 def _agree(writer: _Writer) -> None:
     """Some were asked when they booked for the first time."""
-    first: dict[str, Teller] = {}
-    for teller in sorted(writer.tellers, key=lambda each: each.booking.created_at):
-        first.setdefault(teller.booking.customer_phone, teller)
+    first: dict[str, DemoBuilder] = {}
+    for builder in sorted(writer.builders, key=lambda each: each.booking.created_at):
+        first.setdefault(builder.booking.customer_phone, builder)
     for phone in [phone for phone in first if phone not in writer.wrote][:_AGREED]:
         at = first[phone].booking.created_at
         said = {"consent": True, "consent_at": at, "consent_how": "form"}
@@ -148,21 +150,21 @@ def _agree(writer: _Writer) -> None:
         first[phone].note(at, "customer.agreed", first[phone].actor)
 
 
-def _open(tellers: Sequence[Teller], at: datetime) -> Iterator[Teller]:
+def _open(builders: Sequence[DemoBuilder], at: datetime) -> Iterator[DemoBuilder]:
     """Of each number, the first booking that was to come then, the soonest first."""
     seen: set[str] = set()
-    for teller in sorted(tellers, key=lambda each: each.booking.starts_at):
-        booking = teller.booking
+    for builder in sorted(builders, key=lambda each: each.booking.starts_at):
+        booking = builder.booking
         was_cancelled = booking.status == "cancelled" and booking.updated_at <= at
         is_open = booking.created_at <= at < booking.starts_at and not was_cancelled
         if is_open and booking.customer_phone not in seen:
             seen.add(booking.customer_phone)
-            yield teller
+            yield builder
 
 
-def _sent(teller: Teller) -> list[Message]:
-    return [each for each in teller.messages if each.kind == "reminder" and each.state == "sent"]
+def _sent(builder: DemoBuilder) -> list[Message]:
+    return [each for each in builder.messages if each.kind == "reminder" and each.state == "sent"]
 
 
-def _first(found: tuple[datetime, Teller]) -> datetime:
+def _first(found: tuple[datetime, DemoBuilder]) -> datetime:
     return found[0]

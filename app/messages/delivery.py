@@ -17,7 +17,7 @@ from app.messages.compose import Content, compose
 from app.messages.lifecycle import claims, outcomes
 from app.messages.lifecycle.claims import Claim
 from app.messages.lifecycle.compare_and_set import booking_of, kind_of, locked_attempt
-from app.messages.reconciliation.lookup import Sent, find_sent
+from app.messages.reconciliation.lookup import MatchedMessage, find_sent
 from app.messages.templates import NotUsable
 from app.models.booking import Booking
 from app.models.message import Message
@@ -87,11 +87,11 @@ def config() -> WhatsAppConfig:
 def _send(taken: Claim) -> datetime | None:
     if taken.verify_first:
         try:
-            found = find_sent(client(), taken.job_id)
+            match = find_sent(client(), taken.job_id)
         except LookupFailed:
             return _release(taken, clock.now() + _SOON)
-        if found is not None:
-            return _mark_found(found)
+        if match is not None:
+            return _mark_matched(match)
     if not rate_limit.wait(settings().send_lease / 2):
         return _release(taken, clock.now() + _SOON)
     try:
@@ -139,9 +139,9 @@ def _hold_back(session: Session, taken: Claim, code: str) -> datetime | None:
     return until if claims.release(session, taken, until) else None
 
 
-def _mark_found(found: Sent) -> datetime | None:
+def _mark_matched(match: MatchedMessage) -> datetime | None:
     with database().write() as session:
-        return outcomes.accept(session, found.attempt_id, found.sid, found.status, found.error_code)
+        return outcomes.accept(session, match.attempt_id, match.sid, match.status, match.error_code)
 
 
 def _release(taken: Claim, until: datetime) -> datetime | None:

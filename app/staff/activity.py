@@ -96,7 +96,7 @@ class About:
 
 
 @dataclass(frozen=True)
-class Line:
+class ActivityLine:
     """One event in words; `moved` is from when to when."""
 
     event: AuditEvent
@@ -123,7 +123,7 @@ class Page:
     `is_cut` if no more of somebody were found as far as was looked; the cursor goes on from there.
     """
 
-    lines: Sequence[Line]
+    lines: Sequence[ActivityLine]
     older: int | None
     is_cut: bool
 
@@ -184,10 +184,13 @@ def _replies_of(session: Session, booking_id: str) -> Sequence[str]:
     return session.scalars(select(Reply.sid).where(Reply.booking_id == booking_id)).all()
 
 
-def _lines(session: Session, events: Sequence[AuditEvent], everybody: dict[str, str]) -> list[Line]:
+def _lines(
+    session: Session, events: Sequence[AuditEvent], everybody: dict[str, str]
+) -> list[ActivityLine]:
     subjects = _subjects(session, {event.subject for event in events}, everybody)
     return [
-        Line(event, _name_of(event.actor, everybody), subjects[event.subject]) for event in events
+        ActivityLine(event, _name_of(event.actor, everybody), subjects[event.subject])
+        for event in events
     ]
 
 
@@ -202,7 +205,7 @@ def _name_of(actor: str, everybody: dict[str, str]) -> str:
 def _subjects(session: Session, subjects: set[str], everybody: dict[str, str]) -> dict[str, About]:
     """Each subject as it is called now: a statement for each kind, however many there are."""
     found = {subject: _plain(subject, everybody) for subject in subjects}
-    found |= _offers(session, subjects)
+    found |= _catalogue(session, subjects)
     bookings = _among(session, select(Booking), Booking.id, subjects)
     found |= {
         row.id: About(row.customer_name, f"/bookings/{row.id}", row.starts_at) for row in bookings
@@ -228,7 +231,7 @@ def _plain(subject: str, everybody: dict[str, str]) -> About:
     return known.get(subject, About(subject))
 
 
-def _offers(session: Session, subjects: set[str]) -> dict[str, About]:
+def _catalogue(session: Session, subjects: set[str]) -> dict[str, About]:
     """Services and barbers: `service:haircut`."""
     found = {}
     for word, table in (("service", Service), ("barber", Barber)):

@@ -73,7 +73,7 @@ class OutgoingMessage:
 
 
 @dataclass(frozen=True)
-class Found:
+class SentMessage:
     """A message as Twilio has it; `created_at` is aware, in UTC."""
 
     sid: str
@@ -126,7 +126,7 @@ class WhatsAppClient:
         """
         return _outcome_of(lambda: self._create(message))
 
-    def list_sent(self, to: str, since: datetime) -> list[Found]:
+    def list_sent(self, to: str, since: datetime) -> list[SentMessage]:
         """Our messages to `to` (E.164) created at or after `since` (aware). Raises LookupFailed.
 
         Not what answered a customer by TwiML. No DateSent filter: Twilio sets that date late, and a
@@ -136,11 +136,11 @@ class WhatsAppClient:
             page = self._messages.page(
                 to=_address(to), from_=_address(self._config.sender), page_size=_PAGE_SIZE
             )
-            sent: list[Found] = []
+            sent: list[SentMessage] = []
             for _ in range(_MOST_PAGES):
-                rows = [(str(row.direction), _found(row)) for row in page]
+                rows = [(str(row.direction), _sent(row)) for row in page]
                 newer = [row for row in rows if row[1].created_at >= since]
-                sent += [found for direction, found in newer if direction == "outbound-api"]
+                sent += [message for direction, message in newer if direction == "outbound-api"]
                 page = page.next_page() if newer else None
                 if page is None:
                     return sent
@@ -154,11 +154,11 @@ class WhatsAppClient:
             rows.reverse()  # the newest come first, and their times are whole seconds
             return sorted(rows, key=lambda row: row.created_at)
 
-    def fetch(self, sid: str) -> Found | None:
+    def fetch(self, sid: str) -> SentMessage | None:
         """The message `sid`, None if Twilio has no such message. Raises LookupFailed."""
         if not _SID.fullmatch(sid):
             return None
-        return _unless_missing(lambda: _found(self._messages(sid).fetch()))
+        return _unless_missing(lambda: _sent(self._messages(sid).fetch()))
 
     def check_credentials(self) -> Outcome:
         """Ask for our own account: `accepted` if Twilio knows it and it is active."""
@@ -237,17 +237,19 @@ def _content(message: OutgoingMessage) -> dict[str, str]:
     return content
 
 
-def _found(row: Any) -> Found:
+def _sent(row: Any) -> SentMessage:
     """A row of Twilio's; raises ValueError for one that cannot serve as evidence."""
     if not isinstance(row.sid, str) or not isinstance(row.date_created, datetime):
         raise ValueError("a message without SID or date")
     status = _known_status(row.status)
     body = str(row.body or "")
-    return Found(row.sid, status, body, row.date_created.astimezone(UTC), code_of(row.error_code))
+    return SentMessage(
+        row.sid, status, body, row.date_created.astimezone(UTC), code_of(row.error_code)
+    )
 
 
 def _received(row: Any) -> Received:
-    found = _found(row)
+    found = _sent(row)
     media = str(row.num_media or "0")
     count = int(media) if media.isdecimal() else 0
     return Received(found.sid, str(row.from_ or ""), found.body, count, found.created_at)

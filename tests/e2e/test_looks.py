@@ -33,9 +33,11 @@ def test_with_forced_colours_each_state_has_a_look_of_its_own(page: Page, shop: 
     assert "rgba(0, 0, 0, 0)" not in dot
     assert dot.startswith(page.evaluate(_CANVAS_TEXT))
     page.goto(f"/bookings/{sent['id']}")
-    expect(page.locator(".moment.is-ok")).to_have_count(1)
-    done = look_of(page.locator(".moment.is-ok .moment-dot"), "::before")
-    assert done != look_of(page.locator(".moment.is-planned .moment-dot").first, "::before")
+    expect(page.locator(".timeline-item.is-ok")).to_have_count(1)
+    done = look_of(page.locator(".timeline-item.is-ok .timeline-dot"), "::before")
+    assert done != look_of(
+        page.locator(".timeline-item.is-planned .timeline-dot").first, "::before"
+    )
     page.goto("/styleguide")
     looks = [look_of(page.locator(f".bead.is-{state}").first) for state in _STATES]
     assert len(set(looks)) == len(_STATES)

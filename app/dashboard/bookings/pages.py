@@ -77,14 +77,14 @@ def show_booking(request: PageRequest, booking_id: BookingId) -> Response[str]:
     with db.database().read() as session:
         booking = _booking(session, booking_id)
         chat = conversations.chat(session, booking)
-        told = timeline.tell(_entries(session, booking, chat), now)
+        shown = timeline.timeline_of(_entries(session, booking, chat), now)
         is_staff, has_begun = request.user.may("staff"), booking.starts_at <= now
         is_confirmed = booking.status == "confirmed"
         _shop = shop_service.shop(session)  # while it is held, each text finds it without a query
         context: dict[str, Any] = {
             "before": by_customer.before(session, booking),
             "contact": customers.find(session, booking.customer_phone),
-            "next_text": _text(session, booking, told.next, told.next.due_at) if told.next else "",
+            "next_text": _next_text(session, booking, shown.next),
             "cancellation": _text(session, booking, Message(kind="cancellation"), now),
             "reminder": _text(session, booking, Message(kind="reminder"), now),
         }
@@ -93,7 +93,7 @@ def show_booking(request: PageRequest, booking_id: BookingId) -> Response[str]:
         "bookings/show.html",
         partial="bookings/_show.html",
         booking=booking,
-        story=told,
+        timeline=shown,
         chat=chat,
         max_answer=conversations.MAX_ANSWER,
         typed="",
@@ -101,7 +101,7 @@ def show_booking(request: PageRequest, booking_id: BookingId) -> Response[str]:
         may_act=is_staff and is_confirmed and not has_begun,
         may_mark=is_staff and is_confirmed and has_begun,
         may_reopen=is_staff and booking.status in ("completed", "no_show"),
-        may_undo=is_staff and _may_undo(booking, told),
+        may_undo=is_staff and _may_undo(booking, shown),
         undo_seconds=int(UNDO_FOR.total_seconds()),
         reasons=REASONS,
         advice_of=advice_of,
@@ -259,6 +259,10 @@ def _text(session: Session, booking: Booking, message: Message, at: datetime) ->
         return ""
 
 
+def _next_text(session: Session, booking: Booking, message: Message | None) -> str:
+    return _text(session, booking, message, message.due_at) if message else ""
+
+
 def _outcome(attempt: Attempt) -> str:
     """What became of a POST, in words."""
     if attempt.outcome == "accepted":
@@ -268,8 +272,8 @@ def _outcome(attempt: Attempt) -> str:
     return explain(attempt.error_code, asynchronous=attempt.outcome == "undelivered").words
 
 
-def _may_undo(booking: Booking, told: timeline.Story) -> bool:
-    first = told.next
+def _may_undo(booking: Booking, shown: timeline.Timeline) -> bool:
+    first = shown.next
     is_untold = first is not None and first.kind == "cancellation" and not first.attempts
     return booking.status == "cancelled" and is_untold
 

@@ -26,7 +26,7 @@ _CANCELLED_BY = {
 
 
 @dataclass(frozen=True)
-class Moment:
+class TimelineItem:
     """An entry, and the messages that never began because of it, by their planned time."""
 
     entry: Entry
@@ -42,17 +42,17 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Story:
+class Timeline:
     """`earlier` and `later` are folded; `recent` is what happened, `upcoming` what is planned.
 
     `sent`, `failed` and `to_go` count the reminders. `last_sent` is what the customer saw last;
     `next` is the message that goes out next.
     """
 
-    earlier: Sequence[Moment]
-    recent: Sequence[Moment]
-    upcoming: Sequence[Moment]
-    later: Sequence[Moment]
+    earlier: Sequence[TimelineItem]
+    recent: Sequence[TimelineItem]
+    upcoming: Sequence[TimelineItem]
+    later: Sequence[TimelineItem]
     sent: int
     failed: int
     to_go: int
@@ -60,19 +60,19 @@ class Story:
     next: Message | None
 
 
-def tell(entries: Sequence[Entry], now: datetime) -> Story:
-    """The story of entries that are in the order of time."""
+def timeline_of(entries: Sequence[Entry], now: datetime) -> Timeline:
+    """The timeline of entries that are in the order of time."""
     messages = [entry for entry in entries if isinstance(entry, MessageEntry)]
     planned = [entry for entry in messages if _is_planned(entry.message, now)]
     past = _past(entries, now)
     pending = [entry.message for entry in messages if entry.message.state == "pending"]
     sent = [entry for entry in messages if entry.message.state == "sent"]
     states = Counter(entry.message.state for entry in messages if entry.message.kind == "reminder")
-    return Story(
+    return Timeline(
         earlier=past[:-RECENT],
         recent=past[-RECENT:],
-        upcoming=[Moment(entry) for entry in planned[:NEXT]],
-        later=[Moment(entry) for entry in planned[NEXT:]],
+        upcoming=[TimelineItem(entry) for entry in planned[:NEXT]],
+        later=[TimelineItem(entry) for entry in planned[NEXT:]],
         sent=states["sent"],
         failed=states["failed"],
         to_go=states["pending"],
@@ -88,23 +88,23 @@ def _is_planned(message: Message, now: datetime) -> bool:
     return is_waiting and message.attempts == 0 and message.due_at > now
 
 
-def _past(entries: Sequence[Entry], now: datetime) -> list[Moment]:
+def _past(entries: Sequence[Entry], now: datetime) -> list[TimelineItem]:
     """What happened; what was cancelled before its first try goes with the event that did it."""
     events = [entry for entry in entries if isinstance(entry, EventEntry)]
     cancelled: dict[int, list[Message]] = {}
-    moments = []
+    items = []
     for entry in entries:
         if isinstance(entry, EventEntry):
-            moments.append(Moment(entry, cancelled.setdefault(entry.event.id, [])))
+            items.append(TimelineItem(entry, cancelled.setdefault(entry.event.id, [])))
         elif isinstance(entry, ReplyEntry):
-            moments.append(Moment(entry))
+            items.append(TimelineItem(entry))
         elif not _is_planned(entry.message, now):
             event = _cause(entry.message, events)
             if event is None:
-                moments.append(Moment(entry))
+                items.append(TimelineItem(entry))
             else:
                 cancelled.setdefault(event.event.id, []).append(entry.message)
-    return moments
+    return items
 
 
 def _cause(message: Message, events: Sequence[EventEntry]) -> EventEntry | None:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app import clock, db
 from app.bookings import by_customer, search
 from app.bookings import service as bookings
-from app.bookings.by_customer import Found
+from app.bookings.by_customer import CustomerPage
 from app.conversations import service as conversations
 from app.customers import consent
 from app.customers import service as customers
@@ -38,7 +38,7 @@ def list_customers(request: PageRequest) -> Response[str]:
     """Those whom the search finds; without one, who comes next, or who was here last."""
     asked = {name: request.query_params.get(name, "").strip() for name in _ASKED}
     errors: Mapping[str, str] = {}
-    found, contacts = Found([], has_more=False), {}
+    found, contacts = CustomerPage([], has_more=False), {}
     with db.database().read() as session:
         try:
             found = _found(session, asked)
@@ -67,7 +67,7 @@ def show_customer(request: PageRequest, booking_id: BookingId) -> Response[str]:
     with db.database().read() as session:
         shop = shop_service.shop(session)  # while it is held, it is read once
         booking = bookings.get(session, booking_id)
-        [customer] = by_customer.seen(session, [booking.person])
+        [customer] = by_customer.summaries(session, [booking.person])
         context: dict[str, Any] = {
             **_bookings(session, customer.person, cursor),
             "contact": customers.find(session, customer.person),
@@ -109,7 +109,7 @@ def opt_in(request: PageRequest, booking_id: BookingId) -> Response[str]:
     return run_action(request, _back(request, booking_id), act)
 
 
-def _found(session: Session, asked: Mapping[str, str]) -> Found:
+def _found(session: Session, asked: Mapping[str, str]) -> CustomerPage:
     """Raises Invalid."""
     if asked["q"]:
         return by_customer.find(session, asked["q"])

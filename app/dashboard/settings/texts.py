@@ -48,7 +48,7 @@ Kind = Annotated[
 
 
 @dataclass(frozen=True)
-class Place:
+class WrongPart:
     """Where a text is wrong: its line, in three parts, and the place in a browser's own count."""
 
     before: str
@@ -59,7 +59,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Seen:
+class TextPreview:
     """A text as its customer would read it; `of` whom the booking is that it is shown for."""
 
     text: str
@@ -116,7 +116,7 @@ def _show(request: PageRequest, typed: Wording, status: int = 200) -> Response[s
         _shop = shop(session)  # while it is held, all that follows finds it without a query
         context: dict[str, Any] = {
             "saved": [saved_texts.read(session, kind) for kind in KINDS],
-            "seen": None if problem else _seen(session, typed),
+            "preview": None if problem else _preview(session, typed),
             "history": saved_texts.history(session, typed.kind),
         }
     return page(
@@ -139,22 +139,22 @@ def _show(request: PageRequest, typed: Wording, status: int = 200) -> Response[s
     )
 
 
-def _problem(text: str) -> tuple[str, Place | None]:
+def _problem(text: str) -> tuple[str, WrongPart | None]:
     """Why a text cannot be a message, and where; empty if it can."""
     try:
         texts.check_text(text)
     except TextError as error:
-        return f"{error}.", _place(text, error)
+        return f"{error}.", _wrong_part(text, error)
     return "", None
 
 
-def _place(text: str, error: TextError) -> Place | None:
+def _wrong_part(text: str, error: TextError) -> WrongPart | None:
     if error.position is None:
         return None
     start, end = error.position, error.position + error.length
     line_start = text.rfind("\n", 0, start) + 1
     line_end = text.find("\n", start) if "\n" in text[start:] else len(text)
-    return Place(
+    return WrongPart(
         before=text[line_start:start],
         wrong=text[start : min(end, line_end)],
         after=text[min(end, line_end) : line_end],
@@ -168,7 +168,7 @@ def _units(text: str) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def _seen(session: Session, typed: Wording) -> Seen:
+def _preview(session: Session, typed: Wording) -> TextPreview:
     """The text for the next booking, at the time of its next such message; else for a sample."""
     row, now = shop(session), clock.now()
     booking = session.scalars(
@@ -180,7 +180,7 @@ def _seen(session: Session, typed: Wording) -> Seen:
     at = _next_at(session, booking) if booking and typed.kind == "reminder" else None
     of = booking or _sample(session, now)
     values = values_of(session, row, of, at or now)
-    return Seen(texts.render(typed.text, values), of, is_sample=booking is None)
+    return TextPreview(texts.render(typed.text, values), of, is_sample=booking is None)
 
 
 def _next_at(session: Session, booking: Booking) -> datetime | None:

@@ -19,14 +19,14 @@ from app.messages.lifecycle import outcomes
 from app.messages.lifecycle.compare_and_set import kind_of
 from app.models import identity
 from app.models.message import Attempt
-from app.whatsapp.client import Found, WhatsAppClient
+from app.whatsapp.client import SentMessage, WhatsAppClient
 
 _SKEW = timedelta(seconds=120)
 """How far Twilio's clock and ours may be apart, with its dates in whole seconds."""
 
 
 @dataclass(frozen=True)
-class Sent:
+class MatchedMessage:
     """A message of Twilio's, and the attempt that made it."""
 
     attempt_id: str
@@ -35,7 +35,7 @@ class Sent:
     error_code: str | None
 
 
-def find_sent(client: WhatsAppClient, job_id: str) -> Sent | None:
+def find_sent(client: WhatsAppClient, job_id: str) -> MatchedMessage | None:
     """What the last attempt of a message without a SID became at Twilio, None if nothing.
 
     What turns out to be another message's is noted as that one's. Raises LookupFailed: then
@@ -48,18 +48,20 @@ def find_sent(client: WhatsAppClient, job_id: str) -> Sent | None:
     listed = _listed(client, attempt)
     with database().read() as session:
         candidates = _unclaimed(session, listed)
-        open_attempts = [attempt, *_rivals(session, attempt)] if candidates else []
+        open_attempts = [attempt, *_other_open_attempts(session, attempt)] if candidates else []
     ours = None
-    for found in candidates:
-        owner = _owner(found, open_attempts)
+    for message in candidates:
+        owner = _owner(message, open_attempts)
         if owner is attempt:
-            ours = ours or Sent(attempt.id, found.sid, found.status, found.error_code)
+            ours = ours or MatchedMessage(
+                attempt.id, message.sid, message.status, message.error_code
+            )
         elif owner is not None:
-            _note(owner, found)
+            _note(owner, message)
     return ours
 
 
-def _listed(client: WhatsAppClient, attempt: Attempt) -> list[Found]:
+def _listed(client: WhatsAppClient, attempt: Attempt) -> list[SentMessage]:
     """Those to the attempt's person: the list may have them under the spelling of WhatsApp's."""
     since = attempt.started_at - _SKEW
     each = [client.list_sent(to, since) for to in identity.spellings(attempt.sent_to)]
@@ -75,7 +77,7 @@ def _open_attempt(session: Session, job_id: str) -> Attempt | None:
     ).one_or_none()
 
 
-def _rivals(session: Session, attempt: Attempt) -> Sequence[Attempt]:
+def _other_open_attempts(session: Session, attempt: Attempt) -> Sequence[Attempt]:
     """Other messages' attempts to the person about then of which Twilio has told nothing yet.
 
     Two look-ups in vain may have called them not sent: the list lags, by no promised time.
@@ -93,33 +95,33 @@ def _rivals(session: Session, attempt: Attempt) -> Sequence[Attempt]:
     ).all()
 
 
-def _owner(found: Found, open_attempts: Sequence[Attempt]) -> Attempt | None:
+def _owner(message: SentMessage, open_attempts: Sequence[Attempt]) -> Attempt | None:
     """Whose message that is: of those that it may be, the nearest in time."""
-    able = [attempt for attempt in open_attempts if _may_be(found, attempt)]
-    return min(able, key=lambda one: abs(one.started_at - found.created_at), default=None)
+    able = [attempt for attempt in open_attempts if _may_be(message, attempt)]
+    return min(able, key=lambda one: abs(one.started_at - message.created_at), default=None)
 
 
-def _may_be(found: Found, attempt: Attempt) -> bool:
+def _may_be(message: SentMessage, attempt: Attempt) -> bool:
     ended = attempt.ended_at or clock.now()
-    if not attempt.started_at - _SKEW <= found.created_at <= ended + _SKEW:
+    if not attempt.started_at - _SKEW <= message.created_at <= ended + _SKEW:
         return False
     # Twilio renders a template itself, so its text may differ from ours in small things.
     is_template = content_sid(kind_of(attempt.message_id)) is not None
-    return is_template or _same_text(found.body, attempt.body)
+    return is_template or _same_text(message.body, attempt.body)
 
 
-def _note(owner: Attempt, found: Found) -> None:
+def _note(owner: Attempt, message: SentMessage) -> None:
     """If Twilio did not deliver it, the tick enqueues the next try."""
     with database().write() as session:
-        outcomes.accept(session, owner.id, found.sid, found.status, found.error_code)
+        outcomes.accept(session, owner.id, message.sid, message.status, message.error_code)
 
 
-def _unclaimed(session: Session, listed: list[Found]) -> list[Found]:
+def _unclaimed(session: Session, listed: list[SentMessage]) -> list[SentMessage]:
     """Those whose SID no attempt has, oldest first."""
-    sids = [found.sid for found in listed]
+    sids = [message.sid for message in listed]
     known = set(session.scalars(select(Attempt.sid).where(Attempt.sid.in_(sids))))
-    fresh = [found for found in listed if found.sid not in known]
-    return sorted(fresh, key=lambda found: found.created_at)
+    fresh = [message for message in listed if message.sid not in known]
+    return sorted(fresh, key=lambda message: message.created_at)
 
 
 def _same_text(one: str, other: str) -> bool:

@@ -66,7 +66,7 @@ def test_all_of_one_name_get_the_number_and_history_stays_one(
 
     assert phones(shop, family) == {**dict.fromkeys(family, RIGHT), "leo": WRONG}
     with shop.read() as session:
-        [maria] = by_customer.seen(session, [RIGHT])
+        [maria] = by_customer.summaries(session, [RIGHT])
         assert (maria.bookings, maria.visits) == (5, 1)
         assert {row.person for row in session.query(Reply)} == {RIGHT}
 

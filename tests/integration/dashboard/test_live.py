@@ -218,7 +218,7 @@ def test_of_too_many_changes_a_page_is_told_only_that_it_missed_them(
     shop: Database, clock: FrozenClock
 ) -> None:
     changes = [
-        live.Change(f"booking_{number}", None, "confirmed", clock.now())
+        live.ChangedRow(f"booking_{number}", None, "confirmed", clock.now())
         for number in range(live.MOST_BOOKINGS + 1)
     ]
     assert names_of(changes) == set(EVERYTHING)

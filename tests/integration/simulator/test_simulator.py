@@ -20,7 +20,7 @@ from app.messages.compose import as_template
 from app.messages.texts import REMINDER_TEXT
 from app.simulator import buttons, router, rules, store
 from app.simulator.faults import Fault, catalog
-from app.whatsapp.client import Found, OutgoingMessage, WhatsAppClient
+from app.whatsapp.client import OutgoingMessage, SentMessage, WhatsAppClient
 from app.whatsapp.outcome import Outcome
 from tests import factories
 from tests.conftest import Configure
@@ -86,7 +86,7 @@ def chat(simulator: Simulator, number: str) -> str:
     return httpx.get(f"{simulator.url}/simulator/phones/{number[1:]}").text
 
 
-def bodies(found: list[Found]) -> list[str]:
+def bodies(found: list[SentMessage]) -> list[str]:
     return [one.body for one in found]
 
 
