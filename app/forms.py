@@ -16,6 +16,7 @@ are below.
 
 import re
 from collections.abc import Callable, Collection, Mapping
+from copy import copy
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any, ClassVar, Generic, Self, TypeVar, overload
@@ -84,6 +85,12 @@ class Form:
             raise Invalid(errors)
         return values
 
+    def part(self, names: Collection[str]) -> Self:
+        """The form with these of its fields alone; what was read stays read."""
+        found = copy(self)
+        found.given = {name: self.given[name] for name in names if name in self.given}
+        return found
+
     def wrong_together(self, values: Mapping[str, Any]) -> Mapping[str, str]:  # noqa: ARG002
         """What is wrong, by field, with fields of which each is right by itself."""
         return {}
@@ -134,14 +141,21 @@ def time_of_day(text: str) -> time:
 
 
 def day(text: str) -> date:
-    """A day that has an equal in each time zone. Raises ValueError."""
+    """Raises ValueError."""
     try:
-        read = date.fromisoformat(text) if _DAY.fullmatch(text) else date.min
+        if _DAY.fullmatch(text):
+            return date.fromisoformat(text)
     except ValueError:  # 2026-02-30
-        read = date.min
-    if not date.min.year < read.year < date.max.year:
+        pass
+    raise ValueError("This must be a day, such as 2026-11-23.")
+
+
+def day_everywhere(text: str) -> date:
+    """A day that has an equal in each time zone. Raises ValueError."""
+    found = day(text)
+    if not date.min.year < found.year < date.max.year:
         raise ValueError("This must be a day, such as 2026-11-23.")
-    return read
+    return found
 
 
 def moment(text: str) -> datetime:

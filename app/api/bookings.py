@@ -150,7 +150,7 @@ def create_booking(
     with db.database().write() as session:
 
         def book() -> idempotency.Answer:
-            new = service.NewBooking(**msgspec.structs.asdict(data))
+            new = msgspec.structs.asdict(data)
             booking, is_new = service.create(session, new, f"token:{token.id}")
             return (201 if is_new else 200), msgspec.to_builtins(BookingAnswer.of(booking))
 

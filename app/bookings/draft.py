@@ -3,31 +3,26 @@
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from app import clock
-from app.bookings import fields, numbers, service
+from app import clock, forms
+from app.bookings import numbers, service
 from app.bookings.availability import overlapping
-from app.bookings.service import NewBooking
+from app.bookings.fields import COLUMNS, BookingForm
 from app.customers import service as customers
 from app.errors import Conflict, FieldError, Invalid
-from app.models.booking import Booking
-from app.reminders.plan import PlanTooLong
-from app.settings import settings
+from app.forms import as_typed
+from app.models.booking import Booking, short_name
 from app.shop.service import shop, time_zone
-
-MANY = 100
-"""More reminders than this are asked about before they are planned."""
 
 OTHER = "other"
 """What the form says for a time that it does not offer: it is in `other_time` then."""
 
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _TIME = re.compile(r"(\d{1,2}):(\d{2})(?::00)?(?:-([12]))?")
 _MISSING = {
     "customer_phone": "Enter the customer’s phone number.",
@@ -36,24 +31,23 @@ _MISSING = {
     "barber_id": "Choose a barber.",
 }
 
+TYPED = {name: short_name(name) for name in COLUMNS}
+"""Of the fields that are typed as one text, what each is called in the form."""
+
 
 @dataclass(frozen=True)
 class Draft:
     """The fields of the form as they were typed.
 
-    `day` (2026-11-23) and `time` (14:30) are on the shop's clock. Of a time that the clock shows
-    twice, `turn` says which is meant: "1", "2", or empty for the first that is still to come.
-    `consent` is "yes" or "no", or empty: the customer was not asked. `overlap` has the ids of the
-    bookings beside which it is to be made, `sure` the number of reminders agreed to, `seen` the
-    `fields` of the booking as the form showed it at first. `others` is for what a corrected number
-    holds: a numbers.Scope.
+    `typed` has those of TYPED, by their names in the form. `day` (2026-11-23) and `time` (14:30)
+    are on the shop's clock. Of a time that the clock shows twice, `turn` says which is meant: "1",
+    "2", or empty for the first that is still to come. `consent` is "yes" or "no", or empty: the
+    customer was not asked. `overlap` has the ids of the bookings beside which it is to be made,
+    `sure` the number of reminders agreed to, `seen` the `fields` of the booking as the form showed
+    it at first. `others` is for what a corrected number holds: a numbers.Scope.
     """
 
-    phone: str = ""
-    name: str = ""
-    email: str = ""
-    service: str = ""
-    barber: str = ""
+    typed: Mapping[str, str] = field(default_factory=lambda: dict.fromkeys(TYPED.values(), ""))
     day: str = ""
     time: str = ""
     turn: str = ""
@@ -64,34 +58,32 @@ class Draft:
     others: str = ""
 
     @classmethod
-    def of_form(cls, typed: Mapping[str, str]) -> Self:
+    def of_form(cls, sent: Mapping[str, str]) -> Self:
         """What a form sent."""
-        found = {name: typed.get(name, "").strip() for name in cls.__dataclass_fields__}
+        names = cls.__dataclass_fields__.keys() - {"typed"}
+        found = {name: sent.get(name, "").strip() for name in names}
         if found["time"] in {"", OTHER}:
-            found["time"] = typed.get("other_time", "").strip()
+            found["time"] = sent.get("other_time", "").strip()
         if written := _TIME.fullmatch(found["time"]):
             found["time"] = f"{int(written[1]):02}:{written[2]}"
             found["turn"] = written[3] or found["turn"]
-        return cls(**found)
+        return cls({name: sent.get(name, "").strip() for name in TYPED.values()}, **found)
 
     @classmethod
     def of_booking(cls, booking: Booking, zone: ZoneInfo) -> Self:
         """What the form of a booking shows at first."""
-        shown = cls(
-            **customer_of(booking),
-            service=booking.service_id,
-            barber=booking.barber_id,
-            **on_the_clock(booking.starts_at, zone),
-            others="name",
-        )
+        typed = {short: as_typed(getattr(booking, name)) for name, short in TYPED.items()}
+        shown = cls(typed, **on_the_clock(booking.starts_at, zone), others="name")
         return replace(shown, seen=json.dumps(shown.fields))
+
+    def with_typed(self, **typed: str) -> Self:
+        """The draft with these fields of TYPED."""
+        return replace(self, typed={**self.typed, **typed})
 
     @property
     def fields(self) -> dict[str, str]:
         """What two who change one booking may differ in; day and time are one field."""
-        when = f"{self.day} {self.time} {self.turn}".rstrip()
-        names = ("phone", "name", "email", "service", "barber")
-        return {**{name: getattr(self, name) for name in names}, "when": when}
+        return {**self.typed, "when": f"{self.day} {self.time} {self.turn}".rstrip()}
 
     @property
     def agreed(self) -> int:
@@ -113,12 +105,9 @@ class StartTime:
 
 
 def customer_of(booking: Booking) -> dict[str, str]:
-    """The fields `phone`, `name` and `email` that mean the customer of a booking."""
-    return {
-        "phone": booking.customer_phone,
-        "name": booking.customer_name,
-        "email": booking.customer_email or "",
-    }
+    """The fields of TYPED that mean the customer of a booking."""
+    names = (name for name in TYPED if name.startswith("customer_"))
+    return {TYPED[name]: as_typed(getattr(booking, name)) for name in names}
 
 
 def on_the_clock(at: datetime, zone: ZoneInfo) -> dict[str, str]:
@@ -137,11 +126,9 @@ def choice_of(at: datetime, zone: ZoneInfo) -> str:
 def day_of(draft: Draft) -> date:
     """The day that was typed. Raises Invalid."""
     try:
-        if _DAY.fullmatch(draft.day):
-            return date.fromisoformat(draft.day)
+        return forms.day(draft.day)
     except ValueError:
-        pass
-    raise Invalid([FieldError("day", "Choose a day, such as 2026-11-23.")])
+        raise Invalid([FieldError("day", "Choose a day, such as 2026-11-23.")]) from None
 
 
 def start_of(draft: Draft, zone: ZoneInfo) -> StartTime:
@@ -176,10 +163,8 @@ def book(session: Session, draft: Draft, actor: str) -> tuple[Booking, bool]:
     Raises Invalid with all the fields that are wrong, and Conflict `barber_taken` for a booking
     beside it that the draft does not name.
     """
-    values = _values(session, draft)
-    new = NewBooking(**values, allow_overlap=bool(draft.overlap))
-    _check_number(session, draft, new.scheduled_time)
-    booking, is_new = service.create(session, new, actor)
+    new = form(session, draft)
+    booking, is_new = service.create(session, new, actor, draft.agreed)
     if is_new:
         _check_conflicts(session, booking, draft)
     return booking, is_new
@@ -192,36 +177,41 @@ def change(session: Session, booking_id: str, draft: Draft, actor: str) -> tuple
     another state than there is.
     """
     booking = service.to_change(session, booking_id)
-    changes = changes_of(session, booking, draft)
+    typed, changes = changes_of(session, booking, draft)
     if not changes:
         return booking, False
     if draft.seen != Draft.of_booking(booking, time_zone(shop(session))).seen:
         raise Conflict("changed_meanwhile", "Somebody else has changed this booking meanwhile.")
-    if "scheduled_time" in changes:
-        _check_number(session, draft, changes["scheduled_time"])
-    if draft.others in {"name", "all"} and (phone := changes.pop("customer_phone", None)):
+    if draft.others in {"name", "all"} and "customer_phone" in changes:
         scope: numbers.Scope = "all" if draft.others == "all" else "name"
-        numbers.correct(session, booking_id, phone, scope, actor)
-    service.change(session, booking_id, {**changes, "allow_overlap": bool(draft.overlap)}, actor)
-    if changes.keys() & {"service_id", "barber_id", "scheduled_time"}:
+        numbers.correct(session, booking_id, typed.part({"customer_phone"}), scope, actor)
+    to_change = typed.part({*changes, "allow_overlap"})
+    service.change(session, booking_id, to_change, actor, draft.agreed)
+    if changes & {"service_id", "barber_id", "scheduled_time"}:
         _check_conflicts(session, booking, draft)
     return booking, True
 
 
-def changes_of(session: Session, booking: Booking, draft: Draft) -> dict[str, Any]:
-    """The fields of NewBooking in which the draft differs from the booking. Raises Invalid."""
-    values = _values(session, draft, booking)
-    said = values.pop("whatsapp_consent")
-    as_it_is = {**vars(booking), "scheduled_time": booking.starts_at}
-    changes = {name: value for name, value in values.items() if as_it_is[name] != value}
-    if said is not None and said != _known_consent(session, values["customer_phone"]):
-        changes["whatsapp_consent"] = said
-    return changes
+def changes_of(session: Session, booking: Booking, draft: Draft) -> tuple[BookingForm, set[str]]:
+    """The draft, and its fields in which it differs from the booking. Raises Invalid."""
+    typed = form(session, draft, booking)
+    values = typed.checked(typed.given)
+    as_it_is = {
+        **vars(booking),
+        "scheduled_time": booking.starts_at,
+        "allow_overlap": typed.allow_overlap,
+        "whatsapp_consent": typed.whatsapp_consent,
+    }
+    changes = {name for name, value in values.items() if as_it_is[name] != value}
+    said = typed.whatsapp_consent
+    if said is not None and said != _known_consent(session, typed.customer_phone):
+        changes.add("whatsapp_consent")
+    return typed, changes
 
 
 def check_time(session: Session, at: datetime) -> None:
     """Raises Invalid for a time that no booking can have, such as one in the past."""
-    _clean(session, {"scheduled_time": at})
+    service.form(session, {"scheduled_time": at}).checked(["scheduled_time"])
 
 
 def _known_consent(session: Session, phone: str) -> bool | None:
@@ -241,55 +231,31 @@ def _start(day: date, at: time, turn: str, zone: ZoneInfo) -> StartTime:
     return StartTime(last if is_second else first, (first, last))
 
 
-def _values(session: Session, draft: Draft, booking: Booking | None = None) -> dict[str, Any]:
-    """The draft as cleaned fields of NewBooking; without the time if it is the booking's own.
+def form(session: Session, draft: Draft, booking: Booking | None = None) -> BookingForm:
+    """The draft's fields, read; without the time if it is the booking's own.
 
     Raises Invalid with all that is wrong.
     """
-    typed: dict[str, Any] = {
-        "customer_phone": draft.phone,
-        "customer_name": draft.name,
-        "customer_email": draft.email or None,
-        "service_id": draft.service,
-        "barber_id": draft.barber,
-        "whatsapp_consent": draft.is_agreed,
-    }
-    errors = [FieldError(name, text) for name, text in _MISSING.items() if not typed[name]]
-    given = {name: value for name, value in typed.items() if value or name not in _MISSING}
-    cleaned: dict[str, Any] = {}
+    texts = {name: draft.typed[short] for name, short in TYPED.items()}
+    errors = [FieldError(name, words) for name, words in _MISSING.items() if not texts[name]]
+    given: dict[str, Any] = dict(texts)
+    for error in errors:
+        del given[error.field]
+    given |= {"allow_overlap": draft.overlap, "whatsapp_consent": draft.is_agreed}
     zone = time_zone(shop(session))
     try:
         if not (booking and is_time_of(draft, booking, zone)):
             given["scheduled_time"] = start_of(draft, zone).at
     except Invalid as invalid:
         errors += invalid.errors
+    found = service.form(session, given)
     try:
-        cleaned = _clean(session, given)
+        found.checked(given)
     except Invalid as invalid:
         errors += invalid.errors
     if errors:
         raise Invalid(errors)
-    return cleaned
-
-
-def _clean(session: Session, values: Mapping[str, Any]) -> dict[str, Any]:
-    return fields.clean(
-        values,
-        country=shop(session).country,
-        own_number=settings().whatsapp_from_number,
-        now=clock.now(),
-    )
-
-
-def _check_number(session: Session, draft: Draft, at: datetime) -> None:
-    """Raises Invalid for many reminders that nobody agreed to."""
-    try:
-        number = len(service.planned_from_now(session, at).times)
-    except PlanTooLong:
-        return  # the service says so
-    if number > max(MANY, draft.agreed):
-        message = f"These are {number} reminders to one customer. Tick “Yes, really” if so."
-        raise Invalid([FieldError("sure", message)])
+    return found
 
 
 def _check_conflicts(session: Session, booking: Booking, draft: Draft) -> None:

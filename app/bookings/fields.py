@@ -2,15 +2,14 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
-
-from email_validator import EmailNotValidError, validate_email
+from typing import Any, Literal
 
 from app.clock import OFFSET_HINT
 from app.customers import phones
-from app.errors import FieldError, Invalid
+from app.forms import Form, email, field
+from app.models.booking import Booking
 from app.models.identity import person_of
 
 MAX_NAME = 100
@@ -21,36 +20,71 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _JOINERS = "\u200c\u200d"  # parts of names and of emoji, unlike all other format characters
 
 
-def clean(
-    values: Mapping[str, Any], *, country: str | None, own_number: str, now: datetime
-) -> dict[str, Any]:
-    """The cleaned `values`, whose keys are some or all fields of NewBooking.
+class BookingForm(Form):
+    """What a booking is made of; of one that is changed, what is to change.
 
     `country` (ISO 3166, of the shop) is that of phone numbers without `+`; `own_number` (E.164) is
-    our sender, which cannot be a customer; `now` is aware. Times come back in UTC. Whether the
-    service and the barber exist is for the caller to see. Raises Invalid with the errors of all
-    the fields.
+    our sender, which cannot be a customer; `now` is aware. A page gives text, the API its JSON.
+    Whether the service and the barber exist is for the service to see.
     """
-    rules: dict[str, Callable[[Any], Any]] = {
-        "customer_name": clean_name,
-        "customer_email": _email,
-        "customer_phone": lambda value: _phone(value, country, own_number),
-        "service_id": lambda value: _id(value, "service"),
-        "barber_id": lambda value: _id(value, "barber"),
-        "scheduled_time": lambda value: _time(value, now),
-        "allow_overlap": bool,
-        "whatsapp_consent": lambda value: value,
-    }
-    cleaned: dict[str, Any] = {}
-    errors: list[FieldError] = []
-    for field, value in values.items():
-        try:
-            cleaned[field] = rules[field](value)
-        except ValueError as error:
-            errors.append(FieldError(field, str(error)))
-    if errors:
-        raise Invalid(errors)
-    return cleaned
+
+    def __init__(
+        self, given: Mapping[str, Any], *, country: str | None, own_number: str, now: datetime
+    ) -> None:
+        super().__init__(given)
+        self._country, self._own_number, self._now = country, own_number, now
+
+    @field
+    def customer_phone(self, given: str) -> str:
+        """As the customer wrote it; kept as E.164."""
+        number = phones.parse(given, self._country)
+        if person_of(number) == person_of(self._own_number):
+            raise ValueError("This is the shop's own WhatsApp number.")
+        return number
+
+    @field
+    def customer_name(self, given: str) -> str:
+        return clean_name(given)
+
+    @field
+    def customer_email(self, given: str | None) -> str | None:
+        text = _without_controls(given or "")
+        return email(text) if text else None
+
+    @field
+    def service_id(self, given: str) -> str:
+        return _id(given, "service")
+
+    @field
+    def barber_id(self, given: str) -> str:
+        return _id(given, "barber")
+
+    @field
+    def scheduled_time(self, given: datetime) -> datetime:
+        """Aware; kept in UTC."""
+        if given.tzinfo is None:
+            raise ValueError(OFFSET_HINT)
+        if given <= self._now:
+            raise ValueError("This is in the past.")
+        if given > self._now + FARTHEST:
+            raise ValueError(f"This is more than {FARTHEST.days} days ahead.")
+        return given.astimezone(UTC)
+
+    @field
+    def allow_overlap(self, given: Any) -> bool:
+        """Book although the barber has another booking then."""
+        return bool(given)
+
+    @field
+    def whatsapp_consent(self, given: bool | Literal[""] | None) -> bool | None:
+        """What the customer said when asked whether they want messages; None: they were not asked,
+        and what is known of them stays.
+        """
+        return None if given == "" else given
+
+
+COLUMNS = tuple(name for name in BookingForm.names if hasattr(Booking, name))
+"""The fields that are columns: all that staff type as one text."""
 
 
 def clean_name(value: str) -> str:
@@ -80,34 +114,7 @@ def _without_controls(value: str) -> str:
     return text
 
 
-def _email(value: str | None) -> str | None:
-    text = _without_controls(value or "")
-    if not text:
-        return None
-    try:
-        return validate_email(text, check_deliverability=False).normalized
-    except EmailNotValidError as error:
-        raise ValueError(f"This is not an email address: {error}") from error
-
-
-def _phone(value: str, country: str | None, own_number: str) -> str:
-    number = phones.parse(value, country)
-    if person_of(number) == person_of(own_number):
-        raise ValueError("This is the shop's own WhatsApp number.")
-    return number
-
-
 def _id(value: str, kind: str) -> str:
     if not _ID.fullmatch(value):
         raise ValueError(f"There is no such {kind}.")
     return value
-
-
-def _time(value: datetime, now: datetime) -> datetime:
-    if value.tzinfo is None:
-        raise ValueError(OFFSET_HINT)
-    if value <= now:
-        raise ValueError("This is in the past.")
-    if value > now + FARTHEST:
-        raise ValueError(f"This is more than {FARTHEST.days} days ahead.")
-    return value.astimezone(UTC)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, aliased, joinedload
 
 from app import clock
 from app.bookings import service
+from app.bookings.fields import BookingForm
 from app.customers import service as customers
 from app.errors import Conflict
 from app.messages import service as messages
@@ -57,22 +58,25 @@ def others(session: Session, booking: Booking) -> Others:
     )
 
 
-def correct(session: Session, booking_id: str, phone: str, scope: Scope, actor: str) -> Booking:
+def correct(
+    session: Session, booking_id: str, phone: str | BookingForm, scope: Scope, actor: str
+) -> Booking:
     """Put the number of a booking right, and of all in the scope: those to come, and history.
 
     What the customer said about messages goes with them; what a stranger may write from the wrong
     number stays with that. Raises what `service.change` raises; then nothing is changed.
     """
     booking = service.get(session, booking_id)
+    number = service.form(session, {"customer_phone": phone}) if isinstance(phone, str) else phone
     was, theirs = booking.customer_phone, _in_scope(booking, scope)
     coming = session.scalars(select(Booking.id).where(theirs, _is_coming())).all()
     for each in sorted({booking_id, *coming}):  # all in one order, as others who hold many do
         lock_booking(session, each, to_change=True)
-    booking = service.change(session, booking_id, {"customer_phone": phone}, actor)
+    booking = service.change(session, booking_id, number, actor)
     if scope == "one" or person_of(was) == booking.person:
         return booking
     for each in coming:
-        service.change(session, each, {"customer_phone": booking.customer_phone}, actor)
+        service.change(session, each, number, actor)
     _move_history(session, theirs, booking)
     customers.carry(session, was, booking.customer_phone)
     audit.record(session, actor, "customer.renumbered", booking_id, bookings=len(coming) + 1)

@@ -1,7 +1,7 @@
 """What a draft would come to: free times, conflicts, its reminders, its first message."""
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -84,7 +84,7 @@ class BookingPreview:
     the choice of the form that means each. `chosen` is the choice that means the draft's own time.
     `turns` are the two times (UTC) at which the clock shows it, if it does so twice.
     `conflicts` are the barber's other bookings then; `same` is the one that is this very booking.
-    `changed` names the fields of NewBooking in which the draft differs from the booking that it
+    `changed` names the fields of BookingForm in which the draft differs from the booking that it
     changes; None for a new one, and while something is wrong.
     """
 
@@ -119,7 +119,7 @@ class BookingPreview:
     def is_many(self) -> bool:
         """Whether so many reminders need a yes."""
         plan = self.reminders.plan if self.reminders else None
-        return plan is not None and len(plan.times) > draft.MANY
+        return plan is not None and len(plan.times) > service.MANY
 
 
 def preview_booking(
@@ -178,14 +178,14 @@ def _choices(session: Session, typed: Draft, booking: Booking | None) -> Choices
         services,
         barbers,
         minutes,
-        next((each for each in services if each.id == typed.service), None),
-        next((each for each in barbers if each.id == typed.barber), None),
+        next((each for each in services if each.id == typed.typed["service"]), None),
+        next((each for each in barbers if each.id == typed.typed["barber"]), None),
     )
 
 
 def _phone(typed: Draft, country: str | None) -> str | None:
     try:
-        return phones.parse(typed.phone, country)
+        return phones.parse(typed.typed["phone"], country)
     except ValueError:
         return None
 
@@ -204,7 +204,8 @@ def _skip_reason(typed: Draft, contact: Contact | None) -> str:
 def _filled(typed: Draft, known: KnownCustomer | None) -> Draft:
     if known is None:
         return typed
-    return replace(typed, name=typed.name or known.name, email=typed.email or known.email or "")
+    name, email = typed.typed["name"], typed.typed["email"]
+    return typed.with_typed(name=name or known.name, email=email or known.email or "")
 
 
 def _day(typed: Draft) -> date | None:
@@ -270,7 +271,7 @@ def _same(
 ) -> Booking | None:
     if not (phone and start and conflicts):
         return None
-    mine = (person_of(phone), typed.service, start.at)
+    mine = (person_of(phone), typed.typed["service"], start.at)
     for each in conflicts:
         if (each.person, each.service_id, each.starts_at) == mine:
             return each
@@ -313,7 +314,7 @@ def _text(session: Session, typed: Draft, choices: Choices, start: StartTime, pl
     if not (choices.service and choices.barber):
         return ""
     booking = Booking(
-        customer_name=typed.name,
+        customer_name=typed.typed["name"],
         service_id=choices.service.id,
         barber_id=choices.barber.id,
         starts_at=start.at,
@@ -326,6 +327,6 @@ def _text(session: Session, typed: Draft, choices: Choices, start: StartTime, pl
 
 def _changed(session: Session, typed: Draft, booking: Booking) -> Set[str] | None:
     try:
-        return draft.changes_of(session, booking, typed).keys()
+        return draft.changes_of(session, booking, typed)[1]
     except Invalid:
         return None

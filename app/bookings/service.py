@@ -1,7 +1,6 @@
 """Bookings: creating, changing and cancelling them, with what follows for their messages."""
 
-from collections.abc import Mapping, Set
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping, Set
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -10,8 +9,8 @@ from sqlalchemy.orm import Session
 from ulid import ULID
 
 from app import clock
-from app.bookings import fields
 from app.bookings.availability import overlapping
+from app.bookings.fields import BookingForm
 from app.customers import consent
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.messages.enqueue import enqueue_after_commit, revoke_after_commit
@@ -29,33 +28,36 @@ from app.staff import audit
 
 _CHOSEN = frozenset({"service_id", "barber_id"})
 
+MANY = 100
+"""More reminders than this staff are asked about before they are planned."""
 
-@dataclass(frozen=True, kw_only=True)
-class NewBooking:
-    """What a booking is made of. `scheduled_time` is aware; the phone is as the client wrote it.
-
-    `whatsapp_consent` is what the customer said when asked whether they want messages; None: they
-    were not asked, and what is known of them stays.
-    """
-
-    customer_name: str
-    customer_phone: str
-    service_id: str
-    barber_id: str
-    scheduled_time: datetime
-    customer_email: str | None = None
-    allow_overlap: bool = False
-    whatsapp_consent: bool | None = None
+Fields = Mapping[str, Any] | BookingForm
+"""Of a booking, by the names of BookingForm's fields; as they were given."""
 
 
-def create(session: Session, new: NewBooking, actor: str) -> tuple[Booking, bool]:
+def form(session: Session, given: Fields) -> BookingForm:
+    """The fields, to be read by this shop's rules; a form stays as it is."""
+    if isinstance(given, BookingForm):
+        return given
+    return BookingForm(
+        given,
+        country=shop(session).country,
+        own_number=settings().whatsapp_from_number,
+        now=clock.now(),
+    )
+
+
+def create(
+    session: Session, new: Fields, actor: str, agreed: int | None = None
+) -> tuple[Booking, bool]:
     """Make a booking and its plan of reminders, and enqueue what is due soon.
 
     A confirmation goes out at once if the shop sends those. The same booking again (phone, service,
     barber and time, still confirmed) is returned with False. Raises Invalid, and Conflict
-    `barber_taken` unless `allow_overlap`.
+    `barber_taken` unless `allow_overlap`. `agreed` is how many reminders staff have agreed to,
+    None if nobody is asked.
     """
-    values = _clean(session, asdict(new))
+    values = _checked(session, form(session, new), BookingForm.names)
     allow_overlap, is_agreed = values.pop("allow_overlap"), values.pop("whatsapp_consent")
     service, barber = _choices(session, values["service_id"], values["barber_id"])
     starts_at = values.pop("scheduled_time")
@@ -79,29 +81,32 @@ def create(session: Session, new: NewBooking, actor: str) -> tuple[Booking, bool
     session.add(booking)
     session.flush()
     audit.record(session, actor, "booking.created", booking.id)  # before what it sends
-    _plan(session, booking)
+    _plan(session, booking, agreed)
     _tell(session, booking, "confirmation")
     consent.note(session, booking, is_agreed, actor)
     return booking, True
 
 
-def change(session: Session, booking_id: str, changes: Mapping[str, Any], actor: str) -> Booking:
-    """Change any of NewBooking's fields; another time cancels the old plan and makes a new one.
+def change(
+    session: Session, booking_id: str, changes: Fields, actor: str, agreed: int | None = None
+) -> Booking:
+    """Change any of BookingForm's fields; another time cancels the old plan and makes a new one.
 
     A booking keeps its length until its service is changed, and a service or barber who is switched
     off until it gets another. The customer is told of another time if the shop does that. Changes
     that change nothing are fine. Raises NotFound, Invalid, and Conflict: `not_confirmed`,
-    `appointment_passed`, `barber_taken`, `same_booking`.
+    `appointment_passed`, `barber_taken`, `same_booking`. `agreed` is as in `create`.
     """
     booking = to_change(session, booking_id)
-    values = _clean(session, dict(changes))
+    wanted = form(session, changes)
+    values = _checked(session, wanted, wanted.given.keys())
     allow_overlap = values.pop("allow_overlap", False)
     is_agreed = values.pop("whatsapp_consent", None)
     if "scheduled_time" in values:
         values["starts_at"] = values.pop("scheduled_time")
     values = {name: value for name, value in values.items() if getattr(booking, name) != value}
     if values:
-        _change(session, booking, values, allow_overlap, actor)
+        _change(session, booking, values, allow_overlap, actor, agreed)
     consent.note(session, booking, is_agreed, actor)
     return booking
 
@@ -185,18 +190,13 @@ def check_no_double(session: Session, booking: Booking) -> None:
         raise Conflict("same_booking", f"This customer has this very booking: {same.id}.")
 
 
-def _clean(session: Session, values: dict[str, Any]) -> dict[str, Any]:
+def _checked(session: Session, fields: BookingForm, names: Collection[str]) -> dict[str, Any]:
     """Raises Invalid with all that is wrong, what does not exist included."""
     try:
-        return fields.clean(
-            values,
-            country=shop(session).country,
-            own_number=settings().whatsapp_from_number,
-            now=clock.now(),
-        )
+        return fields.checked(names)
     except Invalid as invalid:
-        readable = values.keys() - {error.field for error in invalid.errors}
-        raise Invalid([*invalid.errors, *_unknown(session, values, readable)]) from None
+        readable = set(names) - {error.field for error in invalid.errors}
+        raise Invalid([*invalid.errors, *_unknown(session, fields.given, readable)]) from None
 
 
 def _unknown(session: Session, values: Mapping[str, Any], names: Set[str]) -> list[FieldError]:
@@ -302,7 +302,12 @@ def _place(session: Session, booking: Booking, values: dict[str, Any], allow_ove
 
 
 def _change(
-    session: Session, booking: Booking, values: dict[str, Any], allow_overlap: bool, actor: str
+    session: Session,
+    booking: Booking,
+    values: dict[str, Any],
+    allow_overlap: bool,
+    actor: str,
+    agreed: int | None,
 ) -> None:
     is_moved, was = "starts_at" in values, booking.starts_at
     _place(session, booking, values, allow_overlap)
@@ -316,16 +321,22 @@ def _change(
     action = "booking.rescheduled" if is_moved else "booking.changed"
     audit.record(session, actor, action, booking.id, **details)
     if is_moved:
-        _plan(session, booking)
+        _plan(session, booking, agreed)
         _tell(session, booking, "moved")
 
 
-def _plan(session: Session, booking: Booking) -> None:
-    """Raises Invalid for a time so far ahead that the policy makes too many reminders of it."""
+def _plan(session: Session, booking: Booking, agreed: int | None) -> None:
+    """Raises Invalid for a time so far ahead that the policy makes too many reminders of it, and
+    for many that nobody `agreed` to.
+    """
     try:
         planned = planned_from_now(session, booking.starts_at)
     except PlanTooLong as error:
         raise Invalid([FieldError("scheduled_time", str(error))]) from error
+    number = len(planned.times)
+    if agreed is not None and number > max(MANY, agreed):
+        message = f"These are {number} reminders to one customer. Tick “Yes, really” if so."
+        raise Invalid([FieldError("sure", message)])
     enqueue_after_commit(session, plans.plan(session, booking.id, "reminder", planned))
 
 

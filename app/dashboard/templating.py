@@ -2,7 +2,7 @@
 
 Filters: those of `app.web.times`; `word` and `beads_of` of `app.dashboard.labels` (for a message,
 and for the messages of a booking); `booking_word` (for a booking's status); `action_words` (for an
-action of the audit log); `phone` (+1 202-555-0123).
+action of the audit log); `field_words` (for a field of a booking); `phone` (+1 202-555-0123).
 Globals: `csrf_value()`, `asset_version` for the `?v=` of a static file, and `page_version`, by
 which an open page notices an upgrade.
 """
@@ -46,6 +46,7 @@ def environment() -> Environment:
         "of_the_clock": _of_the_clock,
         "phone": _phone,
         "action_words": activity.words_of,
+        "field_words": activity.words_of_field,
     }
     found.globals |= {"csrf_value": _csrf_token.get, "asset_version": _asset_version()}
     found.globals |= {"page_version": page_version()}

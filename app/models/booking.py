@@ -1,5 +1,6 @@
 """The table of bookings."""
 
+import re
 from datetime import datetime
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
@@ -10,6 +11,7 @@ from app.models import identity, names
 from app.models.shop import Barber, Service
 
 STATUSES = ("confirmed", "cancelled", "completed", "no_show")
+_AROUND = re.compile("^(customer|scheduled|whatsapp)_|_id$")
 _CONFIRMED = text("status = 'confirmed'")
 
 
@@ -81,6 +83,11 @@ class Booking(Base):
         for name, derived in derived_of(field, value).items():
             setattr(self, name, derived)
         return value
+
+
+def short_name(field: str) -> str:
+    """What a field of a booking is called where it is typed and told of: `phone`, `service`."""
+    return _AROUND.sub("", field)
 
 
 def derived_of(field: str, value: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from app.errors import FieldError, Invalid
-from app.models.booking import Booking
+from app.models.booking import Booking, short_name
 from app.models.conversation import Reply
 from app.models.shop import Barber, Service
 from app.models.staff import ApiToken, AuditEvent, User
@@ -76,13 +76,6 @@ WORDS = {
 _CUSTOMER, _SYSTEM = "customer:reply", "system"
 _LONGEST = 80  # characters of a subject
 _CURSOR = re.compile("[0-9]{1,18}")
-_FIELDS = {
-    "customer_name": "name",
-    "customer_phone": "phone",
-    "customer_email": "email",
-    "service_id": "service",
-    "barber_id": "barber",
-}
 _UNSHOWN = {"was", "starts_at", "old", "new", "id"}  # times are shown as such; texts are too long
 
 
@@ -131,6 +124,11 @@ class Page:
 def words_of(action: str) -> str:
     """An action in words; itself if it is one of an older version."""
     return WORDS.get(action, action)
+
+
+def words_of_field(name: str) -> str:
+    """What a field of a booking is called: `phone`."""
+    return short_name(name).replace("_", " ")
 
 
 def people(session: Session) -> dict[str, str]:
@@ -251,7 +249,7 @@ def _among(session: Session, query: Select[Any], column: Any, ids: set[str]) -> 
 def _notes(details: dict[str, Any]) -> Iterable[str]:
     for name, value in details.items():
         if name == "fields":
-            yield from (_FIELDS[field] for field in value if field in _FIELDS)
+            yield from (words_of_field(each) for each in value if each not in _UNSHOWN)
         elif name == "job_id":
             yield value.partition("-")[2].replace("-", " ")
         elif name not in _UNSHOWN:

@@ -10,7 +10,6 @@ from sqlalchemy import select
 
 from app import clock
 from app.bookings import service
-from app.bookings.service import NewBooking
 from app.db import Database
 from app.messages import tasks
 from app.models.booking import Booking
@@ -35,7 +34,7 @@ def book(db: Database, hours: float = 10, **values: Any) -> str:
         "allow_overlap": True,
     }
     with db.write() as session:
-        booking_id = service.create(session, NewBooking(**(given | values)), "system")[0].id
+        booking_id = service.create(session, given | values, "system")[0].id
     hand_over.finish()
     return booking_id
 

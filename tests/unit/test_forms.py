@@ -103,7 +103,7 @@ def test_what_is_right_is_read(rule: Callable[[str], Any], typed: str, meant: An
     [
         *(
             (forms.day, typed, "This must be a day, such as 2026-11-23.")
-            for typed in ("", "20261123", "2026-W48-1", "2026-02-30", "0001-01-01", "9999-12-31")
+            for typed in ("", "20261123", "2026-W48-1", "2026-02-30")
         ),
         *(
             (forms.moment, typed, "This must be a time such as 2026-11-23T14:00:00Z.")

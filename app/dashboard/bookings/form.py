@@ -8,6 +8,7 @@ reminders: whoever ticks agrees to what they saw, and to nothing that came after
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel import Locale
@@ -15,29 +16,24 @@ from babel.dates import format_timedelta
 from litestar import Response, Router, get, post
 from sqlalchemy.orm import Session
 
-from app import clock, db
+from app import clock, db, forms
 from app.bookings import draft, numbers, preview, service
 from app.bookings.draft import Draft
 from app.bookings.fields import FARTHEST, MAX_NAME
 from app.dashboard.shell import Form, PageRequest, is_partial, page, redirect, toast
 from app.errors import Conflict, Invalid
-from app.models.booking import Booking
+from app.models.booking import Booking, short_name
 from app.models.shop import Barber, Service, Shop
 from app.shop import catalogue
 from app.shop import service as shop_service
 from app.web import seen
+from app.web.names import first_of_each
 from app.web.parameters import BookingId
 from app.web.seen import Difference
 
-_FIELDS = {
-    "customer_phone": "phone",
-    "customer_name": "name",
-    "customer_email": "email",
-    "service_id": "service",
-    "barber_id": "barber",
-    "scheduled_time": "time",
-    "whatsapp_consent": "consent",
-}
+_ORDER = (*draft.TYPED.values(), "day", "time")
+_LABELS = {name: name.capitalize().replace("_", " ") for name in _ORDER}
+_LABELS |= {"when": "Time", "sure": "Reminders"}
 _ASK_AGAIN = {"barber_taken", "changed_meanwhile", "same_booking"}
 """Conflicts that the form is shown again for; the others end on the booking's page."""
 
@@ -50,17 +46,17 @@ def new(request: PageRequest) -> Response[str]:
     would be in the access log.
     """
     asked = request.query_params
-    typed, errors = Draft(barber=asked.get("barber", "")), {}
+    typed, errors = Draft().with_typed(barber=asked.get("barber", "")), {}
     with db.database().read() as session:
         zone = shop_service.time_zone(shop_service.shop(session))
         typed = replace(typed, day=preview.first_day(session).isoformat())
         if like := asked.get("like"):
-            typed = replace(typed, **draft.customer_of(service.get(session, like)))
+            typed = typed.with_typed(**draft.customer_of(service.get(session, like)))
     try:
         typed = replace(typed, **_on_the_clock(asked.get("at", ""), zone))
     except (ValueError, OverflowError):
         errors = {"time": "The link to this form had no time that can be read. Choose one."}
-    is_new = not typed.phone  # else the phone needs no focus
+    is_new = not typed.typed["phone"]  # else the phone needs no focus
     return _show(request, typed, status=422 if errors else 200, errors=errors, is_new=is_new)
 
 
@@ -159,6 +155,7 @@ def _show(
         errors=errors or {},
         conflict=conflict.reason if conflict else "",
         differences=differences,
+        labels=_LABELS,
         is_new=is_new,
         days=(today, today + FARTHEST),
         longest_name=MAX_NAME,
@@ -172,12 +169,10 @@ def _merged(session: Session, typed: Draft, booking: Booking) -> tuple[Draft, li
     zone = shop_service.time_zone(shop_service.shop(session))
     now = Draft.of_booking(booking, zone)
     fields, differences = seen.merged(typed.fields, typed.seen, now.fields)
-    again: dict[str, str] = {}
-    for name, value in fields.items():
-        of = typed if value == typed.fields[name] else now
-        parts = ("day", "time", "turn") if name == "when" else (name,)
-        again |= {part: getattr(of, part) for part in parts}
-    merged = replace(typed, **again, seen=now.seen)
+    when = typed if fields.pop("when") == typed.fields["when"] else now
+    merged = replace(
+        typed.with_typed(**fields), day=when.day, time=when.time, turn=when.turn, seen=now.seen
+    )
     return merged, [_readable(session, each, zone) for each in differences]
 
 
@@ -202,22 +197,22 @@ def _time_of(when: str, zone: ZoneInfo) -> datetime | str:
         return when
 
 
-def _on_the_clock(at: str, zone: ZoneInfo) -> dict[str, str]:
+def _on_the_clock(at: str, zone: ZoneInfo) -> dict[str, Any]:
     """The day and the time that a link names. Raises ValueError or OverflowError."""
     if not at:
         return {}
-    when = datetime.fromisoformat(at)
-    if when.tzinfo is None:
-        raise ValueError("a time without an offset")
-    return draft.on_the_clock(when, zone)
+    return {**draft.on_the_clock(forms.moment(at), zone)}
 
 
 def _errors(invalid: Invalid) -> dict[str, str]:
     """By the form's fields, the first thing that is wrong with each, as a sentence."""
-    found: dict[str, str] = {}
-    for error in invalid.errors:
-        found.setdefault(_FIELDS.get(error.field, error.field), error.message)
-    return found
+    found = {short_name(name): words for name, words in first_of_each(invalid).items()}
+    return dict(sorted(found.items(), key=lambda each: _place(each[0])))
+
+
+def _place(name: str) -> int:
+    """Where a field stands in the form."""
+    return _ORDER.index(name) if name in _ORDER else len(_ORDER)
 
 
 def _country(shop: Shop) -> str:

@@ -9,7 +9,7 @@ from litestar import Response, Router, get, post
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from app import clock, db
+from app import clock, db, forms
 from app.bookings import attendance, by_customer, search, send_now, service
 from app.bookings.undo import UNDO_FOR, undo_cancel
 from app.conversations import service as conversations
@@ -224,12 +224,9 @@ def _day(asked: Mapping[str, str], name: str) -> date | None:
     if not asked[name]:
         return None
     try:
-        day = date.fromisoformat(asked[name])
-        if not date.min.year < day.year < date.max.year:  # it has an equal in each time zone
-            raise ValueError(day)
-    except ValueError:
-        raise Invalid([FieldError(name, "This must be a day, like 2026-11-23.")]) from None
-    return day
+        return forms.day_everywhere(asked[name])
+    except ValueError as error:
+        raise Invalid([FieldError(name, str(error))]) from None
 
 
 def _address(asked: Mapping[str, str]) -> str:

@@ -1,7 +1,7 @@
 """Today: the day's board, and moving a booking on it."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -9,7 +9,7 @@ from litestar import Response, Router, get, post
 from litestar.params import FromPath, FromQuery
 from sqlalchemy.orm import Session
 
-from app import clock, db
+from app import clock, db, forms
 from app.bookings import moving
 from app.bookings.moving import Placement
 from app.conversations import service as conversations
@@ -183,24 +183,19 @@ def _wish(fields: dict[str, str]) -> _Wish:
 
 def _time(text: str, field: str) -> datetime:
     try:
-        at = datetime.fromisoformat(text)
-        return at.astimezone(UTC) if at.tzinfo else _no_time(field)
-    except (ValueError, OverflowError):
-        return _no_time(field)
-
-
-def _no_time(field: str) -> datetime:
-    raise Invalid([FieldError(field, "This must be a time such as 2026-11-23T14:00:00Z.")])
+        return forms.moment(text)
+    except ValueError as error:
+        raise Invalid([FieldError(field, str(error))]) from None
 
 
 def _day(text: str) -> date:
     """Raises Invalid."""
     try:
-        found = date.fromisoformat(text)
-    except ValueError:
-        raise Invalid([FieldError("date", "This must be a day such as 2026-11-23.")]) from None
-    if not _DAYS[0] <= found <= _DAYS[1]:
-        raise Invalid([FieldError("date", "This must be between 2000 and 2100.")])
+        found = forms.day(text)
+        if not _DAYS[0] <= found <= _DAYS[1]:
+            raise ValueError("This must be between 2000 and 2100.")
+    except ValueError as error:
+        raise Invalid([FieldError("date", str(error))]) from None
     return found
 
 

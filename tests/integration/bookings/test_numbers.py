@@ -149,7 +149,7 @@ def test_the_form_corrects_what_was_chosen(
     with shop.write() as session:
         booking = session.get_one(Booking, family["first"])
         shown = Draft.of_booking(booking, ZoneInfo("UTC"))
-        typed = replace(shown, phone=RIGHT, name="Mary", others=others)
+        typed = replace(shown.with_typed(phone=RIGHT, name="Mary"), others=others)
         draft.change(session, booking.id, typed, "system")
         assert (booking.customer_name, booking.customer_phone) == ("Mary", RIGHT)
     assert phones(shop, family)["third"] == third

@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import func, select, update
 
 from app.bookings import service
-from app.bookings.service import NewBooking
 from app.db import Database
 from app.errors import Conflict, Invalid, NotFound
 from app.models.booking import Booking
@@ -22,7 +21,7 @@ from tests.support.lifecycle import HOME, at_once, book, booking, cancel, messag
 pytestmark = pytest.mark.usefixtures("clock", "valkey")
 
 
-def new(clock: FrozenClock, **values: Any) -> NewBooking:
+def new(clock: FrozenClock, **values: Any) -> dict[str, Any]:
     given = {
         "customer_name": "Ana",
         "customer_phone": HOME,
@@ -30,10 +29,10 @@ def new(clock: FrozenClock, **values: Any) -> NewBooking:
         "barber_id": "barber_1",
         "scheduled_time": clock.now() + timedelta(hours=10),
     }
-    return NewBooking(**(given | values))
+    return given | values
 
 
-def create(db: Database, booking: NewBooking) -> tuple[Booking, bool]:
+def create(db: Database, booking: dict[str, Any]) -> tuple[Booking, bool]:
     with db.write() as session:
         return service.create(session, booking, "system")
 

@@ -64,13 +64,13 @@ def test_a_cancellation_is_not_undone_when_the_place_was_booked_meanwhile(
 ) -> None:
     with db.write() as session:
         at = service.cancel(session, booking, "user:1", tell_after=undo.UNDO_FOR).starts_at
-    new = service.NewBooking(
-        customer_name="Ana",
-        customer_phone=phone,
-        service_id="haircut",
-        barber_id="barber_1",
-        scheduled_time=at,
-    )
+    new = {
+        "customer_name": "Ana",
+        "customer_phone": phone,
+        "service_id": "haircut",
+        "barber_id": "barber_1",
+        "scheduled_time": at,
+    }
     with db.write() as session:
         service.create(session, new, "user:1")
 

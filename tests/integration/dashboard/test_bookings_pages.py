@@ -72,7 +72,7 @@ def made(shop: Database, clock: FrozenClock, **values: object) -> str:
         "scheduled_time": clock.now() + timedelta(hours=10),
     }
     with shop.write() as session:
-        new = service.NewBooking(**(given | values))  # type: ignore[arg-type]
+        new = given | values
         return service.create(session, new, "token:a")[0].id
 
 
@@ -250,11 +250,11 @@ def test_a_shop_with_nothing_to_come_is_shown_the_way_to_the_past(
 @pytest.mark.parametrize(
     ("query", "problem"),
     [
-        ("from=tomorrow", "“From”: This must be a day, like 2026-11-23."),
+        ("from=tomorrow", "“From”: This must be a day, such as 2026-11-23."),
         ("from=2026-11-24&to=2026-11-23", "“From”: This is after “To”."),
-        ("to=2026-13-01", "must be a day, like 2026-11-23"),
-        ("to=9999-12-31", "must be a day, like 2026-11-23"),
-        ("from=0001-01-01", "must be a day, like 2026-11-23"),
+        ("to=2026-13-01", "must be a day, such as 2026-11-23"),
+        ("to=9999-12-31", "must be a day, such as 2026-11-23"),
+        ("from=0001-01-01", "must be a day, such as 2026-11-23"),
         ("status=odd", "must be one of confirmed"),
         ("cursor=later-x", "This link is too old or incomplete: start from the first page."),
         ("cursor=sideways-x", "This link is too old or incomplete: start from the first page."),

@@ -244,7 +244,7 @@ def test_an_old_form_says_that_its_page_must_be_loaded_again(
     [
         (
             "/today?date=2026-02-30&barber=barber_1",
-            "“date”: This must be a day such as 2026-11-23.",
+            "“date”: This must be a day, such as 2026-11-23.",
             'href="/today?barber=barber_1">Open the page without it</a>',
         ),
         (

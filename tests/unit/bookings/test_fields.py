@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.bookings import fields
+from app.bookings.fields import BookingForm
 from app.customers import phones
 from app.errors import Invalid
 
@@ -16,7 +17,8 @@ OWN = "+15550001111"
 
 
 def clean(country: str | None = None, **values: Any) -> dict[str, Any]:
-    return fields.clean(values, country=country, own_number=OWN, now=NOW)
+    form = BookingForm(values, country=country, own_number=OWN, now=NOW)
+    return form.checked(values)
 
 
 def messages(country: str | None = None, **values: Any) -> dict[str, str]:
