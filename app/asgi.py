@@ -35,17 +35,17 @@ from app.web.headers import security_headers
 
 def create_app() -> Litestar:
     """The web app for this process's settings. Raises SettingsError."""
-    found = settings()
+    env = settings()
     app = Litestar(
-        route_handlers=_routes(found),
+        route_handlers=_routes(env),
         guards=[incoming.one_address, guards.guard],
         exception_handlers=error_pages.HANDLERS,
         middleware=[threads.by_method, csrf.middleware()],
         compression_config=compression_config(),
         dependencies={"form": Provide(read_form)},
-        before_send=[security_headers(is_https=found.public_url.startswith("https:"))],
+        before_send=[security_headers(is_https=env.public_url.startswith("https:"))],
         request_max_body_size=MAX_BODY,
-        openapi_config=openapi.description("read" if found.production else "public"),
+        openapi_config=openapi.description("read" if env.production else "public"),
         template_config=TemplateConfig(
             instance=JinjaTemplateEngine.from_environment(environment())
         ),
@@ -54,11 +54,11 @@ def create_app() -> Litestar:
         logging_config=None,
         debug=False,
     )
-    app.asgi_handler = incoming.guarded(app.asgi_handler, error_pages.HANDLERS, found.answers_to)
+    app.asgi_handler = incoming.guarded(app.asgi_handler, error_pages.HANDLERS, env.answers_to)
     return app
 
 
-def _routes(found: Settings) -> list[Router]:
+def _routes(env: Settings) -> list[Router]:
     routes = [bookings.router, messages.router, queue.router, twilio.router, static.router()]
     # Both have a handler for /bookings, which Litestar merges within a router alone.
     of_bookings = Router(
@@ -68,11 +68,11 @@ def _routes(found: Settings) -> list[Router]:
     routes += [message_pages.router, queue_pages.router]
     routes += [staff_forms.router, shop_pages.router]
     routes += [text_forms.router, cost_forms.router, customer_pages.router]
-    if not found.production:
+    if not env.production:
         from app.dashboard import styleguide
 
         routes.append(styleguide.router)
-    if found.simulator and not found.production:
+    if env.simulator and not env.production:
         from app import simulator  # production never even loads it
 
         routes.append(simulator.router)

@@ -188,10 +188,10 @@ def token_list() -> None:
     from app.run import preflight
 
     with preflight.reachable_database().read() as session:
-        found = session.scalars(select(ApiToken).order_by(ApiToken.created_at)).all()
-    for one in found:
+        tokens = session.scalars(select(ApiToken).order_by(ApiToken.created_at)).all()
+    for one in tokens:
         click.echo(_token_line(one))
-    if not found:
+    if not tokens:
         click.echo("There are no tokens: `chairtime token create NAME` makes one.", err=True)
 
 
@@ -212,12 +212,12 @@ def _warn(lines: list[str]) -> None:
         click.echo(f"chairtime: {line}", err=True)
 
 
-def _token_line(found: "ApiToken") -> str:
+def _token_line(token: "ApiToken") -> str:
     used = (
-        f"last used {found.last_used_at:%Y-%m-%d %H:%M} UTC" if found.last_used_at else "not used"
+        f"last used {token.last_used_at:%Y-%m-%d %H:%M} UTC" if token.last_used_at else "not used"
     )
-    state = f"revoked {found.revoked_at:%Y-%m-%d}" if found.revoked_at else used
-    return f"{found.id}  {found.scope:5}  made {found.created_at:%Y-%m-%d}  {state}  {found.name}"
+    state = f"revoked {token.revoked_at:%Y-%m-%d}" if token.revoked_at else used
+    return f"{token.id}  {token.scope:5}  made {token.created_at:%Y-%m-%d}  {state}  {token.name}"
 
 
 def _password_from_stdin() -> str:

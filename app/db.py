@@ -156,8 +156,8 @@ class Database:
 
                 def ask() -> datetime:
                     cursor.execute("SELECT clock_timestamp()")
-                    [found] = cursor.fetchall()
-                    at: datetime = found[0]
+                    [row] = cursor.fetchall()
+                    at: datetime = row[0]
                     return at
 
                 clock.agree(ask)

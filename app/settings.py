@@ -154,19 +154,19 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         )
     if reader.problems:
         raise SettingsError(reader.problems)
-    found = Settings(redis_url=redis_url, **values)
-    return _with_local_services(found)
+    read = Settings(redis_url=redis_url, **values)
+    return _with_local_services(read)
 
 
-def _with_local_services(found: Settings) -> Settings:
+def _with_local_services(read: Settings) -> Settings:
     """Fill in the addresses of what this install serves itself: the queue and the simulator."""
     changes: dict[str, str] = {}
-    if found.embedded_queue:
-        changes["redis_url"] = f"unix://{quote(str(found.queue_socket))}?socket_timeout=15"
-    if not found.whatsapp_api_url:
-        url = f"{found.local_url}/simulator" if found.simulator else TWILIO_API
+    if read.embedded_queue:
+        changes["redis_url"] = f"unix://{quote(str(read.queue_socket))}?socket_timeout=15"
+    if not read.whatsapp_api_url:
+        url = f"{read.local_url}/simulator" if read.simulator else TWILIO_API
         changes["whatsapp_api_url"] = url
-    return Settings(**{**found.__dict__, **changes})
+    return Settings(**{**read.__dict__, **changes})
 
 
 def _durations(reader: "_Reader") -> dict[str, Any]:

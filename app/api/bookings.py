@@ -188,8 +188,8 @@ def list_bookings(
         status=status, barber_id=barber_id, starts_from=first, starts_to=last, q=q
     )
     with db.database().read() as session:
-        found, next_cursor = search.search(session, filters, limit, cursor)
-        return BookingPage([BookingAnswer.of(booking) for booking in found], next_cursor)
+        hits, next_cursor = search.search(session, filters, limit, cursor)
+        return BookingPage([BookingAnswer.of(booking) for booking in hits], next_cursor)
 
 
 @get(

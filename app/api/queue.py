@@ -93,8 +93,8 @@ async def health() -> Response[Health]:
     problems = [parts.WORDS[name].get(checks[name], why) for name in wrong]
     can_book = database in {"ok", "busy"}
     status = "unavailable" if not can_book else "degraded" if wrong else "ok"
-    found = Health(status, Checks(**checks), problems)  # type: ignore[arg-type]
-    return Response(found, status_code=200 if can_book else 503)
+    answer = Health(status, Checks(**checks), problems)  # type: ignore[arg-type]
+    return Response(answer, status_code=200 if can_book else 503)
 
 
 @route("/livez", http_method=[HttpMethod.GET, HttpMethod.HEAD], opt={"access": "public"})

@@ -76,19 +76,19 @@ async def _signed_form(request: Request[Any, Any, Any]) -> Any:
     content_type, _ = request.content_type
     if content_type.lower() != "application/x-www-form-urlencoded":
         raise HTTPException(status_code=415, detail="A form is expected here.")
-    found = settings()
+    env = settings()
     body = await request.body()
     form = parse_form(body)
     is_theirs = is_signed(
-        tokens=[found.whatsapp_auth_token],
-        public_url=found.public_url,
+        tokens=[env.whatsapp_auth_token],
+        public_url=env.public_url,
         raw_path=request.scope["raw_path"].partition(b"?")[0],
         raw_query=request.scope["query_string"],
         form=form,
         body=body,
         headers=request.headers,
     )
-    if not is_theirs or form.get("AccountSid") != found.whatsapp_account_sid:
+    if not is_theirs or form.get("AccountSid") != env.whatsapp_account_sid:
         _log.warning("a webhook's request was refused: not signed with our auth token")
         raise PermissionDeniedException("Forbidden.")
     return form

@@ -61,13 +61,13 @@ class Draft:
     def of_form(cls, sent: Mapping[str, str]) -> Self:
         """What a form sent."""
         names = cls.__dataclass_fields__.keys() - {"typed"}
-        found = {name: sent.get(name, "").strip() for name in names}
-        if found["time"] in {"", OTHER}:
-            found["time"] = sent.get("other_time", "").strip()
-        if written := _TIME.fullmatch(found["time"]):
-            found["time"] = f"{int(written[1]):02}:{written[2]}"
-            found["turn"] = written[3] or found["turn"]
-        return cls({name: sent.get(name, "").strip() for name in TYPED.values()}, **found)
+        values = {name: sent.get(name, "").strip() for name in names}
+        if values["time"] in {"", OTHER}:
+            values["time"] = sent.get("other_time", "").strip()
+        if written := _TIME.fullmatch(values["time"]):
+            values["time"] = f"{int(written[1]):02}:{written[2]}"
+            values["turn"] = written[3] or values["turn"]
+        return cls({name: sent.get(name, "").strip() for name in TYPED.values()}, **values)
 
     @classmethod
     def of_booking(cls, booking: Booking, zone: ZoneInfo) -> Self:
@@ -134,11 +134,11 @@ def day_of(draft: Draft) -> date:
 def start_of(draft: Draft, zone: ZoneInfo) -> StartTime:
     """When the draft begins. Raises Invalid, also for a time that the clock leaps over."""
     day = day_of(draft)
-    found = _TIME.fullmatch(draft.time)
-    if not found or int(found[1]) > 23 or int(found[2]) > 59:
+    match = _TIME.fullmatch(draft.time)
+    if not match or int(match[1]) > 23 or int(match[2]) > 59:
         raise Invalid([FieldError("time", "Choose a time of the day.")])
     try:
-        return _start(day, time(int(found[1]), int(found[2])), draft.turn, zone)
+        return _start(day, time(int(match[1]), int(match[2])), draft.turn, zone)
     except OverflowError:  # at either end of the calendar
         raise Invalid([FieldError("day", "Choose a day in the coming year.")]) from None
 

@@ -66,9 +66,9 @@ def search(
     moved meanwhile. Raises Invalid, with the filters' names in the API.
     """
     after = _check(filters, limit, cursor)
-    found = _read(session, _filtered(session, filters), after, limit + 1)
-    page = found[:limit]
-    return page, _cursor(page[-1]) if len(found) > limit else None
+    read = _read(session, _filtered(session, filters), after, limit + 1)
+    page = read[:limit]
+    return page, _cursor(page[-1]) if len(read) > limit else None
 
 
 def page(
@@ -93,8 +93,8 @@ def page(
     query = _filtered(session, filters).options(
         joinedload(Booking.service), joinedload(Booking.barber)
     )
-    found = _read(session, query, place, limit + 1, backwards=backwards)
-    rows, has_more = found[:limit], len(found) > limit
+    read = _read(session, query, place, limit + 1, backwards=backwards)
+    rows, has_more = read[:limit], len(read) > limit
     if backwards:
         rows.reverse()
     came_from = place is not None and bool(rows)

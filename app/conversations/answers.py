@@ -70,9 +70,9 @@ def _whose(booking: Booking) -> str:
 
 def _words(locale: str) -> dict[str, str]:
     """The sentences in the language of `locale`, else in English."""
-    found = _all_words()
+    languages = _all_words()
     language: str = Locale.parse(locale.replace("-", "_")).language
-    return found.get(language, found["en"])
+    return languages.get(language, languages["en"])
 
 
 @cache

@@ -24,16 +24,16 @@ def read(typed: str) -> str | None:
     """
     seen = "".join(char if char.isprintable() else " " for char in typed.replace("\n", ","))
     words = {normalise(word): " ".join(word.split()) for word in re.split("[,;]", seen)}
-    found = {plain: word for plain, word in words.items() if plain not in {"", CANCEL_WORD}}
-    if problem := _problem(found):
+    kept = {plain: word for plain, word in words.items() if plain not in {"", CANCEL_WORD}}
+    if problem := _problem(kept):
         raise ValueError(problem)
-    return ", ".join(found.values()) or None
+    return ", ".join(kept.values()) or None
 
 
-def _problem(found: dict[str, str]) -> str:
-    if len(found) > MOST:
-        return f"This has {len(found)} words: {MOST} at the most."
-    for plain, word in found.items():
+def _problem(words: dict[str, str]) -> str:
+    if len(words) > MOST:
+        return f"This has {len(words)} words: {MOST} at the most."
+    for plain, word in words.items():
         if len(word) > LONGEST:
             return f"This has “{word[:LONGEST]}…”, which is longer than {LONGEST} characters."
         if plain in STOP_WORDS:

@@ -177,9 +177,9 @@ def _act(session: Session, incoming: Incoming, sender: Sender, late: bool) -> _O
             return _told(session, "opted_in", is_told=bool(opt_out_type))
     elif wanted and wanted.kind == "cancel":
         return _cancel(session, sender, wanted.code, late)
-    found = _for_staff(session, sender)
+    outcome = _for_staff(session, sender)
     is_no_work = incoming.kind in NO_WORK
-    return replace(found, effect="noted", needs_attention=False) if is_no_work else found
+    return replace(outcome, effect="noted", needs_attention=False) if is_no_work else outcome
 
 
 def _wish(session: Session, incoming: Incoming) -> Wish | None:

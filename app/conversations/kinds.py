@@ -77,8 +77,8 @@ def files_of(form: Mapping[str, str]) -> list[str]:
 
 def _content_types(form: Mapping[str, str]) -> list[str]:
     number = min(number_of_files(form), _MOST_FILES)
-    found = [form.get(f"MediaContentType{turn}", "").lower() for turn in range(number)]
-    return [each.partition(";")[0].strip() for each in found if each]
+    types = [form.get(f"MediaContentType{turn}", "").lower() for turn in range(number)]
+    return [each.partition(";")[0].strip() for each in types if each]
 
 
 def _has_place(form: Mapping[str, str]) -> bool:

@@ -116,8 +116,8 @@ def open_replies(session: Session, limit: int) -> list[OpenReply]:
 
 def open_count(most: int) -> ScalarSelect[int]:
     """How many of them there are, for a statement that asks for more; `most` are counted."""
-    found = select(literal(1)).select_from(Reply).where(_is_open()).limit(most)
-    return select(func.count()).select_from(found.subquery()).scalar_subquery()
+    some = select(literal(1)).select_from(Reply).where(_is_open()).limit(most)
+    return select(func.count()).select_from(some.subquery()).scalar_subquery()
 
 
 def written_by(session: Session, person: str, limit: int) -> Sequence[Reply]:
@@ -152,9 +152,9 @@ def answer(session: Session, booking_id: str, text: str, actor: str) -> str:
     booking = lock_booking(session, booking_id, to_change=True)
     if booking is None:
         raise NotFound("There is no such booking.")
-    found = chat(session, booking)
-    if not found.is_open:
-        reason = OPTED_OUT if found.has_opted_out else WINDOW_CLOSED
+    conversation = chat(session, booking)
+    if not conversation.is_open:
+        reason = OPTED_OUT if conversation.has_opted_out else WINDOW_CLOSED
         raise Conflict(reason, f"{REASONS[reason]}. Call them instead.")
     text = _checked(text)
     [job_id] = plans.plan(session, booking_id, "answer", Plan((clock.now(),)), text)
@@ -237,10 +237,10 @@ def _is_place_free(now: datetime) -> ColumnElement[bool]:
 
 
 def _get(session: Session, sid: str) -> Reply:
-    found = session.get(Reply, sid)
-    if found is None:
+    reply = session.get(Reply, sid)
+    if reply is None:
         raise NotFound("There is no such reply.")
-    return found
+    return reply
 
 
 def _set(session: Session, condition: ColumnElement[bool], **values: Any) -> bool:

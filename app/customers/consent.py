@@ -43,7 +43,7 @@ def opt_in(session: Session, booking_id: str, actor: str) -> None:
 
 
 def _get(session: Session, booking_id: str) -> Booking:
-    found = session.get(Booking, booking_id)
-    if found is None:
+    booking = session.get(Booking, booking_id)
+    if booking is None:
         raise NotFound("There is no such booking.")
-    return found
+    return booking

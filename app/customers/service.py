@@ -39,8 +39,8 @@ def find_all(session: Session, addresses: Sequence[str]) -> dict[str, Customer]:
 def sent_this_month(session: Session, address: str) -> int:
     """How many messages this address got since the month (UTC) began."""
     key = (month_of(clock.now()), person_of(address))
-    found = session.get(MonthlySent, key, populate_existing=True)
-    return found.messages if found else 0
+    row = session.get(MonthlySent, key, populate_existing=True)
+    return row.messages if row else 0
 
 
 def note_consent(session: Session, address: str, given: bool, how: ConsentHow) -> bool:

@@ -24,7 +24,7 @@ def _query(nights: quiet.Rule | None) -> Select[Any]:
     is_coming = is_one_of(Message.state, "pending") & ~quiet.is_left_out(nights)
     nearest = case((is_coming, Message.number), else_=-Message.number)
     place = func.row_number().over(partition_by=(Message.booking_id, is_coming), order_by=nearest)
-    found = (
+    shown = (
         select(
             Message.booking_id,
             Message.number,
@@ -38,12 +38,12 @@ def _query(nights: quiet.Rule | None) -> Select[Any]:
         )
         .subquery()
     ).c
-    number = case((found.place <= MOST_BEADS, found.number))
-    same = [found.booking_id, number.label("number"), *(found[each.key] for each in _SAME_WORD)]
-    differ = [found.due_at <= bindparam("now"), found.attempts > 0, found.ask_at.is_(None)]
-    some = [func.min(found[each.key]).label(each.key) for each in _ANY]
+    number = case((shown.place <= MOST_BEADS, shown.number))
+    same = [shown.booking_id, number.label("number"), *(shown[each.key] for each in _SAME_WORD)]
+    differ = [shown.due_at <= bindparam("now"), shown.attempts > 0, shown.ask_at.is_(None)]
+    some = [func.min(shown[each.key]).label(each.key) for each in _ANY]
     query = select(*same, *some, func.count().label("alike")).group_by(*same, *differ)
-    return query.order_by(func.min(found.number))
+    return query.order_by(func.min(shown.number))
 
 
 def reminders_of(session: Session, booking_ids: Iterable[str]) -> Mapping[str, Reminders]:

@@ -59,14 +59,14 @@ class _Said:
 
 def _for_people(answer: Callable[[Any, Any], Response[bytes]]) -> Callable[[Any, Any], Any]:
     def handle(request: AnyRequest, error: Exception) -> Response[Any]:
-        found = answer(request, error)
-        return _page(request, found) if _is_for_people(request) else found
+        problem = answer(request, error)
+        return _page(request, problem) if _is_for_people(request) else problem
 
     return handle
 
 
-def _page(request: AnyRequest, found: Response[bytes]) -> Response[str]:
-    problem = msgspec.json.decode(found.content, type=Problem)
+def _page(request: AnyRequest, given: Response[bytes]) -> Response[str]:
+    problem = msgspec.json.decode(given.content, type=Problem)
     is_old = problem.detail.startswith("CSRF")
     if is_old and csrf.is_from_here(request) and _is_without_session(request):
         return _logged_out(request)
@@ -75,7 +75,7 @@ def _page(request: AnyRequest, found: Response[bytes]) -> Response[str]:
         answer = toast(_nothing(problem.status), said.detail, bad=True)
     else:
         answer = _shown(request, problem.status, said, problem.request_id or "")
-    answer.headers.update(found.headers)
+    answer.headers.update(given.headers)
     return answer
 
 

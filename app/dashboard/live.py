@@ -113,9 +113,9 @@ class Look:
 
 def look(session: Session) -> Look:
     """Look at the database; what became due counts as changed."""
-    found = frame(session)
-    since = found.now - WINDOW
-    due = is_pending() & (Message.due_at <= found.now)
+    around = frame(session)
+    since = around.now - WINDOW
+    due = is_pending() & (Message.due_at <= around.now)
     row = (Message.booking_id, Message.id, Message.state)
     changes = [
         *_newest(session, row, Message.updated_at, since),
@@ -124,7 +124,7 @@ def look(session: Session) -> Look:
         *_newest(session, _OF_REPLY, Reply.updated_at, since),
     ]
     workers = tuple(worker.id for worker in statistics.workers(session))
-    return Look(found, workers, frozenset(changes))
+    return Look(around, workers, frozenset(changes))
 
 
 def names_of(changes: Iterable[ChangedRow]) -> set[str]:

@@ -5,8 +5,8 @@
     @get("/failed", opt={"access": "viewer"}, sync_to_thread=True)
     def show(request: PageRequest) -> Response[str]:
         with db.database().read() as session:
-            found = failures.groups(session)
-        return page(request, "failed/page.html", partial="failed/_failed.html", groups=found)
+            groups = failures.groups(session)
+        return page(request, "failed/page.html", partial="failed/_failed.html", groups=groups)
 
     @post("/messages/{job_id:str}/retry", opt={"access": "staff"}, sync_to_thread=True)
     def retry(request: PageRequest, job_id: FromPath[str], form: Form) -> Response[str]:
@@ -204,8 +204,8 @@ class Frame:
         """A fingerprint of all that the banner depends on."""
         stopped = self.stopped, self.stopped_at, self.probe_at
         worker = self.has_worker, self.worker_failures, self.queue_away_since
-        found = *worker, self.paused_at, *stopped, self.wait_until, self.month
-        return hashlib.sha256(repr(found).encode()).hexdigest()[:12]
+        parts = *worker, self.paused_at, *stopped, self.wait_until, self.month
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
     @property
     def language(self) -> str:
@@ -249,12 +249,12 @@ def page(
     """The page, or its `partial` if htmx asks for one. Call it where the thread may wait."""
     name = partial if partial and is_partial(request) else template
     with db.database().read() as session:
-        found = frame(session)
+        around = frame(session)
     html = render(
         name,
-        found.shop,
+        around.shop,
         csrf_token({"request": request}),
-        frame=found,
+        frame=around,
         **{**_shared(request), **context},
     )
     answer = _answer(html, status)
@@ -356,13 +356,13 @@ def _answer(html: str, status: int = 200) -> Response[str]:
 def _for_all(request: PageRequest, partial: str, context: dict[str, Any]) -> str:
     """The partial with nothing of a session in it but the role."""
     with db.database().read() as session:
-        found = frame(session)
+        around = frame(session)
     anybody = replace(request.user, id="", name="", session_id="")
     return render(
         partial,
-        found.shop,
+        around.shop,
         _NOBODYS_TOKEN,
-        frame=found,
+        frame=around,
         user=anybody,
         path=request.url.path,
         **context,

@@ -35,22 +35,22 @@ _csrf_token: ContextVar[str] = ContextVar("csrf_token", default="")
 def environment() -> Environment:
     """Jinja, with our filters. HTML is escaped everywhere; a name that nobody gave is an error."""
     loader = FileSystemLoader(ROOT / "templates")
-    found = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    jinja = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
     shown = (times.clock_time, times.day, times.when, times.ago, times.until)
     texts = (times.clock_text, times.when_text, times.short_day, times.exact, times.local_date)
     plain = (times.amount, times.zone_name)
     spans = (times.starts_on, times.ends_on, times.starts_on_text, times.ends_on_text)
-    found.filters |= {each.__name__: each for each in (*shown, *texts, *plain, *spans)}
-    found.filters |= {"word": _word, "beads_of": _beads, "booking_word": labels.booking_word}
-    found.filters |= {
+    jinja.filters |= {each.__name__: each for each in (*shown, *texts, *plain, *spans)}
+    jinja.filters |= {"word": _word, "beads_of": _beads, "booking_word": labels.booking_word}
+    jinja.filters |= {
         "of_the_clock": _of_the_clock,
         "phone": _phone,
         "action_words": activity.words_of,
         "field_words": activity.words_of_field,
     }
-    found.globals |= {"csrf_value": _csrf_token.get, "asset_version": _asset_version()}
-    found.globals |= {"page_version": page_version()}
-    return found
+    jinja.globals |= {"csrf_value": _csrf_token.get, "asset_version": _asset_version()}
+    jinja.globals |= {"page_version": page_version()}
+    return jinja
 
 
 def render(template: str, shop: Shop | None, csrf_token: str = "", **context: Any) -> str:

@@ -52,14 +52,14 @@ _PAST_ENDS = ("completed",) * 8 + ("no_show", "cancelled")
 _COMING_ENDS = ("confirmed",) * 9 + ("cancelled",)
 
 
-def fill(session: Session, found: Settings, *, add: bool) -> int:
+def fill(session: Session, env: Settings, *, add: bool) -> int:
     """Add some days of bookings around today; returns how many.
 
     Raises Trouble in production, without the simulator (the numbers are nobody's), and when there
     are bookings already and not `add`.
     """
     there = session.scalar(select(func.count()).select_from(Booking)) or 0
-    check_allowed(found)
+    check_allowed(env)
     if there and not add:
         raise Trouble(f"there are {there} bookings already: use --add, or another STATE_DIR")
     chance = random.Random(_SEED + there)  # noqa: S311
@@ -91,9 +91,9 @@ def _add(session: Session, builders: Sequence[DemoBuilder]) -> None:
     session.add_all(events)
 
 
-def check_allowed(found: Settings) -> None:
+def check_allowed(env: Settings) -> None:
     """Raise Trouble in production, and where messages would reach people."""
-    if found.production or not found.simulator:
+    if env.production or not env.simulator:
         raise Trouble(
             "demo works with the simulator only: unset APP_ENV, WHATSAPP_ACCOUNT_SID, "
             "WHATSAPP_AUTH_TOKEN and WHATSAPP_FROM_NUMBER"
@@ -123,12 +123,12 @@ def _staff(session: Session, now: datetime) -> list[str]:
         if session.scalar(select(User.id).where(User.email == email)) is None:
             session.add_all(_member(email, name, role, now - _WORKED_FOR))
     session.flush()
-    found = session.scalars(
+    ids = session.scalars(
         select(User.id)
         .where(User.role.in_(("staff", "owner")), User.disabled_at.is_(None))
         .order_by(User.role.desc(), User.created_at)
     )
-    return [f"user:{user_id}" for user_id in found]
+    return [f"user:{user_id}" for user_id in ids]
 
 
 def _member(email: str, name: str, role: str, since: datetime) -> tuple[User, AuditEvent]:
@@ -210,7 +210,7 @@ def _leave_two_unsettled(builders: list[DemoBuilder]) -> None:
         builder for builder in builders if builder.booking.starts_at > now + timedelta(hours=2)
     ]
     confirmed = [builder for builder in coming if builder.booking.status == "confirmed"]
-    found = [(builder, sent) for builder in confirmed if (sent := builder.last_sent()) is not None]
+    last = [(builder, sent) for builder in confirmed if (sent := builder.last_sent()) is not None]
     changes: list[dict[str, Any]] = [
         {
             "outcome": "not_sent",
@@ -227,7 +227,7 @@ def _leave_two_unsettled(builders: list[DemoBuilder]) -> None:
             "error_code": "no_answer",
         },
     ]
-    for (builder, message), values in zip(found, changes, strict=False):
+    for (builder, message), values in zip(last, changes, strict=False):
         if values["state"] == "uncertain":
             values["sending_to"] = builder.booking.person
         builder.unsettle(message, **values)

@@ -166,5 +166,5 @@ def _sent(builder: DemoBuilder) -> list[Message]:
     return [each for each in builder.messages if each.kind == "reminder" and each.state == "sent"]
 
 
-def _first(found: tuple[datetime, DemoBuilder]) -> datetime:
-    return found[0]
+def _first(pair: tuple[datetime, DemoBuilder]) -> datetime:
+    return pair[0]

@@ -76,8 +76,8 @@ def text_of(row: Shop, kind: str) -> str:
 
 def content_sid(kind: str) -> str | None:
     """The Twilio template for messages of this kind, if one is set; an answer has none."""
-    found: str | None = getattr(settings(), f"whatsapp_{kind}_content_sid", None)
-    return found
+    sids: str | None = getattr(settings(), f"whatsapp_{kind}_content_sid", None)
+    return sids
 
 
 def values_of(session: Session, row: Shop, booking: Booking, at: datetime) -> dict[str, str]:

@@ -74,13 +74,13 @@ def _client(whom: WhatsAppConfig) -> WhatsAppClient:
 
 def config() -> WhatsAppConfig:
     """Whom the settings say to send as."""
-    found = settings()
+    env = settings()
     return WhatsAppConfig(
-        account_sid=found.whatsapp_account_sid,
-        auth_token=found.whatsapp_auth_token,
-        sender=found.whatsapp_from_number,
-        api_url=found.whatsapp_api_url,
-        timeout=found.send_timeout,
+        account_sid=env.whatsapp_account_sid,
+        auth_token=env.whatsapp_auth_token,
+        sender=env.whatsapp_from_number,
+        api_url=env.whatsapp_api_url,
+        timeout=env.send_timeout,
     )
 
 
@@ -170,13 +170,13 @@ def _start(taken: Claim) -> Content | datetime | None:
 
 
 def _outgoing(taken: Claim, content: Content, variables: frozenset[str]) -> OutgoingMessage:
-    found = settings()
+    env = settings()
     path = f"/webhooks/twilio/status/{taken.attempt_id}"
-    callback = f"{found.public_url}{path}{_CALLBACK_RETRIES}"
+    callback = f"{env.public_url}{path}{_CALLBACK_RETRIES}"
     return OutgoingMessage(
         to=taken.to,
         body=content.body,
-        status_callback=callback if found.twilio_can_call_back else None,
+        status_callback=callback if env.twilio_can_call_back else None,
         content_sid=content.content_sid,
         content_variables={name: content.variables[name] for name in sorted(variables)},
     )

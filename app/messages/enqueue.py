@@ -100,12 +100,12 @@ def _revoke(job_ids: list[str]) -> None:
         _log.warning("not revoked, only cancelled", exc_info=error)
 
 
-def _allowed(found: Sending, room: int) -> int:
+def _allowed(sending: Sending, room: int) -> int:
     """How many may be enqueued now: none while sending is stopped, one as a probe."""
     now = clock.now()
-    if gate.is_stopped(found, now):
+    if gate.is_stopped(sending, now):
         return 0
-    return min(room, 1) if found.probe_at is not None else room
+    return min(room, 1) if sending.probe_at is not None else room
 
 
 def _take_due(session: Session, limit: int) -> Due:
@@ -114,16 +114,16 @@ def _take_due(session: Session, limit: int) -> Due:
     is_not_enqueued = Message.enqueued_at.is_(None)
     is_old = (Message.enqueued_at < stale) | (Message.enqueued_at > now + clock.SKEW)
     is_unclaimed = (Message.due_at < stale) & is_old
-    found = session.execute(
+    due = session.execute(
         select(Message.id, Message.due_at)
         .where(is_pending(), Message.due_at <= now + ENQUEUE_WINDOW, is_not_enqueued | is_unclaimed)
         .order_by(Message.due_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
     ).all()
-    if found:
-        _set_enqueued(session, [row.id for row in found], now)
-    return found
+    if due:
+        _set_enqueued(session, [row.id for row in due], now)
+    return due
 
 
 def _schedule(due: Due) -> None:

@@ -36,35 +36,35 @@ def state(session: Session) -> Sending:
     return session.get_one(Sending, 1, populate_existing=True)
 
 
-def is_stopped(found: Sending, now: datetime) -> bool:
+def is_stopped(sending: Sending, now: datetime) -> bool:
     """Whether nothing at all may start, not even a probe."""
-    waits_for_probe = found.probe_at is not None and found.probe_at > now
-    return found.paused_at is not None or waits_for_probe or is_slowed(found, now)
+    waits_for_probe = sending.probe_at is not None and sending.probe_at > now
+    return sending.paused_at is not None or waits_for_probe or is_slowed(sending, now)
 
 
-def is_slowed(found: Sending, now: datetime) -> bool:
+def is_slowed(sending: Sending, now: datetime) -> bool:
     """Whether all wait for a while, as Twilio or WhatsApp has asked for."""
-    return found.slow_until is not None and found.slow_until > now
+    return sending.slow_until is not None and sending.slow_until > now
 
 
-def is_limited(found: Sending) -> bool:
+def is_limited(sending: Sending) -> bool:
     """Whether a limit of WhatsApp's or the account's holds everything: staff are told of those.
 
     Pauses of up to a minute are for other reasons, and over before anybody could act.
     """
-    return found.slow_until is not None and found.slow_until > clock.now() + _LONGEST_PLAIN
+    return sending.slow_until is not None and sending.slow_until > clock.now() + _LONGEST_PLAIN
 
 
 def may_start(session: Session, now: datetime) -> bool:
     """Whether the caller may start one message now; while the breaker is open, that is a probe."""
-    found = state(session)
-    if is_stopped(found, now):
+    sending = state(session)
+    if is_stopped(sending, now):
         return False
-    if found.probe_at is None:
+    if sending.probe_at is None:
         return True
-    next_probe = _next_probe(now, found.probes)
-    is_mine = Sending.probe_at == found.probe_at
-    return _set_if(session, is_mine, probe_at=next_probe, probes=found.probes + 1)
+    next_probe = _next_probe(now, sending.probes)
+    is_mine = Sending.probe_at == sending.probe_at
+    return _set_if(session, is_mine, probe_at=next_probe, probes=sending.probes + 1)
 
 
 def stop(session: Session, code: str) -> datetime:
@@ -100,11 +100,11 @@ def note_arrival(session: Session, started_at: datetime) -> None:
     If that was after the breaker opened, or after the last pause for a limit, all is well again.
     Receipts of earlier messages come late, and prove nothing.
     """
-    found = state(session)
-    if found.breaker_at is not None and found.breaker_at < started_at:
-        _set_if(session, Sending.breaker_at == found.breaker_at, **_CLOSED)
-    if found.slowed and found.slow_until is not None and found.slow_until <= started_at:
-        _set_if(session, Sending.slow_until == found.slow_until, slowed=0)
+    sending = state(session)
+    if sending.breaker_at is not None and sending.breaker_at < started_at:
+        _set_if(session, Sending.breaker_at == sending.breaker_at, **_CLOSED)
+    if sending.slowed and sending.slow_until is not None and sending.slow_until <= started_at:
+        _set_if(session, Sending.slow_until == sending.slow_until, slowed=0)
 
 
 def slow_down(session: Session, until: datetime) -> datetime:
@@ -156,12 +156,12 @@ def resume(session: Session, actor: str) -> None:
 
 def _slow_down_more(session: Session, advice: Advice) -> datetime:
     """A limit met during the pause for it is the same one again, and counts once."""
-    found = state(session)
-    pause = advice.pause if found.slowed + 1 < _PATIENCE else advice.pause_if_repeated
+    sending = state(session)
+    pause = advice.pause if sending.slowed + 1 < _PATIENCE else advice.pause_if_repeated
     until = clock.now() + timedelta(seconds=pause)
-    if not is_limited(found):
-        is_as_read = Sending.slowed == found.slowed
-        if _set_if(session, is_as_read, slow_until=until, slowed=found.slowed + 1):
+    if not is_limited(sending):
+        is_as_read = Sending.slowed == sending.slowed
+        if _set_if(session, is_as_read, slow_until=until, slowed=sending.slowed + 1):
             _warn_of_limit(until)
     return state(session).slow_until or until
 

@@ -53,14 +53,14 @@ def worker(session: Session, state_dir: Path) -> str:
 
 def sending(session: Session) -> tuple[str, str]:
     """`ok`, `paused`, `stopped`, `limited` or `budget`, and why in words."""
-    found = gate.state(session)
-    if found.paused_at is not None:
+    row = gate.state(session)
+    if row.paused_at is not None:
         return "paused", "Staff have paused sending: nothing goes out until they resume it."
-    if found.breaker_code is not None:
-        why = explain(found.breaker_code)
+    if row.breaker_code is not None:
+        why = explain(row.breaker_code)
         return "stopped", f"Sending has stopped: {why.words} ({why.code}). {why.advice}"
-    if gate.is_limited(found):
-        until = f"{found.slow_until:%Y-%m-%d %H:%M} UTC"
+    if gate.is_limited(row):
+        until = f"{row.slow_until:%Y-%m-%d %H:%M} UTC"
         return "limited", f"A limit of WhatsApp or Twilio holds all messages until {until}."
     if budget.this_month(session).is_used_up:
         return "budget", "This month's messages are used up: reminders are skipped."
@@ -72,15 +72,15 @@ def write(session: Session) -> None:
     session.execute(update(Install).values(written_at=clock.now()))
 
 
-def disk(found: Settings) -> str:
+def disk(env: Settings) -> str:
     """`ok`, `low` or `full`, of the disks of STATE_DIR and of a database that is a file."""
-    free = min(shutil.disk_usage(folder).free for folder in _folders(found))
+    free = min(shutil.disk_usage(folder).free for folder in _folders(env))
     return "full" if free < ROOM // 100 else "low" if free < ROOM else "ok"
 
 
-def _folders(found: Settings) -> list[Path]:
-    folders = [found.state_dir.absolute()]
-    url = make_url(found.database_url)
+def _folders(env: Settings) -> list[Path]:
+    folders = [env.state_dir.absolute()]
+    url = make_url(env.database_url)
     if url.get_backend_name() == "sqlite" and url.database:
         folders.append(Path(url.database).absolute().parent)
     return [next(each for each in (folder, *folder.parents) if each.exists()) for folder in folders]

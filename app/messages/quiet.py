@@ -55,41 +55,41 @@ def rule(session: Session) -> Rule | None:
     return Rule(policy, clock.now().year, session.get_bind().dialect.name == "sqlite")
 
 
-def is_left_out(found: Rule | None, message: Any = Message) -> ColumnElement[bool]:
+def is_left_out(rule: Rule | None, message: Any = Message) -> ColumnElement[bool]:
     """Whether a Message (or an alias of it) is a plan's reminder whose time is quiet.
 
     Not one that staff asked for, nor one that was tried already: that one waits (`claims.claim`).
     """
-    if found is None:
+    if rule is None:
         return false()
     return and_(
         message.kind == "reminder",
         message.state.in_(("pending", "sending")),
         message.attempts == 0,
         ~message.asked_for,
-        _is_quiet(found, message.planned_for),
+        _is_quiet(rule, message.planned_for),
     )
 
 
-def shown(found: Rule | None, *columns: Any) -> list[ColumnElement[Any]]:
+def shown(rule: Rule | None, *columns: Any) -> list[ColumnElement[Any]]:
     """These columns of Message, or else all, as staff and clients see them."""
-    is_hidden = and_(Message.state == "pending", is_left_out(found))
+    is_hidden = and_(Message.state == "pending", is_left_out(rule))
     replaced = {"state": "skipped", "reason": QUIET_HOURS}
     return [
         case((is_hidden, replaced[each.key]), else_=each).label(each.key)
-        if found and each.key in replaced
+        if rule and each.key in replaced
         else each
         for each in columns or Message.__table__.columns
     ]
 
 
-def _is_quiet(found: Rule, at: Any) -> ColumnElement[bool]:
+def _is_quiet(rule: Rule, at: Any) -> ColumnElement[bool]:
     """`Policy.is_quiet` in SQL."""
-    time_of_day = _clock(found, at)
+    time_of_day = _clock(rule, at)
     return or_(
         *(
-            and_(*_within(span, at), _is_between(found, time_of_day, span.ahead))
-            for span in _spans(found.policy, found.year)
+            and_(*_within(span, at), _is_between(rule, time_of_day, span.ahead))
+            for span in _spans(rule.policy, rule.year)
         )
     )
 
@@ -100,23 +100,23 @@ def _within(span: _Span, at: Any) -> list[ColumnElement[bool]]:
 
 
 def _is_between(
-    found: Rule, time_of_day: ColumnElement[Any], ahead: timedelta
+    rule: Rule, time_of_day: ColumnElement[Any], ahead: timedelta
 ) -> ColumnElement[bool]:
     """`ahead` is how far the shop's clock is ahead of UTC's."""
-    ends = (found.policy.quiet_from, found.policy.quiet_until)
+    ends = (rule.policy.quiet_from, rule.policy.quiet_until)
     day = datetime(2000, 1, 2, tzinfo=UTC)
     begin, end = ((datetime.combine(day, each) - ahead).time() for each in ends if each)
-    sides = (time_of_day >= _bound(found, begin), time_of_day < _bound(found, end))
+    sides = (time_of_day >= _bound(rule, begin), time_of_day < _bound(rule, end))
     return and_(*sides) if begin < end else or_(*sides)
 
 
-def _clock(found: Rule, at: Any) -> ColumnElement[Any]:
+def _clock(rule: Rule, at: Any) -> ColumnElement[Any]:
     """The time of day in UTC. SQLite has times as text: 2026-11-23 22:00:00.000000."""
-    return func.substr(at, 12) if found.is_sqlite else cast(func.timezone("UTC", at), Time)
+    return func.substr(at, 12) if rule.is_sqlite else cast(func.timezone("UTC", at), Time)
 
 
-def _bound(found: Rule, at: Any) -> ColumnElement[Any]:
-    return literal(at.isoformat("microseconds")) if found.is_sqlite else literal(at, Time)
+def _bound(rule: Rule, at: Any) -> ColumnElement[Any]:
+    return literal(at.isoformat("microseconds")) if rule.is_sqlite else literal(at, Time)
 
 
 @lru_cache(maxsize=16)

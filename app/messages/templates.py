@@ -57,12 +57,12 @@ def needs_one(session: Session, message: Message, booking: Booking) -> bool:
 @lru_cache(maxsize=16)
 def _variables(client: WhatsAppClient, sid: str) -> frozenset[str]:
     """Asked once in the life of a process, unless there is something wrong with it."""
-    found = client.template(sid)
-    if found is None:
+    template = client.template(sid)
+    if template is None:
         raise NotUsable(NO_SUCH_TEMPLATE, f"Twilio has no {sid}")
-    if unknown := found.variables - VARIABLES:
+    if unknown := template.variables - VARIABLES:
         names = ", ".join(f"{{{{{name}}}}}" for name in sorted(unknown))
         known = ", ".join(sorted(VARIABLES))
         problem = f"has {names}, for which there is no value; there are {known}"
         raise NotUsable(UNKNOWN_VARIABLES, problem)
-    return found.variables
+    return template.variables

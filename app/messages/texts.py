@@ -149,10 +149,10 @@ def check_text(text: str) -> None:
         too_many = len(text) - MAX_TEXT
         problem = f"The text has {len(text)} characters; WhatsApp takes {MAX_TEXT}"
         raise TextError(problem, text, MAX_TEXT, too_many)
-    if found := _UNPRINTABLE.search(text):
-        raise TextError("This character cannot be sent", text, found.start())
-    for found in _BRACES.finditer(text):
-        _check_braces(found.group(), text, found.start())
+    if match := _UNPRINTABLE.search(text):
+        raise TextError("This character cannot be sent", text, match.start())
+    for match in _BRACES.finditer(text):
+        _check_braces(match.group(), text, match.start())
     if (longest := most_characters(text)) > MAX_TEXT:
         raise TextError(
             f"With the longest names the text would have {longest} characters; WhatsApp takes "
@@ -171,10 +171,10 @@ def render(text: str, values: Mapping[str, str]) -> str:
     Raises TextError for a placeholder that has no value.
     """
 
-    def value_of(found: re.Match[str]) -> str:
-        if found[1] not in values:
-            raise TextError(f"There is no value for {found[0]}", text, found.start())
-        return values[found[1]]
+    def value_of(match: re.Match[str]) -> str:
+        if match[1] not in values:
+            raise TextError(f"There is no value for {match[0]}", text, match.start())
+        return values[match[1]]
 
     return _PLACEHOLDER.sub(value_of, text)
 

@@ -67,10 +67,8 @@ class _Huey(RedisHuey):  # type: ignore[misc]
     @property
     def storage(self) -> Storage:
         """The queue of this install. Raises SQLAlchemyError while the database is needed for it."""
-        found = settings()
-        return _storage(
-            found.queue_name or f"chairtime_{_id_of_install(database())}", found.redis_url
-        )
+        env = settings()
+        return _storage(env.queue_name or f"chairtime_{_id_of_install(database())}", env.redis_url)
 
     @storage.setter
     def storage(self, _: None) -> None:

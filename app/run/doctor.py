@@ -34,30 +34,28 @@ CLOCKS_DIFFER = 5.0
 def examine() -> Iterator[Finding]:
     """All findings, in the order in which to repair them. Raises nothing that a user can cause."""
     try:
-        found = settings()
+        env = settings()
     except SettingsError as error:
         yield from (Finding("FAIL", "settings", problem) for problem in error.problems)
         return
-    yield _settings(found)
-    database = list(_database_and_worker(found))
+    yield _settings(env)
+    database = list(_database_and_worker(env))
     yield from database
-    yield from _queue(found)
-    yield from _whatsapp(found, _texts(database[0].level == "ok"))
-    yield _public_url(found)
+    yield from _queue(env)
+    yield from _whatsapp(env, _texts(database[0].level == "ok"))
+    yield _public_url(env)
 
 
-def _settings(found: Settings) -> Finding:
-    mode = "production" if found.production else "development"
-    way_out = "the simulator: nothing reaches a real phone" if found.simulator else "Twilio"
-    return Finding(
-        "ok", "settings", f"{mode}, state in {found.state_dir}, messages go to {way_out}"
-    )
+def _settings(env: Settings) -> Finding:
+    mode = "production" if env.production else "development"
+    way_out = "the simulator: nothing reaches a real phone" if env.simulator else "Twilio"
+    return Finding("ok", "settings", f"{mode}, state in {env.state_dir}, messages go to {way_out}")
 
 
 # --- the database, and what it knows ---
 
 
-def _database_and_worker(found: Settings) -> Iterator[Finding]:
+def _database_and_worker(env: Settings) -> Iterator[Finding]:
     try:
         database = preflight.connect()
         where = migrate.revisions(database)
@@ -69,7 +67,7 @@ def _database_and_worker(found: Settings) -> Iterator[Finding]:
     if where.is_pending:
         return
     with database.read() as session:
-        yield _worker(session, found)
+        yield _worker(session, env)
         yield _sending(gate.state(session))
         yield _time_zone(session)
     if not database.is_sqlite:
@@ -90,8 +88,8 @@ def _migrations(database: Database, where: migrate.Revisions) -> Finding:
     return Finding("ok", "database", f"{kind}, {where}, the newest")
 
 
-def _worker(session: Session, found: Settings) -> Finding:
-    if times := failing.failures(found.state_dir):
+def _worker(session: Session, env: Settings) -> Finding:
+    if times := failing.failures(env.state_dir):
         text = (
             f"it ended {times} times right after its start, and is started again at growing "
             "intervals, a minute at the most: the last lines of `chairtime up` that begin with "
@@ -144,10 +142,10 @@ def _clock(whose: str, seconds: float, level: Level = "FAIL") -> Finding:
 # --- the queue ---
 
 
-def _queue(found: Settings) -> Iterator[Finding]:
+def _queue(env: Settings) -> Iterator[Finding]:
     try:
-        preflight.check_queue(found)
-        with closing(redis.Redis.from_url(found.redis_url, decode_responses=True)) as client:
+        preflight.check_queue(env)
+        with closing(redis.Redis.from_url(env.redis_url, decode_responses=True)) as client:
             yield _kept(client)
     except (Trouble, redis.RedisError, OSError) as error:
         lines = preflight.explain(error) or [str(error)]
@@ -172,16 +170,16 @@ def _kept(client: Any) -> Finding:
 # --- WhatsApp ---
 
 
-def _whatsapp(found: Settings, our_texts: dict[str, str]) -> Iterator[Finding]:
+def _whatsapp(env: Settings, our_texts: dict[str, str]) -> Iterator[Finding]:
     client = delivery.client()
-    credentials = doctor_twilio.credentials(found, client)
+    credentials = doctor_twilio.credentials(env, client)
     yield credentials
-    if credentials.has_failed or found.simulator:
+    if credentials.has_failed or env.simulator:
         return
-    yield from _twilio_clock(found)
+    yield from _twilio_clock(env)
     for kind, text in our_texts.items():
         yield doctor_twilio.template(client, kind, text)
-    yield from doctor_twilio.replies(found, client)
+    yield from doctor_twilio.replies(env, client)
 
 
 def _texts(is_readable: bool) -> dict[str, str]:
@@ -193,8 +191,8 @@ def _texts(is_readable: bool) -> dict[str, str]:
         return {kind: compose.text_of(row, kind) for kind in templates.kinds(row)}
 
 
-def _twilio_clock(found: Settings) -> Iterator[Finding]:
-    if found.whatsapp_api_url != TWILIO_API:
+def _twilio_clock(env: Settings) -> Iterator[Finding]:
+    if env.whatsapp_api_url != TWILIO_API:
         return
     try:
         answer = urllib3.request("HEAD", TWILIO_API, timeout=5, retries=False, redirect=False)
@@ -204,13 +202,13 @@ def _twilio_clock(found: Settings) -> Iterator[Finding]:
     yield _clock("Twilio's", (clock.now() - at).total_seconds())
 
 
-def _public_url(found: Settings) -> Finding:
-    if not found.twilio_can_call_back:
+def _public_url(env: Settings) -> Finding:
+    if not env.twilio_can_call_back:
         text = (
-            f"{found.public_url} cannot be reached by Twilio, so no delivery status arrives: "
+            f"{env.public_url} cannot be reached by Twilio, so no delivery status arrives: "
             "set PUBLIC_URL to an address that it can reach, such as https://shop.example"
         )
-        return Finding("FAIL" if found.production else "warn", "public URL", text)
-    if found.production and not found.public_url.startswith("https:"):
-        return Finding("warn", "public URL", f"{found.public_url} is not https: passwords show")
-    return Finding("ok", "public URL", found.public_url)
+        return Finding("FAIL" if env.production else "warn", "public URL", text)
+    if env.production and not env.public_url.startswith("https:"):
+        return Finding("warn", "public URL", f"{env.public_url} is not https: passwords show")
+    return Finding("ok", "public URL", env.public_url)

@@ -19,13 +19,13 @@ _WORKS = {"ONLINE", "ONLINE:UPDATING"}
 _CANCEL_BUTTON = f"{{{{{compose.CANCEL_PAYLOAD}}}}}"
 
 
-def credentials(found: Settings, client: WhatsAppClient) -> Finding:
+def credentials(env: Settings, client: WhatsAppClient) -> Finding:
     """Whether Twilio, or the simulator, knows our account."""
     outcome = client.check_credentials()
     if outcome.kind == "accepted":
-        whom = "the simulator" if found.simulator else "Twilio"
+        whom = "the simulator" if env.simulator else "Twilio"
         return Finding("ok", "whatsapp", f"{whom} knows our account")
-    if found.simulator:
+    if env.simulator:
         text = "the simulator does not answer: it is part of the web app, start `chairtime up`"
         return Finding("FAIL", "whatsapp", text)
     advice = errors.explain(outcome.code)
@@ -33,7 +33,7 @@ def credentials(found: Settings, client: WhatsAppClient) -> Finding:
     if outcome.code == "20003":
         return Finding("FAIL", "whatsapp", f"Twilio refuses {variables}: copy both anew")
     if outcome.code == "unreachable":
-        text = f"{found.whatsapp_api_url} cannot be reached: check the network and WHATSAPP_API_URL"
+        text = f"{env.whatsapp_api_url} cannot be reached: check the network and WHATSAPP_API_URL"
         return Finding("FAIL", "whatsapp", text)
     return Finding("FAIL", "whatsapp", f"{advice.words} ({outcome.code}). {advice.advice}")
 
@@ -85,23 +85,23 @@ def _words(subject: str, there: Template, ours: str) -> Finding:
 # --- what customers write ---
 
 
-def replies(found: Settings, client: WhatsAppClient) -> Iterator[Finding]:
+def replies(env: Settings, client: WhatsAppClient) -> Iterator[Finding]:
     """Whether what a customer writes reaches us, CANCEL too."""
-    expected = f"{found.public_url}/webhooks/twilio/inbound"
+    expected = f"{env.public_url}/webhooks/twilio/inbound"
     try:
         sender, services = client.sender(), client.services()
     except LookupFailed as failed:
         text = f"Twilio cannot be asked for the sender: {failed.outcome.detail}"
         yield Finding("warn", "replies", text)
         return
-    yield _sender(found, sender, services, expected)
+    yield _sender(env, sender, services, expected)
     yield from map(_opt_out, services)
 
 
 def _sender(
-    found: Settings, sender: Sender | None, services: list[Service], expected: str
+    env: Settings, sender: Sender | None, services: list[Service], expected: str
 ) -> Finding:
-    if sender is None and found.whatsapp_from_number == SANDBOX:
+    if sender is None and env.whatsapp_from_number == SANDBOX:
         text = (
             "the sandbox reaches only numbers that have joined it, for a trial; enter "
             f"{expected} in its settings, for when a message comes in"

@@ -30,7 +30,7 @@ def explain(error: Exception) -> list[str] | None:
     if isinstance(error, SettingsError):
         return error.problems
     if isinstance(error, Invalid):
-        return [f"{found.field}: {found.message}" for found in error.errors]
+        return [f"{problem.field}: {problem.message}" for problem in error.errors]
     if isinstance(error, Trouble | Refused | MigrationError | QueueError):
         return [str(error)]
     if isinstance(error, redis.RedisError):
@@ -45,22 +45,22 @@ def reachable_database() -> Database:
 
     A database that a later Chairtime has migrated is used as it is: it may be updated host by host.
     """
-    found = connect()
-    where = migrate.revisions(found)
+    reached = connect()
+    where = migrate.revisions(reached)
     if where.is_pending:
         raise Trouble(
             f"The database is {where}, this Chairtime needs {where.newest}: run `chairtime migrate`"
         )
-    return found
+    return reached
 
 
-def setup_code(session: Session, found: Settings) -> str | None:
+def setup_code(session: Session, env: Settings) -> str | None:
     """What /setup asks for, None once there is an owner. Raises Trouble."""
     try:
-        return first_run.setup_code(session, found.state_dir)
+        return first_run.setup_code(session, env.state_dir)
     except OSError as error:
         raise Trouble(
-            f"STATE_DIR: {found.state_dir} cannot be written: {error.strerror}. It keeps the setup "
+            f"STATE_DIR: {env.state_dir} cannot be written: {error.strerror}. It keeps the setup "
             "code until there is an owner: set CHAIRTIME_OWNER_EMAIL and CHAIRTIME_OWNER_PASSWORD, "
             "or STATE_DIR to a folder that can be written"
         ) from error
@@ -70,8 +70,8 @@ def connect() -> Database:
     """The database, once it has answered. Raises Trouble."""
     os.environ.setdefault("PGCONNECT_TIMEOUT", str(_CONNECT_WITHIN))
     try:
-        found = database()
-        with found.engine.connect() as connection:
+        known = database()
+        with known.engine.connect() as connection:
             connection.exec_driver_sql("SELECT 1")
     except OSError as error:
         raise Trouble(f"DATABASE_URL: {error.filename}: {error.strerror}") from error
@@ -82,17 +82,17 @@ def connect() -> Database:
         ) from error
     except SQLAlchemyError as error:
         raise Trouble(f"DATABASE_URL cannot be used: {_first_line(error)}") from error
-    return found
+    return known
 
 
-def check_queue(found: Settings) -> None:
+def check_queue(env: Settings) -> None:
     """Raise Trouble unless the queue answers."""
     try:
-        client = redis.Redis.from_url(found.redis_url, socket_connect_timeout=_CONNECT_WITHIN)
+        client = redis.Redis.from_url(env.redis_url, socket_connect_timeout=_CONNECT_WITHIN)
         client.ping()
         client.close()
     except (redis.RedisError, OSError, ValueError) as error:
-        if found.embedded_queue:
+        if env.embedded_queue:
             raise Trouble(
                 "The queue is not running: `chairtime up` starts one; or set REDIS_URL to your own"
             ) from error

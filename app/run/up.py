@@ -41,23 +41,23 @@ _LOOK_TAKES = 1.0
 _print_lock = threading.Lock()
 
 
-def run(found: Settings) -> None:
+def run(env: Settings) -> None:
     """Run until SIGINT, SIGTERM or SIGHUP; a second one ends everything at once.
 
     Raises Trouble, SettingsError and the like (see `preflight.explain`) with nothing left running.
     """
     stop = _Stop()
     with ExitStack() as stack:
-        stack.enter_context(preflight.locked_state_dir(found.state_dir))
-        preflight.check_port(found.host, found.port)
-        if not found.embedded_queue:
-            preflight.check_queue(found)
-        token = _prepared(preflight.connect(), found)
-        queue = stack.enter_context(_queue(found))
-        note = stack.enter_context(failing.telling(found.state_dir))
+        stack.enter_context(preflight.locked_state_dir(env.state_dir))
+        preflight.check_port(env.host, env.port)
+        if not env.embedded_queue:
+            preflight.check_queue(env)
+        token = _prepared(preflight.connect(), env)
+        queue = stack.enter_context(_queue(env))
+        note = stack.enter_context(failing.telling(env.state_dir))
         web = stack.enter_context(_running("web", stop, gives_up=True))
         worker: Program | None = None
-        greeting = _Greeting(found, token)
+        greeting = _Greeting(env, token)
         while not stop.wait(_LOOK_EVERY):
             if queue is not None:
                 queue.keep_alive()
@@ -112,8 +112,8 @@ class _Stop:
 class _Greeting:
     """Says where to go, once /health says that all is well."""
 
-    def __init__(self, found: Settings, token: str | None) -> None:
-        self._found = found
+    def __init__(self, env: Settings, token: str | None) -> None:
+        self._found = env
         self._token = token
         self._started_at = time.monotonic()
         self._is_said = False
@@ -150,26 +150,26 @@ class _Greeting:
         return checks if answer.status == 200 and isinstance(checks, dict) else None
 
 
-def banner(found: Settings, token: str | None, code: str | None) -> str:
+def banner(env: Settings, token: str | None, code: str | None) -> str:
     """Where to go, and how to book. `token` is shell that gives a bearer token, if there is one;
     `code` what the first run asks for, if this is one.
     """
     simulated = "every message lands here; nothing reaches a real phone"
-    lines = ["", "Chairtime is ready.", "", f"  Shop       {found.public_url}/"]
+    lines = ["", "Chairtime is ready.", "", f"  Shop       {env.public_url}/"]
     if code:
-        lines.append(f"  First run  {found.public_url}/setup  (setup code: {code})")
-    if found.simulator:
-        lines.append(f"  Simulator  {found.public_url}/simulator  ({simulated})")
-    lines += [f"  API docs   {found.public_url}/schema", ""]
+        lines.append(f"  First run  {env.public_url}/setup  (setup code: {code})")
+    if env.simulator:
+        lines.append(f"  Simulator  {env.public_url}/simulator  ({simulated})")
+    lines += [f"  API docs   {env.public_url}/schema", ""]
     if token:
-        lines += ["Book something for tomorrow, 10:00 UTC:", "", _curl(found, token), ""]
+        lines += ["Book something for tomorrow, 10:00 UTC:", "", _curl(env, token), ""]
     else:
         lines += ["To book by the API, make a token: chairtime token create NAME", ""]
     lines += ["Ctrl-C ends everything; nothing is lost.", ""]
     return "\n".join(lines)
 
 
-def _curl(found: Settings, token: str) -> str:
+def _curl(env: Settings, token: str) -> str:
     tomorrow = (clock.now() + timedelta(days=1)).replace(hour=10, minute=0, second=0)
     booking = {
         "customerName": "Ada Lovelace",
@@ -179,30 +179,30 @@ def _curl(found: Settings, token: str) -> str:
         "scheduledTime": f"{tomorrow:%Y-%m-%dT%H:%M:%SZ}",
     }
     return (
-        f"  curl -sS {found.local_url}/api/bookings \\\n"
+        f"  curl -sS {env.local_url}/api/bookings \\\n"
         f'    -H "Authorization: Bearer {token}" \\\n'
         f"    -H 'Content-Type: application/json' \\\n"
         f"    -d '{json.dumps(booking)}'"
     )
 
 
-def _prepared(found_database: Database, found: Settings) -> str | None:
+def _prepared(found_database: Database, env: Settings) -> str | None:
     """Migrate, and make what a new install has. Returns shell that gives a bearer token."""
     before = migrate.upgrade(found_database)
     with found_database.write() as session:
-        first_run.ensure(session, found)
+        first_run.ensure(session, env)
     if before.is_pending:
         say("chairtime", f"the database was {before} and is now at revision {before.newest}")
-    if found.api_token:
+    if env.api_token:
         return "$CHAIRTIME_API_TOKEN"
-    if found.production:
+    if env.production:
         return None
-    return f"$(cat {shlex.quote(str(_development_token(found_database, found)))})"
+    return f"$(cat {shlex.quote(str(_development_token(found_database, env)))})"
 
 
-def _development_token(found_database: Database, found: Settings) -> Path:
+def _development_token(found_database: Database, env: Settings) -> Path:
     """The file with a token for whoever runs this; a new one if the old one was revoked."""
-    path = (found.state_dir / "api-token").absolute()
+    path = (env.state_dir / "api-token").absolute()
     while True:
         try:
             secret = kept_secret(path, lambda: secrets.token_urlsafe(32))
@@ -215,12 +215,12 @@ def _development_token(found_database: Database, found: Settings) -> Path:
 
 
 @contextmanager
-def _queue(found: Settings) -> Iterator["_KeptQueue | None"]:
+def _queue(env: Settings) -> Iterator["_KeptQueue | None"]:
     """A queue server of our own for the time being, None if REDIS_URL names one."""
-    if not found.embedded_queue:
+    if not env.embedded_queue:
         yield None
         return
-    queue = _start_queue(found)
+    queue = _start_queue(env)
     try:
         yield _KeptQueue(queue)
     finally:
@@ -250,10 +250,10 @@ class _KeptQueue:
             say("chairtime", "the queue server ended; started again")
 
 
-def _start_queue(found: Settings) -> Embedded:
-    folder = (found.state_dir / "queue").absolute()
+def _start_queue(env: Settings) -> Embedded:
+    folder = (env.state_dir / "queue").absolute()
     try:
-        queue = embedded_queue.start(found.queue_socket, folder)
+        queue = embedded_queue.start(env.queue_socket, folder)
     except OSError as error:
         raise Trouble(f"STATE_DIR: {folder} cannot be written: {error.strerror}") from error
     if queue.was_found:

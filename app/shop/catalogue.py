@@ -92,30 +92,30 @@ def change(
     Bookings that there are keep their length.
     """
     every = _locked(session, kind)
-    found = _one(every, id)
-    others = [each for each in every if each is not found]
+    item = _one(every, id)
+    others = [each for each in every if each is not item]
     values = form_of(kind)(typed, others).checked()
-    old = {name: getattr(found, name) for name in values}
+    old = {name: getattr(item, name) for name in values}
     changes = {name: [old[name], new] for name, new in values.items() if new != old[name]}
     for name in changes:
-        setattr(found, name, values[name])
+        setattr(item, name, values[name])
     if changes:
-        audit.record(session, actor, f"{_word(kind)}.changed", _subject(found), **changes)
-    return found, bool(changes)
+        audit.record(session, actor, f"{_word(kind)}.changed", _subject(item), **changes)
+    return item, bool(changes)
 
 
 def move(session: Session, kind: Kind, id: str, by: int, actor: str) -> Offer:
     """Move it by so many places among those that are on. Raises NotFound."""
     every = list(_locked(session, kind))
-    found = _one(every, id)
-    old = every.index(found)
+    item = _one(every, id)
+    old = every.index(item)
     new = max(0, min(old + by, sum(each.active for each in every) - 1))
-    if found.active and new != old:
+    if item.active and new != old:
         every.insert(new, every.pop(old))
         _renumber(every)
         position = [old + 1, new + 1]
-        audit.record(session, actor, f"{_word(kind)}.moved", _subject(found), position=position)
-    return found
+        audit.record(session, actor, f"{_word(kind)}.moved", _subject(item), position=position)
+    return item
 
 
 def switch(session: Session, kind: Kind, id: str, is_on: bool, actor: str) -> Offer:
@@ -124,17 +124,17 @@ def switch(session: Session, kind: Kind, id: str, is_on: bool, actor: str) -> Of
     Raises NotFound, and Conflict `last_one`.
     """
     every = _locked(session, kind)
-    found = _one(every, id)
-    if found.active == is_on:
-        return found
+    item = _one(every, id)
+    if item.active == is_on:
+        return item
     if not is_on and sum(each.active for each in every) == 1:
-        raise Conflict("last_one", f"{found.name} is the only {_word(kind)} that can be booked.")
-    found.active = is_on
+        raise Conflict("last_one", f"{item.name} is the only {_word(kind)} that can be booked.")
+    item.active = is_on
     session.flush()
     _renumber(listed(session, kind))
     action = "switched_on" if is_on else "switched_off"
-    audit.record(session, actor, f"{_word(kind)}.{action}", _subject(found))
-    return found
+    audit.record(session, actor, f"{_word(kind)}.{action}", _subject(item))
+    return item
 
 
 def upcoming(session: Session) -> dict[str, int]:

@@ -124,9 +124,9 @@ def time_zones() -> dict[str, str]:
 
 
 def _is_official(locale: str) -> bool:
-    found = _LOCALE.fullmatch(locale)
-    return found is not None and found["language"] in get_official_languages(
-        found["territory"], regional=True, de_facto=True
+    match = _LOCALE.fullmatch(locale)
+    return match is not None and match["language"] in get_official_languages(
+        match["territory"], regional=True, de_facto=True
     )
 
 
@@ -135,11 +135,11 @@ def _is_whole(locale: str) -> bool:
     return parsed.text_direction == "ltr" and parsed.default_numbering_system == "latn"
 
 
-def _by_words(found: Mapping[str, str]) -> dict[str, str]:
+def _by_words(fields: Mapping[str, str]) -> dict[str, str]:
     """In the order of their words, which are kept to Latin-1: one ā would load a font of 86 kB."""
     words = {
         key: "".join(char if char <= "ÿ" else normalize("NFKD", char)[0] for char in text)
-        for key, text in found.items()
+        for key, text in fields.items()
     }
     return dict(sorted(words.items(), key=lambda each: each[1]))
 

@@ -157,8 +157,8 @@ def page(session: Session, who: str, about: str, before: str) -> Page:
     start = end - LOOK_BACK if who and not about else 0
     if who:
         query = query.where(AuditEvent.actor == who, AuditEvent.id >= start)
-    found = session.scalars(query.limit(PAGE + 1)).all()
-    shown, has_more = found[:PAGE], len(found) > PAGE
+    events = session.scalars(query.limit(PAGE + 1)).all()
+    shown, has_more = events[:PAGE], len(events) > PAGE
     is_cut = not has_more and start > 1
     older = shown[-1].id if has_more else start if is_cut else None
     return Page(_lines(session, shown, everybody), older, is_cut)
@@ -202,16 +202,16 @@ def _name_of(actor: str, everybody: dict[str, str]) -> str:
 
 def _subjects(session: Session, subjects: set[str], everybody: dict[str, str]) -> dict[str, About]:
     """Each subject as it is called now: a statement for each kind, however many there are."""
-    found = {subject: _plain(subject, everybody) for subject in subjects}
-    found |= _catalogue(session, subjects)
+    known = {subject: _plain(subject, everybody) for subject in subjects}
+    known |= _catalogue(session, subjects)
     bookings = _among(session, select(Booking), Booking.id, subjects)
-    found |= {
+    known |= {
         row.id: About(row.customer_name, f"/bookings/{row.id}", row.starts_at) for row in bookings
     }
     for reply in _among(session, select(Reply), Reply.sid, subjects):
         address = f"/bookings/{reply.booking_id}#chat" if reply.booking_id else ""
-        found[reply.sid] = About(f"A message of {reply.profile_name or 'a customer'}", address)
-    return found
+        known[reply.sid] = About(f"A message of {reply.profile_name or 'a customer'}", address)
+    return known
 
 
 def _plain(subject: str, everybody: dict[str, str]) -> About:
@@ -231,12 +231,12 @@ def _plain(subject: str, everybody: dict[str, str]) -> About:
 
 def _catalogue(session: Session, subjects: set[str]) -> dict[str, About]:
     """Services and barbers: `service:haircut`."""
-    found = {}
+    items = {}
     for word, table in (("service", Service), ("barber", Barber)):
         ids = {subject.partition(":")[2] for subject in subjects if subject.startswith(f"{word}:")}
         for row in _among(session, select(table), table.id, ids):
-            found[f"{word}:{row.id}"] = About(row.name, f"/settings/{word}s#{row.id}")
-    return found
+            items[f"{word}:{row.id}"] = About(row.name, f"/settings/{word}s#{row.id}")
+    return items
 
 
 def _among(session: Session, query: Select[Any], column: Any, ids: set[str]) -> Sequence[Any]:

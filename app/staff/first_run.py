@@ -18,17 +18,17 @@ from app.staff import accounts, tokens
 _CODE_FILE = "setup-code"
 
 
-def ensure(session: Session, found: Settings) -> None:
+def ensure(session: Session, env: Settings) -> None:
     """Make the first owner and the API token that are set, unless they are there.
 
     Raises Invalid, whose fields are names of variables.
     """
-    if found.api_token:
-        tokens.ensure(session, "CHAIRTIME_API_TOKEN", found.api_token)
-    if found.owner_email and found.owner_password:
-        _ensure_owner(session, found.owner_email, found.owner_password)
-    elif found.owner_email or found.owner_password:
-        missing = "PASSWORD" if found.owner_email else "EMAIL"
+    if env.api_token:
+        tokens.ensure(session, "CHAIRTIME_API_TOKEN", env.api_token)
+    if env.owner_email and env.owner_password:
+        _ensure_owner(session, env.owner_email, env.owner_password)
+    elif env.owner_email or env.owner_password:
+        missing = "PASSWORD" if env.owner_email else "EMAIL"
         raise Invalid(
             [
                 FieldError(

@@ -111,11 +111,11 @@ def throttled(
     database: Database, account: str, address: str, device: str | None = None
 ) -> Iterator[list[LoginAttempt]]:
     """Count a try, which the block may take back. Raises TooManyTries."""
-    found = throttle.buckets(account, address, device)
+    buckets = throttle.buckets(account, address, device)
     with database.write() as session:
-        tries = throttle.note(session, found)
+        tries = throttle.note(session, buckets)
     with database.read() as session:
-        wait = throttle.wait(session, found)
+        wait = throttle.wait(session, buckets)
     if wait is not None:
         with database.write() as session:
             throttle.take_back(session, tries)

@@ -35,8 +35,8 @@ def listed(session: Session) -> list[Member]:
     users = session.scalars(select(User)).all()
     open_sessions = sessions.open_of_all(session)
     signed_in = _last_events(session)
-    found = [_member(user, open_sessions.get(user.id, ()), signed_in) for user in users]
-    return sorted(found, key=_place)
+    members = [_member(user, open_sessions.get(user.id, ()), signed_in) for user in users]
+    return sorted(members, key=_place)
 
 
 def change(session: Session, user_id: str, name: str, role: str, actor: str) -> bool:

@@ -103,11 +103,11 @@ def end_all(session: Session, user_id: str) -> int:
 
 def open_of_all(session: Session) -> dict[str, list[datetime]]:
     """When each open session was last used, by the id of its user."""
-    found: dict[str, list[datetime]] = defaultdict(list)
+    seen: dict[str, list[datetime]] = defaultdict(list)
     query = select(StaffSession.user_id, StaffSession.seen_at).where(*_is_open(clock.now()))
     for user_id, seen_at in session.execute(query):
-        found[user_id].append(seen_at)
-    return found
+        seen[user_id].append(seen_at)
+    return seen
 
 
 def _is_open(now: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

@@ -34,18 +34,18 @@ def buckets(account: str, address: str, device: str | None = None) -> dict[str, 
     return {f"account:{digest}": PER_ACCOUNT, f"address:{_network(address)}": PER_ADDRESS}
 
 
-def note(session: Session, found: dict[str, int]) -> list[LoginAttempt]:
+def note(session: Session, buckets: dict[str, int]) -> list[LoginAttempt]:
     """Count a try in each bucket, and forget those that are too old to count."""
     now = clock.now()
     session.execute(delete(LoginAttempt).where(LoginAttempt.at <= now - WINDOW))
-    tries = [LoginAttempt(bucket=bucket, at=now) for bucket in found]
+    tries = [LoginAttempt(bucket=bucket, at=now) for bucket in buckets]
     session.add_all(tries)
     return tries
 
 
-def wait(session: Session, found: dict[str, int]) -> timedelta | None:
+def wait(session: Session, buckets: dict[str, int]) -> timedelta | None:
     """How long until one may try again, if the try that was just noted was one too many."""
-    waits = [_wait_for(session, bucket, limit) for bucket, limit in found.items()]
+    waits = [_wait_for(session, bucket, limit) for bucket, limit in buckets.items()]
     return max((each for each in waits if each), default=None)
 
 

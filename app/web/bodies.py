@@ -65,20 +65,20 @@ def read(body: bytes, shape: type[T]) -> T:
         for name in values
         if name not in known
     ]
-    found: dict[str, Any] = {}
+    converted: dict[str, Any] = {}
     for name, field in known.items():
         if name in values and not decoding.is_text(values[name]):
             errors.append(FieldError(name, decoding.NO_TEXT))
         elif name in values:
             try:
-                found[field.name] = msgspec.convert(values[name], field.type)
+                converted[field.name] = msgspec.convert(values[name], field.type)
             except msgspec.ValidationError as error:
                 errors.append(FieldError(name, in_words(str(error))))
         elif field.required:
             errors.append(FieldError(name, "This is missing."))
     if errors:
         raise WrongFields(errors)
-    return shape(**found)
+    return shape(**converted)
 
 
 def _object(body: bytes) -> dict[str, Any]:

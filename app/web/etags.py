@@ -65,10 +65,10 @@ def tagged(answer: Any, status: int = 200, **headers: str) -> Response[Any]:
 
 def unless_known(answer: Any, if_none_match: str | None) -> Response[Any]:
     """The answer with its ETag, or 304 for a caller who has it. Raises Invalid."""
-    found = tagged(answer)
-    if is_known(found.headers["ETag"], if_none_match):
-        return Response(None, status_code=304, headers={"ETag": found.headers["ETag"]})
-    return found
+    with_tag = tagged(answer)
+    if is_known(with_tag.headers["ETag"], if_none_match):
+        return Response(None, status_code=304, headers={"ETag": with_tag.headers["ETag"]})
+    return with_tag
 
 
 def is_known(tag: str, if_none_match: str | None) -> bool:

@@ -109,14 +109,14 @@ def _on_wrong_parameters(request: AnyRequest, error: ValidationException) -> Res
     """Litestar's findings; a wrong id in the path is something that there is not."""
     if not isinstance(error.extra, list):  # of a form that cannot be read
         return problem(400, f"{error.detail[:1].upper()}{error.detail[1:]}.")
-    found: list[dict[str, str]] = error.extra
-    if any(each.get("source") == "path" for each in found):
+    wrong: list[dict[str, str]] = error.extra
+    if any(each.get("source") == "path" for each in wrong):
         return problem(404, "There is nothing here.")
     errors = [
         FieldError("body", "This is missing: a JSON object is needed.")
         if each.get("key") == "data"  # whatever is in a body is found by web.bodies
         else FieldError(_written_name(request, each.get("key", "")), in_words(each["message"]))
-        for each in found
+        for each in wrong
     ]
     return problem(422, "Some fields are wrong.", errors)
 

@@ -75,11 +75,11 @@ def check(form: Mapping[str, str], now: Mapping[str, str]) -> None:
 def _unpacked(seen: str) -> dict[str, str]:
     """What `pack` wrote; a form may hold anything."""
     try:
-        found = json.loads(seen)
+        fields = json.loads(seen)
         seen.encode()
-        json.dumps(found, ensure_ascii=False).encode()
+        json.dumps(fields, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return {}
-    if not isinstance(found, dict) or not all(isinstance(each, str) for each in found.values()):
+    if not isinstance(fields, dict) or not all(isinstance(each, str) for each in fields.values()):
         return {}
-    return found
+    return fields

@@ -64,8 +64,10 @@ def template_of(content: Any) -> Template:
 
 def approval_of(fetched: Any) -> Approval:
     """The approval out of Twilio's answer: a template that nobody submitted is "unsubmitted"."""
-    found = fetched.whatsapp or {}
-    return Approval(str(found.get("status") or "unsubmitted"), str(found.get("category") or ""))
+    approval = fetched.whatsapp or {}
+    return Approval(
+        str(approval.get("status") or "unsubmitted"), str(approval.get("category") or "")
+    )
 
 
 def sender_of(fetched: Any) -> Sender:

@@ -249,10 +249,10 @@ def _sent(row: Any) -> SentMessage:
 
 
 def _received(row: Any) -> Received:
-    found = _sent(row)
+    sent = _sent(row)
     media = str(row.num_media or "0")
     count = int(media) if media.isdecimal() else 0
-    return Received(found.sid, str(row.from_ or ""), found.body, count, found.created_at)
+    return Received(sent.sid, str(row.from_ or ""), sent.body, count, sent.created_at)
 
 
 def _known_status(status: object) -> str | None:

@@ -90,10 +90,10 @@ class Transport(HttpClient):  # type: ignore[misc]
 
     def _url(self, uri: str) -> str:
         """`uri` at our base. A `next_page_url` elsewhere would carry our credentials there."""
-        found = _TWILIO_HOST.match(uri)
-        if found is None:
+        match = _TWILIO_HOST.match(uri)
+        if match is None:
             raise Failed(failure("wrong_address", detail="a link that leaves Twilio"))
-        return uri if self._base == TWILIO_API else self._base + uri[found.end() :]
+        return uri if self._base == TWILIO_API else self._base + uri[match.end() :]
 
     def _exchange(
         self, method: str, url: str, body: bytes | None, headers: dict[str, str]
@@ -240,10 +240,10 @@ class _Bounded(HTTPConnection):
 
     def _addresses(self) -> list[str]:
         try:
-            found = socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
+            answers = socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
             raise NewConnectionError(self, f"cannot find the host: {error}") from error
-        return [str(address[0]) for *_, address in found]
+        return [str(address[0]) for *_, address in answers]
 
 
 class _BoundedTls(_Bounded, HTTPSConnection):

@@ -206,8 +206,8 @@ def _on_the_clock(at: str, zone: ZoneInfo) -> dict[str, Any]:
 
 def _errors(invalid: Invalid) -> dict[str, str]:
     """By the form's fields, the first thing that is wrong with each, as a sentence."""
-    found = {short_name(name): words for name, words in first_of_each(invalid).items()}
-    return dict(sorted(found.items(), key=lambda each: _place(each[0])))
+    messages = {short_name(name): words for name, words in first_of_each(invalid).items()}
+    return dict(sorted(messages.items(), key=lambda each: _place(each[0])))
 
 
 def _place(name: str) -> int:

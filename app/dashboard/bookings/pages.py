@@ -47,7 +47,7 @@ def list_bookings(request: PageRequest) -> Response[str]:
         barbers = session.scalars(select(Barber).order_by(Barber.active.desc(), Barber.position))
         context: dict[str, Any] = {"barbers": [(each.id, each.name) for each in barbers]}
         try:
-            context |= _found(session, asked)
+            context |= _listed(session, asked)
         except Invalid as invalid:
             context |= _wrong(invalid)
         if not context.get("rows") and not _is_filtered(asked):
@@ -173,14 +173,14 @@ def _mark(
     return run_action(request, f"/bookings/{booking_id}", act, undo)
 
 
-def _found(session: Session, asked: Mapping[str, str]) -> dict[str, Any]:
+def _listed(session: Session, asked: Mapping[str, str]) -> dict[str, Any]:
     """The page of the list, and the reminders of its bookings. Raises Invalid."""
     newest_first = _period(asked) == "past" or bool(asked["to"] and not asked["from"])
     filters, cursor = _filters(session, asked), asked["cursor"] or None
-    found = search.page(session, filters, PAGE, cursor, newest_first=newest_first)
-    reminders = reminders_of(session, [booking.id for booking in found.bookings])
-    rows = [(booking, reminders[booking.id]) for booking in found.bookings]
-    return {"rows": rows, "earlier": found.earlier, "later": found.later}
+    listed = search.page(session, filters, PAGE, cursor, newest_first=newest_first)
+    reminders = reminders_of(session, [booking.id for booking in listed.bookings])
+    rows = [(booking, reminders[booking.id]) for booking in listed.bookings]
+    return {"rows": rows, "earlier": listed.earlier, "later": listed.later}
 
 
 def _wrong(invalid: Invalid) -> dict[str, Any]:
@@ -237,15 +237,15 @@ def _address(asked: Mapping[str, str]) -> str:
 def _booking(session: Session, booking_id: str) -> Booking:
     """The booking, with its service and barber loaded. Raises NotFound."""
     names = (joinedload(Booking.service), joinedload(Booking.barber))
-    found = session.get(Booking, booking_id, options=names)
-    return found or service.get(session, booking_id)
+    booking = session.get(Booking, booking_id, options=names)
+    return booking or service.get(session, booking_id)
 
 
 def _entries(session: Session, booking: Booking, chat: Chat) -> list[timeline.Entry]:
     """What happened and is planned, replies included, in the order of time."""
-    found: list[timeline.Entry] = [*entries.timeline(session, booking.id)]
-    found += [ReplyEntry(reply) for reply in chat.replies]
-    return sorted(found, key=lambda entry: entry.at)
+    merged: list[timeline.Entry] = [*entries.timeline(session, booking.id)]
+    merged += [ReplyEntry(reply) for reply in chat.replies]
+    return sorted(merged, key=lambda entry: entry.at)
 
 
 def _text(session: Session, booking: Booking, message: Message, at: datetime) -> str:

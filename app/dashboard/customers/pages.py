@@ -38,13 +38,13 @@ def list_customers(request: PageRequest) -> Response[str]:
     """Those whom the search finds; without one, who comes next, or who was here last."""
     asked = {name: request.query_params.get(name, "").strip() for name in _ASKED}
     errors: Mapping[str, str] = {}
-    found, contacts = CustomerPage([], has_more=False), {}
+    listed, contacts = CustomerPage([], has_more=False), {}
     with db.database().read() as session:
         try:
-            found = _found(session, asked)
+            listed = _listed(session, asked)
         except Invalid as invalid:
             errors = first_of_each(invalid)
-        contacts = customers.find_all(session, [each.person for each in found.customers])
+        contacts = customers.find_all(session, [each.person for each in listed.customers])
     answer = page(
         request,
         "customers/list.html",
@@ -52,7 +52,7 @@ def list_customers(request: PageRequest) -> Response[str]:
         status=422 if errors else 200,
         errors=errors,
         asked=asked,
-        found=found,
+        listed=listed,
         contacts=contacts,
     )
     if is_partial(request):
@@ -109,7 +109,7 @@ def opt_in(request: PageRequest, booking_id: BookingId) -> Response[str]:
     return run_action(request, _back(request, booking_id), act)
 
 
-def _found(session: Session, asked: Mapping[str, str]) -> CustomerPage:
+def _listed(session: Session, asked: Mapping[str, str]) -> CustomerPage:
     """Raises Invalid."""
     if asked["q"]:
         return by_customer.find(session, asked["q"])
@@ -131,8 +131,8 @@ def _bookings(session: Session, person: str, cursor: str | None) -> dict[str, An
     shown = [*coming.bookings, *past.bookings]
     reminders = reminders_of(session, [booking.id for booking in shown])
 
-    def rows(found: list[Booking]) -> list[tuple[Booking, Any]]:
-        return [(booking, reminders[booking.id]) for booking in found]
+    def rows(bookings: list[Booking]) -> list[tuple[Booking, Any]]:
+        return [(booking, reminders[booking.id]) for booking in bookings]
 
     return {
         "coming": rows(coming.bookings),

@@ -91,16 +91,16 @@ class _Forms(Controller):
         self, request: PageRequest, changed_id: str = "", state: FormState = AS_IT_IS
     ) -> Response[str]:
         with db.database().read() as session:
-            found = catalogue.listed(session, self.kind)
+            listed = catalogue.listed(session, self.kind)
             upcoming = catalogue.upcoming(session) if self.kind is Barber else {}
-        opened = (seen.shown(self._fields(each)) for each in found if each.id == changed_id)
+        opened = (seen.shown(self._fields(each)) for each in listed if each.id == changed_id)
         return page(
             request,
             "settings/catalogue.html",
             **state.context(next(opened, {"name": "", "minutes": "", seen.FIELD: ""})),
             address=f"/settings{self.path}",
             kind=self.kind.__tablename__,
-            offers=found,
+            offers=listed,
             upcoming=upcoming,
             changed_id=changed_id,
             minutes=(catalogue.SHORTEST, catalogue.LONGEST),

@@ -78,11 +78,11 @@ def first(request: PageRequest) -> Response[str]:
 def show(request: PageRequest, kind: Kind, earlier: FromQuery[int] = 0) -> Response[str]:
     """One text; with `earlier`, an event of its history, that one's old text in the form."""
     with db.database().read() as session:
-        found = saved_texts.read(session, kind)
+        text = saved_texts.read(session, kind)
         old = [each for each in saved_texts.history(session, kind) if each.event.id == earlier]
     if old and "old" in old[0].event.details:
-        found = replace(found, text=old[0].event.details["old"])
-    return _show(request, found)
+        text = replace(text, text=old[0].event.details["old"])
+    return _show(request, text)
 
 
 @post(f"{HERE}/{{kind:str}}", opt={"access": "owner"}, sync_to_thread=True)

@@ -132,11 +132,11 @@ def change_password(request: PageRequest, form: Form) -> Response[str]:
 def show_activity(request: PageRequest) -> Response[str]:
     """The audit log: of all, or of the person and the subject in the URL."""
     asked = {name: request.query_params.get(name, "").strip() for name in _ASKED}
-    found, errors = None, {}
+    shown, errors = None, {}
     with db.database().read() as session:
         people = activity.people(session)
         try:
-            found = activity.page(session, **asked)
+            shown = activity.page(session, **asked)
         except Invalid as invalid:
             errors = first_of_each(invalid)
     return page(
@@ -144,7 +144,7 @@ def show_activity(request: PageRequest) -> Response[str]:
         "staff/activity.html",
         status=422 if errors else 200,
         people=people,
-        found=found,
+        shown=shown,
         errors=errors,
         asked=asked,
         address=lambda **changes: _activity({**asked, "before": "", **changes}),

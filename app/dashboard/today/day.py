@@ -129,7 +129,7 @@ class Needs:
     all were looked at.
     """
 
-    found: Sequence[Need]
+    items: Sequence[Need]
     is_all: bool
 
 
@@ -165,15 +165,15 @@ def board(session: Session, day: date) -> Board:
     """The day `day` of the shop's zone. A fixed number of queries, whatever it holds."""
     zone = shop_service.time_zone(shop_service.shop(session))
     limits = clock.midnight(day, zone), clock.midnight(day + timedelta(days=1), zone)
-    found = _bookings(session, *limits)
-    kept = [each for each in found if each.status != "cancelled"]
+    bookings = _bookings(session, *limits)
+    kept = [each for each in bookings if each.status != "cancelled"]
     frame = _frame(session, day, kept, limits)
     by_barber: dict[str, list[Booking]] = defaultdict(list)
     cancelled: dict[str, list[Booking]] = defaultdict(list)
-    for booking in found:
+    for booking in bookings:
         where = cancelled if booking.status == "cancelled" else by_barber
         where[booking.barber_id].append(booking)
-    replied = _replied(session, found)
+    replied = _replied(session, bookings)
     return Board(
         date=day,
         begins=frame.begins,
@@ -185,7 +185,7 @@ def board(session: Session, day: date) -> Board:
         hours=list(_hours(frame)),
         closed=list(_closed(frame)),
         now_row=frame.row(frame.now) if frame.begins <= frame.now < frame.ends else None,
-        cancelled=len(found) - len(kept),
+        cancelled=len(bookings) - len(kept),
     )
 
 
@@ -202,8 +202,8 @@ def needs_attention(session: Session) -> Needs:
     newest: dict[str, Message] = {}
     for message in rows:
         newest.setdefault(message.booking_id, message)
-    found = [Need(message, advice_of(message)) for message in newest.values()]
-    return Needs(found, is_all=len(rows) < _AT_MOST)
+    needs = [Need(message, advice_of(message)) for message in newest.values()]
+    return Needs(needs, is_all=len(rows) < _AT_MOST)
 
 
 def _bookings(session: Session, since: datetime, until: datetime) -> Sequence[Booking]:
@@ -297,7 +297,7 @@ def _traces(
     replied: Set[str],
 ) -> Iterator[Trace]:
     """Each in the longest stretch of its time that nothing has, or beneath one cancelled later."""
-    found: list[tuple[range, list[Booking]]] = []
+    placed: list[tuple[range, list[Booking]]] = []
     taken = {row for block in blocks for row in range(block.row, block.row + block.rows)}
     newest_first = sorted(cancelled, key=lambda each: each.updated_at, reverse=True)
     for booking in newest_first:
@@ -307,11 +307,11 @@ def _traces(
         stretch = _longest_free(taken, row, min(after, frame.row(frame.ends)))
         if len(stretch) >= _SHORTEST:
             taken.update(stretch)
-            found.append((stretch, [booking]))
+            placed.append((stretch, [booking]))
             continue
-        above = (there for place, there in found if place.start < after and row < place.stop)
+        above = (there for place, there in placed if place.start < after and row < place.stop)
         next(above, []).append(booking)
-    for place, there in found:
+    for place, there in placed:
         by_reply = sum(booking.id in replied for booking in there)
         yield Trace(there, by_reply, place.start, len(place))
 

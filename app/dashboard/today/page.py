@@ -43,7 +43,9 @@ def show(
     request: PageRequest, date: FromQuery[str] = "", barber: FromQuery[str] = ""
 ) -> Response[str]:
     """A day's board, of all barbers or of one; beside it what needs attention and goes out next."""
-    return live_page(request, "today/page.html", "today/_again.html", lambda: _found(date, barber))
+    return live_page(
+        request, "today/page.html", "today/_again.html", lambda: _context(date, barber)
+    )
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def move(request: PageRequest, booking_id: FromPath[str], form: Form) -> Respons
         )
 
 
-def _found(date: str, barber: str) -> dict[str, Any]:
+def _context(date: str, barber: str) -> dict[str, Any]:
     with db.database().read() as session:
         _shop = shop_service.shop(session)  # held, it is read once for all that follows
         today = day.today(session)
@@ -93,7 +95,7 @@ def _found(date: str, barber: str) -> dict[str, Any]:
         "today": today,
         "previous": board.date - timedelta(days=1),
         "next": board.date + timedelta(days=1),
-        "needs": needs.found[:NEEDS_SHOWN],
+        "needs": needs.items[:NEEDS_SHOWN],
         "replies": replies[:NEEDS_SHOWN],
         "more_replies": replies[NEEDS_SHOWN:MOST_REPLIES],
         "are_all_replies": len(replies) <= MOST_REPLIES,
@@ -104,8 +106,8 @@ def _found(date: str, barber: str) -> dict[str, Any]:
 
 def _number(needs: day.Needs, replies: int) -> str:
     """How much needs attention, and how much of it is in sight: `7`, `10 of 23`, `5 of 30+`."""
-    number = len(needs.found) + min(replies, MOST_REPLIES)
-    in_sight = min(len(needs.found), NEEDS_SHOWN) + min(replies, NEEDS_SHOWN)
+    number = len(needs.items) + min(replies, MOST_REPLIES)
+    in_sight = min(len(needs.items), NEEDS_SHOWN) + min(replies, NEEDS_SHOWN)
     known = f"{number}" if needs.is_all and replies <= MOST_REPLIES else f"{number}+"
     return known if number == in_sight else f"{in_sight} of {known}"
 
@@ -191,20 +193,20 @@ def _time(text: str, field: str) -> datetime:
 def _day(text: str) -> date:
     """Raises Invalid."""
     try:
-        found = forms.day(text)
-        if not _DAYS[0] <= found <= _DAYS[1]:
+        when = forms.day(text)
+        if not _DAYS[0] <= when <= _DAYS[1]:
             raise ValueError("This must be between 2000 and 2100.")
     except ValueError as error:
         raise Invalid([FieldError("date", str(error))]) from None
-    return found
+    return when
 
 
 def _shown(board: day.Board, barber_id: str) -> list[day.Column]:
     """All columns, or that of one barber. Raises NotFound."""
-    found = [each for each in board.columns if barber_id in {"", each.barber.id}]
-    if barber_id and not found:
+    columns = [each for each in board.columns if barber_id in {"", each.barber.id}]
+    if barber_id and not columns:
         raise NotFound("There is no such barber on that day.")
-    return found
+    return columns
 
 
 def _address(**asked: str) -> str:

@@ -50,7 +50,7 @@ def _ask(job_id: str, lease: datetime) -> bool:
         return True  # a receipt came meanwhile
     now = clock.now()
     try:
-        found = client().fetch(message.sid)
+        sent = client().fetch(message.sid)
     except LookupFailed:
         at = now + _LATER if now < message.sent_at + _GIVE_UP_AFTER else None
         with database().write() as session:
@@ -59,7 +59,7 @@ def _ask(job_id: str, lease: datetime) -> bool:
     asks = asks_by(message.sent_at, now)
     with database().write() as session:
         # The receipt first: it locks the attempt before the message, as every receipt does.
-        if found and found.status and attempt_id:
-            receipts.record(session, attempt_id, found.sid, found.status, found.error_code or "")
+        if sent and sent.status and attempt_id:
+            receipts.record(session, attempt_id, sent.sid, sent.status, sent.error_code or "")
         outcomes.ask_again(session, job_id, lease, next_ask(message.sent_at, asks), asks)
     return True

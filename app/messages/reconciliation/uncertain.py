@@ -40,15 +40,15 @@ def settle_due() -> int:
 
 def _settle(job_id: str, lease: datetime) -> None:
     try:
-        found = find_sent(client(), job_id)
+        match = find_sent(client(), job_id)
     except LookupFailed:
         _not_known(job_id, lease)
         return
-    if found is None:
+    if match is None:
         _not_found(job_id, lease)
         return
     with database().write() as session:
-        due = outcomes.accept(session, found.attempt_id, found.sid, found.status, found.error_code)
+        due = outcomes.accept(session, match.attempt_id, match.sid, match.status, match.error_code)
         enqueue_next_try(session, job_id, due)
 
 
