@@ -1,4 +1,4 @@
-"""The button "Cancel appointment" under a message: what it says, and what it sends back."""
+"""The button "Cancel appointment" under a message: what it sends back."""
 
 import json
 from collections.abc import Mapping
@@ -10,10 +10,7 @@ from app import db
 from app.messages import codes
 from app.messages.compose import CANCEL_PAYLOAD
 from app.models.message import Attempt, Message
-
-LABEL = "Cancel appointment"
-
-WITH_BUTTON = ("reminder", "confirmation", "moved")
+from app.simulator.core.templates import WITH_BUTTON
 
 
 def payload_of(form: Mapping[str, str]) -> str | None:

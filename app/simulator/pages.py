@@ -15,9 +15,10 @@ from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Template
 
 from app import clock
-from app.simulator import buttons, receipts, store, view
+from app.simulator import receipts, store, view
+from app.simulator.core.rules import LONGEST_BODY
+from app.simulator.core.templates import CANCEL_LABEL
 from app.simulator.faults import catalog
-from app.simulator.rules import LONGEST_BODY
 from app.simulator.store import Entry
 from app.simulator.things import THINGS
 from app.whatsapp.signature import parse_form
@@ -92,7 +93,7 @@ def press(form: Form, digits: FromPath[str]) -> Redirect:
     under = _message_to(number, form.get("message", ""))
     if under is None or under.payload is None:
         raise NotFoundException("There is no such button")
-    _say(number, buttons.LABEL, quoted=under.sid, payload=under.payload)
+    _say(number, CANCEL_LABEL, quoted=under.sid, payload=under.payload)
     return _to(number, "#reply")
 
 

@@ -8,16 +8,18 @@ webhook that does not answer is tried a few times and then given up.
 import logging
 import threading
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import SplitResult, urlencode, urlsplit
 from xml.etree import ElementTree
 
 import urllib3
-from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 
 from app import clock
 from app.settings import settings
 from app.simulator import store
+from app.simulator.account import SimulatedAccount
+from app.simulator.core import webhooks
 from app.simulator.faults import catalog
 from app.simulator.store import Entry
 from app.simulator.things import THINGS
@@ -86,12 +88,14 @@ def _follow(entry: Entry) -> None:
         return
     fault = catalog().get(entry.fault or "")
     if entry.status == "undelivered" and fault:
-        store.settle(entry.id, entry.status, fault.code)
+        entry = replace(entry, error_code=fault.code)
+        store.settle(entry.id, entry.status, entry.error_code)
     if entry.status == "sent" and not (fault and fault.kind == "phone_off"):
         following = "undelivered" if fault and fault.kind == "undelivered" else "delivered"
         store.plan(entry.id, following, clock.now() + timedelta(seconds=DELAY))
     if entry.callback:
-        _post(urlsplit(entry.callback), _receipt(entry, fault.code if fault else None))
+        account = SimulatedAccount()
+        _post(urlsplit(entry.callback), webhooks.receipt(account, account.accepted(entry)))
 
 
 def _deliver_reply(entry: Entry) -> None:
@@ -122,10 +126,11 @@ def _post(url: SplitResult, fields: dict[str, str]) -> urllib3.BaseHTTPResponse 
     Whatever host the URL names, the request goes to LOCAL_URL: it never leaves this machine.
     """
     path = url.path + (f"?{url.query}" if url.query else "")
-    validator = RequestValidator(settings().whatsapp_auth_token)
-    signature = validator.compute_signature(settings().public_url + path, fields)
+    signed_url = settings().public_url + path
     headers = {
-        "X-Twilio-Signature": signature,
+        "X-Twilio-Signature": webhooks.signature(
+            settings().whatsapp_auth_token, signed_url, fields
+        ),
         "Content-Type": "application/x-www-form-urlencoded",
     }
     try:
@@ -141,44 +146,18 @@ def _post(url: SplitResult, fields: dict[str, str]) -> urllib3.BaseHTTPResponse 
         return None
 
 
-def _receipt(entry: Entry, code: int | None) -> dict[str, str]:
-    failed = {"ErrorCode": str(code)} if entry.status == "undelivered" and code else {}
-    return {
-        **_names(entry),
-        "MessageStatus": entry.status,
-        "SmsStatus": entry.status,
-        "From": f"whatsapp:{settings().whatsapp_from_number}",
-        "To": f"whatsapp:{entry.number}",
-        **failed,
-    }
-
-
 def _inbound(entry: Entry) -> dict[str, str]:
-    ours = f"whatsapp:{settings().whatsapp_from_number}"
-    more: dict[str, str] = {}
+    account = SimulatedAccount()
+    fields: dict[str, str] = {}
     if entry.quoted:
-        more |= {"OriginalRepliedMessageSid": entry.quoted, "OriginalRepliedMessageSender": ours}
+        ours = f"whatsapp:{account.sender}"
+        fields |= {"OriginalRepliedMessageSid": entry.quoted, "OriginalRepliedMessageSender": ours}
     if entry.payload:
-        more |= {"MessageType": "button", "ButtonText": entry.body, "ButtonPayload": entry.payload}
-    return {
-        **_names(entry),
-        "SmsStatus": "received",
-        "From": f"whatsapp:{entry.number}",
-        "To": ours,
-        "Body": entry.body,
-        "NumMedia": "0",
-        "MessageType": "text",
-        "ProfileName": "Simulated customer",
-        "WaId": entry.number.removeprefix("+"),
-        **more,
-        **(THINGS[entry.thing].fields if entry.thing in THINGS else {}),
-    }
-
-
-def _names(entry: Entry) -> dict[str, str]:
-    return {
-        "MessageSid": entry.sid or "",
-        "SmsSid": entry.sid or "",
-        "AccountSid": settings().whatsapp_account_sid,
-        "ApiVersion": "2010-04-01",
-    }
+        fields |= {
+            "MessageType": "button",
+            "ButtonText": entry.body,
+            "ButtonPayload": entry.payload,
+        }
+    if entry.thing in THINGS:
+        fields |= THINGS[entry.thing].fields
+    return webhooks.inbound(account, entry.sid or "", entry.number, entry.body, **fields)

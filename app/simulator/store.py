@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from app import clock
 from app.settings import settings
@@ -108,40 +108,32 @@ class ActiveFault:
     times_left: int | None
 
 
+class Details(TypedDict, total=False):
+    """What not every entry has."""
+
+    sid: str
+    fault: str | None
+    callback: str | None
+    payload: str | None
+    quoted: str | None
+    thing: str | None
+    next_status: str
+
+
 def add(
     kind: str,
     number: str,
     body: str,
     status: str,
     *,
-    sid: str | None = None,
-    fault: str | None = None,
-    callback: str | None = None,
-    payload: str | None = None,
-    quoted: str | None = None,
-    thing: str | None = None,
-    next_status: str | None = None,
     next_at: datetime | None = None,
+    **details: Unpack[Details],
 ) -> Entry:
     """Keep a new entry, and drop the oldest if there are too many."""
     now = clock.now().timestamp()
-    due = next_at.timestamp() if next_at else None
-    values = {
-        "kind": kind,
-        "number": number,
-        "sid": sid,
-        "body": body,
-        "status": status,
-        "fault": fault,
-        "callback": callback,
-        "payload": payload,
-        "quoted": quoted,
-        "thing": thing,
-        "created_at": now,
-        "updated_at": now,
-        "next_status": next_status,
-        "next_at": due,
-    }
+    values: dict[str, Any] = {"kind": kind, "number": number, "body": body, "status": status}
+    values |= {"created_at": now, "updated_at": now, **details}
+    values["next_at"] = next_at.timestamp() if next_at else None
     names, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
     with _write() as connection:
         added = connection.execute(
@@ -158,13 +150,15 @@ def find(sid: str) -> Entry | None:
     return _entry(found[0]) if found else None
 
 
-def listed(number: str | None, kinds: Sequence[str], before: int | None, most: int) -> list[Entry]:
-    """Entries of these kinds, newest first, of one number or of all, older than id `before`."""
+def listed(number: str | None, kinds: Sequence[str], after: str | None, most: int) -> list[Entry]:
+    """Entries of these kinds, newest first, of one number or of all, older than that with the SID
+    `after`.
+    """
     marks = ",".join("?" * len(kinds))
     rows = _select(
         f"SELECT * FROM entry WHERE kind IN ({marks}) AND (? IS NULL OR number = ?)"  # noqa: S608
-        " AND (? IS NULL OR id < ?) ORDER BY id DESC LIMIT ?",
-        (*kinds, number, number, before, before, most),
+        " AND (? IS NULL OR id < (SELECT id FROM entry WHERE sid = ?)) ORDER BY id DESC LIMIT ?",
+        (*kinds, number, number, after, after, most),
     )
     return [_entry(row) for row in rows]
 

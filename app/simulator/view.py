@@ -13,7 +13,8 @@ from babel.dates import format_timedelta
 
 from app import clock
 from app.settings import settings
-from app.simulator import buttons, faults, store
+from app.simulator import faults, store
+from app.simulator.core.templates import CANCEL_LABEL
 from app.simulator.store import EVERYONE, ActiveFault, Entry, Phone
 from app.simulator.things import THINGS
 
@@ -189,7 +190,7 @@ def _line(entry: Entry, texts: Mapping[str, str]) -> Line:
     tick, word = _MESSAGE.get(entry.status, ("failed", entry.status))
     # What has not reached the phone cannot be answered on it.
     sid = entry.sid if entry.status in {"delivered", "read"} else None
-    button = buttons.LABEL if sid and entry.payload else None
+    button = CANCEL_LABEL if sid and entry.payload else None
     return Line("message", entry.body, when, tick, word, _fault(entry), sid, button)
 
 

@@ -17,25 +17,25 @@ Numbers are E.164; `whatsapp:` before one is allowed where one is asked for, and
 returned, save in the raw `form` of a Post.
 """
 
-import base64
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Self
+from typing import Any, Self
 from urllib.parse import parse_qsl
 
 import httpx
 
-from . import callbacks, inbound, resources, routes, rules, templates
+from app.simulator.core.routes import check_access, is_list
+from app.simulator.core.rules import Refused, check_message, require
+
+from . import answers, callbacks, inbound, routes, rules, templates
 from .callbacks import Callback, Later
 from .channels import MessagingService
 from .faults import Fault, Faults, Kind
 from .ledger import Accepted, Ledger, Post
-from .resources import API_VERSION, Answer
-from .rules import Refused
 from .server import Reply, Request, Server
 from .templates import Template
 
@@ -145,10 +145,9 @@ class FakeTwilio:
 
     def message(self, sid: str) -> Accepted:
         """The message as it is now. Raises KeyError."""
-        found = self._ledger.find(sid)
-        if found is None:
+        if (message := self.find(sid)) is None:
             raise KeyError(sid)
-        return found
+        return message
 
     def posts(self, to: str | None = None) -> list[Post]:
         """Every POST of a message that arrived whole, the refused ones included, oldest first."""
@@ -184,6 +183,28 @@ class FakeTwilio:
     def wait_for_callbacks(self, count: int, timeout: float = PATIENCE) -> list[Callback]:
         """The callbacks sent once there are `count`, maybe more. Raises TimeoutError."""
         return self._ledger.wait(self.callbacks, count, timeout, "callbacks")
+
+    # --- what the core asks ---
+
+    def find(self, sid: str) -> Accepted | None:
+        """The message with this SID, ours or a customer's."""
+        return self._ledger.find(sid)
+
+    def listed(
+        self, to: str | None, sender: str | None, after: str | None, most: int
+    ) -> list[Accepted]:
+        """What these numbers leave, newest first, older than the message `after`."""
+        return self._ledger.listed(to, sender, after, most, self.list_lag)
+
+    def content(self, sid: str) -> dict[str, Any] | None:
+        """A template as the Content API shows it."""
+        template = self.template(sid)
+        return templates.content(sid, template) if template else None
+
+    def template(self, sid: str) -> Template | None:
+        """The template with this SID; a text alone is one without a button."""
+        template = self.templates.get(sid)
+        return Template(template) if isinstance(template, str) else template
 
     # --- making it go wrong ---
 
@@ -238,7 +259,7 @@ class FakeTwilio:
         changed = self.set_status(message, status, error_code)
         http_status = None
         try:
-            response = callbacks.send(changed, self.account_sid, self.auth_token)
+            response = callbacks.send(self, changed)
             http_status = response.status_code
             return response
         finally:
@@ -254,7 +275,7 @@ class FakeTwilio:
         form = inbound.message(self, sender, body, **fields)
         message = Accepted(
             form["MessageSid"], self.sender, _number(form["From"]), form["Body"], None, self.now(),
-            time.monotonic(), status="received", direction="inbound",
+            monotonic=time.monotonic(), status="received", direction="inbound",
         )  # fmt: skip
         self._ledger.add_inbound(message)
         return inbound.deliver(self, self.inbound_url, form) if self.inbound_url else None
@@ -267,27 +288,25 @@ class FakeTwilio:
 
     def _respond(self, request: Request) -> Reply:
         with self._lock:  # one at a time: what is decided and what is written down agree
-            if (request.method, request.path) == ("POST", f"{self._account}/Messages.json"):
+            if request.method == "POST" and is_list(request.path):
                 return self._post(request)
             try:
-                return Reply(self._get(request))
+                return Reply(answers.as_json(self._get(request)))
             except Refused as refused:
-                return Reply(resources.refusal(refused))
+                return Reply(answers.refusal(refused))
 
-    @property
-    def _account(self) -> str:
-        return f"/{API_VERSION}/Accounts/{self.account_sid}"
-
-    def _get(self, request: Request) -> Answer:
-        is_list = request.path == f"{self._account}/Messages.json"
-        self._lookups += is_list
-        self._fetches += request.path.startswith(f"{self._account}/Messages/")
+    def _get(self, request: Request) -> dict[str, Any]:
+        self._lookups += is_list(request.path)
+        self._fetches += "/Messages/" in request.path
         self._check_access(request)
         if request.method != "GET":
             raise Refused(20004, "Method not allowed", 405)
-        if is_list and self.lists_down:
-            raise _unavailable()
-        return resources.as_json(routes.answer(self, self._ledger, request.path, request.query))
+        pairs = parse_qsl(request.query, keep_blank_values=True)
+        if is_list(request.path):
+            if self.lists_down:
+                raise answers.unavailable()
+            rules.checked(pairs, rules.FILTERS)
+        return routes.answer(self, request.path, dict(pairs))
 
     def _post(self, request: Request) -> Reply:
         is_form = request.content_type == "application/x-www-form-urlencoded"
@@ -298,26 +317,25 @@ class FakeTwilio:
             self._check_access(request)
             fault = self._faults.next(to)
             form = rules.checked(pairs, rules.PARAMETERS)
-            rules.check_message(form, self.sender, self.opted_out)
-            text = rules.rendered(form, self.templates)
+            check_message(form, self.sender, rules.is_callback_url)
+            require(to not in self.opted_out, 21610, "Attempt to send to unsubscribed recipient")
+            text, values = rules.rendered(form, self.template(form.get("ContentSid", "")))
         except Refused as refused:
             self._record(to, dict(pairs), fault, code=refused.code)
-            return Reply(resources.refusal(refused))
-        message = self._accepted(form, text) if fault is None or fault.accepts else None
+            return Reply(answers.refusal(refused))
+        message = self._accepted(form, text, values) if fault is None or fault.accepts else None
         code = fault.code if fault and fault.kind == "error" else None
         post = self._record(to, form, fault, message, code)
-        return Reply(self._answer(fault, message), fault, self._gate_of(post), self.hang_timeout)
+        answer = answers.to_post(fault, self.account_sid, message)
+        return Reply(answer, fault, self._gate_of(post), self.hang_timeout)
 
     def _check_access(self, request: Request) -> None:
         if self.down:
-            raise _unavailable()
-        expected = base64.b64encode(f"{self.account_sid}:{self.auth_token}".encode()).decode()
-        if request.authorization != f"Basic {expected}":
-            raise Refused(20003, "Authenticate", 401)
+            raise answers.unavailable()
+        check_access(self, request.path, request.authorization)
 
-    def _accepted(self, form: Mapping[str, str], text: str) -> Accepted:
-        template = rules.find(self.templates, form.get("ContentSid", ""))
-        values = rules.content_variables(form)
+    def _accepted(self, form: Mapping[str, str], text: str, values: Mapping[str, str]) -> Accepted:
+        template = self.template(form.get("ContentSid", ""))
         return Accepted(
             sid=f"SM{uuid.uuid4().hex}",
             to=self.spelled.get(_number(form["To"]), _number(form["To"])),
@@ -344,14 +362,14 @@ class FakeTwilio:
         post = Post(to, form, self.now(), time.monotonic(), sid, code, kind)
         self._ledger.add(post, message)
         if message:
-            self._go_on_later(message, self._undeliverable(message, form))
+            self._go_on_later(message, self._undeliverable(message))
         return post
 
-    def _undeliverable(self, message: Accepted, form: Mapping[str, str]) -> int | None:
+    def _undeliverable(self, message: Accepted) -> int | None:
         wrote_at = self._ledger.last_inbound(message.to)
         return rules.undeliverable(
-            form,
-            rules.find(self.templates, form.get("ContentSid", "")),
+            message.content_variables,
+            self.template(message.content_sid or ""),
             is_window_open=wrote_at is not None and wrote_at > message.at - _WINDOW,
             has_joined=not self.is_sandbox or message.to in self.joined,
         )
@@ -375,23 +393,6 @@ class FakeTwilio:
         self._lock.notify_all()
         return self._gate
 
-    def _answer(self, fault: Fault | None, message: Accepted | None) -> Answer:
-        kind = fault.kind if fault else None
-        if fault and kind == "error":
-            told = {} if fault.retry_after is None else {"Retry_After": str(fault.retry_after)}
-            return resources.error(fault.http_status, fault.code, "A scripted error", **told)
-        if fault and kind == "html_503":
-            page = b"<html><body><h1>Service Unavailable</h1></body></html>"
-            return Answer(fault.http_status, page, content_type="text/html")
-        if kind == "garbage_201":
-            return Answer(201, b"<?xml version='1.0'?><TwilioResponse/>")
-        shown = resources.message(self.account_sid, message) if message else {}
-        return resources.as_json(shown | ({"sid": None} if kind == "null_sid" else {}), 201)
-
 
 def _number(address: str) -> str:
     return address.removeprefix("whatsapp:")
-
-
-def _unavailable() -> Refused:
-    return Refused(20503, "Service unavailable", 503)

@@ -10,10 +10,14 @@ from dataclasses import dataclass
 from urllib.parse import urldefrag
 
 import httpx
-from twilio.request_validator import RequestValidator
+
+from app.simulator.core import webhooks
+from app.simulator.core.account import Account
+from app.simulator.core.webhooks import signature
 
 from .ledger import Accepted
-from .resources import API_VERSION
+
+__all__ = ["Callback", "Later", "send", "signature"]
 
 # No keep-alive: an app that was killed and restarted gets a connection of its own.
 _http = httpx.Client(timeout=5, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
@@ -28,34 +32,13 @@ class Callback:
     http_status: int | None
 
 
-def signature(auth_token: str, url: str, params: dict[str, str]) -> str:
-    """The X-Twilio-Signature of a POST; the fragment of `url` is not part of what is signed."""
-    return str(RequestValidator(auth_token).compute_signature(urldefrag(url).url, params))
-
-
-def send(message: Accepted, account_sid: str, auth_token: str) -> httpx.Response:
+def send(account: Account, message: Accepted) -> httpx.Response:
     """POST the message's present status to its StatusCallback. Raises httpx.HTTPError."""
     assert message.status_callback, "the message has no StatusCallback"
     url = urldefrag(message.status_callback).url
-    params = _params(message, account_sid)
-    headers = {"X-Twilio-Signature": signature(auth_token, url, params)}
-    return _http.post(url, data=params, headers=headers)
-
-
-def _params(message: Accepted, account_sid: str) -> dict[str, str]:
-    params = {
-        "MessageSid": message.sid,
-        "MessageStatus": message.status,
-        "SmsSid": message.sid,
-        "SmsStatus": message.status,
-        "AccountSid": account_sid,
-        "From": f"whatsapp:{message.sender}",
-        "To": f"whatsapp:{message.to}",
-        "ApiVersion": API_VERSION,
-    }
-    if message.error_code is not None:
-        params["ErrorCode"] = str(message.error_code)
-    return params
+    fields = webhooks.receipt(account, message)
+    headers = {"X-Twilio-Signature": signature(account.auth_token, url, fields)}
+    return _http.post(url, data=fields, headers=headers)
 
 
 class Later:

@@ -7,50 +7,22 @@ assert inbound.spoken(answer) == ["Your appointment … is cancelled."]
 
 import time
 import uuid
-from typing import Protocol
 from urllib.parse import urldefrag
 from xml.etree import ElementTree
 
 import httpx
 
-from .callbacks import signature
-from .resources import API_VERSION
+from app.simulator.core import webhooks
+from app.simulator.core.account import Account
+from app.simulator.core.webhooks import signature
 
 _http = httpx.Client(timeout=15, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
 
 
-class Account(Protocol):
-    """What a request is signed with, and whom it is for: a FakeTwilio, for one."""
-
-    account_sid: str
-    auth_token: str
-    sender: str
-
-
 def message(account: Account, sender: str, body: str, **fields: str) -> dict[str, str]:
-    """The parameters of a new message; `sender` is a phone (E.164), or a whole From.
-
-    `fields` are added or replace others: `ButtonPayload`, `OriginalRepliedMessageSid`, …
-    """
-    sid = "SM" + uuid.uuid4().hex
-    return {
-        "MessageSid": sid,
-        "SmsMessageSid": sid,
-        "SmsSid": sid,
-        "SmsStatus": "received",
-        "AccountSid": account.account_sid,
-        "ApiVersion": API_VERSION,
-        "MessageType": "text",
-        "ChannelPrefix": "whatsapp",
-        "From": f"whatsapp:{sender}" if sender.startswith("+") else sender,
-        "To": f"whatsapp:{account.sender}",
-        "WaId": sender.removeprefix("+"),
-        "ProfileName": "Ana",
-        "Body": body,
-        "NumMedia": "0",
-        "NumSegments": "1",
-        **fields,
-    }
+    """The parameters of a new message of Ana's; `fields` are added or replace others."""
+    new = {"sid": "SM" + uuid.uuid4().hex, "sender": sender, "body": body}
+    return webhooks.inbound(account, **new, **{"ProfileName": "Ana", **fields})
 
 
 def deliver(

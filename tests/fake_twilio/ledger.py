@@ -7,31 +7,20 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
+from app.simulator.core import account
+
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Accepted:
-    """A message Twilio has. Numbers are E.164, `at` is aware UTC, `monotonic` is in seconds.
-
-    A snapshot: ask `twilio.message(sid)` again for a newer `status`. `payload` is what a tap on
-    its button sends back. A customer's own message is `inbound`.
+@dataclass(frozen=True, kw_only=True)
+class Accepted(account.Accepted):
+    """A message as it was: ask `twilio.message(sid)` again for a newer `status`. `monotonic` is in
+    seconds.
     """
 
-    sid: str
-    to: str
-    sender: str
-    body: str
-    status_callback: str | None
-    at: datetime
     monotonic: float
-    status: str = "queued"
-    error_code: int | None = None
-    updated_at: datetime | None = None
     content_sid: str | None = None
     content_variables: Mapping[str, str] = field(default_factory=dict)
-    payload: str | None = None
-    direction: str = "outbound-api"
 
 
 @dataclass(frozen=True)
@@ -95,12 +84,17 @@ class Ledger:
             self.changed.notify_all()
             return changed
 
-    def listed(self, to: str | None, sender: str | None, min_age: float) -> list[Accepted]:
-        """Both directions, newest first; without those younger than `min_age` seconds."""
+    def listed(
+        self, to: str | None, sender: str | None, after: str | None, most: int, min_age: float
+    ) -> list[Accepted]:
+        """Both directions, newest first, older than the message `after`; without those younger
+        than `min_age` seconds.
+        """
         before = time.monotonic() - min_age
-        found = [found for found in self._all() if found.monotonic <= before]
-        found = [found for found in found if to in (None, found.to)]
-        return [found for found in reversed(found) if sender in (None, found.sender)]
+        rows = [row for row in reversed(self._all()) if row.monotonic <= before]
+        rows = [row for row in rows if to in (None, row.to) and sender in (None, row.sender)]
+        first = next((at + 1 for at, row in enumerate(rows) if row.sid == after), 0)
+        return rows[first : first + most]
 
     def wait(self, get: Callable[[], list[T]], count: int, timeout: float, what: str) -> list[T]:
         """What `get` returns once it has `count` items; raises TimeoutError after `timeout` s."""

@@ -4,8 +4,8 @@ import contextlib
 import socket
 import struct
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from email.utils import formatdate
 from http.client import responses
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .faults import Fault
-from .resources import Answer
 
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER for 0 seconds: close() sends RST
 _TRICKLE_GAP = 0.3  # seconds between two bytes
@@ -29,6 +28,16 @@ class Request:
     authorization: str
     content_type: str
     body: bytes
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole HTTP answer."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,17 @@
-"""Templates of the Content API, and those of a shop that followed docs/whatsapp.md."""
+"""Templates with samples for their variables and WhatsApp's word on them."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.messages import compose, texts
+from app.messages import texts
+from app.simulator.core import templates
+from app.simulator.core.templates import CANCEL_BUTTON
 
-CANCEL_BUTTON = "{{cancelPayload}}"
+__all__ = ["CANCEL_BUTTON", "Template", "approval", "content", "of_a_shop"]
+
 _VARIABLE = re.compile(r"\{\{(\w{1,16})\}\}")
-_WITHOUT_BUTTON = {"cancellation"}
 
 
 @dataclass(frozen=True)
@@ -39,44 +41,28 @@ class Template:
         return self._filled(self.button_id, values) if self.button_id else None
 
     def _filled(self, text: str, values: Mapping[str, str]) -> str:
-        return _VARIABLE.sub(lambda found: ({**self.variables, **values})[found[1]], text)
+        return _VARIABLE.sub(lambda match: ({**self.variables, **values})[match[1]], text)
 
 
 def of_a_shop() -> dict[str, Template]:
     """One for each kind of message, with the default texts, by kind."""
-    return {
-        kind: Template(_body(text), None if kind in _WITHOUT_BUTTON else CANCEL_BUTTON)
-        for kind, text in texts.DEFAULTS.items()
-    }
+    return {kind: Template(*templates.body_and_button(kind)) for kind in texts.DEFAULTS}
 
 
-def content(account_sid: str, sid: str, template: Template) -> dict[str, Any]:
+def content(sid: str, template: Template) -> dict[str, Any]:
     """A template as GET /v1/Content/{Sid} shows it."""
-    types: dict[str, Any] = {"twilio/text": {"body": template.body}}
-    if template.button_id:
-        action = {"type": "QUICK_REPLY", "title": "Cancel appointment", "id": template.button_id}
-        types = {"twilio/quick-reply": {"body": template.body, "actions": [action]}}
-    return {
-        "sid": sid,
-        "account_sid": account_sid,
-        "friendly_name": "a_fake_template",
-        "language": "en",
-        "variables": template.variables,
-        "types": types,
-        "url": f"https://content.twilio.com/v1/Content/{sid}",
-        "links": {},
-    }
+    shown = templates.content(sid, template.body, template.button_id)
+    return {**shown, "variables": template.variables}
 
 
-def approval(account_sid: str, sid: str, template: Template) -> dict[str, Any]:
+def approval(sid: str, template: Template) -> dict[str, Any]:
     """A template as GET /v1/Content/{Sid}/ApprovalRequests shows it."""
     return {
         "sid": sid,
-        "account_sid": account_sid,
         "url": f"https://content.twilio.com/v1/Content/{sid}/ApprovalRequests",
         "whatsapp": {
             "type": "whatsapp",
-            "name": "a_fake_template",
+            "name": "a_simulated_template",
             "category": template.category,
             "content_type": "twilio/text",
             "status": template.status,
@@ -84,7 +70,3 @@ def approval(account_sid: str, sid: str, template: Template) -> dict[str, Any]:
             "allow_category_change": True,
         },
     }
-
-
-def _body(text: str) -> str:
-    return re.sub(r"\{(\w+)\}", lambda found: f"{{{{{compose.variable(found[1])}}}}}", text)

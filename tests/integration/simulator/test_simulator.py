@@ -18,7 +18,7 @@ from app.db import Database
 from app.messages import codes
 from app.messages.compose import as_template
 from app.messages.texts import REMINDER_TEXT
-from app.simulator import buttons, router, rules, store
+from app.simulator import buttons, router, store
 from app.simulator.faults import Fault, catalog
 from app.whatsapp.client import OutgoingMessage, SentMessage, WhatsAppClient
 from app.whatsapp.outcome import Outcome
@@ -784,10 +784,6 @@ def test_the_last_use_of_a_fault_is_taken_once_by_many() -> None:
     with ThreadPoolExecutor(8) as pool:
         taken = list(pool.map(store.take_fault, ["+12025550100"] * 40))
     assert sum(name == "lost" for name in taken) == 3
-
-
-def test_the_longest_body_is_what_twilio_allows() -> None:
-    assert rules.LONGEST_BODY == 1600
 
 
 def test_nothing_is_sent_anywhere_but_to_this_app(simulator: Simulator, number: str) -> None:
