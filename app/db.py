@@ -170,7 +170,7 @@ class Database:
 
 
 def trouble(error: BaseException) -> Trouble | None:
-    """What an error of the database says of the whole of it; None for any other error.
+    """What is wrong with the database as a whole, if this error says so; else None.
 
     By SQLite's result codes (sqlite.org/rescode.html) and PostgreSQL's SQLSTATE (its manual, A).
     """

@@ -87,9 +87,9 @@ class Form:
 
     def part(self, names: Collection[str]) -> Self:
         """The form with these of its fields alone; what was read stays read."""
-        found = copy(self)
-        found.given = {name: self.given[name] for name in names if name in self.given}
-        return found
+        part = copy(self)
+        part.given = {name: self.given[name] for name in names if name in self.given}
+        return part
 
     def wrong_together(self, values: Mapping[str, Any]) -> Mapping[str, str]:  # noqa: ARG002
         """What is wrong, by field, with fields of which each is right by itself."""
@@ -152,10 +152,10 @@ def day(text: str) -> date:
 
 def day_everywhere(text: str) -> date:
     """A day that has an equal in each time zone. Raises ValueError."""
-    found = day(text)
-    if not date.min.year < found.year < date.max.year:
+    typed = day(text)
+    if not date.min.year < typed.year < date.max.year:
         raise ValueError("This must be a day, such as 2026-11-23.")
-    return found
+    return typed
 
 
 def moment(text: str) -> datetime:

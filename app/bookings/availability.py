@@ -44,8 +44,8 @@ def overlapping(
 ) -> Select[Booking]:
     """The barber's bookings at that time, other than `but`, the earliest first.
 
-    Who has come is noted as soon as they are there, and has the chair until the end; who was
-    cancelled or did not come leaves it free.
+    A customer who is marked as having come still has the chair until the end. A cancelled booking
+    and a no-show leave it free.
     """
     return (
         select(Booking)

@@ -248,14 +248,14 @@ def form(session: Session, draft: Draft, booking: Booking | None = None) -> Book
             given["scheduled_time"] = start_of(draft, zone).at
     except Invalid as invalid:
         errors += invalid.errors
-    found = service.form(session, given)
+    form = service.form(session, given)
     try:
-        found.checked(given)
+        form.checked(given)
     except Invalid as invalid:
         errors += invalid.errors
     if errors:
         raise Invalid(errors)
-    return found
+    return form
 
 
 def _check_conflicts(session: Session, booking: Booking, draft: Draft) -> None:

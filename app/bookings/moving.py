@@ -65,7 +65,7 @@ class _NotKept(Exception):
 def preview(
     database: Database, booking_id: str, seen: Placement | None, to: Placement
 ) -> MovePreview:
-    """What the move would change, found out by doing it and rolling it back: no rule is told twice.
+    """What the move would change. It is done and rolled back, so that no rule is written twice.
 
     Another booking of the barber is no error here. Raises as `move` does else.
     """

@@ -25,7 +25,7 @@ _LONGEST = 20
 def answer(
     shop: Shop, effect: str, booking: Booking | None = None, among: Sequence[Booking] = ()
 ) -> str:
-    """The answer to what had this effect; those that tell of a booking need it.
+    """The answer to a message that had this effect; some need the `booking` that they name.
 
     It says whose it is if another of `among` begins at the same time: a family has one phone.
     """

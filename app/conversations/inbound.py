@@ -2,7 +2,7 @@
 
 Which booking a cancellation is about is found by the strongest evidence there is: the button that
 was pressed, the message that is quoted, a code, and only then the number's only booking. What is
-no clear wish goes to staff, and is not answered.
+no clear intent goes to staff, and is not answered.
 """
 
 import re
@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, joinedload
 from app import clock
 from app.bookings import service as bookings
 from app.conversations import answers, senders
-from app.conversations.intent import Wish, wish
+from app.conversations.intent import Intent, intent_of
 from app.conversations.kinds import ASKS, NO_WORDS, NO_WORK, plain_kind
 from app.conversations.senders import Sender
 from app.customers import service as customers
@@ -42,7 +42,7 @@ _UNREADABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069
 
 @dataclass(frozen=True)
 class Incoming:
-    """A customer's message as Twilio tells of it: `sender` is the raw From ("whatsapp:+49…", or
+    """A customer's message as Twilio reports it: `sender` is the raw From ("whatsapp:+49…", or
     the id of somebody who hides their number), `replied_to` the SID of the message they quote,
     `wa_id` their number at WhatsApp as Twilio tells it beside ("4915123456789"), if it does.
     `kind` is what it is, and `media_types` what each of its files is (app.conversations.kinds).
@@ -164,30 +164,30 @@ def _note_written(session: Session, incoming: Incoming, sender: Sender, outcome:
 
 
 def _act(session: Session, incoming: Incoming, sender: Sender, late: bool) -> _Outcome:
-    wanted = _wish(session, incoming)
+    intent = _intent(session, incoming)
     opt_out_type = (incoming.opt_out_type or "").upper()  # of Twilio's own opt-out handling
-    if opt_out_type == "STOP" or (wanted and wanted.kind == "stop"):
+    if opt_out_type == "STOP" or (intent and intent.kind == "stop"):
         _opt_out(session, incoming, sender, by_twilio=opt_out_type == "STOP")
-        if wanted is None or wanted.kind != "cancel":
+        if intent is None or intent.kind != "cancel":
             return _told(session, "opted_out", is_told=bool(opt_out_type))
     if late and incoming.received_at < clock.now() - _TOO_OLD:
         return _for_staff(session, sender)
-    if opt_out_type == "START" or (wanted and wanted.kind == "start"):
+    if opt_out_type == "START" or (intent and intent.kind == "start"):
         if _opt_in(session, incoming, sender):
             return _told(session, "opted_in", is_told=bool(opt_out_type))
-    elif wanted and wanted.kind == "cancel":
-        return _cancel(session, sender, wanted.code, late)
+    elif intent and intent.kind == "cancel":
+        return _cancel(session, sender, intent.code, late)
     outcome = _for_staff(session, sender)
     is_no_work = incoming.kind in NO_WORK
     return replace(outcome, effect="noted", needs_attention=False) if is_no_work else outcome
 
 
-def _wish(session: Session, incoming: Incoming) -> Wish | None:
+def _intent(session: Session, incoming: Incoming) -> Intent | None:
     if incoming.pressed:
-        return Wish("cancel")
+        return Intent("cancel")
     if incoming.kind not in ASKS:
         return None
-    return wish(incoming.body, shop(session).cancel_words)
+    return intent_of(incoming.body, shop(session).cancel_words)
 
 
 def _told(session: Session, effect: str, is_told: bool) -> _Outcome:

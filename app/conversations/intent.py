@@ -25,14 +25,14 @@ _INVISIBLE = re.compile(
 
 
 @dataclass(frozen=True)
-class Wish:
+class Intent:
     """What somebody wants; `code` (upper case) says which booking is to be cancelled."""
 
     kind: Literal["cancel", "stop", "start"]
     code: str | None = None
 
 
-def wish(body: str, cancel_words: str | None) -> Wish | None:
+def intent_of(body: str, cancel_words: str | None) -> Intent | None:
     """What a message asks for; None: people must read it.
 
     `cancel_words` are the shop's own beside "cancel", with commas between. A word of STOP or START
@@ -40,16 +40,16 @@ def wish(body: str, cancel_words: str | None) -> Wish | None:
     """
     text = normalise(body) if len(body) <= _LONGEST else ""
     if text in STOP_WORDS:
-        return Wish("stop")
+        return Intent("stop")
     if text in START_WORDS:
-        return Wish("start")
+        return Intent("start")
     own = {normalise(word) for word in (cancel_words or "").split(",")}
     words = ({CANCEL_WORD} | own) - {""}
     if text in words:
-        return Wish("cancel")
+        return Intent("cancel")
     first, _, last = text.rpartition(" ")
     is_code = normalise(first) in words and _CODE.fullmatch(normalise(last))
-    return Wish("cancel", normalise(last).upper()) if is_code else None
+    return Intent("cancel", normalise(last).upper()) if is_code else None
 
 
 def normalise(text: str) -> str:

@@ -100,7 +100,7 @@ def this_month(session: Session) -> Month:
 
 
 def most_to_one(session: Session) -> int:
-    """How many messages that customer got this month who got most."""
+    """This month's messages to the customer who has had the most of them."""
     most = select(func.max(MonthlySent.messages)).where(MonthlySent.month == month_of(clock.now()))
     return session.scalar(most) or 0
 

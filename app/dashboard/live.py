@@ -89,7 +89,7 @@ class Look:
 
     @property
     def name(self) -> str:
-        """What a page calls it that was told of it."""
+        """The name by which a page knows it."""
         return f"{self.at:.3f}"
 
     @cached_property
@@ -128,7 +128,7 @@ def look(session: Session) -> Look:
 
 
 def names_of(changes: Iterable[ChangedRow]) -> set[str]:
-    """The events that tell of these changes."""
+    """The events that announce these changes."""
     changes = list(changes)
     if not changes:
         return set()
@@ -141,7 +141,7 @@ def names_of(changes: Iterable[ChangedRow]) -> set[str]:
 
 
 def news(before: Look, after: Look) -> set[str]:
-    """The events that tell of what is new since the look before."""
+    """The events that announce what is new since the look before."""
     names = names_of(after.changes - before.changes)
     if before.frame.today != after.frame.today:  # every page says "today"
         names |= set(EVERYTHING)
@@ -346,7 +346,7 @@ def _newest(
 
 
 def _newer(latest: Look, since: float) -> set[str]:
-    """The events that tell of what is newer than `since`, a Unix time."""
+    """The events that announce what is newer than `since`, a Unix time."""
     if not latest.at - WINDOW.total_seconds() <= since <= latest.at + AHEAD:  # nan is neither
         return set(EVERYTHING)
     if latest.frame.day_of(datetime.fromtimestamp(since, UTC)) != latest.frame.today:

@@ -130,8 +130,8 @@ class Frame:
 
     `open_replies` counts what customers wrote and nobody has looked after, `to_retry` the failed
     sends that a retry would help, both as far as MOST_COUNTED.
-    `slow_until` is until when a limit of WhatsApp's or the account's holds all sending, and
-    `wait_until` is that too, but also of the short waits that staff are not told of.
+    `slow_until` is until when a limit of WhatsApp's or the account's holds all sending.
+    `wait_until` is the same, and also counts short waits, which staff are not told of.
     `worker_failures` counts how often in a row a worker ended right after its start, if it does.
     `month` is what was sent, if the shop has a budget and it is nearly used up.
     """
@@ -266,9 +266,9 @@ def page(
 def live_page(
     request: PageRequest, template: str, partial: str, find: Callable[[], dict[str, Any]]
 ) -> Response[str]:
-    """The page with what `find` finds, which must be the same for everybody of a role.
+    """The page with what `find` returns, which must be the same for everybody of a role.
 
-    Of a page that the live stream told of a change, the partial is rendered once for all.
+    When the live stream has told many pages of a change, the partial is rendered once for all.
     """
     look = request.headers.get(LOOK)
     if look is None or not is_partial(request):

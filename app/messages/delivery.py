@@ -63,7 +63,7 @@ def record(attempt_id: str, outcome: Outcome) -> datetime | None:
 
 
 def client() -> WhatsAppClient:
-    """This process's sender at Twilio, or at the simulator."""
+    """This process's client of Twilio, or of the simulator."""
     return _client(config())
 
 
@@ -119,7 +119,7 @@ def _post(taken: Claim, template: frozenset[str] | Outcome) -> datetime | None:
 
 
 def _unsent(asked: Outcome) -> Outcome:
-    """What came of a GET before the POST, which therefore was certainly not sent."""
+    """What came of a message whose POST did not begin, as the GET before it failed."""
     if asked.kind in {Kind.CONFIGURATION, Kind.RATE}:
         return asked
     code = "unreachable" if asked.kind is Kind.UNCERTAIN else asked.code

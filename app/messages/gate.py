@@ -21,7 +21,7 @@ from app.whatsapp.errors import Advice, Kind
 _log = logging.getLogger(__name__)
 
 _PROBE_AFTER = (60.0, 300.0, 900.0)
-"""Seconds from an error to the first probe, from that to the second, and so on."""
+"""Seconds until the first probe, the second, the third and all later ones."""
 _PATIENCE = 3
 """Times in a row that a limit is met before all sending waits for the longer of its pauses."""
 _LONGEST_PLAIN = timedelta(minutes=1)
@@ -43,14 +43,14 @@ def is_stopped(sending: Sending, now: datetime) -> bool:
 
 
 def is_slowed(sending: Sending, now: datetime) -> bool:
-    """Whether all wait for a while, as Twilio or WhatsApp has asked for."""
+    """Whether all messages wait for a while, because Twilio or WhatsApp asked for it."""
     return sending.slow_until is not None and sending.slow_until > now
 
 
 def is_limited(sending: Sending) -> bool:
-    """Whether a limit of WhatsApp's or the account's holds everything: staff are told of those.
+    """Whether a limit of WhatsApp's or the account's holds everything, of which staff are told.
 
-    Pauses of up to a minute are for other reasons, and over before anybody could act.
+    Pauses of up to a minute have other reasons, and are over before anybody could act.
     """
     return sending.slow_until is not None and sending.slow_until > clock.now() + _LONGEST_PLAIN
 
@@ -85,7 +85,7 @@ def stop(session: Session, code: str) -> datetime:
 
 
 def go(session: Session) -> None:
-    """Close the breaker, as Twilio has taken a message, or refused it for its own sake.
+    """Close the breaker: Twilio took a message, or refused it for a reason of that message alone.
 
     What WhatsApp refuses later is not repaired by that: see `note_arrival`.
     """

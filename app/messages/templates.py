@@ -2,7 +2,7 @@
 
 WhatsApp delivers only approved templates to somebody who has not written for 24 hours (Twilio
 error 63016). A variable without a value would show them the template's sample, so a template that
-has one of which we know nothing is not sent at all.
+has an unknown variable is not sent at all.
 """
 
 from functools import lru_cache

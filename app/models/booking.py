@@ -86,7 +86,7 @@ class Booking(Base):
 
 
 def short_name(field: str) -> str:
-    """What a field of a booking is called where it is typed and told of: `phone`, `service`."""
+    """A field's name in forms and in the activity: `phone` for `customer_phone`."""
     return _AROUND.sub("", field)
 
 

@@ -1,4 +1,4 @@
-"""Tables of messages, their attempts and receipts, and of the sender's own state.
+"""Tables of messages, their attempts and receipts, and whether anything may be sent at all.
 
 The constraints make a doubled or half-made message impossible to store. Only `lifecycle` writes
 the state of a message.

@@ -1,1 +1,1 @@
-"""What all faces share: problem+json, request bodies, access, headers and the API's description."""
+"""A kit for HTTP that knows no feature: problem+json, request bodies, headers, cookies, ETags."""

@@ -46,8 +46,8 @@ def merged(
 ) -> tuple[dict[str, str], list[Difference]]:
     """The form's fields again, and what somebody else has changed since they were `seen`.
 
-    What was typed is kept; what was left alone is as it is now. Whoever has seen nothing that can
-    be read has typed all.
+    What was typed is kept; what was left alone is as it is now. If `seen` cannot be read, every
+    field counts as typed.
     """
     was = _unpacked(seen)
     differences = [

@@ -1,8 +1,8 @@
 """Parts of live pages, each rendered once for all who look at the same one (docs/adr/0014).
 
-The live stream tells every open page of a change at once, and each asks for its part again. It
-says of which look at the database it was told (`LOOK`); if this process took that look, a part
-that was rendered since the newest one has whatever the page was told of.
+The live stream tells every open page of a change at once, and each page asks for its part again.
+With that it says which look at the database it heard of (`LOOK`). If this process took that look,
+then a part that was rendered after its newest look has all that the page was told of.
 """
 
 import threading
@@ -35,18 +35,18 @@ class _Newest:
 
 
 class Parts:
-    """Those of this process."""
+    """The parts that this process has rendered."""
 
     def __init__(self) -> None:
         self._newest = _Newest()
 
     def begin(self, look: str) -> None:
-        """What was rendered so far is old. Call it before any page is told of the look."""
+        """Forget what was rendered so far. Call it before any page is told of the look."""
         known = (*self._newest.known[1 - _KNOWN :], look)
         self._newest = _Newest(known, time.monotonic())
 
     def get(self, look: str, key: Hashable, make: Callable[[], str]) -> str:
-        """The part `key` for a page that was told by `look`; who comes first makes it for all."""
+        """The part `key` for a page that heard of `look`. The first that asks makes it for all."""
         newest = self._newest
         if look not in newest.known or time.monotonic() - newest.began > FRESH:
             return make()

@@ -66,7 +66,7 @@ def is_known(code: int | str | None) -> bool:
 
 
 def is_of_whatsapp(code: str) -> bool:
-    """Whether `code` tells of what happens once Twilio has accepted a message.
+    """Whether `code` means something that goes wrong after Twilio has accepted a message.
 
     From 30000 on they are of the delivery, from 63000 on of the channel (Twilio's dictionary).
     """

@@ -221,7 +221,7 @@ def _bookings(session: Session, since: datetime, until: datetime) -> Sequence[Bo
 
 
 def _barbers(session: Session, bookings: Iterable[Booking]) -> list[Barber]:
-    """Those who take bookings, and after them who has one that day all the same."""
+    """The barbers who take bookings, then those switched off who have a booking that day."""
     active = shop_service.barbers(session)
     others = {booking.barber.id: booking.barber for booking in bookings}
     for barber in active:

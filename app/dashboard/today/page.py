@@ -49,7 +49,7 @@ def show(
 
 
 @dataclass(frozen=True)
-class _Wish:
+class _AskedMove:
     """A move as its form says it; `is_sure` when it was shown what it changes."""
 
     to: Placement
@@ -62,13 +62,13 @@ class _Wish:
 def move(request: PageRequest, booking_id: FromPath[str], form: Form) -> Response[str]:
     """Show what a move would change, or move; the undo of a toast has its fields in the URL."""
     try:
-        wish = _wish({**request.query_params, **form})
-        if not wish.is_sure:
-            return _ask(request, booking_id, wish)
-        return _moved(request, *_move(request, booking_id, wish))
+        asked = _asked_move({**request.query_params, **form})
+        if not asked.is_sure:
+            return _ask(request, booking_id, asked)
+        return _moved(request, *_move(request, booking_id, asked))
     except Conflict as conflict:
         if conflict.reason == "barber_taken":
-            return _ask(request, booking_id, wish, status=409)
+            return _ask(request, booking_id, asked, status=409)
         return _refused(request, booking_id, 409, [conflict.detail])
     except Invalid as invalid:
         return _refused(
@@ -112,11 +112,13 @@ def _number(needs: day.Needs, replies: int) -> str:
     return known if number == in_sight else f"{in_sight} of {known}"
 
 
-def _move(request: PageRequest, booking_id: str, wish: _Wish) -> tuple[Booking, Placement, str]:
+def _move(
+    request: PageRequest, booking_id: str, asked: _AskedMove
+) -> tuple[Booking, Placement, str]:
     """Returns the moved booking, where it was, and in words where it is."""
     with db.database().write() as session:
         booking, was = moving.move(
-            session, booking_id, wish.seen, wish.to, request.user.actor, wish.allow_overlap
+            session, booking_id, asked.seen, asked.to, request.user.actor, asked.allow_overlap
         )
         return booking, was, _in_words(session, booking)
 
@@ -143,9 +145,11 @@ def _to_board(request: PageRequest, booking: Booking) -> Response[str]:
     return redirect(request, f"/today?date={booking.starts_at.astimezone(zone).date()}")
 
 
-def _ask(request: PageRequest, booking_id: str, wish: _Wish, status: int = 200) -> Response[str]:
-    preview = moving.preview(db.database(), booking_id, wish.seen, wish.to)
-    return _panel(request, status, preview=preview, wish=wish)
+def _ask(
+    request: PageRequest, booking_id: str, asked: _AskedMove, status: int = 200
+) -> Response[str]:
+    preview = moving.preview(db.database(), booking_id, asked.seen, asked.to)
+    return _panel(request, status, preview=preview, asked=asked)
 
 
 def _refused(
@@ -170,12 +174,12 @@ def _panel(request: PageRequest, status: int, **context: Any) -> Response[str]:
     return page(request, "today/move.html", "today/_move.html", status=status, **context)
 
 
-def _wish(fields: dict[str, str]) -> _Wish:
+def _asked_move(fields: dict[str, str]) -> _AskedMove:
     """Raises Invalid."""
     seen = None
     if fields.get("was_at"):
         seen = Placement(_time(fields["was_at"], "was_at"), fields.get("was_barber", ""))
-    return _Wish(
+    return _AskedMove(
         to=Placement(_time(fields.get("at", ""), "at"), fields.get("barber", "")),
         seen=seen,
         is_sure=fields.get("confirmed") == "1",

@@ -81,7 +81,7 @@ def start_attempt(session: Session, taken: Claim, body: str) -> bool:
     message = read_message(session, taken.job_id)  # anew: the lock may have had to wait
     if booking is None or not _is_held(message, taken, now):
         return False
-    if change := _why_not_start(session, booking, message, taken, now):
+    if change := _instead_of_sending(session, booking, message, taken, now):
         _let_go(session, taken, **change)
         return False
     number = message.attempts + 1
@@ -185,16 +185,16 @@ def _take(session: Session, taken: Claim, attempts: int, now: datetime) -> Claim
     return taken if won else None
 
 
-def _why_not_start(
+def _instead_of_sending(
     session: Session, booking: Booking, message: Message, taken: Claim, now: datetime
 ) -> dict[str, Any] | None:
     """What becomes of a claimed message that must not be sent after all; None if it may."""
-    is_wished_away = message.cancel_reason is not None
+    is_unwanted = message.cancel_reason is not None
     reason = skip_reason_now(session, message.id, now)
-    if reason and not is_wished_away:
+    if reason and not is_unwanted:
         return {"state": "skipped", "reason": reason}
     is_paused = gate.state(session).paused_at is not None
-    if is_wished_away or booking.person != person_of(taken.to) or is_paused:
+    if is_unwanted or booking.person != person_of(taken.to) or is_paused:
         return _given_back(now)
     return None
 

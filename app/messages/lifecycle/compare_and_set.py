@@ -13,7 +13,7 @@ from app.models.message import Attempt, Message
 from app.settings import settings
 
 ENQUEUE_WINDOW = timedelta(minutes=5)
-"""What is due within it is put into Huey at once; the rest waits in the database for the tick."""
+"""What is due this soon is put into Huey at once; the rest waits in the database for a tick."""
 
 OUT_OF_FLIGHT: dict[str, Any] = {
     "sending_to": None,
@@ -62,7 +62,7 @@ def lock_booking(session: Session, booking_id: str, *, to_change: bool = False) 
 
 
 def locked_attempt(session: Session, attempt_id: str) -> Attempt:
-    """The attempt, held until the transaction's end: a receipt may tell of it at the same time."""
+    """The attempt, held until the transaction's end: a receipt may be recorded at the same time."""
     return session.get_one(Attempt, attempt_id, with_for_update=True, populate_existing=True)
 
 
@@ -96,7 +96,7 @@ def leave(session: Session, message: Message, **values: Any) -> bool:
 
 
 def pending_or_cancelled(due: datetime, now: datetime) -> dict[str, Any]:
-    """Back to pending, due then; or cancelled, if that was wished for meanwhile."""
+    """Back to pending, due then; or cancelled, if it became unwanted meanwhile."""
     is_wanted = Message.cancel_reason.is_(None)
     return {
         "state": case((is_wanted, "pending"), else_="cancelled"),

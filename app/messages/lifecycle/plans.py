@@ -58,13 +58,13 @@ def plan(
 
 
 def cancel_pending(session: Session, booking_id: str, reason: str) -> list[str]:
-    """Cancel what has not begun, and wish away what has; returns the enqueued job ids.
+    """Cancel what has not begun, and mark the rest as unwanted; returns the enqueued job ids.
 
     A reminder in flight ends as cancelled if it turns out that it was not sent, and what failed
     or is not delivered is not tried again. The caller holds the booking's lock.
     """
     now = clock.now()
-    # The wish first: what goes from in flight to pending meanwhile meets one or the other.
+    # The mark first: a message that becomes pending meanwhile meets one UPDATE or the other.
     session.execute(
         update(Message)
         .where(
@@ -84,7 +84,7 @@ def cancel_pending(session: Session, booking_id: str, reason: str) -> list[str]:
 
 
 def retry(session: Session, message_id: str) -> bool:
-    """Give a failed message a new set of tries, from now on, after a look whether it was sent."""
+    """Give a failed message a new set of tries, from now on; it is looked up before the first."""
     now = clock.now()
     return set_if(
         session,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.conversations.intent import START_WORDS, STOP_WORDS, Wish, normalise, wish
+from app.conversations.intent import START_WORDS, STOP_WORDS, Intent, intent_of, normalise
 from app.messages import codes
 from tests.conftest import Configure
 
@@ -33,7 +33,7 @@ CODE = codes.code(BOOKING)
     ],
 )
 def test_the_word_alone_is_a_cancel_however_it_is_dressed(body: str) -> None:
-    assert wish(body, None) == Wish("cancel")
+    assert intent_of(body, None) == Intent("cancel")
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_the_word_alone_is_a_cancel_however_it_is_dressed(body: str) -> None:
     ],
 )
 def test_what_is_more_than_a_word_is_for_people_to_read(body: str) -> None:
-    assert wish(body, None) is None
+    assert intent_of(body, None) is None
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_what_is_more_than_a_word_is_for_people_to_read(body: str) -> None:
     ids=len,  # the secret differs in each process, and names must not
 )
 def test_a_code_behind_the_word_says_which_booking(body: str) -> None:
-    assert wish(body, None) == Wish("cancel", CODE)
+    assert intent_of(body, None) == Intent("cancel", CODE)
 
 
 @pytest.mark.parametrize(
@@ -93,28 +93,28 @@ def test_a_code_behind_the_word_says_which_booking(body: str) -> None:
     ids=len,  # the secret differs in each process, and names must not
 )
 def test_a_code_elsewhere_or_something_like_one_is_not(body: str) -> None:
-    assert wish(body, None) is None
+    assert intent_of(body, None) is None
 
 
 def test_the_shops_own_words_count_beside_cancel_and_may_be_several_words() -> None:
     own = "Absagen, termin  absagen,, Стоп."
     for body in ("ABSAGEN!", "Termin absagen", "стоп", "cancel"):
-        assert wish(body, own) == Wish("cancel")
-    assert wish(f"Termin Absagen {CODE}", own) == Wish("cancel", CODE)
-    assert wish("termin", own) is None
-    assert wish("", own) is None
+        assert intent_of(body, own) == Intent("cancel")
+    assert intent_of(f"Termin Absagen {CODE}", own) == Intent("cancel", CODE)
+    assert intent_of("termin", own) is None
+    assert intent_of("", own) is None
 
 
 @pytest.mark.parametrize(
     "word", ["stop", "stopall", "unsubscribe", "end", "quit", "revoke", "optout"]
 )
 def test_a_word_of_stop_stops_even_if_the_shop_takes_it_for_a_cancel(word: str) -> None:
-    assert wish(f"{word.upper()}.", word) == Wish("stop")
+    assert intent_of(f"{word.upper()}.", word) == Intent("stop")
 
 
 @pytest.mark.parametrize("word", sorted(START_WORDS))
 def test_a_word_of_start_starts_again(word: str) -> None:
-    assert wish(f"{word.title()}!", None) == Wish("start")
+    assert intent_of(f"{word.title()}!", None) == Intent("start")
 
 
 # --- the normaliser ---
@@ -155,7 +155,7 @@ def test_marks_around_a_text_do_not_matter(text: str, mark: str) -> None:
 @given(st.text(min_size=1, max_size=20))
 def test_no_other_word_before_cancel_makes_it_one(word: str) -> None:
     if normalise(word):
-        assert wish(f"{word} cancel", None) is None
+        assert intent_of(f"{word} cancel", None) is None
 
 
 # --- codes ---
@@ -168,7 +168,7 @@ def test_a_code_is_six_characters_that_nobody_mixes_up_and_ends_in_a_digit(booki
     assert set(code) <= set(codes.LETTERS + codes.DIGITS)
     assert not set("IO01") & set(code)
     assert code[-1] in codes.DIGITS
-    assert wish(f"CANCEL {code}", None) == Wish("cancel", code)
+    assert intent_of(f"CANCEL {code}", None) == Intent("cancel", code)
 
 
 @given(
