@@ -20,8 +20,8 @@ def payload_of(form: Mapping[str, str]) -> str | None:
     so that it can be tried without a template. The attempt in the callback says of which booking.
     """
     if form.get("ContentSid"):
-        found = json.loads(form.get("ContentVariables") or "{}").get(CANCEL_PAYLOAD)
-        return str(found) if found else None
+        payload = json.loads(form.get("ContentVariables") or "{}").get(CANCEL_PAYLOAD)
+        return str(payload) if payload else None
     attempt_id = form.get("StatusCallback", "").partition("#")[0].rpartition("/")[2]
     try:
         with db.database().read() as session:

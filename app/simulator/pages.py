@@ -168,8 +168,8 @@ def _say(
 
 
 def _message_to(number: str, sid: str) -> Entry | None:
-    found = store.find(sid) if sid else None
-    return found if found and (found.kind, found.number) == ("message", number) else None
+    entry = store.find(sid) if sid else None
+    return entry if entry and (entry.kind, entry.number) == ("message", number) else None
 
 
 def _show_wrong(request: AnyRequest, wrong: Wrong) -> Template:

@@ -114,10 +114,10 @@ def _deliver_reply(entry: Entry) -> None:
 def _spoken(twiml: bytes) -> list[str]:
     """The messages in a TwiML answer: <Response><Message>text</Message></Response>."""
     try:
-        found = ElementTree.fromstring(twiml).iter("Message")  # noqa: S314 - our own app's answer
+        messages = ElementTree.fromstring(twiml).iter("Message")  # noqa: S314 - our own app's answer
     except ElementTree.ParseError:
         return []
-    return [text for message in found if (text := "".join(message.itertext()).strip())]
+    return [text for message in messages if (text := "".join(message.itertext()).strip())]
 
 
 def _post(url: SplitResult, fields: dict[str, str]) -> urllib3.BaseHTTPResponse | None:

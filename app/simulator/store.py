@@ -146,8 +146,8 @@ def add(
 
 def find(sid: str) -> Entry | None:
     """The message or reply with this SID."""
-    found = _select("SELECT * FROM entry WHERE sid = ?", (sid,))
-    return _entry(found[0]) if found else None
+    rows = _select("SELECT * FROM entry WHERE sid = ?", (sid,))
+    return _entry(rows[0]) if rows else None
 
 
 def listed(number: str | None, kinds: Sequence[str], after: str | None, most: int) -> list[Entry]:
@@ -247,8 +247,8 @@ def take_fault(number: str) -> str | None:
 
 def next_due() -> datetime | None:
     """When the next entry changes."""
-    found = _select("SELECT min(next_at) AS at FROM entry WHERE next_at IS NOT NULL")
-    return datetime.fromtimestamp(found[0]["at"], UTC) if found[0]["at"] is not None else None
+    [row] = _select("SELECT min(next_at) AS at FROM entry WHERE next_at IS NOT NULL")
+    return None if row["at"] is None else datetime.fromtimestamp(row["at"], UTC)
 
 
 def claim_due() -> Entry | None:

@@ -31,25 +31,25 @@ def sender(number: str, status: str, inbound_url: str | None) -> dict[str, Any]:
     }
 
 
-def service(found: MessagingService) -> dict[str, Any]:
+def service(member: MessagingService) -> dict[str, Any]:
     return {
-        "sid": found.sid,
-        "friendly_name": found.name,
-        "inbound_request_url": found.inbound_url,
+        "sid": member.sid,
+        "friendly_name": member.name,
+        "inbound_request_url": member.inbound_url,
         "inbound_method": "POST",
-        "use_inbound_webhook_on_number": found.defers,
+        "use_inbound_webhook_on_number": member.defers,
         "validity_period": 36000,
-        "url": f"{_HOST}/v1/Services/{found.sid}",
+        "url": f"{_HOST}/v1/Services/{member.sid}",
     }
 
 
-def channel_sender(found: MessagingService, number: str) -> dict[str, Any]:
+def channel_sender(member: MessagingService, number: str) -> dict[str, Any]:
     return {
         "sid": SENDER_SID,
-        "messaging_service_sid": found.sid,
+        "messaging_service_sid": member.sid,
         "sender": f"whatsapp:{number}",
         "sender_type": "WhatsApp",
-        "url": f"{_HOST}/v1/Services/{found.sid}/ChannelSenders/{SENDER_SID}",
+        "url": f"{_HOST}/v1/Services/{member.sid}/ChannelSenders/{SENDER_SID}",
     }
 
 

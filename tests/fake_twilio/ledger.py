@@ -63,13 +63,13 @@ class Ledger:
 
     def messages(self, to: str | None = None) -> list[Accepted]:
         """Ours, in the order of their acceptance."""
-        ours = [found for found in self._all() if found.direction != "inbound"]
-        return [found for found in ours if to in (None, found.to)]
+        ours = [row for row in self._all() if row.direction != "inbound"]
+        return [row for row in ours if to in (None, row.to)]
 
     def last_inbound(self, sender: str) -> datetime | None:
         """When this number wrote last."""
-        theirs = [found for found in self._all() if found.direction == "inbound"]
-        return max((found.at for found in theirs if found.sender == sender), default=None)
+        theirs = [row for row in self._all() if row.direction == "inbound"]
+        return max((row.at for row in theirs if row.sender == sender), default=None)
 
     def find(self, sid: str) -> Accepted | None:
         with self.changed:
@@ -78,8 +78,9 @@ class Ledger:
     def update(self, sid: str, status: str, error_code: int | None, at: datetime) -> Accepted:
         """Raises KeyError if there is no such message."""
         with self.changed:
-            found = self._messages[sid]
-            changed = replace(found, status=status, error_code=error_code, updated_at=at)
+            changed = replace(
+                self._messages[sid], status=status, error_code=error_code, updated_at=at
+            )
             self._messages[sid] = changed
             self.changed.notify_all()
             return changed

@@ -39,13 +39,13 @@ def _senders(twilio: "FakeTwilio", rest: list[str], query: Mapping[str, str]) ->
 def _services(twilio: "FakeTwilio", rest: list[str]) -> dict[str, Any]:
     path = "/".join(["/v1/Services", *rest])
     if not rest:
-        rows = [channels.service(found) for found in twilio.services]
+        rows = [channels.service(each) for each in twilio.services]
         return channels.page("services", rows, path)
-    for found in twilio.services:
-        if rest == [found.sid]:
-            return channels.service(found)
-        if rest == [found.sid, "ChannelSenders"]:
-            rows = [channels.channel_sender(found, twilio.sender)]
+    for each in twilio.services:
+        if rest == [each.sid]:
+            return channels.service(each)
+        if rest == [each.sid, "ChannelSenders"]:
+            rows = [channels.channel_sender(each, twilio.sender)]
             return channels.page("senders", rows, path)
     raise _not_found(path)
 

@@ -4,7 +4,9 @@ The app's webhooks only note what came in and whether it was signed.
 """
 
 import json
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -61,6 +63,14 @@ class Simulator:
         if self._process is not None:
             with self._process:
                 self._process = None
+
+    def forget(self) -> None:
+        """Nothing was ever written to anybody, and nothing goes wrong."""
+        path = self._folder / "state" / "simulator.db"
+        if path.exists():
+            with closing(sqlite3.connect(path, timeout=10)) as memory, memory:
+                for table in ("entry", "phone", "fault"):
+                    memory.execute(f"DELETE FROM {table}")
 
     def client(self, **changes: Any) -> WhatsAppClient:
         """The real client, on this simulator's own settings."""
