@@ -27,7 +27,7 @@ from app.dashboard.templating import environment
 from app.dashboard.today import page
 from app.settings import Settings, settings
 from app.staff import guards
-from app.web import csrf, incoming, static, threads
+from app.web import incoming, static, threads
 from app.web.bodies import MAX_BODY
 from app.web.compression import compression_config
 from app.web.headers import security_headers
@@ -40,7 +40,7 @@ def create_app() -> Litestar:
         route_handlers=_routes(env),
         guards=[incoming.one_address, guards.guard],
         exception_handlers=error_pages.HANDLERS,
-        middleware=[threads.by_method, csrf.middleware()],
+        middleware=[threads.by_method],
         compression_config=compression_config(),
         dependencies={"form": Provide(read_form)},
         before_send=[security_headers(is_https=env.public_url.startswith("https:"))],

@@ -15,7 +15,7 @@ from litestar.types import ExceptionHandlersMap
 
 from app.dashboard.shell import bare_page, is_htmx, redirect, toast
 from app.staff.guards import ROLES, NotSignedIn
-from app.web import cookies, csrf, problems
+from app.web import problems
 from app.web.addresses import path_of
 from app.web.names import named
 from app.web.problems import Problem
@@ -32,7 +32,6 @@ _HEADINGS = {
     422: "Something is not right yet",
     503: "This cannot be saved now",
 }
-_OLD_PAGE = "This page is from before you logged in, or it was open for very long. Load it again."
 _LOGGED_OUT = "What you sent was not taken, and nothing was changed. Log in, then send it again."
 _LOGGED_OUT_HERE = "You are logged out. This page stays as it is: log in, then try again here."
 _HOME = ("/", "Go to Today")
@@ -67,10 +66,7 @@ def _for_people(answer: Callable[[Any, Any], Response[bytes]]) -> Callable[[Any,
 
 def _page(request: AnyRequest, given: Response[bytes]) -> Response[str]:
     problem = msgspec.json.decode(given.content, type=Problem)
-    is_old = problem.detail.startswith("CSRF")
-    if is_old and csrf.is_from_here(request) and _is_without_session(request):
-        return _logged_out(request)
-    said = _of_old_page(request) if is_old else _said(request, problem)
+    said = _said(request, problem)
     if is_htmx(request):
         answer = toast(_nothing(problem.status), said.detail, bad=True)
     else:
@@ -94,13 +90,6 @@ def _said(request: AnyRequest, problem: Problem) -> _Said:
     return _Said(heading, " ".join([problem.detail, *wrong]))
 
 
-def _of_old_page(request: AnyRequest) -> _Said:
-    if not csrf.is_from_here(request):
-        return _Said(_HEADINGS[403], "This form was sent by another site.")
-    again = _page_before(request), "Load the page again"
-    return _Said("This page is too old", _OLD_PAGE, again)
-
-
 def _without(request: AnyRequest, problem: Problem) -> tuple[str, str] | None:
     """The page without what is wrong in its address, and what the link to it says."""
     wrong = {each.field for each in problem.errors}
@@ -110,12 +99,6 @@ def _without(request: AnyRequest, problem: Problem) -> tuple[str, str] | None:
         return None
     label = "Start from the first page" if "cursor" in wrong else "Open the page without it"
     return (f"{request.url.path}?{urlencode(kept)}" if kept else request.url.path), label
-
-
-def _is_without_session(request: AnyRequest) -> bool:
-    """Whether somebody must be signed in here, and the browser came without a session."""
-    handler = request.scope["route_handler"]
-    return handler.opt.get("access") in ROLES and cookies.session_secret(request) is None
 
 
 def _on_not_signed_in(request: AnyRequest, error: NotSignedIn) -> Response[Any]:

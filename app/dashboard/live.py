@@ -23,7 +23,6 @@ from litestar import Litestar, Response, Router, get
 from litestar.params import FromQuery, HeaderParameter
 from litestar.response import ServerSentEvent
 from litestar.response.sse import ServerSentEventMessage
-from litestar.template.base import csrf_token
 from sqlalchemy import ColumnElement, func, literal, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -103,12 +102,12 @@ class Look:
         """The clock and the date."""
         return {"today-is": self._render("_today_is.html")}
 
-    def banner(self, user: SignedIn, csrf: str) -> dict[str, str]:
+    def banner(self, user: SignedIn) -> dict[str, str]:
         """The banner, as `user` sees it."""
-        return {"banner": self._render("_banner.html", csrf, user=user)}
+        return {"banner": self._render("_banner.html", user=user)}
 
-    def _render(self, template: str, csrf: str = "", **context: Any) -> str:
-        return render(template, self.frame.shop, csrf, frame=self.frame, **context)
+    def _render(self, template: str, **context: Any) -> str:
+        return render(template, self.frame.shop, frame=self.frame, **context)
 
 
 def look(session: Session) -> Look:
@@ -158,9 +157,9 @@ def news(before: Look, after: Look) -> set[str]:
 class Stream:
     """One browser that listens. What it has not taken yet is a set of names, so it cannot grow."""
 
-    def __init__(self, user: SignedIn, secret: str, csrf: str, since: float) -> None:
+    def __init__(self, user: SignedIn, secret: str, since: float) -> None:
         self.secret = secret
-        self._user, self._csrf, self._since = user, csrf, since
+        self._user, self._since = user, since
         self._names: set[str] = set()
         self._latest: Look | None = None
         self._told: Look | None = None
@@ -221,7 +220,7 @@ class Stream:
             parts |= latest.today
         is_other_role = self._told_role != self._user.role
         if was is None or was.frame.state != latest.frame.state or is_other_role:
-            parts |= latest.banner(self._user, self._csrf)
+            parts |= latest.banner(self._user)
         return parts
 
 
@@ -310,7 +309,6 @@ async def live(
     stream = Stream(
         user=request.user,
         secret=cookies.session_secret(request) or "",
-        csrf=csrf_token({"request": request}),
         since=since if last is None else last,
     )
     watcher: Watcher = request.app.state.live

@@ -23,9 +23,8 @@
   says what was done; `undo` is a URL that the toast's button POSTs to.
 - `run_action(request, url, act)` is both for what needs no form: a toast says what `act` did, or
   why it could not.
-- `form: Form` is the body of a form: `form.get("name", "")`, `form.getall("id", [])`. Its CSRF
-  token is checked already; each form needs `{{ csrf() }}` of `_macros.html`, htmx calls send it
-  by themselves.
+- `form: Form` is the body of a form: `form.get("name", "")`, `form.getall("id", [])`. That it is
+  not of another site is checked already (`app.staff.guards`).
 - Errors need no code: NotFound, Conflict and the rest become a page, or a toast for htmx
   (`app.dashboard.error_pages`). Catch Invalid to show the form again with its errors beside the
   fields.
@@ -40,7 +39,6 @@
 
 import hashlib
 import json
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -51,7 +49,6 @@ from litestar import Request, Response
 from litestar.datastructures import MultiDict, State
 from litestar.di import NamedDependency
 from litestar.enums import MediaType, RequestEncodingType
-from litestar.template.base import csrf_token
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -103,9 +100,6 @@ MOST_COUNTED = 100
 
 _TOAST_COOKIE = "chairtime-toast"
 _TOAST_FOR = 60  # seconds until the next page must have shown it
-
-_NOBODYS_TOKEN = secrets.token_hex(32)
-"""Stands for the CSRF token in what is rendered for all; nobody can know it."""
 
 Answer = TypeVar("Answer", bound=Response[Any])
 
@@ -253,7 +247,6 @@ def page(
     html = render(
         name,
         around.shop,
-        csrf_token({"request": request}),
         frame=around,
         **{**_shared(request), **context},
     )
@@ -275,8 +268,7 @@ def live_page(
         return page(request, template, partial, **find())
     parts: Parts = request.app.state.parts
     key = (request.url.path, request.url.query, request.user.role)
-    html = parts.get(look, key, lambda: _for_all(request, partial, find()))
-    return _answer(html.replace(_NOBODYS_TOKEN, csrf_token({"request": request})))
+    return _answer(parts.get(look, key, lambda: _for_all(request, partial, find())))
 
 
 def bare_page(
@@ -284,7 +276,7 @@ def bare_page(
 ) -> Response[str]:
     """A page outside the dashboard: to sign in, or an error. It reads nothing from the database."""
     shared = {"theme": _theme(request), "user": request.scope.get("user"), "path": request.url.path}
-    html = render(template, None, csrf_token({"request": request}), **shared, **context)
+    html = render(template, None, **shared, **context)
     return Response(html, status_code=status, media_type=MediaType.HTML)
 
 
@@ -361,7 +353,6 @@ def _for_all(request: PageRequest, partial: str, context: dict[str, Any]) -> str
     return render(
         partial,
         around.shop,
-        _NOBODYS_TOKEN,
         frame=around,
         user=anybody,
         path=request.url.path,

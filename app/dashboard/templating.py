@@ -3,14 +3,13 @@
 Filters: those of `app.web.times`; `word` and `beads_of` of `app.dashboard.labels` (for a message,
 and for the messages of a booking); `booking_word` (for a booking's status); `action_words` (for an
 action of the audit log); `field_words` (for a field of a booking); `phone` (+1 202-555-0123).
-Globals: `csrf_value()`, `asset_version` for the `?v=` of a static file, and `page_version`, by
+Globals: `asset_version` for the `?v=` of a static file, and `page_version`, by
 which an open page notices an upgrade.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,8 +26,6 @@ from app.staff import activity
 from app.web import times
 
 ROOT = Path(__file__).parents[2]
-
-_csrf_token: ContextVar[str] = ContextVar("csrf_token", default="")
 
 
 @cache
@@ -48,31 +45,24 @@ def environment() -> Environment:
         "action_words": activity.words_of,
         "field_words": activity.words_of_field,
     }
-    jinja.globals |= {"csrf_value": _csrf_token.get, "asset_version": _asset_version()}
+    jinja.globals |= {"asset_version": _asset_version()}
     jinja.globals |= {"page_version": page_version()}
     return jinja
 
 
-def render(template: str, shop: Shop | None, csrf_token: str = "", **context: Any) -> str:
+def render(template: str, shop: Shop | None, **context: Any) -> str:
     """The template with this context, its times in the shop's zone and language.
 
     Without a shop (`None`: the database may be away) it shows no times. Needs no request.
     """
-    with _shown_for(shop, csrf_token):
+    with _shown_for(shop):
         return environment().get_template(template).render(shop=shop, **context)
 
 
-@contextmanager
-def _shown_for(shop: Shop | None, csrf_token: str) -> Iterator[None]:
-    token = _csrf_token.set(csrf_token)
-    try:
-        if shop is None:
-            yield
-        else:
-            with times.shown_in(time_zone(shop), shop.locale, clock.now()):
-                yield
-    finally:
-        _csrf_token.reset(token)
+def _shown_for(shop: Shop | None) -> AbstractContextManager[None]:
+    if shop is None:
+        return nullcontext()
+    return times.shown_in(time_zone(shop), shop.locale, clock.now())
 
 
 @pass_context

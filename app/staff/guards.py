@@ -31,6 +31,8 @@ ApiRequest = Request[Any, ApiToken, Any]
 ROLES = {"viewer", "staff", "owner"}
 SCOPES = {"read", "write"}
 OPEN = {"public", "signed", "simulator"}
+FOR_BROWSERS = ROLES | {"public"}
+"""What a browser calls with its cookies, so another site could make it do so."""
 
 _Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -45,6 +47,8 @@ class NotSignedIn(NotAuthorizedException):
 async def guard(connection: _Connection, handler: BaseRouteHandler) -> None:
     """Let through who may pass. Raises NotAuthorizedException or PermissionDeniedException."""
     access = handler.opt.get("access")
+    if access in FOR_BROWSERS:
+        csrf.check_origin(connection)
     if access in ROLES:
         connection.scope["user"] = await _signed_in(connection, access)
     elif access in SCOPES:
@@ -54,8 +58,6 @@ async def guard(connection: _Connection, handler: BaseRouteHandler) -> None:
 
 
 async def _signed_in(connection: _Connection, role: str) -> SignedIn:
-    if connection.scope.get("method") not in csrf.SAFE_METHODS:
-        csrf.check_origin(connection)
     secret = cookies.session_secret(connection)
     user = await sync_to_thread(_find_session, secret) if secret else None
     if user is None:

@@ -1,7 +1,4 @@
-"""Our cookies: for this host alone, and over https alone where there is any.
-
-For no script either, but for the CSRF token (`app.web.csrf`).
-"""
+"""Our cookies: for this host alone, for no script, and over https alone where there is any."""
 
 from typing import Any
 
@@ -10,8 +7,6 @@ from litestar.connection import ASGIConnection
 from litestar.datastructures import Cookie
 
 from app.settings import settings
-
-CSRF = "chairtime-csrf"
 
 _SESSION = "chairtime"
 
@@ -46,12 +41,10 @@ def session_secret(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None
 
 
 def set_session(answer: Response[Any], secret: str, seconds: int) -> None:
-    """Give the browser a session for so long, and by its next page a new CSRF token."""
+    """Give the browser a session for so long."""
     give(answer, _SESSION, secret, seconds)
-    give(answer, CSRF, "", 0)
 
 
 def end_session(answer: Response[Any]) -> None:
-    """Take the session from the browser, and its CSRF token."""
+    """Take the session from the browser."""
     give(answer, _SESSION, "", 0)
-    give(answer, CSRF, "", 0)

@@ -80,24 +80,6 @@
     toLogin()?.remove();
   });
 
-  // --- the token against other sites' posts ---
-
-  // Of now, not of when the page came: a login in another window renews it.
-  function token() {
-    const found = (name) => document.cookie.match(`(?:^|; )${name}=(\\w+)`)?.[1];
-    return found("__Host-chairtime-csrf") ?? found("chairtime-csrf");
-  }
-
-  document.addEventListener("htmx:config:request", (event) => {
-    const now = token();
-    if (now) event.detail.ctx.request.headers["x-csrftoken"] = now;
-  });
-
-  function renewToken(form) {
-    const field = form.elements.namedItem("_csrf_token");
-    if (field && token()) field.value = token();
-  }
-
   // --- long forms: what was typed goes with its page, so first see whether it will be taken ---
 
   async function isLoggedOut() {
@@ -119,7 +101,7 @@
   document.addEventListener("submit", (event) => {
     const form = event.target;
     const { keep } = form.dataset;
-    if (keep === undefined || keep === "sending") return renewToken(form);
+    if (keep === undefined || keep === "sending") return;
     event.preventDefault();
     event.stopPropagation();
     if (keep !== "asking") sendIfLoggedIn(form, event.submitter);

@@ -34,7 +34,7 @@ SECRET = "s" * 40
 TIMES = 40
 MOST_P95 = 0.1  # seconds
 MOST_BYTES = 30_000  # as sent
-AS_BROWSER = {"Sec-Fetch-Site": "same-origin"}  # else nothing is compressed
+AS_BROWSER = {"Sec-Fetch-Site": "same-origin"}
 
 BOOKING = f"booking_{30 * 128 + 300:026d}"  # some days ago
 COMING = f"booking_{25 * 128 + 300:026d}"

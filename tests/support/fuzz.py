@@ -63,7 +63,7 @@ HEADERS = (
     *("Content-Type", "Cookie", "Host", "HX-Current-URL", "HX-Request", "HX-Request-Type"),
     *("HX-Source", "HX-Target", "Idempotency-Key", "If-Match", "If-Modified-Since"),
     *("If-None-Match", "Last-Event-ID", "Origin", "Range", "Referer", "Sec-Fetch-Site"),
-    *("User-Agent", "X-CSRFToken", "X-Forwarded-For", "X-Twilio-Signature"),
+    *("User-Agent", "X-Forwarded-For", "X-Twilio-Signature"),
 )
 
 

@@ -28,6 +28,7 @@ def web_client() -> Iterator[Client]:
     """
     alike = replace(settings(), database_url="", state_dir=Path(), whatsapp_api_url="")
     with TestClient(_app(alike), raise_server_exceptions=False) as client:
+        client.headers["Sec-Fetch-Site"] = "same-origin"  # as a browser on a page of ours
         yield client
 
 

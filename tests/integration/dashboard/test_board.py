@@ -737,14 +737,14 @@ def test_an_undo_does_not_undo_what_somebody_else_did_since(
     assert stored(sqlite_db, booking_id).starts_at == at(13)
 
 
-def test_a_move_forged_by_a_viewer_or_without_a_token_is_forbidden(
+def test_a_move_forged_by_a_viewer_or_by_no_page_of_ours_is_forbidden(
     desk: Client, sqlite_db: Database
 ) -> None:
     booking_id = book(sqlite_db, 10)
     fields = {"at": "2026-11-23T12:00:00Z", "barber": "barber_1", "confirmed": "1"}
-    token = desk.headers.pop("x-csrftoken")
+    site = desk.headers.pop("Sec-Fetch-Site")
     assert move(desk, booking_id, **fields).status_code == 403
-    desk.headers["x-csrftoken"] = token
+    desk.headers["Sec-Fetch-Site"] = site
     sign_in(desk, sqlite_db, "viewer")
     assert move(desk, booking_id, **fields).status_code == 403
     assert stored(sqlite_db, booking_id).starts_at == at(10)

@@ -170,11 +170,11 @@ def test_others_see_that_it_is_paused_and_cannot_change_it(
     assert sending(shop).paused_at is not None
 
 
-def test_pausing_needs_a_session_and_the_token_of_the_page(client: Client, shop: Database) -> None:
-    token = client.headers.pop("x-csrftoken")
+def test_pausing_needs_a_session_and_a_page_of_ours(client: Client, shop: Database) -> None:
+    site = client.headers.pop("Sec-Fetch-Site")
     for address in ("/queue/pause", "/queue/resume"):
         assert client.post(address).status_code == 403
-    client.headers["x-csrftoken"] = token
+    client.headers["Sec-Fetch-Site"] = site
     client.cookies.delete("chairtime")
     assert client.get("/queue").headers["Location"] == "/login?next=%2Fqueue"
     for address in ("/queue/pause", "/queue/resume"):

@@ -100,7 +100,7 @@ def pages(app: Litestar) -> list[tuple[str, str, str]]:
 def test_each_page_leads_to_the_login_without_a_session_and_what_was_typed_stays(
     sqlite_api: Client, sqlite_db: Database
 ) -> None:
-    sign_in(sqlite_api, sqlite_db)  # for the CSRF token
+    sign_in(sqlite_api, sqlite_db)
     sqlite_api.cookies.delete("chairtime")
     for method, address, _ in pages(sqlite_api.app):
         answer = sqlite_api.request(method, address)
@@ -135,11 +135,11 @@ def test_each_page_is_refused_to_those_below_its_role(
         assert f"yours is “{role}”" in answer.text
 
 
-def test_no_page_can_be_changed_by_a_get_or_without_a_csrf_token(
+def test_no_page_can_be_changed_by_a_get_or_by_a_browser_that_does_not_say_from_where(
     sqlite_api: Client, sqlite_db: Database
 ) -> None:
     sign_in(sqlite_api, sqlite_db)
-    del sqlite_api.headers["x-csrftoken"]
+    del sqlite_api.headers["Sec-Fetch-Site"]
     posts = [page for page in pages(sqlite_api.app) if page[0] != "GET"]
     assert posts
     for method, address, role in posts:

@@ -61,7 +61,6 @@ def form_of(html: str, action: str) -> dict[str, str]:
     }
     for name, options in re.findall(r'<select[^>]*\bname="(\w+)"[^>]*>(.*?)</select>', form, re.S):
         found[name] = next(iter(re.findall(r'value="([^"]*)" selected', options)), "")
-    del found["_csrf_token"]
     return found
 
 
