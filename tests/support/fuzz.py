@@ -171,13 +171,16 @@ def targets(app: Litestar, values: dict[str, str]) -> Iterator[Target]:
 
 @cache
 def field_names() -> tuple[str, ...]:
-    """Every name that a template gives to a field, or a handler asks a form or a query for."""
+    """Every name that a template gives to a field, or a form or a handler asks for."""
     written: set[str] = set()
     for path in (ROOT / "templates").rglob("*.html"):
-        written |= set(re.findall(r'\bname="([\w-]+)"', path.read_text()))
+        text = path.read_text()
+        written |= set(re.findall(r'\bname="([\w-]+)"', text))
+        written |= set(re.findall(r'\b(?:field|select)\("([\w-]+)"', text))
     for path in (ROOT / "app").rglob("*.py"):
         text = path.read_text()
         written |= set(re.findall(r'(?:get|getall)\("(\w+)"', text))
+        written |= set(re.findall(r"@field\n    def (\w+)\(", text))
         written |= set(re.findall(r'QueryParameter\(name="(\w+)"', text))
         for names in re.findall(r"^_(?:ASKED|QUERY|FIELDS) = [({](.*?)[)}]$", text, re.M | re.S):
             written |= set(re.findall(r'"(\w+)"', names))
