@@ -12,14 +12,16 @@ from litestar.params import FromPath
 from twilio.twiml.messaging_response import MessagingResponse  # type: ignore[import-untyped]
 
 from app import db
+from app.channel import StatusReport
 from app.conversations import inbound, kinds
 from app.conversations.inbound import Incoming
 from app.messages import receipts
+from app.messages.channels import channel
 from app.settings import settings
 from app.web.problems import documented
+from app.whatsapp.client import WEBHOOKS
 from app.whatsapp.signature import is_signed, parse_form
 
-_LONGEST_SID, _LONGEST_STATUS, _LONGEST_CODE = 34, 32, 32
 _SID = re.compile(r"[A-Za-z0-9]{1,34}")
 
 _log = logging.getLogger(__name__)
@@ -34,12 +36,8 @@ _log = logging.getLogger(__name__)
 async def message_status(attempt_id: FromPath[UUID], request: Request[Any, Any, Any]) -> None:
     """Note a delivery status. An attempt that we do not know is noted too, and changes nothing."""
     form = await _signed_form(request)
-    sid = _text(form.get("MessageSid"), _LONGEST_SID)
-    status = _text(form.get("MessageStatus"), _LONGEST_STATUS).lower()
-    code = _text(form.get("ErrorCode"), _LONGEST_CODE)
-    if sid and status:
-        to = form.get("To", "").removeprefix("whatsapp:")
-        await sync_to_thread(_record, str(attempt_id), sid, status, code, to)
+    if report := channel().read_receipt(form):
+        await sync_to_thread(_record, str(attempt_id), report)
 
 
 @post(
@@ -110,14 +108,9 @@ def _incoming(form: Any) -> Incoming:
     )
 
 
-def _text(value: str | None, longest: int) -> str:
-    """What can be stored of a value: no NUL (PostgreSQL takes none), no line breaks, not long."""
-    return "".join(char for char in (value or "") if char.isprintable())[:longest]
-
-
-def _record(attempt_id: str, sid: str, status: str, code: str, to: str) -> None:
+def _record(attempt_id: str, report: StatusReport) -> None:
     with db.database().write() as session:
-        receipts.record(session, attempt_id, sid, status, code, to)
+        receipts.record(session, attempt_id, report)
 
 
 def _receive(incoming: Incoming) -> str | None:
@@ -125,6 +118,4 @@ def _receive(incoming: Incoming) -> str | None:
         return inbound.receive(session, incoming)
 
 
-router = Router(
-    "/webhooks/twilio", route_handlers=[message_status, inbound_message], tags=["Webhooks"]
-)
+router = Router(WEBHOOKS, route_handlers=[message_status, inbound_message], tags=["Webhooks"])

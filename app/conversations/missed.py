@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 
 from app import clock
+from app.channel import LookupFailed, Received
 from app.conversations import inbound
 from app.conversations.inbound import Incoming
 from app.db import database
 from app.messages import gate
-from app.messages.delivery import client
+from app.messages.channels import channel
 from app.models.conversation import Reply
-from app.whatsapp.client import LookupFailed, Received
 
 _log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ def fetch_due() -> int:
         if not gate.may_fetch_replies(session):
             return 0
     try:
-        listed = client().list_received()
+        listed = channel().list_received()
     except LookupFailed as failed:
         _log.warning("missed replies could not be fetched: %s", failed.outcome.code)
         return 0

@@ -53,12 +53,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock, db
+from app.channel import Advice
 from app.conversations import service as conversations
 from app.customers import budget
 from app.customers.budget import Month
 from app.dashboard.templating import render
 from app.errors import Conflict
 from app.messages import failures, gate, statistics
+from app.messages.channels import channel
 from app.messages.eligibility import UNCOUNTED
 from app.messages.statistics import Stats
 from app.models.message import Message, Sending
@@ -71,7 +73,6 @@ from app.staff.sessions import SignedIn
 from app.web import cookies, decoding
 from app.web.addresses import ours, path_of
 from app.web.shared import LOOK, Parts
-from app.whatsapp.errors import Advice, explain
 
 __all__ = [
     "Form",
@@ -224,7 +225,7 @@ def frame(session: Session) -> Frame:
         worker_failures=failing.failures(settings().state_dir),
         paused_at=sending.paused_at,
         paused_by=_name_of(session, sending.paused_by),
-        stopped=explain(sending.breaker_code) if sending.breaker_code else None,
+        stopped=channel().explain(sending.breaker_code) if sending.breaker_code else None,
         stopped_at=sending.breaker_at,
         probe_at=sending.probe_at,
         slow_until=sending.slow_until if gate.is_limited(sending) else None,

@@ -4,15 +4,16 @@ import logging
 import time
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import lru_cache
 
 from babel import UnknownLocaleError
 from sqlalchemy.exc import OperationalError, TimeoutError
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.channel import Kind, LookupFailed, Outcome, OutgoingMessage
 from app.db import database
 from app.messages import gate, rate_limit, templates
+from app.messages.channels import channel
 from app.messages.compose import Content, compose
 from app.messages.lifecycle import claims, outcomes
 from app.messages.lifecycle.claims import Claim
@@ -22,18 +23,12 @@ from app.messages.templates import NotUsable
 from app.models.booking import Booking
 from app.models.message import Message
 from app.settings import settings
-from app.whatsapp import errors
-from app.whatsapp.client import LookupFailed, OutgoingMessage, WhatsAppClient, WhatsAppConfig
-from app.whatsapp.errors import Kind
-from app.whatsapp.outcome import Outcome
 
 _log = logging.getLogger(__name__)
 
 _SOON = timedelta(seconds=5)
 _RECORD_AGAIN = (0.5, 1.0, 2.0, 3.0, 4.0)
 """Seconds between tries to record an answer while the database is away."""
-_CALLBACK_RETRIES = "#rc=3&rp=ct,rt,5xx"
-"""Asks Twilio to repeat a callback that we could not take (its webhook connection overrides)."""
 
 
 def deliver(job_id: str) -> datetime | None:
@@ -62,32 +57,10 @@ def record(attempt_id: str, outcome: Outcome) -> datetime | None:
     return None
 
 
-def client() -> WhatsAppClient:
-    """This process's client of Twilio, or of the simulator."""
-    return _client(config())
-
-
-@lru_cache(maxsize=1)
-def _client(whom: WhatsAppConfig) -> WhatsAppClient:
-    return WhatsAppClient(whom)
-
-
-def config() -> WhatsAppConfig:
-    """Whom the settings say to send as."""
-    env = settings()
-    return WhatsAppConfig(
-        account_sid=env.whatsapp_account_sid,
-        auth_token=env.whatsapp_auth_token,
-        sender=env.whatsapp_from_number,
-        api_url=env.whatsapp_api_url,
-        timeout=env.send_timeout,
-    )
-
-
 def _send(taken: Claim) -> datetime | None:
     if taken.verify_first:
         try:
-            match = find_sent(client(), taken.job_id)
+            match = find_sent(channel(), taken.job_id)
         except LookupFailed:
             return _release(taken, clock.now() + _SOON)
         if match is not None:
@@ -95,7 +68,7 @@ def _send(taken: Claim) -> datetime | None:
     if not rate_limit.wait(settings().send_lease / 2):
         return _release(taken, clock.now() + _SOON)
     try:
-        template: frozenset[str] | Outcome = templates.variables(client(), kind_of(taken.job_id))
+        template: frozenset[str] | Outcome = templates.variables(channel(), kind_of(taken.job_id))
     except LookupFailed as failed:
         template = failed.outcome
     except NotUsable as error:
@@ -115,7 +88,7 @@ def _post(taken: Claim, template: frozenset[str] | Outcome) -> datetime | None:
     if time.monotonic() - started > settings().send_lease / 2:
         # This process stood still, and its lease may be over: it must not send any more.
         return record(taken.attempt_id, Outcome(kind=Kind.TRANSIENT, code="unreachable"))
-    return record(taken.attempt_id, client().send(_outgoing(taken, content, template)))
+    return record(taken.attempt_id, channel().send(_outgoing(taken, content, template)))
 
 
 def _unsent(asked: Outcome) -> Outcome:
@@ -171,8 +144,7 @@ def _start(taken: Claim) -> Content | datetime | None:
 
 def _outgoing(taken: Claim, content: Content, variables: frozenset[str]) -> OutgoingMessage:
     env = settings()
-    path = f"/webhooks/twilio/status/{taken.attempt_id}"
-    callback = f"{env.public_url}{path}{_CALLBACK_RETRIES}"
+    callback = f"{env.public_url}{channel().webhooks}/status/{taken.attempt_id}"
     return OutgoingMessage(
         to=taken.to,
         body=content.body,
@@ -196,7 +168,7 @@ def _record(attempt_id: str, outcome: Outcome) -> datetime | None:
             case Kind.UNCERTAIN:
                 outcomes.mark_uncertain(session, attempt_id, code, outcome.detail)
             case Kind.CONFIGURATION | Kind.RATE:
-                advice = errors.explain(outcome.code)
+                advice = channel().explain(outcome.code)
                 until = gate.pause_for(session, advice, outcome.retry_after) or clock.now()
                 return outcomes.mark_waiting(session, attempt_id, code, outcome.detail, until)
             case Kind.TRANSIENT | Kind.VERIFY:

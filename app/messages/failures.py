@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Select, func, select, union
 from sqlalchemy.orm import Bundle, Session
 
 from app import clock
+from app.channel import Advice
 from app.customers.service import WINDOW
 from app.errors import Conflict, NotFound
 from app.messages import service
@@ -20,7 +21,6 @@ from app.models.message import Message
 from app.models.shop import Service
 from app.shop.service import shop
 from app.staff import audit
-from app.whatsapp.errors import Advice
 
 AT_MOST = 500
 """Failed messages that are shown, and that are dismissed at a time: the newest."""

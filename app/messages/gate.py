@@ -13,10 +13,10 @@ from sqlalchemy import ColumnElement, update
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.channel import Advice, Kind
+from app.messages.channels import channel
 from app.models.message import Sending
 from app.staff import audit
-from app.whatsapp import errors
-from app.whatsapp.errors import Advice, Kind
 
 _log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def stop(session: Session, code: str) -> datetime:
         probes=1,
     )
     if is_new:
-        why = errors.explain(code)
+        why = channel().explain(code)
         _log.warning("sending has stopped: %s (%s). %s", why.words, why.code, why.advice)
     return state(session).probe_at or now
 
@@ -90,7 +90,7 @@ def go(session: Session) -> None:
     What WhatsApp refuses later is not repaired by that: see `note_arrival`.
     """
     code = state(session).breaker_code
-    if code is not None and not errors.is_of_whatsapp(code):
+    if code is not None and not channel().explain(code).comes_later:
         _set_if(session, Sending.breaker_code == code, **_CLOSED)
 
 

@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.customers import budget
 from app.messages import gate, statistics
+from app.messages.channels import channel
 from app.models.install import Install
 from app.queue import failing
 from app.settings import Settings
-from app.whatsapp.errors import explain
 
 ROOM = 100 * 1024 * 1024
 """Bytes that must be free: a day's log and the database's own working space need some."""
@@ -57,7 +57,7 @@ def sending(session: Session) -> tuple[str, str]:
     if row.paused_at is not None:
         return "paused", "Staff have paused sending: nothing goes out until they resume it."
     if row.breaker_code is not None:
-        why = explain(row.breaker_code)
+        why = channel().explain(row.breaker_code)
         return "stopped", f"Sending has stopped: {why.words} ({why.code}). {why.advice}"
     if gate.is_limited(row):
         until = f"{row.slow_until:%Y-%m-%d %H:%M} UTC"

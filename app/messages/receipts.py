@@ -1,8 +1,9 @@
-"""Receipts: what Twilio says became of a message. They come late, twice, and in any order."""
+"""Receipts: what the channel says became of a message. They come late, twice, and in any order."""
 
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.channel import StatusReport
 from app.customers import service as customers
 from app.db import insert
 from app.messages.enqueue import enqueue_next_try
@@ -12,16 +13,14 @@ from app.models.identity import spellings
 from app.models.message import Attempt, Receipt
 
 
-def record(
-    session: Session, callback_id: str, sid: str, status: str, error_code: str = "", to: str = ""
-) -> None:
+def record(session: Session, callback_id: str, report: StatusReport) -> None:
     """Keep one receipt, and let it speak: once each, and only upwards in rank.
 
-    `callback_id` is the attempt's id in the callback's URL, `to` whom Twilio says it went to. A
-    receipt for an attempt that we do not know is kept and nothing more, so that Twilio does not
-    send it again.
+    `callback_id` is the attempt's id in the callback's URL. A receipt for an attempt that we do not
+    know is kept and nothing more, so that it is not sent again.
     """
-    status, code = status.lower()[:32], error_code[:32]
+    sid, to = report.sid, report.to
+    status, code = report.status.lower()[:32], report.error_code[:32]
     # Locked first: each receipt's foreign key holds it too, and two would wait for each other.
     attempt = session.get(Attempt, callback_id, with_for_update=True)
     is_new = _keep(session, attempt, callback_id, sid, status, code)

@@ -9,8 +9,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.channel import Advice, Kind
 from app.errors import Conflict, NotFound
 from app.messages import quiet
+from app.messages.channels import channel
 from app.messages.eligibility import NO_CONSENT, OPTED_OUT
 from app.messages.enqueue import enqueue_after_commit
 from app.messages.lifecycle import plans
@@ -24,7 +26,6 @@ from app.models.booking import Booking
 from app.models.customer import Customer
 from app.models.message import Message
 from app.staff import audit
-from app.whatsapp.errors import Advice, Kind, explain
 
 REASONS = {
     "appointment_passed": "The appointment has begun",
@@ -119,7 +120,7 @@ def skip_reason_of(customer: Customer | None, consent: bool | None) -> str:
 
 def advice_of(message: Message) -> Advice:
     """Why a message failed, and what to do."""
-    advice = explain(message.error_code, asynchronous=message.reason == "undelivered")
+    advice = channel().explain(message.error_code, asynchronous=message.reason == "undelivered")
     is_for_good = advice.kind in {Kind.PERMANENT, Kind.CONFIGURATION}
     return advice if is_for_good else replace(advice, advice=_GIVEN_UP)
 

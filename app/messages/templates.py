@@ -10,6 +10,7 @@ from functools import lru_cache
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.channel import Channel
 from app.customers import service as customers
 from app.messages import texts
 from app.messages.compose import VARIABLES, content_sid
@@ -17,7 +18,6 @@ from app.models.booking import Booking
 from app.models.message import Message
 from app.models.shop import Shop
 from app.settings import settings
-from app.whatsapp.client import WhatsAppClient
 
 NO_TEMPLATE = "63016"
 NO_SUCH_TEMPLATE = "21655"
@@ -37,13 +37,13 @@ def kinds(row: Shop) -> list[str]:
     return [kind for kind in texts.DEFAULTS if getattr(row, f"{kind}_on", True)]
 
 
-def variables(client: WhatsAppClient, kind: str) -> frozenset[str]:
+def variables(sender: Channel, kind: str) -> frozenset[str]:
     """The variables that the template for this kind has; none if no template is set.
 
     Raises NotUsable, and LookupFailed if Twilio cannot be asked.
     """
     sid = content_sid(kind)
-    return frozenset() if sid is None else _variables(client, sid)
+    return frozenset() if sid is None else _variables(sender, sid)
 
 
 def needs_one(session: Session, message: Message, booking: Booking) -> bool:
@@ -55,9 +55,9 @@ def needs_one(session: Session, message: Message, booking: Booking) -> bool:
 
 
 @lru_cache(maxsize=16)
-def _variables(client: WhatsAppClient, sid: str) -> frozenset[str]:
+def _variables(sender: Channel, sid: str) -> frozenset[str]:
     """Asked once in the life of a process, unless there is something wrong with it."""
-    template = client.template(sid)
+    template = sender.template(sid)
     if template is None:
         raise NotUsable(NO_SUCH_TEMPLATE, f"Twilio has no {sid}")
     if unknown := template.variables - VARIABLES:

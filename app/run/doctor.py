@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from app import clock, db
 from app.db import Database
-from app.messages import compose, delivery, gate, templates, texts
+from app.messages import compose, gate, templates, texts
 from app.models.message import Sending, Worker
 from app.queue import failing
 from app.run import doctor_twilio, migrate, preflight
@@ -24,6 +24,7 @@ from app.run.trouble import Trouble
 from app.settings import TWILIO_API, Settings, SettingsError, settings
 from app.shop.service import shop, time_zone
 from app.whatsapp import errors
+from app.whatsapp.client import WhatsAppClient
 
 WORKER_SEEN_WITHIN = timedelta(seconds=60)
 """A worker writes down that it lives every FEED_EVERY (at most 60) seconds."""
@@ -171,7 +172,7 @@ def _kept(client: Any) -> Finding:
 
 
 def _whatsapp(env: Settings, our_texts: dict[str, str]) -> Iterator[Finding]:
-    client = delivery.client()
+    client = WhatsAppClient.of_settings(env)
     credentials = doctor_twilio.credentials(env, client)
     yield credentials
     if credentials.has_failed or env.simulator:

@@ -6,13 +6,14 @@ What to set up there, and why, is in docs/whatsapp.md.
 from collections.abc import Iterator
 from urllib.parse import urldefrag
 
+from app.channel import LookupFailed, Template
 from app.messages import compose, templates
 from app.messages.templates import NotUsable
 from app.run.findings import Finding
 from app.settings import Settings
 from app.whatsapp import errors
-from app.whatsapp.account import Sender, Service, Template
-from app.whatsapp.client import LookupFailed, WhatsAppClient
+from app.whatsapp.account import Sender, Service
+from app.whatsapp.client import WhatsAppClient
 
 SANDBOX = "+14155238886"
 _WORKS = {"ONLINE", "ONLINE:UPDATING"}

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
+from app.channel import LookupFailed
 from app.db import Database
-from app.messages import compose, delivery, gate, templates
+from app.messages import compose, gate, templates
 from app.messages.templates import NotUsable
 from app.settings import settings
 from app.shop.service import shop
-from app.whatsapp.client import LookupFailed, WhatsAppClient
+from app.whatsapp.client import WhatsAppClient, WhatsAppConfig
 
 _ANSWERS_WITHIN = 3.0  # seconds, for each step of a request
 
@@ -21,7 +22,9 @@ def troubles(database: Database) -> list[str]:
         return []
     with database.read() as session:
         kinds = templates.kinds(shop(session))
-    client = WhatsAppClient(replace(delivery.config(), timeout=_ANSWERS_WITHIN))
+    client = WhatsAppClient(
+        replace(WhatsAppConfig.of_settings(settings()), timeout=_ANSWERS_WITHIN)
+    )
     try:
         wrong = {kind: _wrong(client, kind) for kind in kinds}
     except LookupFailed as failed:

@@ -5,16 +5,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from app.channel import Template
+
 _VARIABLE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
-
-
-@dataclass(frozen=True)
-class Template:
-    """A template: its text, the names of all its variables, and the ids of its reply buttons."""
-
-    body: str
-    variables: frozenset[str]
-    button_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -7,36 +7,51 @@ request by itself: Twilio has no idempotency key, so a repeated POST may be a se
 import json
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from twilio.base import values  # type: ignore[import-untyped]
 from twilio.rest import Client  # type: ignore[import-untyped]
 
-from app.settings import TWILIO_API
+from app.channel import (
+    Advice,
+    LookupFailed,
+    Outcome,
+    OutgoingMessage,
+    Received,
+    SentMessage,
+    StatusReport,
+    Template,
+)
+from app.settings import TWILIO_API, Settings
+from app.whatsapp import errors
 from app.whatsapp.account import (
     Approval,
     Sender,
     Service,
-    Template,
     approval_of,
     sender_of,
     service_of,
     template_of,
 )
-from app.whatsapp.outcome import Outcome, code_of, failure
+from app.whatsapp.outcome import code_of, failure
 from app.whatsapp.transport import Failed, Transport
 
 _log = logging.getLogger(__name__)
 
+WEBHOOKS = "/webhooks/twilio"
+
+_CALLBACK_RETRIES = "#rc=3&rp=ct,rt,5xx"
+"""Asks Twilio to repeat a callback that we could not take (its webhook connection overrides)."""
 _VALIDITY = 900  # seconds a message may wait in Twilio's own queue
 _PAGE_SIZE = 50
 _MOST_PAGES = 20
 _MOST_RECEIVED = 200
 _MOST_ROWS = 1000  # of what is set up at an account
+_LONGEST_SID, _LONGEST_STATUS, _LONGEST_CODE = 34, 32, 32
 _SID = re.compile(r"(SM|MM)[0-9a-f]{32}")
 _STATUS = re.compile(r"[a-z_]{1,30}")
 
@@ -57,55 +72,22 @@ class WhatsAppConfig:
     api_url: str = TWILIO_API
     timeout: float = 10.0
 
-
-@dataclass(frozen=True)
-class OutgoingMessage:
-    """One message to `to` (E.164). With a `content_sid` the template is sent, else `body`.
-
-    No `status_callback`: Twilio does not report what becomes of it.
-    """
-
-    to: str = field(repr=False)
-    body: str = field(repr=False)
-    status_callback: str | None
-    content_sid: str | None = None
-    content_variables: dict[str, str] | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True)
-class SentMessage:
-    """A message as Twilio has it; `created_at` is aware, in UTC."""
-
-    sid: str
-    status: str | None
-    body: str = field(repr=False)
-    created_at: datetime
-    error_code: str | None
-
-
-@dataclass(frozen=True)
-class Received:
-    """A customer's message as Twilio has it. `sender` is as Twilio writes it ("whatsapp:+49…"),
-    `media` how many files came with it; `created_at` is aware, in UTC.
-    """
-
-    sid: str
-    sender: str = field(repr=False)
-    body: str = field(repr=False)
-    media: int
-    created_at: datetime
-
-
-class LookupFailed(Exception):
-    """Twilio could not be asked, so nothing is known; `outcome` says why."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__(f"{outcome.code}: {outcome.detail}")
-        self.outcome = outcome
+    @classmethod
+    def of_settings(cls, environment: Settings) -> Self:
+        """Whom the settings say to send as."""
+        return cls(
+            account_sid=environment.whatsapp_account_sid,
+            auth_token=environment.whatsapp_auth_token,
+            sender=environment.whatsapp_from_number,
+            api_url=environment.whatsapp_api_url,
+            timeout=environment.send_timeout,
+        )
 
 
 class WhatsAppClient:
-    """One sender at Twilio. May be used by many threads at once."""
+    """One sender at Twilio, or at the simulator: the Channel of WhatsApp."""
+
+    webhooks = WEBHOOKS
 
     def __init__(self, config: WhatsAppConfig) -> None:
         self._config = config
@@ -117,6 +99,11 @@ class WhatsAppClient:
             environment={"TWILIO_EDGE": ""},  # else Client reads an edge and a region from ours
         )
         self._messages = self._client.messages
+
+    @classmethod
+    def of_settings(cls, environment: Settings) -> Self:
+        """The one that the settings say."""
+        return cls(WhatsAppConfig.of_settings(environment))
 
     def send(self, message: OutgoingMessage) -> Outcome:
         """POST `message` once. Raises for nothing that Twilio or the network does.
@@ -159,6 +146,19 @@ class WhatsAppClient:
         if not _SID.fullmatch(sid):
             return None
         return _unless_missing(lambda: _sent(self._messages(sid).fetch()))
+
+    def read_receipt(self, form: Mapping[str, str]) -> StatusReport | None:
+        """What a status callback tells: values are printable, and as long as ours may be."""
+        sid = _text(form.get("MessageSid"), _LONGEST_SID)
+        status = _text(form.get("MessageStatus"), _LONGEST_STATUS).lower()
+        if not sid or not status:
+            return None
+        code = _text(form.get("ErrorCode"), _LONGEST_CODE)
+        return StatusReport(sid, status, code, form.get("To", "").removeprefix("whatsapp:"))
+
+    def explain(self, code: int | str | None, *, asynchronous: bool = False) -> Advice:
+        """What Twilio's code, or a reason of our own, means."""
+        return errors.explain(code, asynchronous=asynchronous)
 
     def check_credentials(self) -> Outcome:
         """Ask for our own account: `accepted` if Twilio knows it and it is active."""
@@ -206,7 +206,7 @@ class WhatsAppClient:
         answer = self._messages.create_with_http_info(
             to=_address(message.to),
             from_=_address(self._config.sender),
-            status_callback=message.status_callback or values.unset,
+            status_callback=_callback(message) or values.unset,
             validity_period=_VALIDITY,
             **_content(message),
         )
@@ -226,6 +226,15 @@ class WhatsAppClient:
 
 def _address(number: str) -> str:
     return f"whatsapp:{number}"
+
+
+def _callback(message: OutgoingMessage) -> str | None:
+    return message.status_callback and message.status_callback + _CALLBACK_RETRIES
+
+
+def _text(value: str | None, longest: int) -> str:
+    """What can be stored of a value: no NUL (PostgreSQL takes none), no line breaks, not long."""
+    return "".join(char for char in (value or "") if char.isprintable())[:longest]
 
 
 def _content(message: OutgoingMessage) -> dict[str, str]:

@@ -4,45 +4,13 @@ The facts are in `error_codes.toml`; this module reads them and answers for what
 """
 
 import tomllib
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from app.channel import Advice, Kind
+
 _LONGEST_CODE = 32
-
-
-class Kind(StrEnum):
-    """What to do next with a message that was not accepted."""
-
-    TRANSIENT = "transient"
-    PERMANENT = "permanent"
-    CONFIGURATION = "configuration"
-    RATE = "rate"
-    UNCERTAIN = "uncertain"
-    VERIFY = "verify"
-
-
-@dataclass(frozen=True)
-class Advice:
-    """One error for staff: `words` say what happened, `advice` what to do about it.
-
-    `opted_out`: the customer wants no more messages (Twilio errors 21610 and 63014).
-    `wrong_number`: another number of the customer may cure it. The rest is for the kind RATE.
-    `pause`: how many seconds all sending waits, unless Twilio says another; `pause_if_repeated`:
-    how many if that does not help, 0 for the same; `until_next_day`: it waits for the next day of
-    UTC instead.
-    """
-
-    code: str
-    kind: Kind
-    words: str
-    advice: str
-    opted_out: bool = False
-    wrong_number: bool = False
-    pause: float = 5.0
-    pause_if_repeated: float = 0.0
-    until_next_day: bool = False
 
 
 def explain(code: int | str | None, *, asynchronous: bool = False) -> Advice:
@@ -56,7 +24,7 @@ def explain(code: int | str | None, *, asynchronous: bool = False) -> Advice:
     if known is None:
         return _unknown(name, asynchronous)
     if asynchronous and known.kind in {Kind.UNCERTAIN, Kind.VERIFY}:
-        return Advice(name, Kind.TRANSIENT, known.words, _TRY_AGAIN)
+        return replace(known, kind=Kind.TRANSIENT, advice=_TRY_AGAIN)
     return known
 
 
@@ -65,7 +33,7 @@ def is_known(code: int | str | None) -> bool:
     return _clean(code) in _table()
 
 
-def is_of_whatsapp(code: str) -> bool:
+def _comes_later(code: str) -> bool:
     """Whether `code` means something that goes wrong after Twilio has accepted a message.
 
     From 30000 on they are of the delivery, from 63000 on of the channel (Twilio's dictionary).
@@ -86,7 +54,8 @@ def _unknown(code: str, asynchronous: bool) -> Advice:
     if asynchronous:
         return Advice(code, Kind.TRANSIENT, f"Not delivered ({code})", _TRY_AGAIN)
     advice = "Check the booking, then press Retry. If it fails again, call the customer."
-    return Advice(code, Kind.PERMANENT, f"Rejected by Twilio ({code})", advice)
+    words, later = f"Rejected by Twilio ({code})", _comes_later(code)
+    return Advice(code, Kind.PERMANENT, words, advice, comes_later=later)
 
 
 @cache
@@ -100,6 +69,7 @@ def _table() -> dict[str, Advice]:
             row["advice"],
             opted_out=row.get("opted_out", False),
             wrong_number=row.get("wrong_number", False),
+            comes_later=_comes_later(code),
             pause=row.get("pause", Advice.pause),
             pause_if_repeated=row.get("pause_if_repeated", Advice.pause_if_repeated),
             until_next_day=row.get("until_next_day", Advice.until_next_day),

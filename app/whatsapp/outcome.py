@@ -1,4 +1,4 @@
-"""What came of a request to Twilio: its answer, read as one of the kinds of app/whatsapp/errors.py.
+"""What came of a request to Twilio: its answer, read as one of the kinds of app/channel.py.
 
 Also of no answer at all: `failure` makes an outcome of a reason of our own.
 """
@@ -6,36 +6,18 @@ Also of no answer at all: `failure` makes an outcome of a reason of our own.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal
+from typing import Any
 
 from app import clock
+from app.channel import Kind, Outcome
 from app.whatsapp import errors
-from app.whatsapp.errors import Kind
 
 _LONGEST_WAIT = 86_400.0  # seconds; the most a Retry-After can make us wait
 _CODE = re.compile(r"[0-9]{1,9}")
 _NUMBER = re.compile(r"(?:%2B|(?<![0-9A-Za-z])\+?)[0-9]{7,}(?![0-9A-Za-z])")
 _CODE_OF_STATUS = {401: "20003", 403: "20003", 404: "wrong_address", 408: "no_answer"}
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a request: `accepted`, or the kind of failure with its `code` for `explain`.
-
-    `detail` is for administrators: printable, short, phone numbers taken out. `retry_after` is
-    the number of seconds Twilio asked us to wait, if it did.
-    """
-
-    kind: Kind | Literal["accepted"]
-    sid: str | None = None
-    status: str | None = None
-    code: str | None = None
-    http_status: int | None = None
-    detail: str | None = None
-    retry_after: float | None = None
 
 
 def failure(

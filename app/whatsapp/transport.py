@@ -26,8 +26,9 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 from urllib3.util.connection import create_connection
 
+from app.channel import Outcome
 from app.settings import TWILIO_API
-from app.whatsapp.outcome import Outcome, failure, refusal
+from app.whatsapp.outcome import failure, refusal
 
 # Below these levels both libraries log URLs, and a URL's query holds customers' numbers.
 _HTTP_LOG = logging.getLogger("twilio.http_client")

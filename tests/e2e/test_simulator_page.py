@@ -5,9 +5,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from app.channel import Outcome, OutgoingMessage
 from app.messages.texts import REMINDER_TEXT
-from app.whatsapp.client import OutgoingMessage
-from app.whatsapp.outcome import Outcome
 from tests.support.processes import wait_until
 from tests.support.simulator import Simulator
 

@@ -17,13 +17,14 @@ import pytest
 from sqlalchemy import func, select
 
 from app import clock as app_clock
+from app.channel import Kind, StatusReport
 from app.db import Database
 from app.messages import receipts
 from app.messages.tick import Process, tick
 from app.models.customer import Customer
 from app.models.message import Attempt, Message, Sending
 from app.queue.huey import huey
-from app.whatsapp.errors import Kind, explain
+from app.whatsapp.errors import explain
 from tests import factories
 from tests.conftest import Configure
 from tests.fake_twilio import Accepted, FakeTwilio, Fault, Post
@@ -199,7 +200,7 @@ def report(db: Database, message: Accepted) -> str | None:
     told = [("failed", code)] if code else [("delivered", ""), ("sent", "")]
     for status, error_code in told:
         with db.write() as session:
-            receipts.record(session, attempt_id, message.sid, status, error_code)
+            receipts.record(session, attempt_id, StatusReport(message.sid, status, error_code))
     return code
 
 

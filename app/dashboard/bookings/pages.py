@@ -20,6 +20,7 @@ from app.dashboard.bookings import timeline
 from app.dashboard.shell import PageRequest, is_partial, page, run_action
 from app.errors import FieldError, Invalid
 from app.messages import entries
+from app.messages.channels import channel
 from app.messages.compose import compose
 from app.messages.service import REASONS, advice_of
 from app.messages.texts import TextError
@@ -29,7 +30,6 @@ from app.models.shop import Barber
 from app.shop import service as shop_service
 from app.web.names import named
 from app.web.parameters import BookingId
-from app.whatsapp.errors import explain
 
 PAGE = 40
 """Bookings on a page of the list."""
@@ -266,7 +266,9 @@ def _outcome(attempt: Attempt) -> str:
         return "taken by Twilio"
     if attempt.outcome is None and attempt.error_code is None:
         return "nobody knows yet"
-    return explain(attempt.error_code, asynchronous=attempt.outcome == "undelivered").words
+    return (
+        channel().explain(attempt.error_code, asynchronous=attempt.outcome == "undelivered").words
+    )
 
 
 def _may_undo(booking: Booking, shown: timeline.Timeline) -> bool:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from app import clock
 from app.bookings.availability import LONGEST
+from app.channel import Advice
 from app.dashboard.beads import reminders_of
 from app.dashboard.labels import Reminders
 from app.messages import failures
@@ -27,7 +28,6 @@ from app.models.shop import Barber
 from app.shop import hours
 from app.shop import service as shop_service
 from app.shop.hours import Span
-from app.whatsapp.errors import Advice
 
 ROW = timedelta(minutes=5)
 SLOT_ROWS = 6

@@ -7,9 +7,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.channel import Kind
 from app.customers import service as customers
 from app.db import insert
 from app.messages import gate
+from app.messages.channels import channel
 from app.messages.eligibility import is_one_of
 from app.messages.lifecycle.compare_and_set import (
     OUT_OF_FLIGHT,
@@ -33,8 +35,6 @@ from app.messages.receipt_ranks import (
 from app.models.booking import Booking
 from app.models.message import Attempt, DailySent, Message
 from app.settings import settings
-from app.whatsapp import errors
-from app.whatsapp.errors import Kind
 
 UNRESOLVED = "unresolved"
 
@@ -253,7 +253,7 @@ def _mark_undelivered(session: Session, attempt_id: str, code: str) -> datetime 
     _note_opt_out(session, attempt, code)
     if message.sent_at is not None:
         _count_sent(session, attempt.sent_to, message.sent_at, -1)
-    advice = errors.explain(code, asynchronous=True)
+    advice = channel().explain(code, asynchronous=True)
     until = gate.pause_for(session, advice)
     is_unwanted = message.cancel_reason or skip_reason_now(session, message.id, clock.now())
     if advice.kind is Kind.PERMANENT or is_unwanted:
@@ -265,7 +265,7 @@ def _mark_undelivered(session: Session, attempt_id: str, code: str) -> datetime 
 
 
 def _note_opt_out(session: Session, attempt: Attempt, code: str) -> None:
-    if errors.explain(code).opted_out:
+    if channel().explain(code).opted_out:
         customers.opt_out(session, attempt.sent_to, "twilio")
 
 

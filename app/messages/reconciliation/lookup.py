@@ -13,13 +13,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.channel import Channel, SentMessage
 from app.db import database
 from app.messages.compose import content_sid
 from app.messages.lifecycle import outcomes
 from app.messages.lifecycle.compare_and_set import kind_of
 from app.models import identity
 from app.models.message import Attempt
-from app.whatsapp.client import SentMessage, WhatsAppClient
 
 _SKEW = timedelta(seconds=120)
 """How far Twilio's clock and ours may be apart, with its dates in whole seconds."""
@@ -35,7 +35,7 @@ class MatchedMessage:
     error_code: str | None
 
 
-def find_sent(client: WhatsAppClient, job_id: str) -> MatchedMessage | None:
+def find_sent(sender: Channel, job_id: str) -> MatchedMessage | None:
     """What the last attempt of a message without a SID became at Twilio, None if nothing.
 
     What turns out to be another message's is noted as that one's. Raises LookupFailed: then
@@ -45,7 +45,7 @@ def find_sent(client: WhatsAppClient, job_id: str) -> MatchedMessage | None:
         attempt = _open_attempt(session, job_id)
     if attempt is None:
         return None
-    listed = _listed(client, attempt)
+    listed = _listed(sender, attempt)
     with database().read() as session:
         candidates = _unclaimed(session, listed)
         open_attempts = [attempt, *_other_open_attempts(session, attempt)] if candidates else []
@@ -61,10 +61,10 @@ def find_sent(client: WhatsAppClient, job_id: str) -> MatchedMessage | None:
     return ours
 
 
-def _listed(client: WhatsAppClient, attempt: Attempt) -> list[SentMessage]:
+def _listed(sender: Channel, attempt: Attempt) -> list[SentMessage]:
     """Those to the attempt's person: the list may have them under the spelling of WhatsApp's."""
     since = attempt.started_at - _SKEW
-    each = [client.list_sent(to, since) for to in identity.spellings(attempt.sent_to)]
+    each = [sender.list_sent(to, since) for to in identity.spellings(attempt.sent_to)]
     return list({message.sid: message for page in each for message in page}.values())
 
 

@@ -9,15 +9,15 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 
 from app import clock
+from app.channel import LookupFailed, StatusReport
 from app.db import database
 from app.messages import receipts
-from app.messages.delivery import client
+from app.messages.channels import channel
 from app.messages.lifecycle import outcomes
 from app.messages.receipt_ranks import asks_by, next_ask
 from app.messages.reconciliation import due_rows
 from app.models.message import Attempt, Message
 from app.settings import settings
-from app.whatsapp.client import LookupFailed
 
 _AT_ONCE = 20
 _LONGEST = 10.0  # seconds
@@ -50,7 +50,7 @@ def _ask(job_id: str, lease: datetime) -> bool:
         return True  # a receipt came meanwhile
     now = clock.now()
     try:
-        sent = client().fetch(message.sid)
+        sent = channel().fetch(message.sid)
     except LookupFailed:
         at = now + _LATER if now < message.sent_at + _GIVE_UP_AFTER else None
         with database().write() as session:
@@ -60,6 +60,7 @@ def _ask(job_id: str, lease: datetime) -> bool:
     with database().write() as session:
         # The receipt first: it locks the attempt before the message, as every receipt does.
         if sent and sent.status and attempt_id:
-            receipts.record(session, attempt_id, sent.sid, sent.status, sent.error_code or "")
+            report = StatusReport(sent.sid, sent.status, sent.error_code or "")
+            receipts.record(session, attempt_id, report)
         outcomes.ask_again(session, job_id, lease, next_ask(message.sent_at, asks), asks)
     return True

@@ -4,8 +4,9 @@ import time
 from datetime import datetime, timedelta
 
 from app import clock
+from app.channel import LookupFailed
 from app.db import database
-from app.messages.delivery import client
+from app.messages.channels import channel
 from app.messages.enqueue import enqueue_next_try
 from app.messages.lifecycle import outcomes
 from app.messages.lifecycle.compare_and_set import skip_reason_now
@@ -14,7 +15,6 @@ from app.messages.reconciliation.lookup import find_sent
 from app.models.booking import Booking
 from app.models.message import Message
 from app.settings import settings
-from app.whatsapp.client import LookupFailed
 
 _AT_ONCE = 20
 _LONGEST = 20.0  # seconds
@@ -40,7 +40,7 @@ def settle_due() -> int:
 
 def _settle(job_id: str, lease: datetime) -> None:
     try:
-        match = find_sent(client(), job_id)
+        match = find_sent(channel(), job_id)
     except LookupFailed:
         _not_known(job_id, lease)
         return

@@ -9,6 +9,7 @@ from litestar.testing import TestClient
 from sqlalchemy import select
 
 from app.asgi import create_app
+from app.channel import StatusReport
 from app.db import Database
 from app.messages import receipts
 from app.models.message import Message, Receipt
@@ -220,8 +221,8 @@ def test_a_database_that_is_away_is_a_503_so_that_twilio_comes_again(
 def test_the_attempts_id_reaches_the_receipt_in_its_usual_form(
     sqlite_api: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[tuple[str, ...]] = []
+    seen: list[tuple[object, ...]] = []
     monkeypatch.setattr(receipts, "record", lambda _session, *values: seen.append(values))
     attempt_id = str(uuid.uuid4())
     assert call(sqlite_api, attempt_id.upper(), MessageStatus="Sent").status_code == 204
-    assert seen == [(attempt_id, SID, "sent", "", "+447700900123")]
+    assert seen == [(attempt_id, StatusReport(SID, "sent", to="+447700900123"))]

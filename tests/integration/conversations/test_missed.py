@@ -7,14 +7,15 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from app.channel import Received
 from app.conversations import inbound, missed
 from app.conversations.inbound import Incoming
 from app.db import Database
+from app.messages.channels import channel
 from app.messages.lifecycle.compare_and_set import booking_of
 from app.messages.tick import Process, tick
 from app.models.conversation import Reply
 from app.models.customer import Customer
-from app.whatsapp.client import Received
 from tests.fake_twilio import FakeTwilio
 from tests.support.frozen import FrozenClock
 from tests.support.lifecycle import HOME, at_once, book, booking, messages, states, work
@@ -113,7 +114,7 @@ def test_what_the_webhook_has_handled_is_not_handled_again(
 def client_list(clock: FrozenClock) -> list[Received]:
     """What Twilio lists, once it is old enough to be fetched."""
     clock.move(minutes=5)
-    return missed.client().list_received()
+    return channel().list_received()
 
 
 def test_what_has_just_come_is_left_to_the_webhook(

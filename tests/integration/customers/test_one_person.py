@@ -7,6 +7,7 @@ import pytest
 from app import clock
 from app.bookings import by_customer, search, service
 from app.bookings.search import Filters
+from app.channel import StatusReport
 from app.customers import service as customers
 from app.db import Database
 from app.messages import codes, receipts
@@ -93,8 +94,8 @@ def test_messages_go_to_the_number_that_a_receipt_names(
             Attempt, session.get_one(Message, f"{booking}-reminder-1").attempt_id
         )
         sid = str(attempt.sid)
-        receipts.record(session, attempt.id, sid, "delivered", to=AT_WHATSAPP)
-        receipts.record(session, attempt.id, sid, "read", to="+447700900000")
+        receipts.record(session, attempt.id, StatusReport(sid, "delivered", to=AT_WHATSAPP))
+        receipts.record(session, attempt.id, StatusReport(sid, "read", to="+447700900000"))
     clock.move(hours=2)
     deliver(f"{booking}-reminder-2")
 

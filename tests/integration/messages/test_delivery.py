@@ -12,6 +12,7 @@ from app.bookings import service
 from app.customers import service as customers
 from app.db import Database
 from app.messages import codes, delivery, enqueue, gate, rate_limit, templates
+from app.messages.channels import channel
 from app.messages.delivery import deliver
 from app.messages.lifecycle import claims, outcomes
 from app.messages.lifecycle.claims import Claim
@@ -140,7 +141,7 @@ def test_a_configuration_error_stops_all_burns_nothing_and_is_probed_at_growing_
     db: Database, clock: FrozenClock, twilio: FakeTwilio
 ) -> None:
     job_ids = [due_message(db) for _ in range(3)]
-    templates.variables(delivery.client(), "reminder")  # later probes only POST
+    templates.variables(channel(), "reminder")  # later probes only POST
     right_token, twilio.auth_token = twilio.auth_token, "wrong"
     probes = []
 

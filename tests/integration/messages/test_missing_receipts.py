@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from app import clock as app_clock
+from app.channel import StatusReport
 from app.dashboard.labels import staff_word
 from app.db import Database
 from app.messages.delivery import deliver
@@ -114,7 +115,7 @@ def test_a_receipt_of_the_delivery_makes_asking_needless(
 ) -> None:
     row = sent(db, twilio)
     with db.write() as session:
-        record(session, str(row.attempt_id), str(row.sid), "delivered")
+        record(session, str(row.attempt_id), StatusReport(str(row.sid), "delivered"))
     clock.move(hours=30)
 
     tick(Process())
@@ -127,7 +128,7 @@ def test_a_message_that_a_late_receipt_shows_as_delivered_at_once_is_not_asked_f
 ) -> None:
     row = message(db, due_message(db, "uncertain"))
     with db.write() as session:
-        record(session, str(row.attempt_id), factories.sid(), "read")
+        record(session, str(row.attempt_id), StatusReport(factories.sid(), "read"))
 
     assert message(db, row.id).ask_at is None
 
@@ -216,7 +217,9 @@ def test_the_answer_and_a_receipt_at_once_end_the_same(
 
         def receive(row: Message = row) -> None:
             with db.write() as session:
-                record(session, str(row.attempt_id), str(row.sid), "undelivered", "30008")
+                record(
+                    session, str(row.attempt_id), StatusReport(str(row.sid), "undelivered", "30008")
+                )
 
         at_once(ask_due, receive)
 
@@ -293,7 +296,7 @@ def test_a_message_that_is_still_only_sent_after_a_day_is_not_delivered_yet_and_
     assert (counted.completed, counted.failed) == (1, 0)
 
     with db.write() as session:  # the phone is on again
-        record(session, str(row.attempt_id), str(row.sid), "delivered")
+        record(session, str(row.attempt_id), StatusReport(str(row.sid), "delivered"))
     assert staff_word(message(db, row.id), clock.now()).text == "Delivered"
 
 

@@ -7,6 +7,7 @@ from typing import cast
 import pytest
 from sqlalchemy import func, select
 
+from app.channel import StatusReport
 from app.db import Database
 from app.messages import receipts
 from app.messages.delivery import deliver
@@ -36,7 +37,7 @@ pytestmark = pytest.mark.usefixtures("clock", "valkey")
 
 def receive(db: Database, attempt_id: str, sid: str, status: str, code: str = "") -> None:
     with db.write() as session:
-        receipts.record(session, attempt_id, sid, status, code)
+        receipts.record(session, attempt_id, StatusReport(sid, status, code))
 
 
 def stored(db: Database) -> int:

@@ -24,6 +24,7 @@ from hypothesis.stateful import (
 from sqlalchemy import delete, select, update
 
 from app.bookings import send_now
+from app.channel import StatusReport
 from app.db import Database
 from app.errors import Conflict
 from app.messages import gate, receipts, service
@@ -203,7 +204,7 @@ class Lifecycle(RuleBasedStateMachine):
         status, code = receipt
         attempt_id = _attempt_id(message)
         with self.db.write() as session:
-            receipts.record(session, attempt_id, message.sid, status, code)
+            receipts.record(session, attempt_id, StatusReport(message.sid, status, code))
         if rank_of(status) == NOT_DELIVERED:
             self.failures[self._find(Attempt, attempt_id).message_id] += 1
 

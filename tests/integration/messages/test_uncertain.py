@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.db import Database
-from app.messages import delivery
+from app.messages.channels import channel
 from app.messages.delivery import deliver
 from app.messages.lifecycle import outcomes
 from app.messages.lifecycle.compare_and_set import booking_of
@@ -373,7 +373,7 @@ def test_only_a_message_of_the_attempts_own_time_is_it(
     twilio.now = lambda: started + timedelta(seconds=seconds)
     make_uncertain(db, twilio, job_id, "lost_answer")
 
-    found = find_sent(delivery.client(), job_id)
+    found = find_sent(channel(), job_id)
 
     assert (found is not None) is is_ours
 
@@ -386,10 +386,10 @@ def test_a_message_with_another_text_is_not_it_unless_a_template_made_it(
         [attempt] = session.query(lookup.Attempt)
         attempt.body = "Something else"
     configure(WHATSAPP_REMINDER_CONTENT_SID=None)
-    assert find_sent(delivery.client(), job_id) is None
+    assert find_sent(channel(), job_id) is None
 
     configure(WHATSAPP_REMINDER_CONTENT_SID="HX" + "a" * 32)
-    assert find_sent(delivery.client(), job_id) is not None
+    assert find_sent(channel(), job_id) is not None
 
 
 def test_white_space_that_was_tidied_on_the_way_does_not_hide_a_message(
@@ -400,12 +400,12 @@ def test_white_space_that_was_tidied_on_the_way_does_not_hide_a_message(
         [attempt] = session.query(lookup.Attempt)
         attempt.body = f"  {attempt.body}\n"
 
-    assert find_sent(delivery.client(), job_id) is not None
+    assert find_sent(channel(), job_id) is not None
 
 
 def test_a_message_without_an_open_attempt_needs_no_look_up(
     db: Database, clock: FrozenClock, twilio: FakeTwilio
 ) -> None:
-    assert find_sent(delivery.client(), due_message(db)) is None
-    assert find_sent(delivery.client(), due_message(db, "sent")) is None
+    assert find_sent(channel(), due_message(db)) is None
+    assert find_sent(channel(), due_message(db, "sent")) is None
     assert twilio.lookups == 0

@@ -14,6 +14,7 @@ from sqlalchemy import event, text
 
 from app.bookings import availability, by_customer, search, service
 from app.bookings.search import Filters
+from app.channel import StatusReport
 from app.conversations import service as conversations
 from app.dashboard import live
 from app.dashboard.beads import reminders_of
@@ -358,7 +359,8 @@ def test_asking_what_became_of_a_message_goes_by_an_index(
 def test_a_receipt_goes_by_an_index(big: Database, valkey: Valkey) -> None:
     with big.read() as session:
         attempt = session.get_one(Attempt, _attempt_id(SOME_JOB))
-    check(big, writing(big, receipts.record, attempt.id, attempt.sid, "read"), at_least=2)
+    report = StatusReport(str(attempt.sid), "read")
+    check(big, writing(big, receipts.record, attempt.id, report), at_least=2)
 
 
 # --- the desk's ---

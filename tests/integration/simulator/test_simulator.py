@@ -14,14 +14,14 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
+from app.channel import Outcome, OutgoingMessage, SentMessage
 from app.db import Database
 from app.messages import codes
 from app.messages.compose import as_template
 from app.messages.texts import REMINDER_TEXT
 from app.simulator import buttons, router, store
 from app.simulator.faults import Fault, catalog
-from app.whatsapp.client import OutgoingMessage, SentMessage, WhatsAppClient
-from app.whatsapp.outcome import Outcome
+from app.whatsapp.client import WhatsAppClient
 from tests import factories
 from tests.conftest import Configure
 from tests.support.frozen import FrozenClock

@@ -14,13 +14,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from app.channel import Kind, LookupFailed, Outcome, OutgoingMessage
 from app.whatsapp import client as client_module
 from app.whatsapp import outcome as outcome_module
 from app.whatsapp import transport as transport_module
 from app.whatsapp.account import Approval, Sender, Service
-from app.whatsapp.client import LookupFailed, OutgoingMessage, WhatsAppClient, WhatsAppConfig
-from app.whatsapp.errors import Kind
-from app.whatsapp.outcome import Outcome
+from app.whatsapp.client import WhatsAppClient, WhatsAppConfig
 from app.whatsapp.transport import Transport
 from tests.fake_twilio import TEMPLATES, FakeTwilio, MessagingService, Template
 
@@ -31,7 +30,7 @@ CUSTOMER = "+447911123456"
 SID = "SM" + "0" * 32
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 MESSAGE = OutgoingMessage(
-    to=CUSTOMER, body="Hello Zoë! 👋", status_callback="https://shop.example.com/status/1#rc=3"
+    to=CUSTOMER, body="Hello Zoë! 👋", status_callback="https://shop.example.com/status/1"
 )
 
 Answer = bytes | Callable[[socket.socket], None]
@@ -162,7 +161,7 @@ def test_an_accepted_message_has_its_sid_and_was_sent_as_whatsapp() -> None:
         "To": ["whatsapp:" + CUSTOMER],
         "From": ["whatsapp:" + SENDER],
         "Body": [MESSAGE.body],
-        "StatusCallback": [MESSAGE.status_callback],
+        "StatusCallback": [f"{MESSAGE.status_callback}#rc=3&rp=ct,rt,5xx"],
         "ValidityPeriod": ["900"],
     }
 

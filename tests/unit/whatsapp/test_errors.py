@@ -9,8 +9,9 @@ import pytest
 from litestar.datastructures import MultiDict
 from twilio.request_validator import RequestValidator
 
+from app.channel import Kind
 from app.whatsapp import errors
-from app.whatsapp.errors import Kind, explain
+from app.whatsapp.errors import explain
 from app.whatsapp.signature import is_signed, parse_form
 
 ROWS = tomllib.loads(Path(errors.__file__).with_name("error_codes.toml").read_text("utf-8"))
@@ -108,7 +109,7 @@ def test_limits_of_whatsapp_and_of_the_account_say_how_long_sending_waits() -> N
 def test_a_code_says_whether_it_comes_after_twilio_has_accepted_a_message(
     code: str, expected: bool
 ) -> None:
-    assert errors.is_of_whatsapp(code) is expected
+    assert explain(code).comes_later is expected
 
 
 # --- the signature of webhooks ---
