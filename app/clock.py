@@ -10,7 +10,9 @@ SQLite there is one host, and its own clock.
 """
 
 import time as steady
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -31,12 +33,31 @@ class _Known(NamedTuple):
     steady_at: float
 
 
+_moved: ContextVar[datetime | None] = ContextVar("moved", default=None)
 _known: _Known | None = None
 _asked_at: float | None = None
 
 
 def now() -> datetime:
-    """The current time, aware, in UTC."""
+    """The current time, aware, in UTC; in a block of `at`, that one."""
+    return _moved.get() or shared()
+
+
+@contextmanager
+def at(moment: datetime) -> Iterator[None]:
+    """Make it `moment` (aware) for what this block does, and for nobody else: other threads go on.
+
+    So a past can be told by the services that would have made it.
+    """
+    token = _moved.set(moment.astimezone(UTC))
+    try:
+        yield
+    finally:
+        _moved.reset(token)
+
+
+def shared() -> datetime:
+    """The time that all programs go by, aware, in UTC."""
     known = _known
     if known is None:
         return host()

@@ -198,6 +198,11 @@ def after_commit(session: Session, callback: Callable[[], None]) -> None:
     session.info.setdefault(_AFTER_COMMIT, []).append(callback)
 
 
+def forget_callbacks(session: Session) -> None:
+    """Call nothing after the commit: what was done in a past has nothing left to follow."""
+    session.info.pop(_AFTER_COMMIT, None)
+
+
 def insert(session: Session, table: Any) -> Any:
     """An INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update`."""
     return (sqlite if _is_sqlite(session) else postgresql).insert(table)

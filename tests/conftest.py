@@ -89,7 +89,7 @@ def _forget_what_was_read(keep_database: bool) -> None:
 def clock(monkeypatch: pytest.MonkeyPatch) -> FrozenClock:
     """Stands at 2026-11-23 00:00 UTC: `clock.move(seconds=5)`, `clock.set(at)`."""
     frozen = FrozenClock()
-    monkeypatch.setattr(app.clock, "now", frozen.now)
+    monkeypatch.setattr(app.clock, "shared", frozen.now)
     return frozen
 
 

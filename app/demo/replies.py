@@ -1,23 +1,19 @@
-"""What customers wrote in the shop of `chairtime demo`, as `app.conversations` would keep it."""
+"""What customers write in the shop of `chairtime demo`, and what comes of it."""
 
-import random
-import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
-from sqlalchemy.orm import Session
+from sqlalchemy import select
 
-from app.conversations import answers
-from app.conversations.inbound import ACTOR
-from app.demo.builder import DemoBuilder, Setting
-from app.models.conversation import Reply
-from app.models.customer import Customer
-from app.models.identity import person_of
+from app import clock
+from app.conversations import inbound
+from app.conversations import service as conversations
+from app.conversations.inbound import Incoming
+from app.demo.builder import Appointment, DemoBuilder
 from app.models.message import Message
 
-_SEED = 11
 _A_MOMENT = timedelta(milliseconds=400)  # until it has been acted on
 _AGREED = 6  # customers who agreed to messages when they booked
 _LATER = "Can I come an hour later instead?"
@@ -25,146 +21,105 @@ _PARKING = "Is there parking near you?"
 _BEHIND = "Yes, behind the house, and the first two hours are free. See you soon!"
 
 
-@dataclass(frozen=True)
-class _Writer:
-    """Writes what customers said; `wrote` are the numbers of those who did."""
+def write(
+    builder: DemoBuilder, appointments: Sequence[Appointment], staff: str, busy: set[str]
+) -> None:
+    """Put what customers say on the agenda, each of another number, and of none that is `busy`.
 
-    session: Session
-    setting: Setting
-    builders: Sequence[DemoBuilder]
-    chance: random.Random
-    wrote: set[str] = field(default_factory=set)
-
-    def write(
-        self, builder: DemoBuilder, at: datetime, effect: str = "for_staff", **more: Any
-    ) -> Reply:
-        """Keep what the booking's customer wrote at `at`; `more` are further columns."""
-        booking = builder.booking
-        phone, first_name = booking.customer_phone, booking.customer_name.partition(" ")[0]
-        values = {
-            "sid": "SM" + uuid.UUID(int=self.chance.getrandbits(128)).hex,
-            "sender": phone,
-            "person": person_of(phone),
-            "profile_name": first_name,
-            "body": "",
-            "media": 0,
-            "received_at": at,
-            "effect": effect,
-            "booking_id": booking.id,
-            "needs_attention": False,
-            "updated_at": at,
-        }
-        reply = Reply(**values | more)
-        said: dict[str, Any] = {"consent": True, "consent_at": at, "consent_how": "reply"}
-        if effect == "opted_out":
-            said = {"opted_out_at": at, "opted_out_how": "reply"}
-        self.session.add(reply)
-        known = {"profile_name": first_name, "written_at": at, **said}
-        self.session.merge(Customer(person=person_of(phone), **known))
-        self.wrote.add(phone)
-        return reply
-
-    def next_of_somebody(self, at: datetime) -> DemoBuilder | None:
-        """The next booking of a number that has not written, as it was at `at`."""
-        is_new = (
-            builder
-            for builder in _open(self.builders, at)
-            if builder.booking.customer_phone not in self.wrote
-            and builder.booking.status == "confirmed"
-        )
-        return next(is_new, None)
-
-
-def write(session: Session, setting: Setting, builders: Sequence[DemoBuilder], staff: str) -> None:
-    """Write what customers said, each of another number.
-
-    Two wait for an answer and one has got it (from the actor `staff`), one cancelled, one wants no
+    Two wait for an answer and one has got it (from the actor `staff`), one cancels, one wants no
     messages any more. What no booking fits to is left out.
     """
-    writer = _Writer(session, setting, builders, random.Random(_SEED))  # noqa: S311
-    _cancel(writer)
-    _opt_out(writer)
-    _ask_and_be_answered(writer, setting.now - timedelta(hours=5), staff)
-    _wait_for_staff(writer, setting.now - timedelta(minutes=25), body=_LATER)
-    _wait_for_staff(writer, setting.now - timedelta(minutes=70), media=1)
-    _agree(writer)
+    talk = _Talk(builder, appointments, staff, busy)
+    talk.withdraw()
+    talk.opt_out()
+    talk.ask_and_be_answered(builder.now - timedelta(hours=5))
+    talk.wait_for_staff(builder.now - timedelta(minutes=25), body=_LATER)
+    talk.wait_for_staff(builder.now - timedelta(minutes=70), media=1, media_types=("image/jpeg",))
+    talk.agree()
 
 
-def _wait_for_staff(writer: _Writer, at: datetime, **said: Any) -> None:
-    if asked := writer.next_of_somebody(at):
-        writer.write(asked, at, needs_attention=True, **said)
+class _Talk:
+    def __init__(
+        self,
+        builder: DemoBuilder,
+        appointments: Sequence[Appointment],
+        staff: str,
+        busy: set[str],
+    ) -> None:
+        self._builder, self._appointments, self._staff = builder, appointments, staff
+        self._busy = set(busy)
 
+    def withdraw(self) -> None:
+        """CANCEL, as an answer to a reminder, of the latest booking cancelled after one."""
+        for each in sorted(self._free(), key=lambda each: each.starts_at, reverse=True):
+            if each.is_cancelled and each.reminded_at:
+                each.end = "withdrawn"
+                self._busy.add(each.phone)
+                self._builder.at(each.ended_at, partial(self._withdraw, each))
+                return
 
-def _ask_and_be_answered(writer: _Writer, at: datetime, staff: str) -> None:
-    if asked := writer.next_of_somebody(at):
-        handled_at = at + timedelta(minutes=12)
-        handled: dict[str, Any] = {
-            "handled_at": handled_at,
-            "handled_by": staff,
-            "updated_at": handled_at,
-        }
-        writer.write(asked, at, body=_PARKING, **handled)
-        asked.answer(handled_at, _BEHIND, staff)
+    def opt_out(self) -> None:
+        """STOP, by who has got nothing for the longest time, after their last message."""
+        last: dict[str, tuple[datetime, Appointment]] = {}
+        for each in self._free():
+            told = [*each.reminded_at, *([each.ended_at] if each.is_cancelled else [])]
+            if told and (each.phone not in last or told[-1] > last[each.phone][0]):
+                last[each.phone] = told[-1], each
+        if last:
+            at, one = min(last.values(), key=lambda each: each[0])
+            self._say(one, at + timedelta(minutes=4), body="STOP")
 
+    def ask_and_be_answered(self, at: datetime) -> None:
+        if asked := self._next_of_somebody(at):
+            self._say(asked, at, body=_PARKING)
+            self._builder.at(at + timedelta(minutes=12), partial(self._answer, asked))
 
-def _cancel(writer: _Writer) -> None:
-    """CANCEL, as an answer to a reminder of the latest booking that was cancelled after one."""
-    cancelled = [each for each in writer.builders if each.booking.status == "cancelled"]
-    for builder in sorted(cancelled, key=lambda each: each.booking.starts_at, reverse=True):
-        at = builder.booking.updated_at
-        quoted = [each for each in _sent(builder) if each.planned_for < at - timedelta(minutes=1)]
-        if quoted:
-            builder.leave_untold(ACTOR)
-            told = answers.answer(writer.setting.shop, "cancelled", builder.booking)
-            said = {"body": "Cancel", "replied_to": quoted[-1].sid, "answer": told}
-            writer.write(builder, at - _A_MOMENT, effect="cancelled", **said)
-            return
+    def wait_for_staff(self, at: datetime, **said: Any) -> None:
+        if asked := self._next_of_somebody(at):
+            self._say(asked, at, **said)
 
+    def agree(self) -> None:
+        """Some were asked when they booked for the first time."""
+        first: dict[str, Appointment] = {}
+        for each in sorted(self._free(), key=lambda each: each.made_at):
+            first.setdefault(each.phone, each)
+        for each in list(first.values())[:_AGREED]:
+            each.is_agreed = True
 
-def _opt_out(writer: _Writer) -> None:
-    """STOP, by who has got nothing for the longest time, after their last message."""
-    last: dict[str, tuple[datetime, DemoBuilder]] = {}
-    for builder in writer.builders:
-        phone = builder.booking.customer_phone
-        sent_at = max((attempt.started_at for attempt in builder.attempts), default=None)
-        if sent_at and phone not in writer.wrote:
-            last[phone] = max(last.get(phone, (sent_at, builder)), (sent_at, builder), key=_first)
-    if last:
-        sent_at, builder = min(last.values(), key=_first)
-        at = min(sent_at + timedelta(minutes=4), writer.setting.now)
-        told = answers.answer(writer.setting.shop, "opted_out")
-        said = {"body": "STOP", "booking_id": None, "answer": told}
-        reply = writer.write(builder, at, effect="opted_out", **said)
-        builder.note(at, "customer.opted_out", ACTOR, subject=reply.sid)
+    def _free(self) -> Iterator[Appointment]:
+        return (each for each in self._appointments if each.phone not in self._busy)
 
+    def _next_of_somebody(self, at: datetime) -> Appointment | None:
+        """The next booking of a number that has not written, as it was at `at`."""
+        seen: set[str] = set()
+        for each in sorted(self._free(), key=lambda each: each.starts_at):
+            if each.is_open(at) and each.phone not in seen:
+                seen.add(each.phone)
+                if each.end == "confirmed":
+                    return each
+        return None
 
-def _agree(writer: _Writer) -> None:
-    """Some were asked when they booked for the first time."""
-    first: dict[str, DemoBuilder] = {}
-    for builder in sorted(writer.builders, key=lambda each: each.booking.created_at):
-        first.setdefault(builder.booking.customer_phone, builder)
-    for phone in [phone for phone in first if phone not in writer.wrote][:_AGREED]:
-        at = first[phone].booking.created_at
-        said = {"consent": True, "consent_at": at, "consent_how": "form"}
-        writer.session.merge(Customer(person=person_of(phone), **said))
-        first[phone].note(at, "customer.agreed", first[phone].actor)
+    def _say(self, one: Appointment, at: datetime, **said: Any) -> None:
+        self._busy.add(one.phone)
+        self._builder.at(at, partial(self._receive, one, **said))
 
+    def _receive(self, one: Appointment, body: str = "", **more: Any) -> str:
+        sid = self._builder.sid()
+        sender, name = f"whatsapp:{one.phone}", one.name.partition(" ")[0]
+        incoming = Incoming(sid=sid, sender=sender, body=body, profile_name=name, **more)
+        inbound.receive(self._builder.session, incoming)
+        return sid
 
-def _open(builders: Sequence[DemoBuilder], at: datetime) -> Iterator[DemoBuilder]:
-    """Of each number, the first booking that was to come then, the soonest first."""
-    seen: set[str] = set()
-    for builder in sorted(builders, key=lambda each: each.booking.starts_at):
-        booking = builder.booking
-        was_cancelled = booking.status == "cancelled" and booking.updated_at <= at
-        is_open = booking.created_at <= at < booking.starts_at and not was_cancelled
-        if is_open and booking.customer_phone not in seen:
-            seen.add(booking.customer_phone)
-            yield builder
+    def _withdraw(self, one: Appointment) -> None:
+        session = self._builder.session
+        self._builder.send_reminders_of(one)
+        theirs = select(Message.sid).where(Message.booking_id == one.booking_id)
+        quoted = session.scalars(theirs.order_by(Message.sent_at.desc()).limit(1)).one()
+        said_at = clock.now() - _A_MOMENT
+        sid = self._receive(one, "Cancel", replied_to=quoted, received_at=said_at)
+        seen = partial(conversations.mark_handled, session, sid, self._staff)
+        self._builder.at(clock.now() + timedelta(minutes=6), seen)
 
-
-def _sent(builder: DemoBuilder) -> list[Message]:
-    return [each for each in builder.messages if each.kind == "reminder" and each.state == "sent"]
-
-
-def _first(pair: tuple[datetime, DemoBuilder]) -> datetime:
-    return pair[0]
+    def _answer(self, asked: Appointment) -> None:
+        job_id = conversations.answer(self._builder.session, asked.booking_id, _BEHIND, self._staff)
+        self._builder.send(job_id)

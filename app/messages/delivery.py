@@ -49,11 +49,54 @@ def record(attempt_id: str, outcome: Outcome) -> datetime | None:
     """
     for pause in (*_RECORD_AGAIN, None):
         try:
-            return _record(attempt_id, outcome)
+            with database().write() as session:
+                return note(session, attempt_id, outcome)
         except (OperationalError, TimeoutError):
             if pause is None:
                 raise
             time.sleep(pause)
+    return None
+
+
+def begin(session: Session, taken: Claim) -> Content | datetime | None:
+    """The content of the attempt that begins with the end of this transaction; None if it must not
+    be sent after all, or when to come back.
+    """
+    # Held already here, so that the text says what the booking is when the POST begins.
+    held = {"read": True}
+    booking = session.get_one(Booking, booking_of(taken.job_id), with_for_update=held)
+    message = session.get_one(Message, taken.job_id)
+    if templates.needs_one(session, message, booking):
+        return _hold_back(session, taken, templates.NO_TEMPLATE)
+    try:
+        content = compose(session, message, booking)
+    except (UnknownLocaleError, LookupError, ValueError):
+        _log.exception("the text of %s could not be made", taken.job_id)
+        claims.mark_unsendable(session, taken, "render_error")
+        return None
+    return content if claims.start_attempt(session, taken, content.body) else None
+
+
+def note(session: Session, attempt_id: str, outcome: Outcome) -> datetime | None:
+    """What `record` writes down, in the caller's transaction."""
+    code = outcome.code or "bad_answer"
+    locked_attempt(session, attempt_id)  # before the row of all sending, as receipts do
+    if outcome.kind in {"accepted", Kind.PERMANENT, Kind.RATE}:
+        gate.go(session)  # Twilio knows us
+    match outcome.kind:
+        case "accepted":
+            return outcomes.accept(session, attempt_id, str(outcome.sid), outcome.status)
+        case Kind.PERMANENT:
+            outcomes.mark_failed(session, attempt_id, code, outcome.detail)
+        case Kind.UNCERTAIN:
+            outcomes.mark_uncertain(session, attempt_id, code, outcome.detail)
+        case Kind.CONFIGURATION | Kind.RATE:
+            advice = channel().explain(outcome.code)
+            until = gate.pause_for(session, advice, outcome.retry_after) or clock.now()
+            return outcomes.mark_waiting(session, attempt_id, code, outcome.detail, until)
+        case Kind.TRANSIENT | Kind.VERIFY:
+            verify = outcome.kind == Kind.VERIFY
+            return outcomes.mark_for_retry(session, attempt_id, code, outcome.detail, verify=verify)
     return None
 
 
@@ -80,7 +123,8 @@ def _send(taken: Claim) -> datetime | None:
 def _post(taken: Claim, template: frozenset[str] | Outcome) -> datetime | None:
     """`template`: the variables it has, or why Twilio could not be asked, and then it gets none."""
     started = time.monotonic()
-    content = _start(taken)
+    with database().write() as session:
+        content = begin(session, taken)
     if not isinstance(content, Content):
         return content
     if isinstance(template, Outcome):
@@ -122,26 +166,6 @@ def _release(taken: Claim, until: datetime) -> datetime | None:
         return until if claims.release(session, taken, until) else None
 
 
-def _start(taken: Claim) -> Content | datetime | None:
-    """The content of the attempt that begins now; None if it must not be sent after all, or when
-    to come back.
-    """
-    with database().write() as session:
-        # Held already here, so that the text says what the booking is when the POST begins.
-        held = {"read": True}
-        booking = session.get_one(Booking, booking_of(taken.job_id), with_for_update=held)
-        message = session.get_one(Message, taken.job_id)
-        if templates.needs_one(session, message, booking):
-            return _hold_back(session, taken, templates.NO_TEMPLATE)
-        try:
-            content = compose(session, message, booking)
-        except (UnknownLocaleError, LookupError, ValueError):
-            _log.exception("the text of %s could not be made", taken.job_id)
-            claims.mark_unsendable(session, taken, "render_error")
-            return None
-        return content if claims.start_attempt(session, taken, content.body) else None
-
-
 def _outgoing(taken: Claim, content: Content, variables: frozenset[str]) -> OutgoingMessage:
     env = settings()
     callback = f"{env.public_url}{channel().webhooks}/status/{taken.attempt_id}"
@@ -152,28 +176,3 @@ def _outgoing(taken: Claim, content: Content, variables: frozenset[str]) -> Outg
         content_sid=content.content_sid,
         content_variables={name: content.variables[name] for name in sorted(variables)},
     )
-
-
-def _record(attempt_id: str, outcome: Outcome) -> datetime | None:
-    code = outcome.code or "bad_answer"
-    with database().write() as session:
-        locked_attempt(session, attempt_id)  # before the row of all sending, as receipts do
-        if outcome.kind in {"accepted", Kind.PERMANENT, Kind.RATE}:
-            gate.go(session)  # Twilio knows us
-        match outcome.kind:
-            case "accepted":
-                return outcomes.accept(session, attempt_id, str(outcome.sid), outcome.status)
-            case Kind.PERMANENT:
-                outcomes.mark_failed(session, attempt_id, code, outcome.detail)
-            case Kind.UNCERTAIN:
-                outcomes.mark_uncertain(session, attempt_id, code, outcome.detail)
-            case Kind.CONFIGURATION | Kind.RATE:
-                advice = channel().explain(outcome.code)
-                until = gate.pause_for(session, advice, outcome.retry_after) or clock.now()
-                return outcomes.mark_waiting(session, attempt_id, code, outcome.detail, until)
-            case Kind.TRANSIENT | Kind.VERIFY:
-                verify = outcome.kind == Kind.VERIFY
-                return outcomes.mark_for_retry(
-                    session, attempt_id, code, outcome.detail, verify=verify
-                )
-    return None

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 
 class FrozenClock:
-    """What `app.clock.now()` returns while the `clock` fixture is used."""
+    """What `app.clock.shared()` returns while the `clock` fixture is used."""
 
     def __init__(self) -> None:
         self._now = datetime(2026, 11, 23, tzinfo=UTC)

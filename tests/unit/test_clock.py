@@ -1,5 +1,6 @@
 """What a clock on the wall shows, and when, on the days on which it is changed."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -80,3 +81,17 @@ def test_a_zone_is_named_by_its_letters_or_its_distance_from_utc() -> None:
 def test_beyond_the_calendar_is_an_error_of_the_calendar() -> None:
     with pytest.raises(OverflowError):
         clock.first_moment(date.min, time(), ZoneInfo("Asia/Tokyo"))
+
+
+def test_in_a_block_it_is_another_time_and_for_no_other_thread() -> None:
+    """`chairtime demo` tells a past while a web app or a worker in the same process goes on."""
+    then = clock.now() - timedelta(days=1)
+    with ThreadPoolExecutor(1) as others:
+        with clock.at(then):
+            with clock.at(then + timedelta(hours=1)):
+                assert clock.now() == then + timedelta(hours=1)
+            assert clock.now() == then
+            assert others.submit(clock.now).result() > then
+        with pytest.raises(ZeroDivisionError), clock.at(then):
+            raise ZeroDivisionError
+    assert clock.now() > then

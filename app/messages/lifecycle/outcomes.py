@@ -79,7 +79,7 @@ def mark_sent(session: Session, attempt_id: str, sid: str, status: str | None) -
         ask_at=next_ask(now, 0) if rank_of(status) < DELIVERED else None,
     )
     if won:
-        _count_sent(session, attempt.sent_to, now, 1)
+        count_sent(session, attempt.sent_to, now, 1)
     else:
         set_if(session, attempt.message_id, Message.sid != sid, doubled=True)
     return won
@@ -230,6 +230,17 @@ def ask_again(
     return set_if(session, message_id, Message.ask_at == lease, ask_at=at, asks=asks)
 
 
+def count_sent(session: Session, address: str, at: datetime, change: int) -> None:
+    """Count messages that were sent at `at` (aware), or `change` of them less than nothing."""
+    customers.count_sent(session, address, at, change)
+    statement = insert(session, DailySent).values(day=at.date(), messages=change)
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["day"], set_={"messages": DailySent.messages + change}
+        )
+    )
+
+
 def _set_sent(session: Session, message_id: str, **values: Any) -> bool:
     """False also for one that was given up, and whose time another reminder has by now."""
     values |= {**OUT_OF_FLIGHT, "state": "sent", "reason": None, "error_code": None}
@@ -252,7 +263,7 @@ def _mark_undelivered(session: Session, attempt_id: str, code: str) -> datetime 
     attempt.outcome, attempt.error_code = "undelivered", code
     _note_opt_out(session, attempt, code)
     if message.sent_at is not None:
-        _count_sent(session, attempt.sent_to, message.sent_at, -1)
+        count_sent(session, attempt.sent_to, message.sent_at, -1)
     advice = channel().explain(code, asynchronous=True)
     until = gate.pause_for(session, advice)
     is_unwanted = message.cancel_reason or skip_reason_now(session, message.id, clock.now())
@@ -306,13 +317,3 @@ def _end_attempt(
 
 def _fail(session: Session, message: Message, reason: str, code: str) -> None:
     leave(session, message, state="failed", reason=reason, error_code=code)
-
-
-def _count_sent(session: Session, address: str, at: datetime, change: int) -> None:
-    customers.count_sent(session, address, at, change)
-    statement = insert(session, DailySent).values(day=at.date(), messages=change)
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["day"], set_={"messages": DailySent.messages + change}
-        )
-    )

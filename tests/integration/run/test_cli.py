@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import func, select
 
+from app import clock
 from app.cli import main
 from app.db import Database
 from app.demo import fill_shop
@@ -22,7 +23,6 @@ from app.settings import settings
 from app.staff import tokens
 from tests import factories
 from tests.conftest import Configure
-from tests.support.frozen import FrozenClock
 from tests.support.ports import free_port
 from tests.support.postgres import Postgres
 from tests.support.processes import program
@@ -185,7 +185,7 @@ def test_demo_fills_a_shop_in_every_state_with_nothing_overdue(db: Database) -> 
     with db.read() as session:
         states = set(session.execute(select(Message.state, Message.delivery_status)).tuples())
         statuses = set(session.scalars(select(Booking.status)))
-        now = fill_shop.clock.now()
+        now = clock.now()
         overdue = select(func.count()).where(Message.state == "pending", Message.due_at <= now)
         assert session.scalar(overdue) == 0
         sent = session.scalar(select(func.count()).where(Message.state == "sent"))
@@ -209,15 +209,6 @@ def test_demo_adds_to_a_shop_with_bookings_only_when_told(sqlite_db: Database) -
     refused = run("demo")
     assert (refused.exit_code, "use --add" in refused.stderr) == (1, True)
     assert run("demo", "--add").exit_code == 0
-    assert run("demo", "--add").exit_code == 0
-
-
-@pytest.mark.parametrize("hour", range(0, 24, 3))
-def test_demo_works_at_any_time_of_day(sqlite_db: Database, clock: FrozenClock, hour: int) -> None:
-    clock.move(hours=hour)
-
-    with sqlite_db.write() as session:
-        assert fill_shop.fill(session, settings(), add=False) > 40
 
 
 def test_demo_works_with_the_short_intervals_of_tests(
