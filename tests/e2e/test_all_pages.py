@@ -7,6 +7,7 @@ opened once, and then looked at by all tests.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -66,8 +67,10 @@ def owner(shop: DemoShop, browser: Browser) -> StorageState:
 
 @pytest.fixture(scope="module")
 def booking_id(shop: DemoShop, browser: Browser, owner: StorageState) -> str:
+    """One that does not begin while the tests run, for then it can no longer be changed."""
     context = browser.new_context(storage_state=owner)
-    found = shop.booking(context.new_page()).removeprefix("/bookings/")
+    later = f"/bookings?from={datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"
+    found = shop.booking(context.new_page(), later).removeprefix("/bookings/")
     context.close()
     return found
 
