@@ -169,5 +169,5 @@ def postgres_db(_refillable: Refillable, configure: Configure) -> Database:
 @pytest.fixture(params=["sqlite", "postgres"])
 def db(request: pytest.FixtureRequest) -> Database:
     """A migrated database, once on SQLite and once on PostgreSQL."""
-    found: Database = request.getfixturevalue(f"{request.param}_db")
-    return found
+    fixture: Database = request.getfixturevalue(f"{request.param}_db")
+    return fixture

@@ -130,7 +130,7 @@ def _without_indexes(connection: Connection, table: str) -> list[str]:
         SELECT indexname, indexdef FROM pg_indexes WHERE tablename = :table
           AND indexname NOT IN (SELECT conname FROM pg_constraint)
     """
-    found = connection.execute(text(query), {"table": table}).all()
-    for name, _ in found:
+    indexes = connection.execute(text(query), {"table": table}).all()
+    for name, _ in indexes:
         connection.execute(text(f"DROP INDEX {name}"))
-    return [definition for _, definition in found]
+    return [definition for _, definition in indexes]

@@ -125,14 +125,14 @@ def test_each_page_takes_less_than_a_tenth_of_a_second(
         RunningShop(tmp_path, twilio, valkey, database_url=large, **OWNER) as shop,
         closing(logged_in(shop)) as pages,
     ):
-        found = [
+        measured = [
             _measure(shop.api if path.startswith("/api/") else pages, name, path)
             for name, path in PAGES.items()
         ]
     print(f"\n{'':<42}{'median':>11} {'p95':>11} {'answer':>12}")
-    print(*found, sep="\n")
-    assert [str(each) for each in found if each.p95 >= MOST_P95] == []
-    assert [str(each) for each in found if each.size >= MOST_BYTES] == []
+    print(*measured, sep="\n")
+    assert [str(each) for each in measured if each.p95 >= MOST_P95] == []
+    assert [str(each) for each in measured if each.size >= MOST_BYTES] == []
 
 
 def _measure(client: httpx.Client, name: str, path: str) -> Figures:

@@ -61,8 +61,8 @@ def browser_context_args(
     browser_context_args: dict[str, Any], request: pytest.FixtureRequest
 ) -> dict[str, Any]:
     """Nothing moves by itself. Where a module has a `SHOP`, each browser is its owner's."""
-    found = {**browser_context_args, "reduced_motion": "reduce"}
+    options = {**browser_context_args, "reduced_motion": "reduce"}
     if hasattr(request.module, "SHOP"):
-        found["base_url"] = request.getfixturevalue("dashboard").url
-        found["storage_state"] = request.getfixturevalue("owner")
-    return found
+        options["base_url"] = request.getfixturevalue("dashboard").url
+        options["storage_state"] = request.getfixturevalue("owner")
+    return options

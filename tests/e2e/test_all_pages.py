@@ -36,13 +36,13 @@ NEXT_PAGE = 30_000
 
 def paths(app: Litestar) -> list[str]:
     """The paths of all pages, as the routes have them."""
-    found = {
+    addresses = {
         route.path
         for route in app.routes
         for handler in getattr(route, "route_handlers", [])
         if "GET" in handler.http_methods and handler.opt.get("access") in guards.ROLES | {"public"}
     }
-    return sorted(path for path in found - NO_PAGES if not path.startswith(OTHERS))
+    return sorted(path for path in addresses - NO_PAGES if not path.startswith(OTHERS))
 
 
 PATHS = paths(create_app())
@@ -70,9 +70,9 @@ def booking_id(shop: DemoShop, browser: Browser, owner: StorageState) -> str:
     """One that does not begin while the tests run, for then it can no longer be changed."""
     context = browser.new_context(storage_state=owner)
     later = f"/bookings?from={datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"
-    found = shop.booking(context.new_page(), later).removeprefix("/bookings/")
+    made = shop.booking(context.new_page(), later).removeprefix("/bookings/")
     context.close()
-    return found
+    return made
 
 
 @pytest.fixture(scope="module")

@@ -44,16 +44,16 @@ class Terminal:
 @pytest.fixture
 def terminal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Terminal]:
     """Beside `chairtime up`, which is all that `make run` starts; its param is more environment."""
-    found = Terminal(tmp_path, free_port())
+    opened = Terminal(tmp_path, free_port())
     environment = {
         "REDIS_URL": "",
         "DATABASE_URL": "",
-        **{name: found.environment[name] for name in ("PORT", "STATE_DIR")},
+        **{name: opened.environment[name] for name in ("PORT", "STATE_DIR")},
         **getattr(request, "param", {}),
     }
     with Process([program("chairtime"), "up"], environment, tmp_path) as up:
         up.wait_for("Ctrl-C ends everything")
-        yield found
+        yield opened
 
 
 def section(beginning: str, end: str) -> list[tuple[str, str]]:

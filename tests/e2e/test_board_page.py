@@ -44,9 +44,9 @@ def block(page: Page, booking: dict[str, Any]) -> Locator:
 
 def place(shop: Dashboard, booking: dict[str, Any]) -> tuple[str, str]:
     """The time by the shop's clock and the barber, as the API tells."""
-    found = shop.api.get(f"/api/bookings/{booking['id']}").json()
-    local = datetime.fromisoformat(found["scheduledTime"]).astimezone(LOCAL)
-    return f"{local:%H:%M}", found["barberId"]
+    booked = shop.api.get(f"/api/bookings/{booking['id']}").json()
+    local = datetime.fromisoformat(booked["scheduledTime"]).astimezone(LOCAL)
+    return f"{local:%H:%M}", booked["barberId"]
 
 
 def drag(page: Page, what: Locator, minutes: int = 0, columns: int = 0) -> None:
@@ -278,8 +278,8 @@ def top_of(what: Locator) -> float:
 
 def scrolled(page: Page) -> list[float]:
     """How far down the board is scrolled, and the page."""
-    found: list[float] = page.evaluate("[document.querySelector('.board').scrollTop, scrollY]")
-    return found
+    position: list[float] = page.evaluate("[document.querySelector('.board').scrollTop, scrollY]")
+    return position
 
 
 def test_today_opens_at_the_present_and_only_who_looks_at_it_scrolls_it(

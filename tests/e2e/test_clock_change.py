@@ -77,5 +77,5 @@ def test_a_move_on_the_board_goes_through_both_turns(page: Page, shop: Dashboard
     expect(dialog).to_contain_text(re.compile(r"2:45 AM CEST.*2:00 AM CET", re.DOTALL))
     dialog.get_by_role("button", name="Keep").click()
     expect(dialog).to_be_hidden()
-    found = shop.api.get(f"/api/bookings/{booking['id']}").json()["scheduledTime"]
-    assert datetime.fromisoformat(found) == at("02:00", 1).astimezone(UTC)
+    time = shop.api.get(f"/api/bookings/{booking['id']}").json()["scheduledTime"]
+    assert datetime.fromisoformat(time) == at("02:00", 1).astimezone(UTC)

@@ -100,8 +100,8 @@ def watch_reminders_arrive(
 
 
 def place_of(shop: RunningShop, booking: dict[str, Any]) -> datetime:
-    found = shop.api.get(f"/api/bookings/{booking['id']}").json()
-    return datetime.fromisoformat(found["scheduledTime"])
+    booked = shop.api.get(f"/api/bookings/{booking['id']}").json()
+    return datetime.fromisoformat(booked["scheduledTime"])
 
 
 def open_block(page: Page, booking: dict[str, Any]) -> Locator:

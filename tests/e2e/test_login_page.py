@@ -13,10 +13,10 @@ EMAIL, PASSWORD = OWNER["CHAIRTIME_OWNER_EMAIL"], OWNER["CHAIRTIME_OWNER_PASSWOR
 @pytest.fixture
 def problems(page: Page) -> list[str]:
     """What the browser complained about: errors of the page, and what its policy forbids."""
-    found: list[str] = []
-    page.on("console", lambda message: found.append(message.text))
-    page.on("pageerror", lambda error: found.append(str(error)))
-    return found
+    violations: list[str] = []
+    page.on("console", lambda message: violations.append(message.text))
+    page.on("pageerror", lambda error: violations.append(str(error)))
+    return violations
 
 
 def log_in(page: Page, dashboard: Dashboard) -> None:

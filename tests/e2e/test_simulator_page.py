@@ -38,10 +38,10 @@ def simulator(_started: Simulator) -> Simulator:
 @pytest.fixture
 def problems(page: Page) -> list[str]:
     """What the browser complained about: errors of the page, and what its policy forbids."""
-    found: list[str] = []
-    page.on("console", lambda message: found.append(message.text))
-    page.on("pageerror", lambda error: found.append(str(error)))
-    return found
+    violations: list[str] = []
+    page.on("console", lambda message: violations.append(message.text))
+    page.on("pageerror", lambda error: violations.append(str(error)))
+    return violations
 
 
 def send(simulator: Simulator, to: str = NUMBER, text: str | None = None) -> Outcome:

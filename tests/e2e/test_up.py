@@ -64,8 +64,8 @@ class Place:
         return {pid: command for pid, command in _processes() if self._is_ours(pid, command)}
 
     def queue_server(self) -> int | None:
-        found = [pid for pid, command in self.processes().items() if "valkey-server" in command]
-        return found[0] if found else None
+        servers = [pid for pid, command in self.processes().items() if "valkey-server" in command]
+        return servers[0] if servers else None
 
     def queue(self) -> Redis:
         return Redis(unix_socket_path=str(self.state / "queue" / "queue.sock"))
@@ -85,36 +85,36 @@ class Place:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
-    with _place(tmp_path) as found:
-        yield found
+    with _place(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """Where it has run, for those who leave it like that; the queue holds the id of a booking."""
-    with _place(tmp_path_factory.mktemp("ended")) as found:
-        with found.up() as up:
-            found.queue().set("booked", bash(printed_curl(up))["id"])
+    with _place(tmp_path_factory.mktemp("ended")) as made:
+        with made.up() as up:
+            made.queue().set("booked", bash(printed_curl(up))["id"])
             up.stop()
-        yield found
+        yield made
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, Process]]:
     """Where it runs all the time, for those who leave it running and well."""
     with (
-        _place(tmp_path_factory.mktemp("running")) as found,
-        found.up(CHAIRTIME_API_TOKEN=SECRET, REMINDER_EVERY="2s") as up,
+        _place(tmp_path_factory.mktemp("running")) as made,
+        made.up(CHAIRTIME_API_TOKEN=SECRET, REMINDER_EVERY="2s") as up,
     ):
         up.wait_for(READY)
-        yield found, up
+        yield made, up
 
 
 @contextmanager
 def _place(folder: Path) -> Iterator[Place]:
-    found = Place(folder)
-    yield found
-    for pid in found.processes():
+    place = Place(folder)
+    yield place
+    for pid in place.processes():
         os.kill(pid, signal.SIGKILL)
 
 
@@ -130,16 +130,16 @@ def _processes() -> Iterator[tuple[int, str]]:
 
 def get_json(url: str) -> dict[str, Any]:
     with urllib.request.urlopen(url, timeout=5) as answer:
-        found: dict[str, Any] = json.load(answer)
-    return found
+        given: dict[str, Any] = json.load(answer)
+    return given
 
 
 def bash(script: str, **environment: str) -> dict[str, Any]:
     done = subprocess.run(
         ["bash", "-euc", script], capture_output=True, check=True, env={**os.environ, **environment}
     )
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    path: dict[str, Any] = json.loads(done.stdout)
+    return path
 
 
 def printed_curl(up: Process) -> str:

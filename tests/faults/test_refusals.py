@@ -155,8 +155,8 @@ def rows(db: Database) -> list[tuple[str, Message]]:
 
 def opted_out(db: Database) -> set[str]:
     with db.read() as session:
-        found = select(Customer.person).where(Customer.opted_out_at.is_not(None))
-        return set(session.scalars(found))
+        people = select(Customer.person).where(Customer.opted_out_at.is_not(None))
+        return set(session.scalars(people))
 
 
 # --- time, a worker, and Twilio's receipts ---

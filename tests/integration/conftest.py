@@ -59,25 +59,25 @@ def sqlite_api(sqlite_shop: Database, valkey: Valkey) -> Iterator[Client]:
 @pytest.fixture
 def client(shop: Database, valkey: Valkey) -> Iterator[Client]:
     """The browser of somebody of the staff, once on SQLite, once on PostgreSQL."""
-    with web_client() as found:
-        sign_in(found, shop, "staff")
-        yield found
+    with web_client() as browser:
+        sign_in(browser, shop, "staff")
+        yield browser
 
 
 @pytest.fixture
 def desk(sqlite_shop: Database, valkey: Valkey) -> Iterator[Client]:
     """The same on SQLite alone, for what no database decides."""
-    with web_client() as found:
-        sign_in(found, sqlite_shop, "staff")
-        yield found
+    with web_client() as browser:
+        sign_in(browser, sqlite_shop, "staff")
+        yield browser
 
 
 @pytest.fixture
 def owner(sqlite_shop: Database, valkey: Valkey) -> Iterator[Client]:
     """The owner's browser, on SQLite alone."""
-    with web_client() as found:
-        sign_in(found, sqlite_shop, "owner")
-        yield found
+    with web_client() as browser:
+        sign_in(browser, sqlite_shop, "owner")
+        yield browser
 
 
 def body(**fields: Any) -> dict[str, Any]:

@@ -41,9 +41,9 @@ def test_a_time_comes_back_aware_in_utc_to_the_microsecond(db: Database) -> None
     with db.write() as session:
         session.add(worker())
     with db.read() as session:
-        found = session.get_one(Worker, "w").seen_at
-    assert found == AT
-    assert found.tzinfo is UTC
+        seen_at = session.get_one(Worker, "w").seen_at
+    assert seen_at == AT
+    assert seen_at.tzinfo is UTC
 
 
 def test_times_compare_in_sql_whatever_zone_they_are_given_in(db: Database) -> None:

@@ -153,8 +153,8 @@ def test_a_list_of_files_is_what_its_command_finds_for_its_example(section: str)
 
 
 def restore_section() -> str:
-    [found] = re.findall(r"^## Restoring a backup$(.*?)^## ", RUNBOOK, re.MULTILINE | re.DOTALL)
-    return str(found)
+    [section] = re.findall(r"^## Restoring a backup$(.*?)^## ", RUNBOOK, re.MULTILINE | re.DOTALL)
+    return str(section)
 
 
 def test_every_other_statement_of_the_runbook_runs_on_both_databases(db: Database) -> None:

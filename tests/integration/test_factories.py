@@ -31,6 +31,6 @@ def test_everything_else_can_be_made_beside_it(db: Database) -> None:
         factories.api_token(session)
         other = factories.booking(session, starts_at=clock.now() + timedelta(days=2))
     with db.read() as session:
-        found = session.get_one(Booking, other.id)
-        assert found.ends_at - found.starts_at == timedelta(minutes=30)
+        row = session.get_one(Booking, other.id)
+        assert row.ends_at - row.starts_at == timedelta(minutes=30)
         assert receipt.attempt_id

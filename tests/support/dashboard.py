@@ -47,7 +47,7 @@ class Dashboard(RunningShop):
     def log_in(self) -> StorageState:
         """The cookies of a new session of the owner, for a context of a browser."""
         with closing(self._signed_in()) as client:
-            found = client.cookies.items()
+            cookies = client.cookies.items()
         cookie: StorageStateCookie = {
             "domain": "127.0.0.1",
             "path": "/",
@@ -56,7 +56,7 @@ class Dashboard(RunningShop):
             "secure": False,
             "sameSite": "Lax",
         }
-        return {"cookies": [{**cookie, "name": name, "value": value} for name, value in found]}
+        return {"cookies": [{**cookie, "name": name, "value": value} for name, value in cookies]}
 
     def clear(self) -> None:
         """No bookings any more, nothing paused, and Twilio as it is on a good day."""
@@ -99,13 +99,13 @@ class Dashboard(RunningShop):
 
 def problems_of(page: Page) -> list[str]:
     """What the browser complains about from now on: errors, and what its policy forbids."""
-    found: list[str] = []
+    violations: list[str] = []
     page.on(
         "console",
-        lambda message: message.type in {"error", "warning"} and found.append(message.text),
+        lambda message: message.type in {"error", "warning"} and violations.append(message.text),
     )
-    page.on("pageerror", lambda error: found.append(str(error)))
-    return found
+    page.on("pageerror", lambda error: violations.append(str(error)))
+    return violations
 
 
 def live(page: Page) -> None:

@@ -132,7 +132,7 @@ def _program(name: str) -> str:
     versions = Path("/usr/lib/postgresql").glob("*/bin")
     newest_first = sorted(versions, key=lambda path: float(path.parent.name), reverse=True)
     path = os.pathsep.join([*map(str, newest_first), os.environ.get("PATH", "")])
-    found = shutil.which(name, path=path)
-    if found is None:
+    program = shutil.which(name, path=path)
+    if program is None:
         raise FileNotFoundError(HOW_TO_INSTALL)
-    return found
+    return program

@@ -85,8 +85,8 @@ class Simulator:
 
     def received(self, path: str = "") -> list[dict[str, Any]]:
         """What the webhooks got, oldest first: `{path, signed, form}`."""
-        found = httpx.get(f"{self.url}/received", timeout=5).json()
-        return [call for call in found if call["path"].startswith(path)]
+        answers = httpx.get(f"{self.url}/received", timeout=5).json()
+        return [call for call in answers if call["path"].startswith(path)]
 
     def _answers(self) -> bool:
         assert self._process is not None

@@ -17,13 +17,13 @@ from app.db import Database
 @contextmanager
 def counted(db: Database) -> Iterator[list[str]]:
     """The statements of the block, as they come."""
-    found: list[str] = []
+    executed: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        found.append(statement)
+        executed.append(statement)
 
     event.listen(db.engine, "before_cursor_execute", note)
     try:
-        yield found
+        yield executed
     finally:
         event.remove(db.engine, "before_cursor_execute", note)

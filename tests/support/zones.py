@@ -28,8 +28,8 @@ CHANGES = [
 
 def days_near_a_change(since: date = date.min) -> st.SearchStrategy[tuple[str, date]]:
     """A zone, and a day at most one away from a change of its clock."""
-    found = [change for change in CHANGES if change[1] > since]
+    changes = [change for change in CHANGES if change[1] > since]
     away = st.integers(-1, 1).map(lambda days: timedelta(days=days))
-    return st.tuples(st.sampled_from(found), away).map(
+    return st.tuples(st.sampled_from(changes), away).map(
         lambda both: (both[0][0], both[0][1] + both[1])
     )

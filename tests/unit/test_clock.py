@@ -31,23 +31,23 @@ def moments_of(day: date, at: time, zone: ZoneInfo) -> list[datetime]:
 @given(days_near_a_change(), minutes)
 def test_a_time_is_when_the_clock_shows_it(where: tuple[str, date], at: time) -> None:
     zone, day = ZoneInfo(where[0]), where[1]
-    found = moments_of(day, at, zone)
-    assert clock.is_leapt_over(day, at, zone) == (not found)
-    if found:
-        assert clock.first_moment(day, at, zone) == found[0]
-        assert clock.last_moment(day, at, zone) == found[-1]
-        assert all(clock.comes_twice(each, zone) == (len(found) == 2) for each in found)
-        assert len(found) <= 2
+    moments = moments_of(day, at, zone)
+    assert clock.is_leapt_over(day, at, zone) == (not moments)
+    if moments:
+        assert clock.first_moment(day, at, zone) == moments[0]
+        assert clock.last_moment(day, at, zone) == moments[-1]
+        assert all(clock.comes_twice(each, zone) == (len(moments) == 2) for each in moments)
+        assert len(moments) <= 2
 
 
 @settings(max_examples=100)
 @given(days_near_a_change(), minutes)
 def test_what_the_clock_leaps_over_is_when_it_leaps(where: tuple[str, date], at: time) -> None:
     zone, day = ZoneInfo(where[0]), where[1]
-    found, shown = clock.first_moment(day, at, zone), datetime.combine(day, at)
-    assert wall(found, zone) >= shown
-    assert wall(found - timedelta(seconds=1), zone) < shown
-    assert found.tzinfo is UTC
+    moment, shown = clock.first_moment(day, at, zone), datetime.combine(day, at)
+    assert wall(moment, zone) >= shown
+    assert wall(moment - timedelta(seconds=1), zone) < shown
+    assert moment.tzinfo is UTC
 
 
 @pytest.mark.parametrize(

@@ -164,9 +164,9 @@ def test_what_the_image_needs_is_let_through_and_nothing_else() -> None:
 
 
 def instruction(name: str, last: bool = False) -> str:
-    found = re.findall(rf"^{name} +(.*)$", DOCKERFILE, re.MULTILINE)
-    assert found, f"the Dockerfile has no {name}"
-    return str(found[-1 if last else 0])
+    lines = re.findall(rf"^{name} +(.*)$", DOCKERFILE, re.MULTILINE)
+    assert lines, f"the Dockerfile has no {name}"
+    return str(lines[-1 if last else 0])
 
 
 # --- docker-compose.yml ---
@@ -252,9 +252,9 @@ def test_with_the_example_filled_in_compose_starts_production(tmp_path: Path) ->
         "WHATSAPP_AUTH_TOKEN": "x" * 32,
         "WHATSAPP_FROM_NUMBER": "+14155238886",
     }
-    found = read_settings({"STATE_DIR": str(tmp_path), **from_file, **environment})
-    assert found.production
-    assert "@postgres:5432/" in found.database_url
+    env = read_settings({"STATE_DIR": str(tmp_path), **from_file, **environment})
+    assert env.production
+    assert "@postgres:5432/" in env.database_url
 
 
 @pytest.mark.parametrize(("age", "exit_code"), [(5, 0), (3600, 1)])

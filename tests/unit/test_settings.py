@@ -35,20 +35,20 @@ def problems(environment: dict[str, str], folder: str) -> list[str]:
 
 
 def test_an_empty_environment_is_a_working_development_install(folder: str) -> None:
-    found = read_settings({"STATE_DIR": folder})
-    assert (found.host, found.port, found.public_url) == (
+    env = read_settings({"STATE_DIR": folder})
+    assert (env.host, env.port, env.public_url) == (
         "127.0.0.1",
         3000,
         "http://127.0.0.1:3000",
     )
-    assert found.database_url == f"sqlite:///{folder}/chairtime.db"
-    assert found.redis_url == f"unix://{folder}/queue/queue.sock?socket_timeout=15"
-    assert found.embedded_queue
-    assert found.simulator
-    assert not found.production
-    assert found.whatsapp_api_url == "http://127.0.0.1:3000/simulator"
-    assert found.reminder_every == 7200
-    assert found.retry_delays == (5, 25, 125, 625, 3125)
+    assert env.database_url == f"sqlite:///{folder}/chairtime.db"
+    assert env.redis_url == f"unix://{folder}/queue/queue.sock?socket_timeout=15"
+    assert env.embedded_queue
+    assert env.simulator
+    assert not env.production
+    assert env.whatsapp_api_url == "http://127.0.0.1:3000/simulator"
+    assert env.reminder_every == 7200
+    assert env.retry_delays == (5, 25, 125, 625, 3125)
 
 
 def test_a_variable_that_is_empty_or_blank_counts_as_not_set(folder: str) -> None:
@@ -116,8 +116,8 @@ def test_a_short_secret_is_refused_without_being_repeated(
 
 
 def test_each_bad_variable_is_named_at_once(folder: str) -> None:
-    found = problems({"PORT": "x", "FEED_EVERY": "x", "SHOP_TIMEZONE": "x"}, folder)
-    assert [problem.split()[0] for problem in found] == ["PORT", "FEED_EVERY", "SHOP_TIMEZONE"]
+    wrong = problems({"PORT": "x", "FEED_EVERY": "x", "SHOP_TIMEZONE": "x"}, folder)
+    assert [problem.split()[0] for problem in wrong] == ["PORT", "FEED_EVERY", "SHOP_TIMEZONE"]
 
 
 def test_a_lease_must_outlast_two_sends(folder: str) -> None:
@@ -139,9 +139,9 @@ def test_half_of_the_twilio_credentials_are_refused_naming_the_missing_one(
 
 
 def test_with_credentials_messages_go_to_twilio_from_the_e164_number(folder: str) -> None:
-    found = read_settings({"STATE_DIR": folder, **TWILIO})
-    assert (found.simulator, found.whatsapp_api_url) == (False, TWILIO_API)
-    assert found.whatsapp_from_number == "+14155238886"
+    env = read_settings({"STATE_DIR": folder, **TWILIO})
+    assert (env.simulator, env.whatsapp_api_url) == (False, TWILIO_API)
+    assert env.whatsapp_from_number == "+14155238886"
 
 
 def test_the_simulator_credentials_are_kept_with_the_secret(folder: str) -> None:
@@ -151,26 +151,26 @@ def test_the_simulator_credentials_are_kept_with_the_secret(folder: str) -> None
 
 
 def test_production_starts_when_everything_is_there(folder: str) -> None:
-    found = read_settings({"STATE_DIR": folder, **PRODUCTION})
-    assert found.production
-    assert not found.simulator
-    assert not found.embedded_queue
-    assert found.redis_url == "redis://queue/0?socket_timeout=15"
-    assert found.database_url == "postgresql+psycopg://chairtime:secret-word@db/chairtime"
+    env = read_settings({"STATE_DIR": folder, **PRODUCTION})
+    assert env.production
+    assert not env.simulator
+    assert not env.embedded_queue
+    assert env.redis_url == "redis://queue/0?socket_timeout=15"
+    assert env.database_url == "postgresql+psycopg://chairtime:secret-word@db/chairtime"
 
 
 @pytest.mark.parametrize("name", sorted(PRODUCTION.keys() - {"APP_ENV"}))
 def test_production_refuses_to_start_without_any_one_of_what_it_needs(
     name: str, folder: str
 ) -> None:
-    found = problems({**PRODUCTION, name: ""}, folder)
-    assert found
-    assert all(problem.startswith((f"{name} is missing", f"{name} is SQLite")) for problem in found)
+    wrong = problems({**PRODUCTION, name: ""}, folder)
+    assert wrong
+    assert all(problem.startswith((f"{name} is missing", f"{name} is SQLite")) for problem in wrong)
 
 
 def test_production_names_everything_that_is_missing_once(folder: str) -> None:
-    found = problems({"APP_ENV": "production"}, folder)
-    named = [problem.split()[0] for problem in found]
+    wrong = problems({"APP_ENV": "production"}, folder)
+    named = [problem.split()[0] for problem in wrong]
     assert set(named) == PRODUCTION.keys() - {"APP_ENV"}
 
 
@@ -188,9 +188,9 @@ def test_production_makes_no_secret_of_its_own(folder: str) -> None:
 
 
 def test_a_redis_may_be_named_by_host_and_port(folder: str) -> None:
-    found = read_settings({"STATE_DIR": folder, "REDIS_HOST": "queue", "REDIS_PORT": "6380"})
-    assert found.redis_url == "redis://queue:6380/0?socket_timeout=15"
-    assert not found.embedded_queue
+    env = read_settings({"STATE_DIR": folder, "REDIS_HOST": "queue", "REDIS_PORT": "6380"})
+    assert env.redis_url == "redis://queue:6380/0?socket_timeout=15"
+    assert not env.embedded_queue
 
 
 @pytest.mark.parametrize(
@@ -208,8 +208,8 @@ def test_a_redis_url_keeps_what_it_says_and_gets_a_long_time_out(
 
 def test_postgresql_is_always_reached_by_our_driver(folder: str) -> None:
     for scheme in ("postgres", "postgresql", "postgresql+asyncpg"):
-        found = read_settings({"STATE_DIR": folder, "DATABASE_URL": f"{scheme}://db/shop"})
-        assert found.database_url == "postgresql+psycopg://db/shop"
+        env = read_settings({"STATE_DIR": folder, "DATABASE_URL": f"{scheme}://db/shop"})
+        assert env.database_url == "postgresql+psycopg://db/shop"
 
 
 @pytest.mark.parametrize(
@@ -268,22 +268,22 @@ def test_secrets_are_not_in_the_settings_as_text(folder: str) -> None:
 
 
 def test_one_secret_is_kept_however_many_processes_make_it(tmp_path: Path) -> None:
-    path, made, found = tmp_path / "new" / "secret", iter("abcdefgh"), []
+    path, made, secrets_read = tmp_path / "new" / "secret", iter("abcdefgh"), []
     threads = [
-        threading.Thread(target=lambda: found.append(kept_secret(path, lambda: next(made))))
+        threading.Thread(target=lambda: secrets_read.append(kept_secret(path, lambda: next(made))))
         for _ in range(8)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(found) == 8
-    assert set(found) == {path.read_text()}
+    assert len(secrets_read) == 8
+    assert set(secrets_read) == {path.read_text()}
     assert path.stat().st_mode & 0o777 == 0o600
     assert [file.name for file in path.parent.iterdir()] == ["secret"]
 
 
 def test_the_settings_cannot_be_changed(folder: str) -> None:
-    found: Any = read_settings({"STATE_DIR": folder})
+    env: Any = read_settings({"STATE_DIR": folder})
     with pytest.raises(AttributeError):
-        found.port = 4000
+        env.port = 4000

@@ -55,10 +55,10 @@ WRONG_VALUES: dict[str, list[Any]] = {
 def problem(answer: Any) -> dict[str, Any]:
     """The answer's problem, after a look at its form."""
     assert answer.headers["Content-Type"] == "application/problem+json"
-    found: dict[str, Any] = answer.json()
-    assert set(found) >= {"type", "title", "status", "detail", "errors"}
-    assert found["status"] == answer.status_code
-    return found
+    read: dict[str, Any] = answer.json()
+    assert set(read) >= {"type", "title", "status", "detail", "errors"}
+    assert read["status"] == answer.status_code
+    return read
 
 
 def fields(answer: Any) -> set[str]:

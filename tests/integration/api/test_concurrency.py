@@ -58,8 +58,8 @@ def on_day(number: int) -> str:
 
 def booked(shop: RunningShop, at: str) -> int:
     end = datetime.fromisoformat(at) + timedelta(hours=1)
-    found = shop.api.get("/api/bookings", params={"from": at, "to": end.isoformat()})
-    return len(found.json()["items"])
+    answer = shop.api.get("/api/bookings", params={"from": at, "to": end.isoformat()})
+    return len(answer.json()["items"])
 
 
 def test_twenty_posts_for_one_slot_make_one_booking(running: RunningShop) -> None:

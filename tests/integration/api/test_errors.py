@@ -134,9 +134,9 @@ def test_what_nobody_expected_is_a_500_whose_id_is_in_the_log_without_the_custom
     answer = sqlite_api.post("/api/bookings", json=body())
     assert answer.status_code == 500
     assert answer.headers["Content-Type"] == "application/problem+json"
-    found = answer.json()
-    assert found["detail"] == "Something went wrong on our side."
-    assert found["requestId"] in caplog.text
+    problem = answer.json()
+    assert problem["detail"] == "Something went wrong on our side."
+    assert problem["requestId"] in caplog.text
     assert "POST /api/bookings: KeyError" in caplog.text
     assert "in fail" in caplog.text
     for secret in ("Ana", "7946"):

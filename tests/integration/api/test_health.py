@@ -29,10 +29,10 @@ def sending(client: Client) -> tuple[str, str]:
     """The code of sending, and the words for it."""
     answer = client.get("/health")
     assert answer.status_code == 200
-    found = answer.json()
-    assert found["status"] == "degraded"
-    code = found["checks"]["sending"]
-    return code, " ".join(found["problems"])
+    health = answer.json()
+    assert health["status"] == "degraded"
+    code = health["checks"]["sending"]
+    return code, " ".join(health["problems"])
 
 
 def test_a_pause_a_stop_a_limit_and_a_used_up_budget_are_told_in_words(
@@ -75,9 +75,9 @@ def test_a_disk_that_is_nearly_full_is_told(
     free = shutil.disk_usage(tmp_path).free
     for room, code in ((2 * free, "low"), (1_000 * free, "full")):
         monkeypatch.setattr(health, "ROOM", room)
-        found = sqlite_api.get("/health").json()
-        assert (found["status"], found["checks"]["disk"]) == ("degraded", code)
-        assert any("Make room on it." in each for each in found["problems"])
+        told = sqlite_api.get("/health").json()
+        assert (told["status"], told["checks"]["disk"]) == ("degraded", code)
+        assert any("Make room on it." in each for each in told["problems"])
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -119,10 +119,10 @@ def test_a_database_that_can_only_be_read_is_a_503_in_words_and_pages_are_shown(
     assert read_only.get("/bookings").status_code == 200
     assert read_only.get("/readyz").status_code == 200
 
-    found = read_only.get("/health")
-    assert (found.status_code, found.json()["status"]) == (503, "unavailable")
-    assert found.json()["checks"]["database"] == "read_only"
-    assert "read but not written" in found.json()["problems"][0]
+    health = read_only.get("/health")
+    assert (health.status_code, health.json()["status"]) == (503, "unavailable")
+    assert health.json()["checks"]["database"] == "read_only"
+    assert "read but not written" in health.json()["problems"][0]
 
 
 def test_after_a_failover_writes_go_to_the_new_primary(postgres_db: Database) -> None:

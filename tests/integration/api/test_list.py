@@ -92,7 +92,7 @@ def test_a_cursor_goes_on_with_the_filters_that_are_given_to_it(
 
 
 @pytest.mark.parametrize(
-    ("q", "found"),
+    ("q", "names"),
     [
         ("customer 07", ["booking_07"]),
         ("07", ["booking_07"]),
@@ -108,9 +108,9 @@ def test_a_cursor_goes_on_with_the_filters_that_are_given_to_it(
     ],
 )
 def test_q_finds_by_name_phone_and_id(
-    api: Client, bookings: list[str], q: str, found: list[str] | None
+    api: Client, bookings: list[str], q: str, names: list[str] | None
 ) -> None:
-    assert ids(api, f"q={q}") == (bookings if found is None else found)
+    assert ids(api, f"q={q}") == (bookings if names is None else names)
 
 
 def test_q_takes_a_national_number_of_the_shops_country(

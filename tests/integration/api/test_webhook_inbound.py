@@ -174,10 +174,10 @@ class _Account:
     """Ours, as the settings have it."""
 
     def __init__(self) -> None:
-        found = settings()
-        self.account_sid = found.whatsapp_account_sid
-        self.auth_token = found.whatsapp_auth_token
-        self.sender = found.whatsapp_from_number
+        env = settings()
+        self.account_sid = env.whatsapp_account_sid
+        self.auth_token = env.whatsapp_auth_token
+        self.sender = env.whatsapp_from_number
 
 
 def message(body: str = "CANCEL", **fields: str) -> dict[str, str]:

@@ -138,15 +138,15 @@ def path(attempt_id: str = ATTEMPT) -> str:
 
 def forged() -> list[tuple[str, str | None, dict[str, str]]]:
     """What is wrong, the signature, and the parameters that are sent."""
-    found = settings()
-    token, params = found.whatsapp_auth_token, {"AccountSid": found.whatsapp_account_sid}
-    url = found.public_url + path()
+    env = settings()
+    token, params = env.whatsapp_auth_token, {"AccountSid": env.whatsapp_account_sid}
+    url = env.public_url + path()
     good = signature(token, url, params)
     other = {"AccountSid": "AC" + "f" * 32}
     return [
         ("no signature", None, params),
         ("an empty one", "", params),
-        ("another address", signature(token, found.public_url + path("x"), params), params),
+        ("another address", signature(token, env.public_url + path("x"), params), params),
         ("https for http", signature(token, url.replace("http:", "https:"), params), params),
         ("another token", signature("0" * 32, url, params), params),
         ("an empty token", signature("", url, params), params),

@@ -30,8 +30,8 @@ def free(db: Database, day: date, minutes: int = 30, **hours: Any) -> list[datet
     """What barber_1 has free that day, on the clock of Berlin."""
     with db.write() as session:
         factories.shop(session, time_zone="Europe/Berlin", **hours)
-        found = availability.free_times(session, "barber_1", timedelta(minutes=minutes), day)
-    return [at.astimezone(BERLIN) for at in found]
+        times = availability.free_times(session, "barber_1", timedelta(minutes=minutes), day)
+    return [at.astimezone(BERLIN) for at in times]
 
 
 def test_free_times_are_within_opening_hours_and_clear_of_other_bookings(
@@ -79,15 +79,15 @@ def test_the_last_free_time_ends_when_the_shop_closes_at_midnight_and_past_it(
 def test_in_a_night_that_is_an_hour_shorter_nothing_is_offered_that_ends_after_closing(
     sqlite_db: Database, clock: FrozenClock
 ) -> None:
-    found = free(sqlite_db, date(2027, 3, 28), minutes=90, opens_at=time(0), closes_at=time(4))
-    assert [f"{at:%H:%M}" for at in found][-3:] == ["01:00", "01:15", "01:30"]
+    times = free(sqlite_db, date(2027, 3, 28), minutes=90, opens_at=time(0), closes_at=time(4))
+    assert [f"{at:%H:%M}" for at in times][-3:] == ["01:00", "01:15", "01:30"]
 
 
 def test_in_a_night_that_is_an_hour_longer_each_quarter_of_an_hour_is_offered(
     sqlite_db: Database, clock: FrozenClock
 ) -> None:
-    found = free(sqlite_db, date(2027, 10, 31), opens_at=time(0), closes_at=time(4))
-    assert [f"{at:%H:%M %Z}" for at in found if at.minute == 30] == [
+    times = free(sqlite_db, date(2027, 10, 31), opens_at=time(0), closes_at=time(4))
+    assert [f"{at:%H:%M %Z}" for at in times if at.minute == 30] == [
         *("00:30 CEST", "01:30 CEST", "02:30 CEST", "02:30 CET", "03:30 CET"),
     ]
 
@@ -122,15 +122,15 @@ def test_on_any_day_what_is_free_is_within_hours_and_the_form_means_just_that_mo
         )
         at = begins + timedelta(minutes=5 * taken)
         busy = factories.booking(session, at, barber_id="barber_1")
-        found = availability.free_times(session, "barber_1", length, day)
+        times = availability.free_times(session, "barber_1", length, day)
         quarters = (begins + timedelta(minutes=15 * quarter) for quarter in range(25 * 4))
-        assert found == [
+        assert times == [
             at
             for at in quarters
             if at.astimezone(zone).date() == day
             and hours.outside(row, at, at + length) is None
             and not (at < busy.ends_at and busy.starts_at < at + length)
         ]
-    for at in found:
+    for at in times:
         sent = {"day": day.isoformat(), "time": draft.choice_of(at, zone)}
         assert draft.start_of(Draft.of_form(sent), zone).at == at

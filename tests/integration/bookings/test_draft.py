@@ -34,16 +34,16 @@ NEW = Draft(
 @contextmanager
 def counted(*functions: Callable[..., Any]) -> Iterator[dict[str, int]]:
     """How often each is called in this thread, by its name."""
-    found = {each.__name__: 0 for each in functions}
+    counts = {each.__name__: 0 for each in functions}
     codes = {each.__code__: each.__name__ for each in functions}  # type: ignore[attr-defined]
 
     def note(frame: Any, event: str, _of: Any) -> None:
         if event == "call" and frame.f_code in codes:
-            found[codes[frame.f_code]] += 1
+            counts[codes[frame.f_code]] += 1
 
     sys.setprofile(note)
     try:
-        yield found
+        yield counts
     finally:
         sys.setprofile(None)
 

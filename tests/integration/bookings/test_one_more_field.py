@@ -76,7 +76,7 @@ def test_the_page_of_a_booking_shows_every_field() -> None:
 
 def test_a_draft_of_a_booking_has_every_field_as_it_is(booking: str, sqlite_shop: Database) -> None:
     with sqlite_shop.read() as session:
-        found = session.get_one(Booking, booking)
-        typed: dict[str, Any] = {name: getattr(found, name) for name in COLUMNS}
+        row = session.get_one(Booking, booking)
+        typed: dict[str, Any] = {name: getattr(row, name) for name in COLUMNS}
         draft = Draft.of_form({TYPED[name]: value for name, value in typed.items()})
     assert draft.typed == {TYPED[name]: value for name, value in typed.items()}

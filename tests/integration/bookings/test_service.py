@@ -334,8 +334,8 @@ def test_a_booking_keeps_its_length_until_its_service_is_changed(
         session.execute(update(Service).where(Service.id == "haircut").values(minutes=60))
 
     def length() -> timedelta:
-        found = booking(db, booking_id)
-        return found.ends_at - found.starts_at
+        row = booking(db, booking_id)
+        return row.ends_at - row.starts_at
 
     change(db, booking_id, customer_phone="+447700900998")
     assert length() == timedelta(minutes=30)

@@ -291,8 +291,8 @@ def test_a_cancel_that_found_no_booking_needs_attention_and_leads_to_the_search(
     client: Client, shop: Database
 ) -> None:
     with shop.write() as session:
-        found = Incoming("SM1", f"whatsapp:{lifecycle.HOME}", "CANCEL", profile_name="Bob C")
-        assert inbound.receive(session, found)
+        incoming = Incoming("SM1", f"whatsapp:{lifecycle.HOME}", "CANCEL", profile_name="Bob C")
+        assert inbound.receive(session, incoming)
     html = client.get("/today").text
     assert "“CANCEL” They want to cancel, and this number has no booking to come." in words(html)
     assert f'href="/bookings?q={quote(lifecycle.HOME)}">Find their booking' in html

@@ -51,15 +51,15 @@ def status(db: Database, booking_id: str) -> str:
 
 def messages(db: Database, booking_id: str) -> Sequence[Message]:
     with db.read() as session:
-        found = select(Message).where(Message.booking_id == booking_id)
-        return session.scalars(found.order_by(Message.kind, Message.number)).all()
+        query = select(Message).where(Message.booking_id == booking_id)
+        return session.scalars(query.order_by(Message.kind, Message.number)).all()
 
 
 def events(db: Database) -> list[tuple[str, str]]:
     """What customers did, as (action, subject)."""
     with db.read() as session:
-        found = session.scalars(select(AuditEvent).where(AuditEvent.actor == inbound.ACTOR))
-        return [(event.action, event.subject) for event in found]
+        rows = session.scalars(select(AuditEvent).where(AuditEvent.actor == inbound.ACTOR))
+        return [(event.action, event.subject) for event in rows]
 
 
 def customer(db: Database, address: str = HOME) -> Customer:

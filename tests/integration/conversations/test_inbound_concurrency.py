@@ -46,9 +46,9 @@ def running(
 
 @pytest.fixture
 def database(running: RunningShop) -> Iterator[Database]:
-    found = Database(running.environment["DATABASE_URL"].replace("sql://", "sql+psycopg://"))
-    yield found
-    found.close()
+    opened = Database(running.environment["DATABASE_URL"].replace("sql://", "sql+psycopg://"))
+    yield opened
+    opened.close()
 
 
 def say(running: RunningShop, twilio: FakeTwilio, params: dict[str, str]) -> httpx.Response:
@@ -96,15 +96,15 @@ def test_ten_cancels_at_once_amid_a_send_and_a_reschedule_are_one_and_nothing_st
 def begins(database: Database, phone: str) -> list[datetime]:
     """When each POST to this number began."""
     with database.read() as session:
-        found = select(Attempt.started_at).where(Attempt.sent_to == phone)
-        return list(session.scalars(found.order_by(Attempt.started_at)))
+        query = select(Attempt.started_at).where(Attempt.sent_to == phone)
+        return list(session.scalars(query.order_by(Attempt.started_at)))
 
 
 def is_settled(database: Database, booking_id: str) -> bool:
     busy = Message.state.in_(["pending", "sending", "uncertain"])
     with database.read() as session:
-        found = select(Message.id).where(Message.booking_id == booking_id, busy)
-        return session.scalars(found).first() is None
+        query = select(Message.id).where(Message.booking_id == booking_id, busy)
+        return session.scalars(query).first() is None
 
 
 def test_ten_deliveries_of_a_word_for_staff_are_one_reply(

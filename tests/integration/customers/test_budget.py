@@ -50,9 +50,9 @@ def have_sent(db: Database, messages: int, days_ago: int = 0) -> None:
 
 
 def problem(answer: Response, field: str) -> str:
-    found = re.search(rf'id="{field}-problem">(.*?)</p>', answer.text, re.DOTALL)
-    assert found, field
-    return unescape(re.sub(r"<[^>]+>", "", found[1])).strip()
+    match = re.search(rf'id="{field}-problem">(.*?)</p>', answer.text, re.DOTALL)
+    assert match, field
+    return unescape(re.sub(r"<[^>]+>", "", match[1])).strip()
 
 
 @pytest.mark.parametrize("role", ["staff", "viewer"])

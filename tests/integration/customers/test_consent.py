@@ -46,8 +46,8 @@ def known(db: Database, phone: str = PHONE) -> Customer | None:
 
 
 def consent(db: Database, phone: str = PHONE) -> tuple[bool | None, str | None]:
-    found = known(db, phone)
-    return (found.consent, found.consent_how) if found else (None, None)
+    customer = known(db, phone)
+    return (customer.consent, customer.consent_how) if customer else (None, None)
 
 
 def actions(db: Database, booking_id: str) -> list[str]:
@@ -99,9 +99,9 @@ def test_who_says_the_same_again_has_said_it_when_they_first_did(
     for _ in range(2):  # the second time it is the same booking again
         api.post("/api/bookings", json=body(whatsappConsent=True))
         clock.move(hours=1)
-    found = known(shop)
-    assert found
-    assert found.consent_at == datetime(2026, 11, 23, tzinfo=UTC)
+    customer = known(shop)
+    assert customer
+    assert customer.consent_at == datetime(2026, 11, 23, tzinfo=UTC)
 
 
 def test_the_same_booking_again_still_tells_what_the_customer_said(
@@ -274,9 +274,9 @@ def test_staff_note_an_opt_out_and_take_it_back(
     assert "What is planned is skipped at its time." in shown
     assert "“No messages any more” noted by Ann Lee" in shown
     assert desk.post(f"/customers/{of.id}/opt-in").status_code == 303
-    found = known(sqlite_db, TWILIO_PHONE)
-    assert found
-    assert (found.opted_out_at, found.consent) == (None, None)
+    customer = known(sqlite_db, TWILIO_PHONE)
+    assert customer
+    assert (customer.opted_out_at, customer.consent) == (None, None)
 
 
 def test_who_had_said_no_agrees_by_the_same_button(desk: Client, sqlite_db: Database) -> None:
@@ -295,9 +295,9 @@ def test_what_twilio_blocks_only_the_customer_can_open(desk: Client, sqlite_db: 
     assert "They can take it back by writing START" in text_of(shown)
     assert "opt-in" not in shown
     desk.post(f"/customers/{of.id}/opt-in")
-    found = known(sqlite_db, TWILIO_PHONE)
-    assert found
-    assert found.opted_out_at is not None
+    customer = known(sqlite_db, TWILIO_PHONE)
+    assert customer
+    assert customer.opted_out_at is not None
 
 
 def test_whoever_may_only_look_notes_nothing(desk: Client, sqlite_db: Database) -> None:
@@ -339,12 +339,12 @@ def test_a_reminder_that_comes_late_into_quiet_hours_waits_for_their_end_or_is_s
     quiet(shop)
     clock.move(minutes=5)
     assert lifecycle.run(job_id) is None
-    found = lifecycle.message(shop, job_id)
-    assert (found.state, found.reason) == end
+    row = lifecycle.message(shop, job_id)
+    assert (row.state, row.reason) == end
     assert not twilio.messages()
-    if found.state == "pending":
-        assert found.due_at == datetime(2026, 11, 24, 8, tzinfo=UTC)
-        clock.set(found.due_at)
+    if row.state == "pending":
+        assert row.due_at == datetime(2026, 11, 24, 8, tzinfo=UTC)
+        clock.set(row.due_at)
         lifecycle.run(job_id)
         assert lifecycle.message(shop, job_id).state == "sent"
 

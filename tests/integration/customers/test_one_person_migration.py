@@ -150,8 +150,8 @@ def test_what_was_sent_this_month_is_added_up(old: Database) -> None:
     for address, messages in ((BOOKED, 2), (AT_WHATSAPP, 3), ("+447700900123", 5)):
         add(old, "monthly_sent", month="2026-11-01", address=address, messages=messages)
     up(old)
-    found = rows(old, "SELECT person, messages FROM monthly_sent ORDER BY messages")
-    assert sorted(found) == [("+447700900123", 5), (BOOKED, 5)]
+    sent = rows(old, "SELECT person, messages FROM monthly_sent ORDER BY messages")
+    assert sorted(sent) == [("+447700900123", 5), (BOOKED, 5)]
 
 
 def test_replies_get_their_person(old: Database) -> None:

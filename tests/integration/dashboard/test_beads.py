@@ -35,9 +35,11 @@ def test_of_a_month_of_reminders_few_rows_are_read_and_all_are_counted(
 ) -> None:
     booking_id = add(db, "s" * 200 + "p" * 159)
     with db.read() as session:
-        found = reminders_of(session, [booking_id])[booking_id]
-    assert {each.number for each in found.near} == set(range(193, 209))
-    assert [(each.state, count) for each, count in sorted(found.rest, key=lambda it: it[1])] == [
+        reminders = reminders_of(session, [booking_id])[booking_id]
+    assert {each.number for each in reminders.near} == set(range(193, 209))
+    assert [
+        (each.state, count) for each, count in sorted(reminders.rest, key=lambda it: it[1])
+    ] == [
         ("pending", 151),
         ("sent", 192),
     ]
@@ -83,8 +85,8 @@ def test_many_bookings_take_one_statement_and_each_gets_its_own(
     with db.read() as session:
         _shop = factories.shop(session)  # while it is held, its quiet hours need no query
         with counted(db) as statements:
-            found = reminders_of(session, ids)
+            by_booking = reminders_of(session, ids)
     assert len([each for each in statements if each.startswith("SELECT")]) == 1
-    assert [len(found[each].near) for each in ids] == [*range(MOST_BEADS + 1), 8, 8]
-    assert isinstance(found[ids[1]].near[0].due_at, datetime)
-    assert found[ids[1]].near[0].due_at.tzinfo is not None
+    assert [len(by_booking[each].near) for each in ids] == [*range(MOST_BEADS + 1), 8, 8]
+    assert isinstance(by_booking[ids[1]].near[0].due_at, datetime)
+    assert by_booking[ids[1]].near[0].due_at.tzinfo is not None

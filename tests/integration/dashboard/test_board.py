@@ -50,9 +50,9 @@ def at(hours: float) -> datetime:
 def book(db: Database, hours: float, barber: str = "barber_1", **values: Any) -> str:
     """A booking of half an hour on DAY, with one reminder planned for an hour before."""
     with db.write() as session:
-        found = factories.booking(session, at(hours), barber_id=barber, **values)
-        factories.message(session, found, due_at=at(hours - 1))
-        return found.id
+        booked = factories.booking(session, at(hours), barber_id=barber, **values)
+        factories.message(session, booked, due_at=at(hours - 1))
+        return booked.id
 
 
 def board_of(db: Database, on: date = DAY) -> day.Board:
@@ -76,12 +76,12 @@ def move(client: Client, booking_id: str, **fields: str) -> Any:
 
 def times_of(db: Database, booking_id: str) -> dict[str, list[datetime]]:
     """When the booking's reminders were planned for, by their state."""
-    found: dict[str, list[datetime]] = {}
+    labels: dict[str, list[datetime]] = {}
     with db.read() as session:
         query = select(Message).where(Message.booking_id == booking_id).order_by(Message.number)
         for message in session.scalars(query):
-            found.setdefault(message.state, []).append(message.planned_for)
-    return found
+            labels.setdefault(message.state, []).append(message.planned_for)
+    return labels
 
 
 # --- the page ---
@@ -216,14 +216,14 @@ def test_a_failed_reminder_turns_the_block_red_until_a_newer_one_went_out(
 ) -> None:
     booking_id = book(sqlite_db, 10)
     with sqlite_db.write() as session:
-        found = session.get_one(Booking, booking_id)
-        factories.message(session, found, "failed", error_code="63003")
+        row = session.get_one(Booking, booking_id)
+        factories.message(session, row, "failed", error_code="63003")
     html = desk.get("/today").text
     assert "is-failed is-movable" in html
     assert html.count("No WhatsApp on this number") == 2  # on the block, and beside the board
     with sqlite_db.write() as session:
-        found = session.get_one(Booking, booking_id)
-        factories.message(session, found, "sent")
+        row = session.get_one(Booking, booking_id)
+        factories.message(session, row, "sent")
     clock.move(seconds=1)
     html = desk.get("/today").text
     assert "is-failed is-movable" not in html
@@ -246,9 +246,9 @@ def test_needs_attention_leaves_out_what_no_retry_would_help(
 
 
 def head_of_needs(html: str) -> str:
-    found = re.search(r'id="needs-title">Needs attention</h2>(.*?)</div>', html, re.S)
-    assert found
-    return re.sub(r"<[^>]+>", "", found[1]).strip()
+    match = re.search(r'id="needs-title">Needs attention</h2>(.*?)</div>', html, re.S)
+    assert match
+    return re.sub(r"<[^>]+>", "", match[1]).strip()
 
 
 @pytest.mark.parametrize(
@@ -345,10 +345,12 @@ def test_the_number_of_queries_is_the_same_for_one_booking_and_for_many(
     few = count()
     with shop.write() as session:
         for turn in range(30):
-            found = factories.booking(session, at(9 + turn / 4), barber_id=f"barber_{turn % 3 + 1}")
+            booked = factories.booking(
+                session, at(9 + turn / 4), barber_id=f"barber_{turn % 3 + 1}"
+            )
             for number in range(4):
-                factories.message(session, found, due_at=at(number + 1))
-            factories.message(session, found, "failed")
+                factories.message(session, booked, due_at=at(number + 1))
+            factories.message(session, booked, "failed")
     assert count() == few
 
 
@@ -378,9 +380,9 @@ def test_bookings_that_overlap_stand_side_by_side(desk: Client, sqlite_db: Datab
 def test_many_at_once_share_the_width_up_to_a_limit(desk: Client, sqlite_db: Database) -> None:
     for _ in range(10):
         book(sqlite_db, 9)
-    found = places(sqlite_db)
-    assert {lanes for *_, lanes in found} == {day.MOST_LANES}
-    assert [lane for *_, lane, _ in found] == [0, 1, 2, 3, 4, 5, 6, 7, 7, 7]
+    shown = places(sqlite_db)
+    assert {lanes for *_, lanes in shown} == {day.MOST_LANES}
+    assert [lane for *_, lane, _ in shown] == [0, 1, 2, 3, 4, 5, 6, 7, 7, 7]
 
 
 def test_the_board_is_as_long_as_the_opening_hours_and_widens_for_what_is_outside(

@@ -68,35 +68,37 @@ def count(db: Database) -> int:
 
 
 def value_of(html: str, field: str) -> str:
-    found = re.search(rf'<input[^>]*\bid="{field}"[^>]*\bvalue="([^"]*)"', html)
-    assert found, field
-    return unescape(found[1])
+    match = re.search(rf'<input[^>]*\bid="{field}"[^>]*\bvalue="([^"]*)"', html)
+    assert match, field
+    return unescape(match[1])
 
 
 def problem_of(html: str, field: str) -> str:
     """What stands beside a field as wrong, if the field points to it."""
     if field == "time":
-        found = re.search(r'id="time-problem">(.*?)</p>', html, re.DOTALL)
+        match = re.search(r'id="time-problem">(.*?)</p>', html, re.DOTALL)
     else:
         described = re.search(rf'\bid="{field}"[^>]*aria-describedby="([^"]*)"', html)
         assert described, field
         assert f"{field}-problem" in described[1].split()
-        found = re.search(rf'id="{field}-problem">(.*?)</p>', html, re.DOTALL)
-    assert found, field
-    return text_of(found[1]).strip()
+        match = re.search(rf'id="{field}-problem">(.*?)</p>', html, re.DOTALL)
+    assert match, field
+    return text_of(match[1]).strip()
 
 
 def ticked(html: str, name: str) -> str:
     """The value of a tick that the form shows."""
-    found = re.search(rf'<input type="checkbox"\s+name="{name}"\s+value="([^"]*)"', html)
-    assert found, name
-    return found[1]
+    match = re.search(rf'<input type="checkbox"\s+name="{name}"\s+value="([^"]*)"', html)
+    assert match, name
+    return match[1]
 
 
 def edit_form(client: Client, booking_id: str) -> dict[str, str]:
     """The fields of a booking's form as they stand there."""
     html = client.get(f"/bookings/{booking_id}/edit").text
-    found = {name: value_of(html, name) for name in ("phone", "name", "email", "day", "other_time")}
+    fields = {
+        name: value_of(html, name) for name in ("phone", "name", "email", "day", "other_time")
+    }
     seen = re.search(r'name="seen" value="([^"]*)"', html)
     assert seen
     for name in ("service", "barber"):
@@ -106,10 +108,10 @@ def edit_form(client: Client, booking_id: str) -> dict[str, str]:
         )
         chosen = re.search(r'<option value="([^"]*)" selected', select_.partition("</select>")[0])
         assert chosen, name
-        found[name] = chosen[1]
+        fields[name] = chosen[1]
     time = re.search(r'name="time"\s+value="([^"]*)"\s+required\s+checked', html)
     assert time
-    return {**found, "seen": unescape(seen[1]), "time": time[1]}
+    return {**fields, "seen": unescape(seen[1]), "time": time[1]}
 
 
 # --- a new booking ---
@@ -546,8 +548,8 @@ def test_the_second_of_two_same_times_stays_the_second_in_the_change_form(
 
 def chips(html: str) -> dict[str, str]:
     """The free times that the form offers: what each sends, and how it reads."""
-    found = re.findall(r'name="time"\s+value="([\d:-]+)"[^>]*>(.*?)</label>', html, re.DOTALL)
-    return {value: text_of(words).strip() for value, words in found}
+    pairs = re.findall(r'name="time"\s+value="([\d:-]+)"[^>]*>(.*?)</label>', html, re.DOTALL)
+    return {value: text_of(words).strip() for value, words in pairs}
 
 
 NIGHT = "2026-10-25"
@@ -569,11 +571,11 @@ def test_each_free_time_of_the_hour_that_comes_twice_is_one_to_choose(
     night: Client, sqlite_db: Database
 ) -> None:
     html = night.post("/bookings/preview", data=typed(day=NIGHT, time=""), headers=HTMX).text
-    found = chips(html)
-    assert [words for value, words in found.items() if value.startswith("02:30")] == [
+    offered = chips(html)
+    assert [words for value, words in offered.items() if value.startswith("02:30")] == [
         *("02:30 CEST", "02:30 CET"),
     ]
-    assert found["03:30"] == "03:30"
+    assert offered["03:30"] == "03:30"
     for turn, utc in (("1", 0), ("2", 1)):
         phone = f"+44770090012{turn}"
         sent = typed(day=NIGHT, time=f"02:30-{turn}", turn="1", phone=phone)
@@ -742,13 +744,15 @@ def test_a_change_over_another_booking_asks_first(client: Client, shop: Database
 
 def fields_of(html: str) -> dict[str, str]:
     """The fields of a form that is shown again, as they stand there."""
-    found = {name: value_of(html, name) for name in ("phone", "name", "email", "day", "other_time")}
+    fields = {
+        name: value_of(html, name) for name in ("phone", "name", "email", "day", "other_time")
+    }
     for name in ("service", "barber"):
         options = html.partition(f'id="{name}"')[2].partition("</select>")[0]
-        [found[name]] = re.findall(r'<option value="([^"]*)" selected', options)
-    [found["time"]] = re.findall(r'name="time"\s+value="([^"]*)"[^>]*\bchecked', html)
+        [fields[name]] = re.findall(r'<option value="([^"]*)" selected', options)
+    [fields["time"]] = re.findall(r'name="time"\s+value="([^"]*)"[^>]*\bchecked', html)
     [seen] = re.findall(r'name="seen" value="([^"]*)"', html)
-    return {**found, "seen": unescape(seen)}
+    return {**fields, "seen": unescape(seen)}
 
 
 def test_the_second_who_saves_is_told_what_the_first_changed_each_time(

@@ -39,9 +39,9 @@ def text_of(html: str) -> str:
 def link(html: str, label: str) -> str:
     """Where the link with this label leads."""
     icon = r"(?:\s*<svg[^>]*>\s*<use[^>]*>\s*</svg>\s*)?"
-    found = re.search(rf'<a[^>]*href="([^"]+)"[^>]*>{icon}{label}', html)
-    assert found, label
-    return unescape(found[1])
+    match = re.search(rf'<a[^>]*href="([^"]+)"[^>]*>{icon}{label}', html)
+    assert match, label
+    return unescape(match[1])
 
 
 def pager(html: str) -> str:
@@ -103,7 +103,7 @@ def test_the_list_shows_what_is_to_come_the_nearest_first_and_the_past_the_newes
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "expected"),
     [
         ("q=AT+3", ["At 3", "At 30"]),
         ("status=cancelled", ["At 60"]),
@@ -120,9 +120,9 @@ def test_the_list_shows_what_is_to_come_the_nearest_first_and_the_past_the_newes
     ],
 )
 def test_each_filter_narrows_the_list_and_they_work_together(
-    client: Client, bookings: None, query: str, found: list[str]
+    client: Client, bookings: None, query: str, expected: list[str]
 ) -> None:
-    assert names(client, query) == found
+    assert names(client, query) == expected
 
 
 def test_a_day_is_a_day_of_the_shop_and_times_are_on_its_clock(

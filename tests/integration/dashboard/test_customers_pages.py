@@ -104,7 +104,7 @@ def test_a_word_says_what_the_customer_said_about_messages(
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "expected"),
     [
         ("ana", ["Ana Silva"]),
         ("SILVA", ["Ana Silva"]),
@@ -120,12 +120,12 @@ def test_a_word_says_what_the_customer_said_about_messages(
     ],
 )
 def test_the_search_finds_a_part_of_a_name_or_a_number_whenever_they_come(
-    client: Client, history: None, query: str, found: list[str]
+    client: Client, history: None, query: str, expected: list[str]
 ) -> None:
     answer = client.get("/customers", params={"q": query})
-    assert names(client, str(answer.url.query, "ascii")) == found
+    assert names(client, str(answer.url.query, "ascii")) == expected
     assert "Coming next" not in answer.text
-    assert ("Nobody found" in answer.text) is (not found)
+    assert ("Nobody found" in answer.text) is (not expected)
 
 
 def test_a_booking_id_finds_its_customer(
@@ -165,9 +165,9 @@ def test_a_long_list_ends_with_how_to_find_anybody_else(
     assert names(desk)[0] == "Nearest"
     assert len(names(desk)) == by_customer.MOST
     assert "There are more. Search for anybody who is not here." in desk.get("/customers").text
-    found = desk.get("/customers?q=n").text
-    assert "type more of the name or the number" in found
-    assert f"{by_customer.MOST} or more found" in text_of(found)
+    text = desk.get("/customers?q=n").text
+    assert "type more of the name or the number" in text
+    assert f"{by_customer.MOST} or more found" in text_of(text)
 
 
 @pytest.mark.parametrize("query", ["", "past=1", "q=ana"])

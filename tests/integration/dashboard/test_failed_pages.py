@@ -191,8 +191,8 @@ def test_one_that_a_retry_would_help_is_dismissed_put_back_and_retried_all_the_s
     assert "1 message needs you." in text_of(client.get("/failed"))
     client.post(f"/messages/{job_id}/dismiss")
     assert said(client.post(f"/messages/{job_id}/retry")) == "Retrying now."
-    found = message(shop, job_id)
-    assert (found.state, found.dismissed_at) == ("pending", None)
+    row = message(shop, job_id)
+    assert (row.state, row.dismissed_at) == ("pending", None)
 
 
 def test_a_reminder_after_which_a_newer_one_went_out_cannot_be_chosen(
@@ -448,9 +448,9 @@ def test_the_page_takes_as_many_statements_for_many_as_for_few(
     client: Client, shop: Database
 ) -> None:
     def statements() -> int:
-        with counted(shop) as found:
+        with counted(shop) as executed:
             assert client.get("/failed").status_code == 200
-        return len(found)
+        return len(executed)
 
     fail(shop)
     statements()

@@ -44,15 +44,15 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch, quick: None) -> list[Look]:
     """The looks at the database so far."""
-    found: list[Look] = []
+    taken: list[Look] = []
     look = live.look
 
     def noted(session: Any) -> Look:
-        found.append(look(session))
-        return found[-1]
+        taken.append(look(session))
+        return taken[-1]
 
     monkeypatch.setattr(live, "look", noted)
-    return found
+    return taken
 
 
 def look(db: Database) -> Look:

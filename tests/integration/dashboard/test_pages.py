@@ -76,11 +76,11 @@ def test_the_frame_says_who_paused_sending_and_why_it_stopped(
     now = clock.now()
     sending(db, paused_at=now, paused_by=f"user:{user.id}", breaker_code="20003", breaker_at=now)
     with db.read() as session:
-        found = frame(session)
-    assert (found.paused_at, found.paused_by) == (now, "Zoë")
-    assert found.stopped is not None
-    assert found.stopped.words
-    assert not found.has_worker
+        shown = frame(session)
+    assert (shown.paused_at, shown.paused_by) == (now, "Zoë")
+    assert shown.stopped is not None
+    assert shown.stopped.words
+    assert not shown.has_worker
 
 
 @pytest.mark.parametrize(

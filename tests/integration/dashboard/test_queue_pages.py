@@ -38,9 +38,9 @@ def db(sqlite_db: Database) -> Database:
 @pytest.fixture
 def client(shop: Database, valkey: Valkey) -> Iterator[Client]:
     """A browser in which an owner is signed in."""
-    with web_client() as found:
-        sign_in(found, shop, "owner")
-        yield found
+    with web_client() as browser:
+        sign_in(browser, shop, "owner")
+        yield browser
 
 
 def add_worker(db: Database, host: str = "shop-1", pid: int = 812, seconds_ago: float = 1) -> None:
@@ -202,9 +202,9 @@ def test_the_page_takes_as_many_statements_for_much_as_for_little(
     client: Client, shop: Database
 ) -> None:
     def statements() -> int:
-        with counted(shop) as found:
+        with counted(shop) as executed:
             assert client.get("/queue").status_code == 200
-        return len(found)
+        return len(executed)
 
     book(shop)
     fail(shop)

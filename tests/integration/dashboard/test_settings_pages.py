@@ -51,18 +51,18 @@ RULE = {
 @pytest.fixture
 def client(shop: Database, valkey: Valkey) -> Iterator[Client]:
     """The browser of the owner, once on SQLite, once on PostgreSQL."""
-    with web_client() as found:
-        sign_in(found, shop)
-        yield found
+    with web_client() as browser:
+        sign_in(browser, shop)
+        yield browser
 
 
 @pytest.fixture
 def desk(sqlite_db: Database, clock: FrozenClock, valkey: Valkey) -> Iterator[Client]:
     """The same on SQLite alone, for what no database decides."""
     fill(sqlite_db)
-    with web_client() as found:
-        sign_in(found, sqlite_db)
-        yield found
+    with web_client() as browser:
+        sign_in(browser, sqlite_db)
+        yield browser
 
 
 def text_of(html: str) -> str:
@@ -73,9 +73,9 @@ def said(client: Client, answer: Response) -> str:
     """The toast of the page that the answer leads to."""
     assert answer.status_code == 303, text_of(answer.text)
     page = client.get(answer.headers["Location"]).text
-    found = re.search(r'class="toast-text">([^<]*)<', page)
-    assert found, page
-    return unescape(found[1])
+    match = re.search(r'class="toast-text">([^<]*)<', page)
+    assert match, page
+    return unescape(match[1])
 
 
 def row(db: Database) -> Shop:
@@ -97,9 +97,9 @@ def events(db: Database, subject: str) -> list[tuple[str, dict[str, object]]]:
 def problem(answer: Response, field: str) -> str:
     """What stands beside a field of a form that was not kept."""
     assert answer.status_code == 422, text_of(answer.text)
-    found = re.search(rf'id="{field}-problem">(.*?)</p>', answer.text, re.DOTALL)
-    assert found, f"nothing beside {field}"
-    return text_of(found[1]).strip()
+    match = re.search(rf'id="{field}-problem">(.*?)</p>', answer.text, re.DOTALL)
+    assert match, f"nothing beside {field}"
+    return text_of(match[1]).strip()
 
 
 # --- the shop ---

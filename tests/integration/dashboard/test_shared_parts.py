@@ -40,10 +40,10 @@ def client(
 @pytest.fixture
 def other(client: Client, sqlite_db: Database) -> Iterator[Client]:
     """Another browser, of the same web process."""
-    with TestClient(create_app()) as found:
-        sign_in(found, sqlite_db, "staff", "Bo Ek")
-        found.app.state.parts = client.app.state.parts
-        yield found
+    with TestClient(create_app()) as process:
+        sign_in(process, sqlite_db, "staff", "Bo Ek")
+        process.app.state.parts = client.app.state.parts
+        yield process
 
 
 def begin(client: Client, look: str) -> None:
@@ -145,8 +145,8 @@ def test_of_many_at_once_the_first_makes_it_and_the_others_wait_for_it() -> None
         return "html"
 
     with ThreadPoolExecutor(20) as threads:
-        found = list(threads.map(lambda _: parts.get("1", "/today", make), range(20)))
-    assert (set(found), len(made)) == ({"html"}, 1)
+        answers = list(threads.map(lambda _: parts.get("1", "/today", make), range(20)))
+    assert (set(answers), len(made)) == ({"html"}, 1)
 
 
 def test_what_could_not_be_made_is_tried_again() -> None:

@@ -28,16 +28,16 @@ HASH = PasswordHasher().hash(PASSWORD)
 @pytest.fixture
 def client(shop: Database, valkey: Valkey) -> Iterator[Client]:
     """A browser, once on SQLite, once on PostgreSQL."""
-    with web_client() as found:
-        yield found
+    with web_client() as browser:
+        yield browser
 
 
 @pytest.fixture
 def desk(sqlite_db: Database, clock: FrozenClock, valkey: Valkey) -> Iterator[Client]:
     """The same on SQLite alone, for what no database decides."""
     fill(sqlite_db)
-    with web_client() as found:
-        yield found
+    with web_client() as browser:
+        yield browser
 
 
 def text_of(html: str) -> str:
@@ -70,9 +70,9 @@ def said(client: Client, answer: Response) -> str:
     """The toast of the page that the answer leads to."""
     assert answer.status_code == 303, answer.text
     page = client.get(answer.headers["Location"]).text
-    found = re.search(r'class="toast-text">([^<]*)<', page)
-    assert found, page
-    return unescape(found[1])
+    match = re.search(r'class="toast-text">([^<]*)<', page)
+    assert match, page
+    return unescape(match[1])
 
 
 # --- the list ---
@@ -106,8 +106,8 @@ def test_who_was_signed_out_long_ago_is_still_known_to_have_been_here(
     clock.move(days=3)
     sign_in(client, shop)
     with shop.read() as session:
-        found = {each.id: each for each in members.listed(session)}
-    assert found[sam.id].sessions == 0
+        by_id = {each.id: each for each in members.listed(session)}
+    assert by_id[sam.id].sessions == 0
     assert "3 days ago" in text_of(client.get("/staff").text)
 
 

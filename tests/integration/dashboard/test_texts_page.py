@@ -30,16 +30,16 @@ def text_of(html: str) -> str:
 
 
 def typed_in(html: str) -> str:
-    found = re.search(r"<textarea[^>]*>\n(.*?)</textarea>", html, re.DOTALL)
-    assert found
-    return unescape(found[1])
+    match = re.search(r"<textarea[^>]*>\n(.*?)</textarea>", html, re.DOTALL)
+    assert match
+    return unescape(match[1])
 
 
 def region(html: str, name: str) -> str:
     """A part of what htmx gets, as one reads it."""
-    found = re.search(rf'hx-target="#{name}".*?</hx-partial>', html, re.DOTALL)
-    assert found, name
-    return text_of(found[0])
+    match = re.search(rf'hx-target="#{name}".*?</hx-partial>', html, re.DOTALL)
+    assert match, name
+    return text_of(match[0])
 
 
 def look(owner: Client, text: str, kind: str = "reminder", **fields: str) -> str:

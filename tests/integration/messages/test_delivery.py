@@ -210,8 +210,8 @@ def test_a_customer_who_unsubscribed_at_twilio_is_opted_out_and_gets_nothing_mor
     clock.move(hours=2)
     deliver(f"{booking}-reminder-2")
 
-    found = [message(db, f"{booking}-reminder-{number}") for number in (1, 2)]
-    assert [(row.state, row.reason) for row in found] == [
+    rows = [message(db, f"{booking}-reminder-{number}") for number in (1, 2)]
+    assert [(row.state, row.reason) for row in rows] == [
         ("failed", "refused"),
         ("skipped", "opted_out"),
     ]

@@ -43,8 +43,8 @@ class Commands:
     def count(self) -> dict[str, int]:
         """Commands by name, without those of connecting and of counting."""
         own = {"config|resetstat", "info", "client|setinfo", "hello", "select"}
-        found = self._client.info("commandstats")
-        names = {name.removeprefix("cmdstat_"): stats["calls"] for name, stats in found.items()}
+        info = self._client.info("commandstats")
+        names = {name.removeprefix("cmdstat_"): stats["calls"] for name, stats in info.items()}
         return {name: calls for name, calls in names.items() if name not in own}
 
 

@@ -59,15 +59,15 @@ def test_the_breaker_opens_once_and_closes_once_however_many_errors_and_successe
     stop(db, "20003")
     clock.move(seconds=30)
     stop(db, "21212")
-    found = sending(db)
-    assert (found.breaker_code, found.probes) == ("20003", 1)
-    assert found.probe_at == clock.now() + timedelta(seconds=30)
+    row = sending(db)
+    assert (row.breaker_code, row.probes) == ("20003", 1)
+    assert row.probe_at == clock.now() + timedelta(seconds=30)
 
     for _ in range(2):
         with db.write() as session:
             gate.go(session)
-    found = sending(db)
-    assert (found.breaker_code, found.breaker_at, found.probe_at, found.probes) == (
+    row = sending(db)
+    assert (row.breaker_code, row.breaker_at, row.probe_at, row.probes) == (
         None,
         None,
         None,

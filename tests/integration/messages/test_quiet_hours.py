@@ -126,12 +126,12 @@ def test_a_reminder_that_quiet_hours_leave_out_takes_nobodys_place(
     with shop.write() as session:
         gate.resume(session, "user:1")
     tick.skip_ineligible()
-    found = lifecycle.messages(shop, booking_id)
-    assert [row.reason for row in found[:2]] == [None, "quiet_hours"]
-    lifecycle.run(found[0].id)
-    assert lifecycle.message(shop, found[0].id).due_at == datetime(2026, 11, 24, 8, tzinfo=UTC)
+    rows = lifecycle.messages(shop, booking_id)
+    assert [row.reason for row in rows[:2]] == [None, "quiet_hours"]
+    lifecycle.run(rows[0].id)
+    assert lifecycle.message(shop, rows[0].id).due_at == datetime(2026, 11, 24, 8, tzinfo=UTC)
     clock.set(datetime(2026, 11, 24, 8, tzinfo=UTC))
-    for each in found:
+    for each in rows:
         lifecycle.run(each.id)
     assert [post.to for post in twilio.messages()] == [lifecycle.HOME]
 
@@ -190,12 +190,12 @@ def test_sql_and_the_policy_agree_on_what_is_quiet(
     with db.write() as session:
         factories.shop(session, time_zone=zone, quiet_from=night[0], quiet_until=night[1])
     with db.read() as session:
-        found = quiet.rule(session)
-        assert found is not None
+        rule = quiet.rule(session)
+        assert rule is not None
         policy = of_shop(shop_row(session))
         rows = values(column("at", UtcDateTime()), name="moment").data([(at,) for at in moments])
         moment = rows.cte()
-        told = session.execute(select(moment.c.at, quiet._is_quiet(found, moment.c.at)))
+        told = session.execute(select(moment.c.at, quiet._is_quiet(rule, moment.c.at)))
         is_quiet = {at: bool(quiet_then) for at, quiet_then in told}
     assert is_quiet == {at: policy.is_quiet(at) for at in moments}
     assert set(is_quiet.values()) == {True, False}

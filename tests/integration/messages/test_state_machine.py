@@ -316,8 +316,8 @@ class Lifecycle(RuleBasedStateMachine):
         return [message for message in self.twilio.messages() if _attempt_id(message) in known]
 
     def _message_of(self, accepted: Accepted) -> str:
-        found: str = self._find(Attempt, _attempt_id(accepted)).message_id
-        return found
+        ids: str = self._find(Attempt, _attempt_id(accepted)).message_id
+        return ids
 
     def _try(self, act: Callable[..., Any], *args: str) -> None:
         try:

@@ -49,17 +49,17 @@ def test_each_state_is_counted_under_the_apis_word(db: Database, clock: FrozenCl
         session.add(DailySent(day=clock.now().date(), messages=7))
         session.add(DailySent(day=clock.now().date() - timedelta(days=1), messages=2))
     with db.read() as session:
-        found = statistics.stats(session)
-    assert found == statistics.Stats(waiting=1, active=2, completed=9, failed=2, delayed=1)
+        stats = statistics.stats(session)
+    assert stats == statistics.Stats(waiting=1, active=2, completed=9, failed=2, delayed=1)
 
 
 def test_the_last_hour_has_sixty_minutes_the_oldest_first(db: Database, clock: FrozenClock) -> None:
     clock.move(hours=2, minutes=5, seconds=30)
-    found = minutes(db)
-    assert [each.starts_at for each in found] == [
+    hour = minutes(db)
+    assert [each.starts_at for each in hour] == [
         clock.now().replace(second=0) - timedelta(minutes=59 - turn) for turn in range(60)
     ]
-    assert all(each.sent == each.failed == 0 for each in found)
+    assert all(each.sent == each.failed == 0 for each in hour)
 
 
 def test_sent_and_failed_are_counted_in_their_minute_and_older_ones_in_none(
@@ -70,9 +70,9 @@ def test_sent_and_failed_are_counted_in_their_minute_and_older_ones_in_none(
         sent(db, seconds_ago)
     add(db, "failed", updated_at=clock.now() - timedelta(minutes=2))
     add(db, "failed", updated_at=clock.now() - timedelta(hours=2))
-    found = minutes(db)
-    assert {turn: each.sent for turn, each in enumerate(found) if each.sent} == {0: 1, 58: 1, 59: 2}
-    assert {turn: each.failed for turn, each in enumerate(found) if each.failed} == {57: 1}
+    hour = minutes(db)
+    assert {turn: each.sent for turn, each in enumerate(hour) if each.sent} == {0: 1, 58: 1, 59: 2}
+    assert {turn: each.failed for turn, each in enumerate(hour) if each.failed} == {57: 1}
 
 
 def test_lateness_is_the_median_and_the_99th_of_100(db: Database, clock: FrozenClock) -> None:
@@ -102,12 +102,12 @@ def test_what_is_due_next_comes_first_with_its_booking(db: Database, clock: Froz
         add(db, "pending", due_at=clock.now() + timedelta(hours=hours))
     add(db, "sent", "failed")
     with db.read() as session:
-        found = statistics.next_due(session, 2)
-    assert [each.due_at - clock.now() for each in found] == [
+        due = statistics.next_due(session, 2)
+    assert [each.due_at - clock.now() for each in due] == [
         timedelta(hours=1),
         timedelta(hours=2),
     ]
-    assert all(isinstance(each.booking, Booking) for each in found)
+    assert all(isinstance(each.booking, Booking) for each in due)
 
 
 def test_a_worker_that_was_not_seen_for_a_minute_counts_as_dead(

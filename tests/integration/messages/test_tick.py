@@ -202,7 +202,7 @@ def test_one_thread_ticks_however_many_threads_start_it_and_it_ends(
     ticker = Ticker(further=[])
     at_once(*[ticker.start] * 8)
 
-    [thread] = [found for found in threading.enumerate() if found.name == "tick"]
+    [thread] = [each for each in threading.enumerate() if each.name == "tick"]
     deadline = time.monotonic() + 60
     while _threads(sqlite_db) != [8] and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -217,7 +217,7 @@ def test_one_thread_ticks_however_many_threads_start_it_and_it_ends(
 
     ticker.start()
     later = due_message(sqlite_db)
-    [again] = [found for found in threading.enumerate() if found.name == "tick"]
+    [again] = [each for each in threading.enumerate() if each.name == "tick"]
     wait_until(lambda: message(sqlite_db, later).enqueued_at is not None, 30)
     ticker.stop()
     again.join(10)

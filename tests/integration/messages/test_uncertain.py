@@ -373,9 +373,9 @@ def test_only_a_message_of_the_attempts_own_time_is_it(
     twilio.now = lambda: started + timedelta(seconds=seconds)
     make_uncertain(db, twilio, job_id, "lost_answer")
 
-    found = find_sent(channel(), job_id)
+    match = find_sent(channel(), job_id)
 
-    assert (found is not None) is is_ours
+    assert (match is not None) is is_ours
 
 
 def test_a_message_with_another_text_is_not_it_unless_a_template_made_it(

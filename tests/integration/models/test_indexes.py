@@ -221,15 +221,15 @@ def big(request: pytest.FixtureRequest, configure: Configure, clock: FrozenClock
 @contextmanager
 def caught(db: Database) -> Iterator[list[Statement]]:
     """The statements executed meanwhile that read a big table."""
-    found: list[Statement] = []
+    statements: list[Statement] = []
 
     def catch(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
         if _reads_big(statement):
-            found.append((statement, parameters))
+            statements.append((statement, parameters))
 
     event.listen(db.engine, "before_cursor_execute", catch)
     try:
-        yield found
+        yield statements
     finally:
         event.remove(db.engine, "before_cursor_execute", catch)
 

@@ -25,7 +25,7 @@ AS_OURS = as_template(REMINDER_TEXT)
 
 def report() -> dict[str, str]:
     """Every line of the report but its subject, by subject."""
-    return {found.subject: f"{found.level} {found.text}" for found in doctor.examine()}
+    return {finding.subject: f"{finding.level} {finding.text}" for finding in doctor.examine()}
 
 
 def add_worker(db: Database, seconds_ago: float) -> None:
@@ -75,11 +75,11 @@ def test_pending_migrations_fail(
 ) -> None:
     configure(DATABASE_URL=f"sqlite:///{tmp_path}/new.db")
 
-    found = report()
+    findings = report()
 
-    assert found["database"].startswith("FAIL SQLite, empty, ")
-    assert "run `chairtime migrate`" in found["database"]
-    assert "worker" not in found
+    assert findings["database"].startswith("FAIL SQLite, empty, ")
+    assert "run `chairtime migrate`" in findings["database"]
+    assert "worker" not in findings
 
 
 def test_a_database_of_a_later_chairtime_is_a_warning(
@@ -96,11 +96,11 @@ def test_an_unreachable_database_fails_and_the_rest_is_still_examined(
 ) -> None:
     configure(DATABASE_URL="postgresql://shop:hunter2@127.0.0.1:1/shop")
 
-    found = report()
+    findings = report()
 
-    assert found["database"].startswith("FAIL DATABASE_URL: postgresql+psycopg://shop:***@")
-    assert found["queue"].startswith("ok")
-    assert found["whatsapp"].startswith("ok")
+    assert findings["database"].startswith("FAIL DATABASE_URL: postgresql+psycopg://shop:***@")
+    assert findings["queue"].startswith("ok")
+    assert findings["whatsapp"].startswith("ok")
 
 
 def test_an_unreachable_queue_fails(
@@ -143,10 +143,10 @@ def test_wrong_credentials_fail_and_name_the_variables(
 # --- the templates ---
 
 
-def template_report(twilio: FakeTwilio, found: Template | str) -> str:
+def template_report(twilio: FakeTwilio, template: Template | str) -> str:
     """The doctor's line on the reminders' template if it is this one."""
     doctor.templates._variables.cache_clear()
-    twilio.templates[REMINDER] = found
+    twilio.templates[REMINDER] = template
     return report()["reminder template"]
 
 
@@ -171,7 +171,7 @@ def test_a_template_that_is_not_set_or_not_there_fails_and_names_its_variable(
 
 
 @pytest.mark.parametrize(
-    ("found", "line"),
+    ("template", "line"),
     [
         (Template(AS_OURS, CANCEL_BUTTON), "ok approved, with the words of our text, with a "),
         (Template(AS_OURS), "ok approved, with the words of our text"),
@@ -184,9 +184,9 @@ def test_a_template_that_is_not_set_or_not_there_fails_and_names_its_variable(
     ],
 )
 def test_a_template_must_be_approved_say_what_we_say_and_have_variables_that_we_know(
-    reminder: Database, twilio: FakeTwilio, found: Template | str, line: str
+    reminder: Database, twilio: FakeTwilio, template: Template | str, line: str
 ) -> None:
-    assert template_report(twilio, found).startswith(line)
+    assert template_report(twilio, template).startswith(line)
 
 
 def test_the_words_of_a_template_are_compared_with_the_shops_own_text(
@@ -205,9 +205,11 @@ def test_a_template_is_wanted_for_a_confirmation_only_if_the_shop_sends_it(
     assert not {"confirmation template", "moved template"} & report().keys()
     with reminder.write() as session:
         factories.shop(session, confirmation_on=True)
-    found = report()
-    assert found["confirmation template"].startswith("FAIL set WHATSAPP_CONFIRMATION_CONTENT_SID")
-    assert "moved template" not in found
+    findings = report()
+    assert findings["confirmation template"].startswith(
+        "FAIL set WHATSAPP_CONFIRMATION_CONTENT_SID"
+    )
+    assert "moved template" not in findings
 
 
 # --- what customers write ---
@@ -235,10 +237,10 @@ def test_a_messaging_service_with_our_sender_may_swallow_cancel_and_may_call_els
     assert "opt-out" not in report()
 
     twilio.services = [MessagingService("Marketing")]
-    found = report()
-    assert found["replies"].startswith("ok")
-    assert found["opt-out"].startswith("warn the sender is in the Messaging Service 'Marketing'")
-    assert "take CANCEL out of its opt-out keywords" in found["opt-out"]
+    findings = report()
+    assert findings["replies"].startswith("ok")
+    assert findings["opt-out"].startswith("warn the sender is in the Messaging Service 'Marketing'")
+    assert "take CANCEL out of its opt-out keywords" in findings["opt-out"]
 
     twilio.services = [MessagingService("Marketing", "https://demo.example", defers=False)]
     assert "Messaging Service 'Marketing' calls POST https://demo.example" in report()["replies"]
@@ -274,9 +276,9 @@ def test_a_public_url_that_twilio_cannot_reach_is_a_warning_in_development(
     sqlite_db: Database, configure: Configure, valkey: Valkey, twilio: FakeTwilio
 ) -> None:
     assert report()["public URL"].startswith("ok")
-    found = doctor._public_url(_with_real_twilio(configure))
-    assert found.level == "warn"
-    assert "set PUBLIC_URL" in found.text
+    finding = doctor._public_url(_with_real_twilio(configure))
+    assert finding.level == "warn"
+    assert "set PUBLIC_URL" in finding.text
 
 
 def test_a_clock_that_differs_fails(sqlite_db: Database) -> None:
@@ -300,9 +302,9 @@ def test_sending_that_is_paused_or_stopped_fails_and_says_what_to_do(sqlite_db: 
     with sqlite_db.write() as session:
         gate.resume(session, "user:1")
         gate.stop(session, "20003")
-    found = report()["sending"]
-    assert found.startswith("FAIL")
-    assert "Twilio refused our login (20003); the next probe is at" in found
+    finding = report()["sending"]
+    assert finding.startswith("FAIL")
+    assert "Twilio refused our login (20003); the next probe is at" in finding
 
     with sqlite_db.write() as session:
         gate.go(session)

@@ -117,11 +117,11 @@ def test_migrations_are_one_line_without_branches() -> None:
 
 def checks(connection: Connection) -> set[tuple[str, str | None]]:
     """The named CHECK constraints, which Alembic does not compare."""
-    found = inspect(connection)
+    inspector = inspect(connection)
     return {
         (table, check["name"])
         for table in tables(connection)
-        for check in found.get_check_constraints(table)
+        for check in inspector.get_check_constraints(table)
     }
 
 

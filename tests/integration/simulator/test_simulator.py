@@ -86,8 +86,8 @@ def chat(simulator: Simulator, number: str) -> str:
     return httpx.get(f"{simulator.url}/simulator/phones/{number[1:]}").text
 
 
-def bodies(found: list[SentMessage]) -> list[str]:
-    return [one.body for one in found]
+def bodies(messages: list[SentMessage]) -> list[str]:
+    return [one.body for one in messages]
 
 
 # --- what is accepted ---
@@ -216,9 +216,9 @@ def test_a_wrong_login_or_sender_is_refused(
 
 
 def test_another_accounts_path_is_refused_in_spite_of_our_login(simulator: Simulator) -> None:
-    found = simulator.settings
+    env = simulator.settings
     url = f"{simulator.url}/simulator/2010-04-01/Accounts/AC{'f' * 32}.json"
-    answer = httpx.get(url, auth=(found.whatsapp_account_sid, found.whatsapp_auth_token))
+    answer = httpx.get(url, auth=(env.whatsapp_account_sid, env.whatsapp_auth_token))
     assert (answer.status_code, answer.json()["code"]) == (401, 20003)
 
 
@@ -226,9 +226,9 @@ def test_another_accounts_path_is_refused_in_spite_of_our_login(simulator: Simul
     "query", ["PageSize=many", "PageToken=-1", "PageToken=99999999999999999999"]
 )
 def test_a_list_that_cannot_be_paged_is_refused(simulator: Simulator, query: str) -> None:
-    found = simulator.settings
-    path = f"/simulator/2010-04-01/Accounts/{found.whatsapp_account_sid}/Messages.json?{query}"
-    credentials = found.whatsapp_account_sid, found.whatsapp_auth_token
+    env = simulator.settings
+    path = f"/simulator/2010-04-01/Accounts/{env.whatsapp_account_sid}/Messages.json?{query}"
+    credentials = env.whatsapp_account_sid, env.whatsapp_auth_token
     answer = httpx.get(simulator.url + path, auth=credentials)
     assert (answer.status_code, answer.json()["code"]) == (400, 20001)
 
@@ -328,8 +328,8 @@ def test_an_accepted_message_may_be_reported_undelivered_later(
     wait_until(lambda: receipts(simulator, number) == ["sent", "undelivered"])
     last = simulator.received(f"/webhooks/twilio/status/of-{number[1:]}")[-1]
     assert last["form"]["ErrorCode"] == str(fault.code)
-    [found] = client.list_sent(number, EVER)
-    assert (found.status, found.error_code) == ("undelivered", str(fault.code))
+    [listed] = client.list_sent(number, EVER)
+    assert (listed.status, listed.error_code) == ("undelivered", str(fault.code))
 
 
 def test_a_fault_is_used_up_after_so_many_messages(
@@ -431,7 +431,9 @@ def test_a_restart_keeps_what_was_accepted_and_sends_the_receipts_that_were_due(
         late.close()
         before = len(receipts_on_disk(tmp_path))
         simulator.start()
-        assert [found.sid for found in simulator.client().list_sent(number, EVER)] == [outcome.sid]
+        assert [listed.sid for listed in simulator.client().list_sent(number, EVER)] == [
+            outcome.sid
+        ]
         chat(simulator, number)
         wait_until(lambda: len(receipts(simulator, number)) >= before + 2)
 

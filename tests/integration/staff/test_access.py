@@ -51,9 +51,9 @@ def production(configure: Configure) -> Litestar:
 
 
 def test_every_route_states_who_may_call_it(sqlite_api: Client) -> None:
-    found = routes(sqlite_api.app)
-    assert len(found) > 10
-    for path, handler in found:
+    stated = routes(sqlite_api.app)
+    assert len(stated) > 10
+    for path, handler in stated:
         assert handler.opt.get("access") in guards.OPEN | guards.SCOPES | guards.ROLES, path
 
 
@@ -127,8 +127,8 @@ def test_each_page_is_refused_to_those_below_its_role(
     sqlite_api: Client, sqlite_db: Database, role: str
 ) -> None:
     sign_in(sqlite_api, sqlite_db, role)
-    found = pages(sqlite_api.app)
-    above = [page for page in found if ROLES.index(page[2]) > ROLES.index(role)]
+    addresses = pages(sqlite_api.app)
+    above = [page for page in addresses if ROLES.index(page[2]) > ROLES.index(role)]
     for method, address, _ in above:
         answer = sqlite_api.request(method, address, headers={"Accept": "text/html"})
         assert answer.status_code == 403, (method, address)

@@ -55,11 +55,11 @@ def test_an_email_can_be_used_once_whatever_its_case(db: Database) -> None:
 
 
 def test_all_that_is_wrong_is_said_at_once(sqlite_db: Database) -> None:
-    found = errors(sqlite_db, email="ann", name=" ", role="boss", password="short")
+    wrong = errors(sqlite_db, email="ann", name=" ", role="boss", password="short")
 
-    assert found.keys() == {"email", "name", "role", "password"}
-    assert found["role"] == "This must be one of owner, staff, viewer."
-    assert found["password"] == "This has 5 characters: it needs 12 to 200."
+    assert wrong.keys() == {"email", "name", "role", "password"}
+    assert wrong["role"] == "This must be one of owner, staff, viewer."
+    assert wrong["password"] == "This has 5 characters: it needs 12 to 200."
 
 
 @pytest.mark.parametrize("name", ["", "a\nb\x00", "x" * 101, "\u202eevil"])
@@ -89,9 +89,9 @@ def test_a_name_must_be_visible_and_short(sqlite_db: Database, name: str) -> Non
     ],
 )
 def test_a_very_common_password_is_refused(sqlite_db: Database, password: str) -> None:
-    found = errors(sqlite_db, email="ann.lee@example.com", password=password)
+    wrong = errors(sqlite_db, email="ann.lee@example.com", password=password)
 
-    assert found["password"].startswith("This is easily guessed")
+    assert wrong["password"].startswith("This is easily guessed")
 
 
 @pytest.mark.parametrize("password", ["x" * 11, "a1!" * 67, "", "\udcff bad letters"])
@@ -112,7 +112,7 @@ def test_any_other_password_is_taken_letter_for_letter(sqlite_db: Database, pass
 
 
 def test_the_first_owner_and_token_of_the_environment_are_made_once(db: Database) -> None:
-    found = read_settings(
+    env = read_settings(
         {
             "SECRET_KEY": "s" * 32,
             "CHAIRTIME_API_TOKEN": "t" * 32,
@@ -122,7 +122,7 @@ def test_the_first_owner_and_token_of_the_environment_are_made_once(db: Database
     )
     for _ in range(2):
         with db.write() as session:
-            first_run.ensure(session, found)
+            first_run.ensure(session, env)
 
     with db.read() as session:
         assert session.scalars(select(User.role)).all() == ["owner"]
@@ -151,8 +151,8 @@ def test_an_owner_who_is_there_already_is_left_alone(sqlite_db: Database) -> Non
 def test_a_first_owner_that_cannot_be_made_is_refused_by_the_name_of_the_variable(
     sqlite_db: Database, environment: dict[str, str], field: str
 ) -> None:
-    found = read_settings({"SECRET_KEY": "s" * 32, **environment})
+    env = read_settings({"SECRET_KEY": "s" * 32, **environment})
 
     with pytest.raises(Invalid) as caught, sqlite_db.write() as session:
-        first_run.ensure(session, found)
+        first_run.ensure(session, env)
     assert [error.field for error in caught.value.errors] == [field]

@@ -25,9 +25,9 @@ APP = Path(__file__).parents[3] / "app"
 @pytest.fixture
 def client(shop: Database, valkey: Valkey) -> Iterator[Client]:
     """The owner's browser, once on SQLite, once on PostgreSQL."""
-    with web_client() as found:
-        sign_in(found, shop, "owner", "Ola Owner")
-        yield found
+    with web_client() as browser:
+        sign_in(browser, shop, "owner", "Ola Owner")
+        yield browser
 
 
 def note(db: Database, actor: str, action: str, subject: str, **details: Any) -> None:
@@ -40,8 +40,8 @@ def lines(client: Client, address: str = "/activity") -> list[str]:
     answer = client.get(address)
     assert answer.status_code == 200, answer.text
     rows = re.findall(r"<tr>\s*<td.*?</tr>", answer.text, re.S)
-    found = [" ".join(unescape(re.sub(r"<[^>]+>", " ", row)).split()) for row in rows]
-    return [line for line in found if "Signed in" not in line]
+    texts = [" ".join(unescape(re.sub(r"<[^>]+>", " ", row)).split()) for row in rows]
+    return [line for line in texts if "Signed in" not in line]
 
 
 # --- every action has words ---
@@ -80,11 +80,11 @@ def values_of(node: ast.expr, within: ast.FunctionDef) -> list[str]:
 
 
 def test_every_action_that_is_recorded_has_words_and_no_other_has() -> None:
-    found = dict(recorded())
-    assert len(found) > 30
-    nameless = {action: where for action, where in found.items() if action not in activity.WORDS}
+    actions = dict(recorded())
+    assert len(actions) > 30
+    nameless = {action: where for action, where in actions.items() if action not in activity.WORDS}
     assert nameless == {}, "say in app/staff/activity.py what these are in plain words"
-    assert activity.WORDS.keys() - found.keys() == set()
+    assert activity.WORDS.keys() - actions.keys() == set()
 
 
 # --- the page ---
@@ -217,12 +217,12 @@ def test_for_one_person_so_many_lines_are_looked_through_and_the_next_page_goes_
 
 def found_by_pages(client: Client, address: str) -> list[str]:
     """The subjects of all lines, by the links to older ones."""
-    found = []
+    ids = []
     for _ in range(20):
-        found += [line.split()[-1] for line in lines(client, address)]
+        ids += [line.split()[-1] for line in lines(client, address)]
         older = re.search(r'is-later"\s+href="([^"]+)"', client.get(address).text)
         if not older:
-            return found
+            return ids
         address = unescape(older[1])
     raise AssertionError("the pages do not end")
 

@@ -336,10 +336,10 @@ def test_the_first_owner_is_made_with_the_code_and_is_signed_in(
 
     assert (answer.status_code, answer.headers["Location"]) == (303, "/")
     with sqlite_db.read() as session:
-        found = sessions.find(session, browser.cookies["chairtime"])
+        signed_in = sessions.find(session, browser.cookies["chairtime"])
         assert first_run.setup_code(session, state) is None
-    assert found is not None
-    assert found.role == "owner"
+    assert signed_in is not None
+    assert signed_in.role == "owner"
     assert not (state / "setup-code").exists()
     assert browser.get("/setup").headers["Location"] == "/login"
 

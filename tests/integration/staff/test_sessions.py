@@ -37,11 +37,11 @@ def test_a_session_is_found_by_its_secret_of_which_only_a_digest_is_kept(
     user, secret = begin(db, "viewer")
 
     with db.read() as session:
-        found = sessions.find(session, secret)
+        signed_in = sessions.find(session, secret)
         kept = session.scalars(select(StaffSession)).one()
-    assert found is not None
-    assert (found.id, found.name, found.role) == (user.id, "Ann Lee", "viewer")
-    assert found.actor == f"user:{user.id}"
+    assert signed_in is not None
+    assert (signed_in.id, signed_in.name, signed_in.role) == (user.id, "Ann Lee", "viewer")
+    assert signed_in.actor == f"user:{user.id}"
     assert len(secret) >= 43  # 256 bits in base64
     assert secret not in (kept.id, kept.user_id)
     assert not is_found(db, secret + "x")
@@ -53,10 +53,10 @@ def test_a_session_ends_after_eight_hours_without_use(db: Database, clock: Froze
     _, secret = begin(db)
     clock.move(hours=7, minutes=59)
     with db.read() as session:
-        found = sessions.find(session, secret)
-    assert found is not None
+        signed_in = sessions.find(session, secret)
+    assert signed_in is not None
     with db.write() as session:
-        sessions.note_use(session, found.session_id)
+        sessions.note_use(session, signed_in.session_id)
     clock.move(hours=7, minutes=59)
     assert is_found(db, secret)
     clock.move(minutes=1)
@@ -70,9 +70,9 @@ def test_a_session_ends_after_twenty_hours_however_much_it_is_used(
     for _ in range(19):
         clock.move(hours=1)
         with db.write() as session:
-            found = sessions.find(session, secret)
-            assert found is not None
-            sessions.note_use(session, found.session_id)
+            signed_in = sessions.find(session, secret)
+            assert signed_in is not None
+            sessions.note_use(session, signed_in.session_id)
     clock.move(hours=1)
     assert not is_found(db, secret)
 
@@ -91,9 +91,9 @@ def test_a_role_that_changes_holds_from_the_next_request_on(
     with db.write() as session:
         session.get_one(User, user.id).role = "viewer"
     with db.read() as session:
-        found = sessions.find(session, secret)
-    assert found is not None
-    assert not found.may("staff")
+        signed_in = sessions.find(session, secret)
+    assert signed_in is not None
+    assert not signed_in.may("staff")
 
 
 def test_an_ended_session_is_gone_and_ending_it_again_does_nothing(

@@ -54,14 +54,14 @@ def form_of(html: str, action: str) -> dict[str, str]:
     """The fields of a form as they stand there."""
     form = html.partition(f'action="{action}"')[2].partition("</form>")[0]
     inputs = re.findall(r"<input\b[^>]*>", form)
-    found = {
+    fields = {
         name_of(each): value_of(each)
         for each in inputs
         if 'type="radio"' not in each or "checked" in each
     }
     for name, options in re.findall(r'<select[^>]*\bname="(\w+)"[^>]*>(.*?)</select>', form, re.S):
-        found[name] = next(iter(re.findall(r'value="([^"]*)" selected', options)), "")
-    return found
+        fields[name] = next(iter(re.findall(r'value="([^"]*)" selected', options)), "")
+    return fields
 
 
 def name_of(element: str) -> str:

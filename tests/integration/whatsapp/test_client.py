@@ -236,12 +236,14 @@ def test_a_connect_timeout_is_transient_and_shared_by_all_addresses(
         for filler in queued:  # a full queue leaves the next connection without an answer
             filler.setblocking(False)
             filler.connect_ex(address)
-        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address)] * 3
+        addresses = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address)] * 3
         original = socket.getaddrinfo
         monkeypatch.setattr(
             transport_module.socket,
             "getaddrinfo",
-            lambda host, *args, **kw: found if host == "many.test" else original(host, *args, **kw),
+            lambda host, *args, **kw: (
+                addresses if host == "many.test" else original(host, *args, **kw)
+            ),
         )
         with client(f"http://many.test:{address[1]}", timeout=0.4) as whatsapp:
             started = time.monotonic()
@@ -566,10 +568,10 @@ def test_sent_messages_are_listed_until_they_are_too_old() -> None:
         listing(row(-2), following=following),
     )
     with server(*pages) as running, client(running.url + "/base") as whatsapp:
-        found = whatsapp.list_sent(CUSTOMER, NOW)
-    assert [(one.body, one.error_code) for one in found] == [("text 9", None), ("text 7", "63016")]
-    assert found[0].created_at == NOW + timedelta(minutes=9)
-    assert (found[0].sid, found[0].status) == (SID, "delivered")
+        listed = whatsapp.list_sent(CUSTOMER, NOW)
+    assert [(one.body, one.error_code) for one in listed] == [("text 9", None), ("text 7", "63016")]
+    assert listed[0].created_at == NOW + timedelta(minutes=9)
+    assert (listed[0].sid, listed[0].status) == (SID, "delivered")
     assert [request[0] for request in running.requests] == ["GET"] * 3
     first, second, _ = [urlsplit(request[1]) for request in running.requests]
     assert first.path == f"/base/2010-04-01/Accounts/{ACCOUNT}/Messages.json"
@@ -623,9 +625,9 @@ def test_a_list_without_an_end_is_no_evidence(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_message_is_fetched_by_its_sid() -> None:
     with server(http(200, row(3))) as running, client(running.url) as whatsapp:
-        found = whatsapp.fetch(SID)
-    assert found is not None
-    assert (found.sid, found.status, found.created_at) == (
+        fetched = whatsapp.fetch(SID)
+    assert fetched is not None
+    assert (fetched.sid, fetched.status, fetched.created_at) == (
         SID,
         "delivered",
         NOW + timedelta(minutes=3),
@@ -677,10 +679,10 @@ def test_a_template_is_read_from_the_same_base_with_every_variable_it_has() -> N
     types = {"twilio/quick-reply": {"body": "Hi {{name}}!", "actions": [BUTTON, LINK]}}
     with server(content(types, {"name": "Ada"}), problem(404, 20404), hang_up) as running:
         with client(running.url + "/base") as whatsapp:
-            found = whatsapp.template("HX1")
-            assert found is not None
-            assert (found.body, found.button_ids) == ("Hi {{name}}!", ("{{payload}}",))
-            assert found.variables == {"name", "payload", "place"}
+            template = whatsapp.template("HX1")
+            assert template is not None
+            assert (template.body, template.button_ids) == ("Hi {{name}}!", ("{{payload}}",))
+            assert template.variables == {"name", "payload", "place"}
             assert whatsapp.template("HX2") is None
             with pytest.raises(LookupFailed):
                 whatsapp.template("HX1")
@@ -754,9 +756,9 @@ def test_only_the_messaging_services_with_our_sender_are_ours(
     twilio: FakeTwilio, account: WhatsAppClient
 ) -> None:
     assert account.services() == []
-    found = MessagingService("Shop", "https://shop.example/in", defers=False)
-    twilio.services = [found]
-    assert account.services() == [Service(found.sid, "Shop", "https://shop.example/in", False)]
+    service = MessagingService("Shop", "https://shop.example/in", defers=False)
+    twilio.services = [service]
+    assert account.services() == [Service(service.sid, "Shop", "https://shop.example/in", False)]
     twilio.sender = "+15550009999"
     assert account.services() == []
 

@@ -218,15 +218,15 @@ def policies(draw: st.DrawFn) -> Policy:
 def by_hand(rule: Policy, start: datetime, appointment: datetime) -> list[datetime]:
     """The rule once more, the slow way: walk in real time, then leave out."""
     step = rule.every if rule.count_from == "booking" else -rule.every
-    found, moment = [], (start if rule.count_from == "booking" else appointment) + step
+    times, moment = [], (start if rule.count_from == "booking" else appointment) + step
     while start < moment < appointment:
         local = moment.astimezone(rule.time_zone).time()
         if not in_quiet_hours(rule, local) and not (
             rule.within and moment < appointment - rule.within
         ):
-            found.append(moment)
+            times.append(moment)
         moment += step
-    return sorted(found)[-rule.at_most :] if rule.at_most else sorted(found)
+    return sorted(times)[-rule.at_most :] if rule.at_most else sorted(times)
 
 
 def in_quiet_hours(rule: Policy, local: time) -> bool:

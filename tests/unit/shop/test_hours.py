@@ -41,8 +41,8 @@ def at(text: str) -> datetime:
 def test_a_day_has_its_own_hours_and_what_is_left_of_the_night_before(
     opens: int, closes: int, that_day: list[str]
 ) -> None:
-    found = hours.open_on(shop(time(opens), time(closes)), MONDAY)
-    assert [f"{begin:%Y-%m-%dT%H:%M}/{end:%Y-%m-%dT%H:%M}" for begin, end in found] == that_day
+    spans = hours.open_on(shop(time(opens), time(closes)), MONDAY)
+    assert [f"{begin:%Y-%m-%dT%H:%M}/{end:%Y-%m-%dT%H:%M}" for begin, end in spans] == that_day
 
 
 @pytest.mark.parametrize(

@@ -112,9 +112,9 @@ def test_quiet_hours_follow_the_clock_of_the_shop_in_summer_and_winter():
 def test_what_falls_into_quiet_hours_can_go_on_when_they_end(
     quiet: tuple[int, int], at: str, ends: str | None
 ):
-    found = policy(quiet_from=time(quiet[0]), quiet_until=time(quiet[1]))
+    rule = policy(quiet_from=time(quiet[0]), quiet_until=time(quiet[1]))
     expected = datetime.fromisoformat(ends) if ends else None
-    assert found.quiet_until_after(datetime.fromisoformat(at)) == expected
+    assert rule.quiet_until_after(datetime.fromisoformat(at)) == expected
 
 
 @settings(max_examples=150)
@@ -127,14 +127,14 @@ def test_quiet_hours_end_later_when_nothing_is_quiet_also_where_the_clock_is_cha
     where: tuple[str, date], minute: int, quiet: list[int]
 ):
     begin, end = (time(quarter // 4, quarter % 4 * 15) for quarter in quiet)
-    found = policy(quiet_from=begin, quiet_until=end, time_zone=ZoneInfo(where[0]))
+    rule = policy(quiet_from=begin, quiet_until=end, time_zone=ZoneInfo(where[0]))
     at = clock.midnight(where[1], ZoneInfo(where[0])) + timedelta(minutes=minute)
-    until = found.quiet_until_after(at)
-    assert (until is not None) == found.is_quiet(at)
+    until = rule.quiet_until_after(at)
+    assert (until is not None) == rule.is_quiet(at)
     if until:
         assert at < until
-        assert not found.is_quiet(until)
-        assert found.is_quiet(until - timedelta(seconds=1))
+        assert not rule.is_quiet(until)
+        assert rule.is_quiet(until - timedelta(seconds=1))
 
 
 def test_without_quiet_hours_nothing_waits():

@@ -45,11 +45,11 @@ def test_the_table_lists_exactly_the_known_codes_each_once() -> None:
 
 @pytest.mark.parametrize("code", CODES)
 def test_every_code_has_short_words_and_says_what_to_do(code: str) -> None:
-    found = explain(code)
-    assert 5 < len(found.words) <= 50
-    assert not found.words.endswith(".")
-    assert 10 < len(found.advice) <= 90
-    assert found.advice.endswith(".")
+    advice = explain(code)
+    assert 5 < len(advice.words) <= 50
+    assert not advice.words.endswith(".")
+    assert 10 < len(advice.advice) <= 90
+    assert advice.advice.endswith(".")
 
 
 def test_a_code_may_be_a_number_or_a_string() -> None:
@@ -57,17 +57,17 @@ def test_a_code_may_be_a_number_or_a_string() -> None:
 
 
 def test_an_unknown_code_of_a_refusal_is_permanent() -> None:
-    found = explain(21999)
-    assert found.kind is Kind.PERMANENT
-    assert found.words == "Rejected by Twilio (21999)"
-    assert "Retry" in found.advice
+    advice = explain(21999)
+    assert advice.kind is Kind.PERMANENT
+    assert advice.words == "Rejected by Twilio (21999)"
+    assert "Retry" in advice.advice
     assert not errors.is_known(21999)
 
 
 def test_an_unknown_code_of_a_receipt_is_transient() -> None:
-    found = explain("64999", asynchronous=True)
-    assert found.kind is Kind.TRANSIENT
-    assert found.words == "Not delivered (64999)"
+    advice = explain("64999", asynchronous=True)
+    assert advice.kind is Kind.TRANSIENT
+    assert advice.words == "Not delivered (64999)"
 
 
 def test_a_receipt_without_a_code_is_transient() -> None:
@@ -83,10 +83,10 @@ def test_nothing_is_uncertain_once_twilio_reports_a_failed_delivery(code: int | 
 
 @pytest.mark.parametrize("code", ["63016; DROP", "-1", "9" * 14, "x" * 10_000, "\x00\x1b[31m", ""])
 def test_a_hostile_code_is_answered_with_a_short_printable_one(code: str) -> None:
-    found = explain(code, asynchronous=True)
-    assert found.kind is Kind.TRANSIENT
-    assert len(found.code) <= 32
-    assert found.code.isprintable()
+    advice = explain(code, asynchronous=True)
+    assert advice.kind is Kind.TRANSIENT
+    assert len(advice.code) <= 32
+    assert advice.code.isprintable()
 
 
 def test_the_codes_of_customers_who_want_no_more_messages_say_so() -> None:
