@@ -15,6 +15,7 @@ from typing import Any, Literal
 import psycopg
 from sqlalchemy import (
     ARRAY,
+    ColumnElement,
     DateTime,
     Dialect,
     Engine,
@@ -27,6 +28,7 @@ from sqlalchemy import (
     func,
     make_url,
     select,
+    update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
@@ -201,6 +203,19 @@ def after_commit(session: Session, callback: Callable[[], None]) -> None:
 def forget_callbacks(session: Session) -> None:
     """Call nothing after the commit: what was done in a past has nothing left to follow."""
     session.info.pop(_AFTER_COMMIT, None)
+
+
+def set_if(
+    session: Session, table: type[Base], *conditions: ColumnElement[bool], **values: Any
+) -> bool:
+    """The compare-and-set under every change of state: whether any row still met the conditions."""
+    result = session.execute(
+        update(table)
+        .where(*conditions)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+    return bool(result.rowcount)  # type: ignore[attr-defined]
 
 
 def insert(session: Session, table: Any) -> Any:

@@ -17,11 +17,10 @@ from sqlalchemy import (
     literal,
     literal_column,
     select,
-    update,
 )
 from sqlalchemy.orm import Session, aliased, contains_eager
 
-from app import clock
+from app import clock, db
 from app.bookings.availability import LONGEST
 from app.customers import service as customers
 from app.errors import Conflict, FieldError, Invalid, NotFound
@@ -245,10 +244,4 @@ def _get(session: Session, sid: str) -> Reply:
 
 def _set(session: Session, condition: ColumnElement[bool], **values: Any) -> bool:
     """Whether any reply was changed."""
-    result = session.execute(
-        update(Reply)
-        .where(condition)
-        .values(updated_at=clock.now(), **values)
-        .execution_options(synchronize_session=False)
-    )
-    return bool(result.rowcount)  # type: ignore[attr-defined]
+    return db.set_if(session, Reply, condition, updated_at=clock.now(), **values)

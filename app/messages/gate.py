@@ -9,10 +9,10 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, update
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
-from app import clock
+from app import clock, db
 from app.channel import Advice, Kind
 from app.messages.channels import channel
 from app.models.message import Sending
@@ -176,13 +176,7 @@ def _next_day(now: datetime) -> datetime:
 
 
 def _set_if(session: Session, condition: ColumnElement[bool], **values: Any) -> bool:
-    result = session.execute(
-        update(Sending)
-        .where(Sending.id == 1, condition)
-        .values(**values)
-        .execution_options(synchronize_session=False)
-    )
-    return bool(result.rowcount == 1)  # type: ignore[attr-defined]
+    return db.set_if(session, Sending, Sending.id == 1, condition, **values)
 
 
 def _next_probe(now: datetime, probes: int) -> datetime:

@@ -10,13 +10,14 @@ import re
 import secrets
 
 from app.settings import settings
+from app.staff.digests import digest
 
 _VALUE = re.compile(r"([0-9a-f]{32})\.([0-9a-f]{64})")
 
 
 def cookie_name(email: str) -> str:
     """The cookie that an account's browsers have; it does not show whose account it is."""
-    return f"chairtime-device-{_digest(email)[:12]}"
+    return f"chairtime-device-{digest(email.strip().lower())[:12]}"
 
 
 def made(email: str) -> str:
@@ -33,10 +34,5 @@ def known(email: str, value: str | None) -> str | None:
 
 
 def _signature(device: str, email: str) -> str:
-    text = f"device:{device}:{_digest(email)}"
+    text = f"device:{device}:{digest(email.strip().lower())}"
     return hmac.new(settings().secret_key.encode(), text.encode(), hashlib.sha256).hexdigest()
-
-
-def _digest(email: str) -> str:
-    written = email.strip().lower().encode("utf-8", "surrogateescape")
-    return hashlib.sha256(written).hexdigest()

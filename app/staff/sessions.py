@@ -3,7 +3,6 @@
 Not Litestar's sessions: those keep an id that somebody planted before the login (docs/adr).
 """
 
-import hashlib
 import secrets
 from collections import defaultdict
 from collections.abc import Iterable
@@ -17,6 +16,7 @@ from app import clock
 from app.models.staff import StaffSession, User
 from app.staff import audit
 from app.staff.accounts import ROLES
+from app.staff.digests import digest
 
 IDLE = timedelta(hours=8)
 LONGEST = timedelta(hours=20)
@@ -53,7 +53,7 @@ def start(session: Session, user: User) -> str:
     """Begin a session; returns its secret, 256 random bits, which is not kept."""
     now = clock.now()
     secret = secrets.token_urlsafe(32)
-    session.add(StaffSession(id=_digest(secret), user_id=user.id, created_at=now, seen_at=now))
+    session.add(StaffSession(id=digest(secret), user_id=user.id, created_at=now, seen_at=now))
     audit.record(session, f"user:{user.id}", "session.started", user.id)
     _forget_old(session, now)
     return secret
@@ -66,7 +66,7 @@ def find(session: Session, secret: str) -> SignedIn | None:
 
 def find_all(session: Session, secrets: Iterable[str]) -> dict[str, SignedIn]:
     """That of each of them, by its secret; what `find` finds for none is not there."""
-    by_id = {_digest(secret): secret for secret in secrets}
+    by_id = {digest(secret): secret for secret in secrets}
     rows = session.execute(
         select(StaffSession.id, User, StaffSession.seen_at)
         .join(User, StaffSession.user_id == User.id)
@@ -87,7 +87,7 @@ def note_use(session: Session, session_id: str) -> None:
 
 def end(session: Session, secret: str) -> None:
     """End the session, if it is one."""
-    row = session.get(StaffSession, _digest(secret))
+    row = session.get(StaffSession, digest(secret))
     if row is not None:
         session.delete(row)
         audit.record(session, f"user:{row.user_id}", "session.ended", row.user_id)
@@ -118,7 +118,3 @@ def _forget_old(session: Session, now: datetime) -> None:
     is_idle = StaffSession.seen_at <= now - IDLE
     is_old = StaffSession.created_at <= now - LONGEST
     session.execute(delete(StaffSession).where(or_(is_idle, is_old)))
-
-
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()

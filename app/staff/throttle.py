@@ -5,7 +5,6 @@ Each try is a row that is committed before the password is looked at, so tries a
 count each other. The address is the peer's own: X-Forwarded-For is whatever its sender likes.
 """
 
-import hashlib
 import ipaddress
 from datetime import datetime, timedelta
 
@@ -14,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.models.staff import LoginAttempt
+from app.staff.digests import digest
 
 WINDOW = timedelta(hours=1)
 PER_ACCOUNT = 10
@@ -30,8 +30,7 @@ def buckets(account: str, address: str, device: str | None = None) -> dict[str, 
     """
     if device:
         return {f"device:{device}": PER_ACCOUNT}
-    digest = hashlib.sha256(account.encode("utf-8", "surrogateescape")).hexdigest()
-    return {f"account:{digest}": PER_ACCOUNT, f"address:{_network(address)}": PER_ADDRESS}
+    return {f"account:{digest(account)}": PER_ACCOUNT, f"address:{_network(address)}": PER_ADDRESS}
 
 
 def note(session: Session, buckets: dict[str, int]) -> list[LoginAttempt]:

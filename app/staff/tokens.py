@@ -1,6 +1,5 @@
 """API tokens: the bearer secrets of integrations. Only their SHA-256 is kept."""
 
-import hashlib
 import secrets
 from datetime import timedelta
 from typing import Literal
@@ -12,7 +11,7 @@ from app import clock
 from app.db import insert
 from app.errors import FieldError, Invalid, NotFound
 from app.models.staff import ApiToken
-from app.staff import audit
+from app.staff import audit, digests
 
 NOTED_EVERY = timedelta(minutes=1)
 """How exact `last_used_at` is."""
@@ -36,7 +35,7 @@ def create(
         id=f"token_{key}",
         name=name.strip(),
         scope=scope,
-        digest=_digest(secret),
+        digest=digests.digest(secret),
         created_at=now,
         expires_at=now + lifetime if lifetime else None,
     )
@@ -47,7 +46,7 @@ def create(
 
 def ensure(session: Session, name: str, secret: str) -> ApiToken:
     """The token whose secret is `secret`, made if there is none; one that was revoked stays so."""
-    digest = _digest(secret)
+    digest = digests.digest(secret)
     values = {
         "id": f"token_{secrets.token_hex(6)}",
         "name": name,
@@ -63,7 +62,7 @@ def ensure(session: Session, name: str, secret: str) -> ApiToken:
 
 def authenticate(session: Session, secret: str) -> ApiToken | None:
     """The token of this secret, unless it was revoked or has expired."""
-    digest = _digest(secret)
+    digest = digests.digest(secret)
     token = session.scalar(select(ApiToken).where(ApiToken.digest == digest))
     if token is None or not secrets.compare_digest(token.digest, digest):
         return None
@@ -94,7 +93,3 @@ def note_use(session: Session, token_id: str) -> None:
     session.execute(
         update(ApiToken).where(ApiToken.id == token_id, is_due).values(last_used_at=now)
     )
-
-
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()

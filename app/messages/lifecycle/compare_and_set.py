@@ -3,10 +3,10 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import case, select, update
+from sqlalchemy import case, select
 from sqlalchemy.orm import Session
 
-from app import clock
+from app import clock, db
 from app.messages.eligibility import is_one_of, skip_reason
 from app.models.booking import Booking
 from app.models.message import Attempt, Message
@@ -73,13 +73,8 @@ def read_message(session: Session, message_id: str) -> Message:
 
 def set_if(session: Session, message_id: str, *conditions: Any, **values: Any) -> bool:
     """The compare-and-set under every transition of one message."""
-    result = session.execute(
-        update(Message)
-        .where(Message.id == message_id, *conditions)
-        .values(updated_at=clock.now(), **values)
-        .execution_options(synchronize_session=False)
-    )
-    return bool(result.rowcount == 1)  # type: ignore[attr-defined]
+    changed = {"updated_at": clock.now(), **values}
+    return db.set_if(session, Message, Message.id == message_id, *conditions, **changed)
 
 
 def leave(session: Session, message: Message, **values: Any) -> bool:
