@@ -1,7 +1,7 @@
 """Settling uncertain messages by Twilio's list: found is sent, twice not found is not sent."""
 
-import time
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -299,11 +299,12 @@ def test_one_tick_looks_up_at_most_twenty_and_stops_when_it_takes_too_long(
     assert uncertain.settle_due() == 10
 
     clock.move(seconds=61)
-    monkeypatch.setattr(uncertain, "_LONGEST", 0.05)
+    elapsed = [0.0]
+    monkeypatch.setattr(uncertain, "time", SimpleNamespace(monotonic=lambda: elapsed[0]))
     look = find_sent
 
     def slowly(*args: Any) -> Any:
-        time.sleep(0.1)
+        elapsed[0] += uncertain._LONGEST + 1
         return look(*args)
 
     monkeypatch.setattr(uncertain, "find_sent", slowly)
