@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app import db
 from app.dashboard.shell import PageRequest, redirect, toast
-from app.errors import Invalid
+from app.errors import Conflict, Invalid
 from app.web.names import first_of_each
 from app.web.seen import ChangedMeanwhile, Difference
 
@@ -42,9 +42,15 @@ Show = Callable[[FormState], Response[str]]
 
 
 def submit(
-    typed: Mapping[str, str], act: Callable[[Session], Response[str]], again: Show
+    typed: Mapping[str, str],
+    act: Callable[[Session], Response[str]],
+    again: Show,
+    refused: Callable[[Conflict], Response[str]] | None = None,
 ) -> Response[str]:
-    """Do it in a transaction, and answer with what `act` returns; or show the form `again`."""
+    """Do it in a transaction, and answer with what `act` returns; or show the form `again`.
+
+    `refused` answers a Conflict, if that is not for the error page.
+    """
     try:
         with db.database().write() as session:
             return act(session)
@@ -52,6 +58,10 @@ def submit(
         return again(FormState(422, typed, first_of_each(invalid)))
     except ChangedMeanwhile as changed:
         return again(FormState(409, changed.fields, differences=changed.differences))
+    except Conflict as conflict:
+        if refused is None:
+            raise
+        return refused(conflict)
 
 
 def saved(request: PageRequest, url: str, is_changed: bool, said: str = "Saved.") -> Response[str]:

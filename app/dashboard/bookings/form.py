@@ -8,6 +8,7 @@ reminders: whoever ticks agrees to what they saw, and to nothing that came after
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,7 @@ from app import clock, db, forms
 from app.bookings import draft, numbers, preview, service
 from app.bookings.draft import Draft
 from app.bookings.fields import FARTHEST, MAX_NAME
+from app.dashboard.forms import FormState, saved, submit
 from app.dashboard.shell import Form, PageRequest, is_partial, page, redirect, toast
 from app.errors import Conflict, Invalid
 from app.models.booking import Booking, short_name
@@ -27,7 +29,6 @@ from app.models.shop import Barber, Service, Shop
 from app.shop import catalogue
 from app.shop import service as shop_service
 from app.web import seen
-from app.web.names import first_of_each
 from app.web.parameters import BookingId
 from app.web.seen import Difference
 
@@ -75,13 +76,18 @@ def create(request: PageRequest, form: Form) -> Response[str]:
     typed = Draft.of_form(form)
     if "look" in form:
         return _show(request, typed)
-    try:
-        with db.database().write() as session:
-            booking, is_new = draft.book(session, typed, request.user.actor)
-    except (Invalid, Conflict) as error:
-        return _again(request, typed, error)
-    said = f"{booking.customer_name} is booked." if is_new else "This booking was there already."
-    return toast(redirect(request, f"/bookings/{booking.id}"), said)
+
+    def act(session: Session) -> Response[str]:
+        booking, is_new = draft.book(session, typed, request.user.actor)
+        said = (
+            f"{booking.customer_name} is booked." if is_new else "This booking was there already."
+        )
+        return toast(redirect(request, f"/bookings/{booking.id}"), said)
+
+    def refused(conflict: Conflict) -> Response[str]:
+        return _show(request, typed, status=409, conflict=conflict)
+
+    return submit({}, act, partial(_again, request, typed, ""), refused)
 
 
 @get("/{booking_id:str}/edit", opt={"access": "staff"}, sync_to_thread=True)
@@ -102,26 +108,24 @@ def change(request: PageRequest, booking_id: BookingId, form: Form) -> Response[
     typed = Draft.of_form(form)
     if "look" in form:
         return _show(request, typed, booking_id)
-    here = redirect(request, f"/bookings/{booking_id}")
-    try:
-        with db.database().write() as session:
-            _, is_changed = draft.change(session, booking_id, typed, request.user.actor)
-    except Conflict as conflict:
-        if conflict.reason not in _ASK_AGAIN:
-            return toast(here, conflict.detail, bad=True)
-        return _again(request, typed, conflict, booking_id)
-    except Invalid as invalid:
-        return _again(request, typed, invalid, booking_id)
-    return toast(here, "The booking is changed." if is_changed else "There was nothing to change.")
+    here = f"/bookings/{booking_id}"
+
+    def act(session: Session) -> Response[str]:
+        _, is_changed = draft.change(session, booking_id, typed, request.user.actor)
+        return saved(request, here, is_changed, "The booking is changed.")
+
+    def refused(conflict: Conflict) -> Response[str]:
+        if conflict.reason in _ASK_AGAIN:
+            return _show(request, typed, booking_id, status=409, conflict=conflict)
+        return toast(redirect(request, here), conflict.detail, bad=True)
+
+    return submit({}, act, partial(_again, request, typed, booking_id), refused)
 
 
-def _again(
-    request: PageRequest, typed: Draft, error: Invalid | Conflict, booking_id: str = ""
-) -> Response[str]:
-    """The form with what was typed, and why it was not saved."""
-    if isinstance(error, Invalid):
-        return _show(request, typed, booking_id, status=422, errors=_errors(error))
-    return _show(request, typed, booking_id, status=409, conflict=error)
+def _again(request: PageRequest, typed: Draft, booking_id: str, state: FormState) -> Response[str]:
+    """The form with what was typed, and what is wrong with its fields."""
+    errors = _in_order(state.errors)
+    return _show(request, typed, booking_id, status=state.status, errors=errors)
 
 
 def _show(
@@ -204,10 +208,10 @@ def _on_the_clock(at: str, zone: ZoneInfo) -> dict[str, Any]:
     return {**draft.on_the_clock(forms.moment(at), zone)}
 
 
-def _errors(invalid: Invalid) -> dict[str, str]:
-    """By the form's fields, the first thing that is wrong with each, as a sentence."""
-    messages = {short_name(name): words for name, words in first_of_each(invalid).items()}
-    return dict(sorted(messages.items(), key=lambda each: _place(each[0])))
+def _in_order(errors: Mapping[str, str]) -> dict[str, str]:
+    """What is wrong, by the form's names, in the order of its fields."""
+    named = {short_name(name): words for name, words in errors.items()}
+    return dict(sorted(named.items(), key=lambda each: _place(each[0])))
 
 
 def _place(name: str) -> int:

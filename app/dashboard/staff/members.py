@@ -51,10 +51,10 @@ def change(request: PageRequest, user_id: UserId, form: Form) -> Response[str]:
         is_changed = members.change(session, user_id, name, role, request.user.actor)
         return saved(request, "/" if is_no_owner_now else _address(user_id), is_changed, "Changed.")
 
-    try:
-        return submit(form, act, partial(_show, request, user_id))
-    except Conflict as conflict:
+    def refused(conflict: Conflict) -> Response[str]:
         return _show(request, user_id, FormState(409, form, {"role": conflict.detail}))
+
+    return submit(form, act, partial(_show, request, user_id), refused)
 
 
 @post("/{user_id:str}/password", opt={"access": "owner"}, sync_to_thread=True)
@@ -67,10 +67,10 @@ def reset_password(request: PageRequest, user_id: UserId, form: Form) -> Respons
         said = f"{user.name} has a new password, and is signed out everywhere."
         return toast(redirect(request, _address(user_id)), said)
 
-    try:
-        return submit({}, act, partial(_show, request, user_id))
-    except Conflict as conflict:
+    def refused(conflict: Conflict) -> Response[str]:
         return toast(redirect(request, _address(user_id)), conflict.detail, bad=True)
+
+    return submit({}, act, partial(_show, request, user_id), refused)
 
 
 @post("/{user_id:str}/end-sessions", opt={"access": "owner"}, sync_to_thread=True)
