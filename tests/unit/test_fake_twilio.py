@@ -277,11 +277,11 @@ def test_credentials_are_checked_and_can_be_rotated(twilio: FakeTwilio) -> None:
 def status_of(twilio: FakeTwilio, sid: str) -> tuple[str, int | None]:
     """A message's status and error code once something has become of it."""
     for _ in range(200):
-        found = twilio.message(sid)
-        if found.status != "queued":
+        message = twilio.message(sid)
+        if message.status != "queued":
             break
         time.sleep(0.01)
-    return found.status, found.error_code
+    return message.status, message.error_code
 
 
 def test_free_text_fails_after_its_acceptance_unless_the_customer_wrote_within_24_hours() -> None:
@@ -489,7 +489,7 @@ def test_held_answers_wait_for_the_release_with_their_messages_in_the_ledger(
     with ThreadPoolExecutor(3) as pool:
         answers = [pool.submit(send, twilio) for _ in range(3)]
         held = twilio.wait_held(3)
-        assert {waiting.sid for waiting in held} == {found.sid for found in twilio.messages(TO)}
+        assert {waiting.sid for waiting in held} == {message.sid for message in twilio.messages(TO)}
         assert not any(answer.done() for answer in answers)
         twilio.release()
         assert {answer.result().sid for answer in answers} == {waiting.sid for waiting in held}
@@ -593,7 +593,7 @@ def test_automatic_callbacks_come_in_order_and_survive_an_app_that_is_away(
     assert sorted(str(one.http_status) for one in called) == [
         "204", "204", "None", "None",
     ]  # fmt: skip
-    assert [found.status for found in twilio.messages(TO)] == ["delivered", "delivered"]
+    assert [message.status for message in twilio.messages(TO)] == ["delivered", "delivered"]
 
 
 def test_what_a_customer_writes_is_listed_and_posted_signed_to_the_webhook(
