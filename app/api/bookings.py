@@ -20,7 +20,7 @@ from app.staff.guards import ApiRequest
 from app.web import decoding, etags
 from app.web.bodies import JsonBody
 from app.web.etags import IfMatch, IfNoneMatch
-from app.web.names import WrongFields
+from app.web.field_names import WrongFields
 from app.web.parameters import BookingId
 from app.web.problems import documented
 

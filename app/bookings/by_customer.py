@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.bookings import search
 from app.models.booking import Booking
+from app.models.folding import fold
 from app.models.identity import person_of
-from app.models.names import fold
 
 MOST = 40
 """Customers on a page."""

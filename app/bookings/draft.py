@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from app import clock, forms
-from app.bookings import numbers, service
+from app.bookings import phone_corrections, service
 from app.bookings.availability import overlapping
 from app.bookings.fields import COLUMNS, BookingForm
 from app.customers import service as customers
@@ -183,8 +183,8 @@ def change(session: Session, booking_id: str, draft: Draft, actor: str) -> tuple
     if draft.seen != Draft.of_booking(booking, time_zone(shop(session))).seen:
         raise Conflict("changed_meanwhile", "Somebody else has changed this booking meanwhile.")
     if draft.others in {"name", "all"} and "customer_phone" in changes:
-        scope: numbers.Scope = "all" if draft.others == "all" else "name"
-        numbers.correct(session, booking_id, typed.part({"customer_phone"}), scope, actor)
+        scope: phone_corrections.Scope = "all" if draft.others == "all" else "name"
+        phone_corrections.correct(session, booking_id, typed.part({"customer_phone"}), scope, actor)
     to_change = typed.part({*changes, "allow_overlap"})
     service.change(session, booking_id, to_change, actor, draft.agreed)
     if changes & {"service_id", "barber_id", "scheduled_time"}:

@@ -15,9 +15,9 @@ from app.db import UtcDateTime
 from app.errors import FieldError, Invalid
 from app.messages.eligibility import is_one_of
 from app.models.booking import STATUSES, Booking
+from app.models.folding import fold
 from app.models.identity import person_of
 from app.models.message import Message
-from app.models.names import fold
 from app.shop import service as shop_service
 
 MAX_LIMIT = 200

@@ -11,7 +11,7 @@ from pathlib import Path
 from babel import Locale
 
 from app.messages import texts
-from app.messages.codes import code
+from app.messages.booking_codes import code
 from app.models.booking import Booking
 from app.models.shop import Shop
 from app.shop.service import time_zone

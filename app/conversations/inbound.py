@@ -21,7 +21,7 @@ from app.conversations.kinds import ASKS, NO_WORDS, NO_WORK, plain_kind
 from app.conversations.senders import Sender
 from app.customers import service as customers
 from app.db import insert
-from app.messages import codes, texts
+from app.messages import booking_codes, texts
 from app.messages.lifecycle.compare_and_set import lock_booking
 from app.models.booking import Booking
 from app.models.conversation import Kind, Reply
@@ -64,7 +64,7 @@ class Incoming:
     @property
     def pressed(self) -> str | None:
         """The id of the booking whose button "Cancel appointment" was pressed."""
-        return codes.booking_of_payload(self.button_payload or "")
+        return booking_codes.booking_of_payload(self.button_payload or "")
 
 
 @dataclass(frozen=True)
@@ -230,7 +230,7 @@ def _for_staff(session: Session, sender: Sender) -> _Outcome:
 def _cancel(session: Session, sender: Sender, code: str | None, late: bool) -> _Outcome:
     named, coming = sender.named, _coming(session, sender)
     if named is None and code:
-        named = next((each for each in coming if codes.code(each.id) == code), None)
+        named = next((each for each in coming if booking_codes.code(each.id) == code), None)
     elif named is None:
         named = _only(coming)
     if named is not None:

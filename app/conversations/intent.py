@@ -9,7 +9,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Literal
 
-from app.messages.codes import CODE_LENGTH, DIGITS, LETTERS
+from app.messages.booking_codes import CODE_LENGTH, DIGITS, LETTERS
 
 STOP_WORDS = frozenset(["stop", "stopall", "unsubscribe", "end", "quit", "revoke", "optout"])
 START_WORDS = frozenset(["start", "unstop", "yes"])

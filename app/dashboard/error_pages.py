@@ -17,7 +17,7 @@ from app.dashboard.shell import bare_page, is_htmx, redirect, toast
 from app.staff.guards import ROLES, NotSignedIn
 from app.web import problems
 from app.web.addresses import path_of
-from app.web.names import named
+from app.web.field_names import named
 from app.web.problems import Problem
 
 AnyRequest = Request[Any, Any, Any]

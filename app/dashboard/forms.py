@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from app import db
 from app.dashboard.shell import PageRequest, redirect, toast
 from app.errors import Conflict, Invalid
-from app.web.names import first_of_each
-from app.web.seen import ChangedMeanwhile, Difference
+from app.web.edit_conflicts import ChangedMeanwhile, Difference
+from app.web.field_names import first_of_each
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ from app.models.message import Message
 from app.staff import sessions
 from app.staff.sessions import SignedIn
 from app.web import cookies
-from app.web.shared import Parts
+from app.web.rendered_once import Parts
 
 LOOK_EVERY = 1.0  # seconds, as all of these
 KEEP_ALIVE = 15.0

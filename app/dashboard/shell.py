@@ -72,7 +72,7 @@ from app.shop import service as shop_service
 from app.staff.sessions import SignedIn
 from app.web import cookies, decoding
 from app.web.addresses import ours, path_of
-from app.web.shared import LOOK, Parts
+from app.web.rendered_once import LOOK, Parts
 
 __all__ = [
     "Form",

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.messages import codes, texts
+from app.messages import booking_codes, texts
 from app.models.booking import Booking
 from app.models.message import Message
 from app.models.shop import Barber, Service, Shop
@@ -56,7 +56,7 @@ def compose(
         content_sid=content_sid(message.kind),
         variables={
             **{variable(name): value for name, value in values.items()},
-            CANCEL_PAYLOAD: codes.cancel_payload(booking.id),
+            CANCEL_PAYLOAD: booking_codes.cancel_payload(booking.id),
         },
     )
 

@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from app.db import Base, UtcDateTime
-from app.models import identity, names
+from app.models import folding, identity
 from app.models.shop import Barber, Service
 
 STATUSES = ("confirmed", "cancelled", "completed", "no_show")
@@ -93,6 +93,6 @@ def short_name(field: str) -> str:
 def derived_of(field: str, value: str) -> dict[str, str]:
     """The columns of Booking that follow from its `customer_phone` or its `customer_name`."""
     if field == "customer_name":
-        return {"name_folded": names.fold(value)}
+        return {"name_folded": folding.fold(value)}
     written = identity.spellings(value)
     return {"person": written[0], "spellings": " ".join(written)}

@@ -9,10 +9,10 @@ from app.messages import texts
 from app.messages.compose import content_sid
 from app.settings import settings
 from app.simulator import store
+from app.simulator.attachments import THINGS
 from app.simulator.core import rules, templates
 from app.simulator.core.account import Accepted
 from app.simulator.store import Entry
-from app.simulator.things import THINGS
 
 
 @dataclass

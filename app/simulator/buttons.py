@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import db
-from app.messages import codes
+from app.messages import booking_codes
 from app.messages.compose import CANCEL_PAYLOAD
 from app.models.message import Attempt, Message
 from app.simulator.core.templates import WITH_BUTTON
@@ -32,4 +32,4 @@ def payload_of(form: Mapping[str, str]) -> str | None:
             )
     except SQLAlchemyError:  # the simulator works while the shop's database does not
         return None
-    return codes.cancel_payload(booking_id) if booking_id else None
+    return booking_codes.cancel_payload(booking_id) if booking_id else None

@@ -16,11 +16,11 @@ from litestar.response import Redirect, Template
 
 from app import clock
 from app.simulator import receipts, store, view
+from app.simulator.attachments import THINGS
 from app.simulator.core.rules import LONGEST_BODY
 from app.simulator.core.templates import CANCEL_LABEL
 from app.simulator.faults import catalog
 from app.simulator.store import Entry
-from app.simulator.things import THINGS
 from app.whatsapp.signature import parse_form
 
 MOST_TIMES = 1000

@@ -19,10 +19,10 @@ from app import clock
 from app.settings import settings
 from app.simulator import store
 from app.simulator.account import SimulatedAccount
+from app.simulator.attachments import THINGS
 from app.simulator.core import webhooks
 from app.simulator.faults import catalog
 from app.simulator.store import Entry
-from app.simulator.things import THINGS
 
 DELAY = 0.4
 """Seconds from one status to the next."""

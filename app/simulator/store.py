@@ -70,7 +70,7 @@ class Entry:
     came to nothing. `number` is the customer's, E.164; times are aware, UTC. `next_status` is
     what it becomes at `next_at`, for whoever claims it first. `payload` is what the button under
     a message sends, and what a reply was that pressed it; `quoted` is the SID of the message that
-    a reply answers, and `thing` what it is if it is no text (app.simulator.things).
+    a reply answers, and `thing` what it is if it is no text (app.simulator.attachments).
     """
 
     id: int

@@ -14,9 +14,9 @@ from babel.dates import format_timedelta
 from app import clock
 from app.settings import settings
 from app.simulator import faults, store
+from app.simulator.attachments import THINGS
 from app.simulator.core.templates import CANCEL_LABEL
 from app.simulator.store import EVERYONE, ActiveFault, Entry, Phone
-from app.simulator.things import THINGS
 
 HOME = "/simulator"
 

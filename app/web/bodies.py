@@ -12,7 +12,7 @@ from litestar.typing import FieldDefinition
 
 from app.errors import FieldError
 from app.web import decoding
-from app.web.names import WrongFields, in_words
+from app.web.field_names import WrongFields, in_words
 
 T = TypeVar("T", bound=msgspec.Struct)
 

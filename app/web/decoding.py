@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from app.errors import FieldError
-from app.web.names import WrongFields, in_words
+from app.web.field_names import WrongFields, in_words
 
 NO_TEXT = "This must be text in UTF-8, without control characters."
 

@@ -20,7 +20,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import ASGIApp, HTTPReceiveMessage, HTTPScope, Message, Receive, Scope, Send
 
 from app.web import decoding
-from app.web.names import WrongFields
+from app.web.field_names import WrongFields
 
 Handlers = Mapping[Any, Callable[[Request[Any, Any, Any], Any], Response[Any]]]
 """How an error is answered, by its class."""

@@ -21,7 +21,7 @@ from sqlalchemy import exc as sql
 from app import db
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.web.etags import Stale
-from app.web.names import WrongFields, camel, in_words
+from app.web.field_names import WrongFields, camel, in_words
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = "5"  # seconds

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from app.db import UtcDateTime
-from app.models import identity, names
+from app.models import folding, identity
 
 revision = "0013"
 down_revision = "0012"
@@ -82,7 +82,7 @@ def _of_booking(row: Mapping[str, Any]) -> dict[str, str]:
     return {
         "person": written[0],
         "spellings": " ".join(written),
-        "name_folded": names.fold(row["customer_name"]),
+        "name_folded": folding.fold(row["customer_name"]),
     }
 
 

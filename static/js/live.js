@@ -5,7 +5,7 @@
 
   const AGAIN_AFTER = 3000; // ms
   const SILENT_FOR = 40000; // ms; the server says something every 15 s
-  const OURS_FOR = 3000; // ms; longer than the server keeps what it rendered (app/web/shared.py)
+  const OURS_FOR = 3000; // ms; longer than the server keeps what it rendered (app/web/rendered_once.py)
   const SLACK = 2; // s; how much older than its own time a page may be
   const MOST_KEPT = 400; // names
   const EVERYTHING = ["missed", "board", "failed", "queue"];

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, StorageState, ViewportSize, expec
 
 from app.asgi import create_app
 from app.staff import guards
-from app.web.shared import LOOK
+from app.web.rendered_once import LOOK
 from tests.fake_twilio import FakeTwilio
 from tests.support.accessibility import serious_problems
 from tests.support.dashboard import PHONE, assert_fits, problems_of

@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, Request, Route, expect
 
-from app.web.shared import LOOK
+from app.web.rendered_once import LOOK
 from tests.support.dashboard import Dashboard, live, problems_of
 
 SHOP: dict[str, str] = {}

@@ -18,7 +18,7 @@ from litestar import Response, Router, get, post
 from sqlalchemy.orm import Session
 
 from app import clock, db, forms
-from app.bookings import draft, numbers, preview, service
+from app.bookings import draft, phone_corrections, preview, service
 from app.bookings.draft import Draft
 from app.bookings.fields import FARTHEST, MAX_NAME
 from app.dashboard.forms import FormState, saved, submit
@@ -28,9 +28,9 @@ from app.models.booking import Booking, short_name
 from app.models.shop import Barber, Service, Shop
 from app.shop import catalogue
 from app.shop import service as shop_service
-from app.web import seen
+from app.web import edit_conflicts
+from app.web.edit_conflicts import Difference
 from app.web.parameters import BookingId
-from app.web.seen import Difference
 
 _ORDER = (*draft.TYPED.values(), "day", "time")
 _LABELS = {name: name.capitalize().replace("_", " ") for name in _ORDER}
@@ -145,7 +145,11 @@ def _show(
         if booking and conflict and conflict.reason == "changed_meanwhile":
             typed, differences = _merged(session, typed, booking)
         shown = preview.preview_booking(session, typed, booking)
-        others = numbers.others(session, booking) if booking and not is_partial(request) else None
+        others = (
+            phone_corrections.others(session, booking)
+            if booking and not is_partial(request)
+            else None
+        )
     today = clock.now().astimezone(shop_service.time_zone(shop)).date()
     return page(
         request,
@@ -172,7 +176,7 @@ def _merged(session: Session, typed: Draft, booking: Booking) -> tuple[Draft, li
     """The draft with what somebody else has changed where nothing was typed, and what that is."""
     zone = shop_service.time_zone(shop_service.shop(session))
     now = Draft.of_booking(booking, zone)
-    fields, differences = seen.merged(typed.fields, typed.seen, now.fields)
+    fields, differences = edit_conflicts.merged(typed.fields, typed.seen, now.fields)
     when = typed if fields.pop("when") == typed.fields["when"] else now
     merged = replace(
         typed.with_typed(**fields), day=when.day, time=when.time, turn=when.turn, seen=now.seen

@@ -28,7 +28,7 @@ from app.models.booking import Booking
 from app.models.message import Attempt, Message
 from app.models.shop import Barber
 from app.shop import service as shop_service
-from app.web.names import named
+from app.web.field_names import named
 from app.web.parameters import BookingId
 
 PAGE = 40

@@ -22,7 +22,7 @@ from app.dashboard.shell import PageRequest, is_partial, page, run_action
 from app.errors import Invalid
 from app.models.booking import Booking
 from app.shop import service as shop_service
-from app.web.names import first_of_each
+from app.web.field_names import first_of_each
 from app.web.parameters import BookingId
 
 PAST = 20

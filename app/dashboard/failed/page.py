@@ -12,15 +12,15 @@ from litestar.params import FromQuery, PathParameter
 from sqlalchemy.orm import Session
 
 from app import db
-from app.bookings import numbers
-from app.bookings.numbers import Scope
+from app.bookings import phone_corrections
+from app.bookings.phone_corrections import Scope
 from app.dashboard.shell import Form, PageRequest, is_partial, live_page, page, redirect, toast
 from app.errors import Conflict, Invalid
 from app.messages import failures, service
 from app.messages.failures import Failure, Group, Retried
 from app.shop.service import shop
 from app.web.addresses import ours
-from app.web.names import typed_in
+from app.web.field_names import typed_in
 
 SHOWN = 8
 """Messages of a reason that are shown beside the other reasons."""
@@ -107,7 +107,9 @@ def correct(request: PageRequest, job_id: JobId, form: Form) -> Response[str]:
 
     def act(session: Session) -> str:
         scope: Scope = "name" if "others" in form else "one"
-        refusal = numbers.correct_and_retry(session, job_id, phone, request.user.actor, scope)
+        refusal = phone_corrections.correct_and_retry(
+            session, job_id, phone, request.user.actor, scope
+        )
         onwards = f"Not retried: {_within(refusal)}." if refusal else "Retrying now."
         return f"Number corrected. {onwards}"
 

@@ -12,7 +12,7 @@ from app.dashboard.forms import AS_IT_IS, FormState, saved, submit
 from app.dashboard.shell import Form, PageRequest, page, redirect, run_action, toast
 from app.models.shop import Barber, Service
 from app.shop import catalogue, changes
-from app.web import seen
+from app.web import edit_conflicts
 
 OfferId = Annotated[
     str, PathParameter(pattern=r"^[A-Za-z0-9_-]{1,40}$", description="A service or a barber.")
@@ -48,7 +48,7 @@ class _Forms(Controller):
             changes.locked(session)
             for now in catalogue.listed(session, self.kind):
                 if now.id == offer_id:
-                    seen.check(form, self._fields(now))
+                    edit_conflicts.check(form, self._fields(now))
             _, is_changed = catalogue.change(session, self.kind, offer_id, form, request.user.actor)
             return saved(request, self._address(offer_id), is_changed)
 
@@ -93,11 +93,13 @@ class _Forms(Controller):
         with db.database().read() as session:
             listed = catalogue.listed(session, self.kind)
             upcoming = catalogue.upcoming(session) if self.kind is Barber else {}
-        opened = (seen.shown(self._fields(each)) for each in listed if each.id == changed_id)
+        opened = (
+            edit_conflicts.shown(self._fields(each)) for each in listed if each.id == changed_id
+        )
         return page(
             request,
             "settings/catalogue.html",
-            **state.context(next(opened, {"name": "", "minutes": "", seen.FIELD: ""})),
+            **state.context(next(opened, {"name": "", "minutes": "", edit_conflicts.FIELD: ""})),
             address=f"/settings{self.path}",
             kind=self.kind.__tablename__,
             offers=listed,

@@ -14,7 +14,7 @@ from app.dashboard.shell import Form, PageRequest, page
 from app.models.shop import Shop
 from app.shop import changes
 from app.shop import service as shop_service
-from app.web import seen
+from app.web import edit_conflicts
 
 HERE = "/settings/customers"
 
@@ -42,7 +42,7 @@ def _save(request: PageRequest, form: BudgetForm | WordsForm) -> Response[str]:
 
     def act(session: Session) -> Response[str]:
         values = form.checked()
-        seen.check(form.given, form.shown(changes.locked(session)))
+        edit_conflicts.check(form.given, form.shown(changes.locked(session)))
         return saved(request, HERE, changes.save(session, values, request.user.actor))
 
     return submit(form.given, act, partial(_show, request))
@@ -76,8 +76,8 @@ def _show(request: PageRequest, state: FormState = AS_IT_IS) -> Response[str]:
 def _seen(row: Shop, form: type[BudgetForm] | type[WordsForm], state: FormState) -> str:
     """What a form carries of its fields: while it is not saved, what it had."""
     if set(form.names) & state.typed.keys():
-        return state.typed.get(seen.FIELD, "")
-    return seen.pack(form.shown(row))
+        return state.typed.get(edit_conflicts.FIELD, "")
+    return edit_conflicts.pack(form.shown(row))
 
 
 router = Router("/", route_handlers=[show, save_budget, save_words], include_in_schema=False)

@@ -20,8 +20,8 @@ from app.settings import settings
 from app.shop import changes
 from app.shop.changes import ShopForm
 from app.shop.service import shop
-from app.web import seen
-from app.web.names import first_of_each
+from app.web import edit_conflicts
+from app.web.field_names import first_of_each
 
 HERE = "/settings"
 REMINDERS = "/settings/reminders"
@@ -39,7 +39,7 @@ def save_shop(request: PageRequest, form: Form) -> Response[str]:
 
     def act(session: Session) -> Response[str]:
         row = changes.locked(session)
-        seen.check(form, ShopForm.shown(row))
+        edit_conflicts.check(form, ShopForm.shown(row))
         values = ShopForm(form, row).checked()
         return saved(request, HERE, changes.save(session, values, request.user.actor))
 
@@ -61,7 +61,7 @@ def save_reminders(request: PageRequest, form: Form) -> Response[str]:
 
     def act(session: Session) -> Response[str]:
         row = changes.locked(session)
-        seen.check(form, PolicyForm.shown(row))
+        edit_conflicts.check(form, PolicyForm.shown(row))
         values = PolicyForm(form, row).columns()
         return saved(request, REMINDERS, changes.save(session, values, request.user.actor))
 
@@ -74,7 +74,7 @@ def _shop(request: PageRequest, state: FormState = AS_IT_IS) -> Response[str]:
     return page(
         request,
         "settings/shop.html",
-        **state.context(seen.shown(ShopForm.shown(row))),
+        **state.context(edit_conflicts.shown(ShopForm.shown(row))),
         locales=_options(changes.locales(), row.locale),
         countries=_options(changes.countries(), row.country),
         time_zones=_options(changes.time_zones(), row.time_zone),
@@ -85,7 +85,7 @@ def _shop(request: PageRequest, state: FormState = AS_IT_IS) -> Response[str]:
 def _reminders(request: PageRequest, state: FormState) -> Response[str]:
     with db.database().read() as session:
         row = shop(session)
-    context = state.context(seen.shown(PolicyForm.shown(row)))
+    context = state.context(edit_conflicts.shown(PolicyForm.shown(row)))
     typed = context["typed"]
     units = {"minutes", "hours", typed["unit"]}
     return page(

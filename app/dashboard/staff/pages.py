@@ -26,7 +26,7 @@ from app.staff import sessions as staff_sessions
 from app.staff.login import TooManyTries
 from app.web import cookies
 from app.web.addresses import ours
-from app.web.names import first_of_each, typed_in
+from app.web.field_names import first_of_each, typed_in
 
 HOME = "/"
 

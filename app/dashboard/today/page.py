@@ -20,7 +20,7 @@ from app.messages import statistics
 from app.models.booking import Booking
 from app.shop import service as shop_service
 from app.web import times
-from app.web.names import named
+from app.web.field_names import named
 
 NEXT_TO_SEND = 5
 NEEDS_SHOWN = 5

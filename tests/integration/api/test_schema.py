@@ -8,7 +8,7 @@ import msgspec
 import pytest
 import yaml
 
-from app.web.names import camel, in_words
+from app.web.field_names import camel, in_words
 from tests.integration.conftest import Client
 
 VENDOR = Path(__file__).parents[3] / "static" / "vendor"

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from app.bookings import by_customer, draft, numbers, service
+from app.bookings import by_customer, draft, phone_corrections, service
 from app.bookings.draft import Draft
 from app.customers import service as customers
 from app.db import Database
@@ -54,9 +54,9 @@ def phones(db: Database, family: dict[str, str]) -> dict[str, str]:
         return {name: row.customer_phone for name, row in rows.items()}
 
 
-def correct(db: Database, booking: str, scope: numbers.Scope, phone: str = RIGHT) -> None:
+def correct(db: Database, booking: str, scope: phone_corrections.Scope, phone: str = RIGHT) -> None:
     with db.write() as session:
-        numbers.correct(session, booking, phone, scope, "system")
+        phone_corrections.correct(session, booking, phone, scope, "system")
 
 
 def test_all_of_one_name_get_the_number_and_history_stays_one(
@@ -80,7 +80,7 @@ def test_the_whole_family_or_one_booking_alone(shop: Database, family: dict[str,
 
 def test_what_is_offered_tells_whose_it_is(shop: Database, family: dict[str, str]) -> None:
     with shop.read() as session:
-        offered = numbers.others(session, session.get_one(Booking, family["first"]))
+        offered = phone_corrections.others(session, session.get_one(Booking, family["first"]))
         assert [each.id for each in offered.same_name] == [family["second"], family["third"]]
         assert [each.id for each in offered.other_names] == [family["leo"]]
         assert offered.over == 2
@@ -181,7 +181,7 @@ def test_a_corrected_number_is_kept_and_the_failed_reminder_goes_to_it(
     clock.move(minutes=1)
 
     with db.write() as session:
-        numbers.correct_and_retry(session, failed.id, "+1 212 555 0177", "user:1")
+        phone_corrections.correct_and_retry(session, failed.id, "+1 212 555 0177", "user:1")
     deliver(failed.id)
 
     assert [message.to for message in twilio.messages()] == ["+12125550177"]
@@ -195,6 +195,6 @@ def test_a_number_that_is_wrong_again_changes_nothing(
         failed = factories.message(session, row, number=9, state="failed")
 
     with pytest.raises(Invalid), db.write() as session:
-        numbers.correct_and_retry(session, failed.id, "12", "user:1")
+        phone_corrections.correct_and_retry(session, failed.id, "12", "user:1")
 
     assert messages(db, booking)[-1].state == "failed"

@@ -15,7 +15,7 @@ from app.bookings.fields import COLUMNS, BookingForm
 from app.db import Database
 from app.forms import as_typed
 from app.models.booking import Booking
-from app.web.names import camel
+from app.web.field_names import camel
 from tests.support.lifecycle import book
 from tests.support.staff import sign_in
 from tests.support.web import Client

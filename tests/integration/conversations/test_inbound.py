@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from app.conversations import inbound
 from app.conversations.inbound import Incoming
 from app.db import Database
-from app.messages import codes
+from app.messages import booking_codes
 from app.models.booking import Booking
 from app.models.conversation import Reply
 from app.models.customer import Customer
@@ -151,13 +151,13 @@ def test_with_several_bookings_nothing_is_cancelled_and_they_are_listed_with_the
     whose = "Zoë Ångström, Haircut, Sam"
     assert reply.answer == (
         "Your appointments at The barbershop:\n"
-        f"• Monday, November 23, 2026 at 10:00 AM, {whose}: {codes.code(sooner)}\n"
-        f"• Tuesday, November 24, 2026 at 10:00 AM, {whose}: {codes.code(later)}\n\n"
-        f"To cancel one, reply CANCEL and its code, like this: CANCEL {codes.code(sooner)}"
+        f"• Monday, November 23, 2026 at 10:00 AM, {whose}: {booking_codes.code(sooner)}\n"
+        f"• Tuesday, November 24, 2026 at 10:00 AM, {whose}: {booking_codes.code(later)}\n\n"
+        f"To cancel one, reply CANCEL and its code, like this: CANCEL {booking_codes.code(sooner)}"
     )
     assert [status(shop, each) for each in (later, sooner)] == ["confirmed"] * 2
 
-    reply = write(shop, f"Cancel {codes.code(later).lower()}")
+    reply = write(shop, f"Cancel {booking_codes.code(later).lower()}")
     assert (reply.effect, reply.booking_id) == ("cancelled", later)
     assert status(shop, sooner) == "confirmed"
 
@@ -177,11 +177,11 @@ def test_two_of_a_family_at_the_same_time_are_told_apart(shop: Database) -> None
     listed = str(write(shop, "CANCEL").answer).splitlines()
     at = "Monday, November 23, 2026 at 10:00 AM"
     assert set(listed[1:3]) == {
-        f"• {at}, Maria, Haircut, Sam: {codes.code(maria)}",
-        f"• {at}, Leo, Beard trim, Ada: {codes.code(leo)}",
+        f"• {at}, Maria, Haircut, Sam: {booking_codes.code(maria)}",
+        f"• {at}, Leo, Beard trim, Ada: {booking_codes.code(leo)}",
     }
 
-    reply = write(shop, f"CANCEL {codes.code(leo)}")
+    reply = write(shop, f"CANCEL {booking_codes.code(leo)}")
     assert f"on {at} (Leo, Beard trim, Ada) is cancelled" in str(reply.answer)
 
 
@@ -197,10 +197,10 @@ def test_the_longest_names_still_make_an_answer_that_twilio_takes(shop: Database
 
 def test_a_code_that_is_none_of_theirs_cancels_nothing(shop: Database) -> None:
     mine, foreign = lifecycle.book(shop), lifecycle.book(shop, customer_phone=OTHER)
-    reply = write(shop, f"CANCEL {codes.code(foreign)}")
+    reply = write(shop, f"CANCEL {booking_codes.code(foreign)}")
     assert (reply.effect, reply.booking_id) == ("which_booking", None)
-    assert codes.code(mine) in str(reply.answer)
-    assert codes.code(foreign) not in str(reply.answer)
+    assert booking_codes.code(mine) in str(reply.answer)
+    assert booking_codes.code(foreign) not in str(reply.answer)
     assert [status(shop, each) for each in (mine, foreign)] == ["confirmed"] * 2
 
 
@@ -230,14 +230,14 @@ def test_an_appointment_that_has_begun_is_not_cancelled_and_staff_see_that_they_
 def test_a_message_quoted_decides_before_the_code(shop: Database) -> None:
     quoted, coded = lifecycle.book(shop, hours=10), lifecycle.book(shop, hours=20)
     sid = sent(shop, quoted)
-    reply = write(shop, f"CANCEL {codes.code(coded)}", replied_to=sid)
+    reply = write(shop, f"CANCEL {booking_codes.code(coded)}", replied_to=sid)
     assert (reply.effect, reply.booking_id) == ("cancelled", quoted)
     assert status(shop, coded) == "confirmed"
 
 
 def test_the_button_decides_before_the_message_quoted(shop: Database) -> None:
     pressed, quoted = lifecycle.book(shop, hours=10), lifecycle.book(shop, hours=20)
-    payload = codes.cancel_payload(pressed)
+    payload = booking_codes.cancel_payload(pressed)
     reply = write(shop, "Cancel appointment", button_payload=payload, replied_to=sent(shop, quoted))
     assert (reply.effect, reply.booking_id) == ("cancelled", pressed)
     assert status(shop, quoted) == "confirmed"
@@ -256,7 +256,10 @@ def test_a_quoted_message_of_a_booking_that_belongs_to_another_number_now_is_no_
     foreign = lifecycle.book(shop, customer_phone=OTHER)
     sid = sent(shop, foreign, to=HOME)  # before the number was corrected
     pressed = write(
-        shop, "Cancel appointment", button_payload=codes.cancel_payload(foreign), replied_to=sid
+        shop,
+        "Cancel appointment",
+        button_payload=booking_codes.cancel_payload(foreign),
+        replied_to=sid,
     )
     typed = write(shop, "CANCEL", replied_to=sid)
     assert (pressed.effect, pressed.booking_id) == ("no_booking", None)
@@ -298,7 +301,7 @@ def test_what_they_quote_or_press_says_who_they_are(shop: Database) -> None:
     quoted, pressed = lifecycle.book(shop, hours=10), lifecycle.book(shop, hours=20)
     sid = sent(shop, quoted)
     assert write(shop, "CANCEL", sender=HIDDEN, replied_to=sid).booking_id == quoted
-    payload = codes.cancel_payload(pressed)
+    payload = booking_codes.cancel_payload(pressed)
     assert write(shop, "Cancel", sender=HIDDEN, button_payload=payload).booking_id == pressed
     assert [status(shop, each) for each in (quoted, pressed)] == ["cancelled"] * 2
     assert customer(shop, HOME).written_at is not None

@@ -10,7 +10,7 @@ from app.bookings.search import Filters
 from app.channel import StatusReport
 from app.customers import service as customers
 from app.db import Database
-from app.messages import codes, receipts
+from app.messages import booking_codes, receipts
 from app.messages.delivery import deliver
 from app.messages.lifecycle import claims
 from app.messages.reconciliation.uncertain import settle_due
@@ -227,7 +227,7 @@ def _evidence(shop: Database, booking: str, kind: str, to: str = lifecycle.HOME)
     sid = sent(shop, booking, to)
     if kind == "quote":
         return {"replied_to": sid}
-    return {"button_payload": codes.cancel_payload(booking)}
+    return {"button_payload": booking_codes.cancel_payload(booking)}
 
 
 def test_two_spellings_find_each_other() -> None:

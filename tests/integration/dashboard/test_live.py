@@ -22,7 +22,7 @@ from app.models.message import Worker
 from app.models.staff import User
 from app.shop import service as shop_service
 from app.staff import sessions
-from app.web.shared import Parts
+from app.web.rendered_once import Parts
 from tests import factories
 from tests.integration.conftest import Client
 from tests.support.frozen import FrozenClock

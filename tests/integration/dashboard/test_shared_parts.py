@@ -12,8 +12,8 @@ from litestar.testing import TestClient
 
 from app.asgi import create_app
 from app.db import Database
-from app.web import shared
-from app.web.shared import LOOK, Parts
+from app.web import rendered_once
+from app.web.rendered_once import LOOK, Parts
 from tests import factories
 from tests.integration.conftest import Client
 from tests.support.frozen import FrozenClock
@@ -29,7 +29,7 @@ def client(
     sqlite_api: Client, sqlite_db: Database, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
 ) -> Client:
     """A browser of a member of staff; there is a booking, and a message that failed."""
-    monkeypatch.setattr(shared, "FRESH", 60.0)  # however slow the machine is
+    monkeypatch.setattr(rendered_once, "FRESH", 60.0)  # however slow the machine is
     sign_in(sqlite_api, sqlite_db, "staff", "Ann Lee")
     with sqlite_db.write() as session:
         factories.message(session, factories.booking(session), "failed", error_code="63003")
@@ -99,7 +99,7 @@ def test_who_names_no_look_of_this_process_gets_what_is_there_now(
 def test_nothing_is_kept_when_no_look_is_taken_any_more(
     client: Client, sqlite_db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared, "FRESH", 0.0)
+    monkeypatch.setattr(rendered_once, "FRESH", 0.0)
     assert is_shown(sqlite_db, client, "1.000")
 
 

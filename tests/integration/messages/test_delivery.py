@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from app.bookings import service
 from app.customers import service as customers
 from app.db import Database
-from app.messages import codes, delivery, enqueue, gate, rate_limit, templates
+from app.messages import booking_codes, delivery, enqueue, gate, rate_limit, templates
 from app.messages.channels import channel
 from app.messages.delivery import deliver
 from app.messages.lifecycle import claims, outcomes
@@ -415,8 +415,8 @@ def test_a_templates_button_sends_back_which_booking_to_cancel(
     deliver(f"{booking}-reminder-1")
 
     [sent] = twilio.messages()
-    assert sent.payload == codes.cancel_payload(booking)
-    assert codes.booking_of_payload(str(sent.payload)) == booking
+    assert sent.payload == booking_codes.cancel_payload(booking)
+    assert booking_codes.booking_of_payload(str(sent.payload)) == booking
     [post] = twilio.posts()
     assert post.form["ValidityPeriod"] == "900"
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from app.models.conversation import KINDS
-from app.simulator.things import THINGS
+from app.simulator.attachments import THINGS
 from tests.fake_twilio import FakeTwilio
 from tests.support.processes import wait_until
 from tests.support.running import RunningShop

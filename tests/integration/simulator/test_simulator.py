@@ -16,7 +16,7 @@ from litestar.testing import TestClient
 
 from app.channel import Outcome, OutgoingMessage, SentMessage
 from app.db import Database
-from app.messages import codes
+from app.messages import booking_codes
 from app.messages.compose import as_template
 from app.messages.texts import REMINDER_TEXT
 from app.simulator import buttons, router, store
@@ -557,7 +557,7 @@ def test_without_a_template_a_reminder_of_a_booking_still_has_its_button(
         told = factories.message(session, booking, "sent", kind="cancellation")
     url = "http://127.0.0.1/webhooks/twilio/status/{}#rc=3"
     of_reminder = {"Body": "Hello", "StatusCallback": url.format(reminder.attempt_id)}
-    assert buttons.payload_of(of_reminder) == codes.cancel_payload(reminder.booking_id)
+    assert buttons.payload_of(of_reminder) == booking_codes.cancel_payload(reminder.booking_id)
     for attempt_id in (told.attempt_id, "nobody", ""):
         assert buttons.payload_of({"StatusCallback": url.format(attempt_id)}) is None
     assert buttons.payload_of({"Body": "Hello"}) is None

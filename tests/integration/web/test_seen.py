@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.db import Database
-from app.web import seen
+from app.web import edit_conflicts
 from tests.integration.conftest import Client
 from tests.support.staff import sign_in
 from tests.support.valkey import Valkey
@@ -129,7 +129,7 @@ fields = st.fixed_dictionaries({name: st.sampled_from(["", "1", "2"]) for name i
 def test_what_was_typed_is_kept_and_what_was_left_alone_is_as_it_is_now(
     was: dict[str, str], now: dict[str, str], typed: dict[str, str]
 ) -> None:
-    merged, differences = seen.merged(typed, seen.pack(was), now)
+    merged, differences = edit_conflicts.merged(typed, edit_conflicts.pack(was), now)
     for name in "abc":
         assert merged[name] == (now[name] if typed[name] == was[name] else typed[name])
     assert {each.name: (each.was, each.now) for each in differences} == {

@@ -7,11 +7,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.conversations.intent import START_WORDS, STOP_WORDS, Intent, intent_of, normalise
-from app.messages import codes
+from app.messages import booking_codes
 from tests.conftest import Configure
 
 BOOKING = "booking_01M86RCRTRGKG0VA3KWQXX799D"
-CODE = codes.code(BOOKING)
+CODE = booking_codes.code(BOOKING)
 
 # --- what is a cancel ---
 
@@ -163,11 +163,11 @@ def test_no_other_word_before_cancel_makes_it_one(word: str) -> None:
 
 @given(st.text(max_size=40))
 def test_a_code_is_six_characters_that_nobody_mixes_up_and_ends_in_a_digit(booking_id: str) -> None:
-    code = codes.code(booking_id)
-    assert len(code) == codes.CODE_LENGTH == 6
-    assert set(code) <= set(codes.LETTERS + codes.DIGITS)
+    code = booking_codes.code(booking_id)
+    assert len(code) == booking_codes.CODE_LENGTH == 6
+    assert set(code) <= set(booking_codes.LETTERS + booking_codes.DIGITS)
     assert not set("IO01") & set(code)
-    assert code[-1] in codes.DIGITS
+    assert code[-1] in booking_codes.DIGITS
     assert intent_of(f"CANCEL {code}", None) == Intent("cancel", code)
 
 
@@ -175,11 +175,11 @@ def test_a_code_is_six_characters_that_nobody_mixes_up_and_ends_in_a_digit(booki
     st.text(st.characters(exclude_categories=["Cs"]), max_size=40).filter(lambda t: ":" not in t)
 )
 def test_a_payload_leads_back_to_its_booking(booking_id: str) -> None:
-    assert codes.booking_of_payload(codes.cancel_payload(booking_id)) == booking_id
+    assert booking_codes.booking_of_payload(booking_codes.cancel_payload(booking_id)) == booking_id
 
 
 def test_a_payload_fits_what_twilio_takes() -> None:
-    assert len(codes.cancel_payload(BOOKING)) < 128
+    assert len(booking_codes.cancel_payload(BOOKING)) < 128
 
 
 @pytest.mark.parametrize(
@@ -193,21 +193,21 @@ def test_a_payload_fits_what_twilio_takes() -> None:
         f"cancel:{BOOKING}",
         f"cancel:{BOOKING}:",
         f"cancel:{BOOKING}:" + "0" * 32,
-        codes.cancel_payload(BOOKING)[:-1],
-        codes.cancel_payload(BOOKING) + "0",
-        codes.cancel_payload(BOOKING).upper(),
-        codes.cancel_payload(BOOKING).replace("799D", "799E"),
-        codes.cancel_payload(BOOKING) + "\ud800",
+        booking_codes.cancel_payload(BOOKING)[:-1],
+        booking_codes.cancel_payload(BOOKING) + "0",
+        booking_codes.cancel_payload(BOOKING).upper(),
+        booking_codes.cancel_payload(BOOKING).replace("799D", "799E"),
+        booking_codes.cancel_payload(BOOKING) + "\ud800",
         "ключ",
     ],
     ids=len,  # the secret differs in each process, and names must not
 )
 def test_what_we_did_not_sign_is_no_payload(payload: str) -> None:
-    assert codes.booking_of_payload(payload) is None
+    assert booking_codes.booking_of_payload(payload) is None
 
 
 def test_another_secret_makes_other_codes_and_takes_no_old_payload(configure: Configure) -> None:
-    payload = codes.cancel_payload(BOOKING)
+    payload = booking_codes.cancel_payload(BOOKING)
     configure(SECRET_KEY="another secret " * 4)
-    assert codes.code(BOOKING) != CODE
-    assert codes.booking_of_payload(payload) is None
+    assert booking_codes.code(BOOKING) != CODE
+    assert booking_codes.booking_of_payload(payload) is None

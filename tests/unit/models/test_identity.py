@@ -2,8 +2,8 @@
 
 import pytest
 
+from app.models.folding import fold
 from app.models.identity import person_of, spellings
-from app.models.names import fold
 
 SPELLINGS = [
     ("+525587654321", "+5215587654321"),  # Mexico
