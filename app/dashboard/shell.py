@@ -1,6 +1,6 @@
 """What every page of the dashboard is made with. How to use it:
 
-    from app.web.pages import Form, PageRequest, page, redirect, toast
+    from app.dashboard.shell import Form, PageRequest, page, redirect, toast
 
     @get("/failed", opt={"access": "viewer"}, sync_to_thread=True)
     def show(request: PageRequest) -> Response[str]:

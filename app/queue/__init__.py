@@ -1,1 +1,1 @@
-"""The queue: Huey on Redis or Valkey, its figures, and the pages that show them."""
+"""The queue: Huey on Redis or Valkey, and what is known of both when they fail."""

@@ -16,6 +16,7 @@ from app.customers import service as customers
 from app.db import Database
 from app.errors import Conflict, Invalid
 from app.messages import delivery
+from app.messages.compose import Content
 from app.messages.lifecycle import claims, plans
 from app.models.booking import Booking
 from app.models.conversation import Reply
@@ -91,8 +92,9 @@ def test_an_answer_goes_out_as_it_was_written_and_the_reply_is_looked_after(
     with shop.write() as session:
         claim = claims.claim(session, message.id)
     assert isinstance(claim, claims.Claim)
-    content = delivery._start(claim)
-    assert content is not None
+    with shop.write() as session:
+        content = delivery.begin(session, claim)
+    assert isinstance(content, Content)
     assert (content.body, content.content_sid) == ("Yes, {free}!", None)
     assert "Our answer" in client.get(f"/bookings/{booking_id}").text
 

@@ -77,7 +77,7 @@ def stream_of(
         secret = secret or sessions.start(session, user)
         who = sessions.find(session, secret)
     assert who is not None
-    return Stream(who, secret, "the-token", since or factories.clock.now().timestamp())
+    return Stream(who, secret, since or factories.clock.now().timestamp())
 
 
 def listen(work: Work) -> Any:
