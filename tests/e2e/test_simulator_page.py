@@ -54,9 +54,9 @@ def send(simulator: Simulator, to: str = NUMBER, text: str | None = None) -> Out
 
 
 def statuses(simulator: Simulator, sid: str | None) -> list[str]:
-    """What the app was told of a message."""
+    """What the app was told of a message, each once: what it answers late is told again."""
     forms = [call["form"] for call in simulator.received("/webhooks/twilio/status")]
-    return [form["MessageStatus"] for form in forms if form["MessageSid"] == sid]
+    return list(dict.fromkeys(each["MessageStatus"] for each in forms if each["MessageSid"] == sid))
 
 
 def open_chat(page: Page, simulator: Simulator, number: str = NUMBER) -> None:
