@@ -88,6 +88,15 @@ def _without_prefixes(number: PhoneNumber) -> Iterator[str]:
             yield f"+{code}{national.removeprefix(prefix)}"
 
 
+def readable(number: str) -> str:
+    """An E.164 number with its usual spaces: `+1 202-555-0123`."""
+    try:
+        parsed = phonenumbers.parse(number)
+    except NumberParseException:
+        return number
+    return phonenumbers.format_number(parsed, PhoneNumberFormat.INTERNATIONAL)
+
+
 def _exists(number: str) -> bool:
     return any(phonenumbers.is_valid_number(each) for each in _spelled(number))
 

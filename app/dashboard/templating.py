@@ -14,10 +14,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import phonenumbers
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 
 from app import clock
+from app.customers import phones
 from app.dashboard import labels
 from app.models.message import Message
 from app.models.shop import Shop
@@ -41,7 +41,7 @@ def environment() -> Environment:
     jinja.filters |= {"word": _word, "beads_of": _beads, "booking_word": labels.booking_word}
     jinja.filters |= {
         "of_the_clock": _of_the_clock,
-        "phone": _phone,
+        "phone": phones.readable,
         "action_words": activity.words_of,
         "field_words": activity.words_of_field,
     }
@@ -77,15 +77,6 @@ def _word(message: Message) -> labels.Word:
 
 def _beads(reminders: labels.Reminders) -> labels.Beads:
     return labels.beads(reminders, clock.now())
-
-
-def _phone(number: str) -> str:
-    """An E.164 number as one reads it."""
-    try:
-        parsed = phonenumbers.parse(number)
-    except phonenumbers.NumberParseException:
-        return number
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
 
 
 @cache

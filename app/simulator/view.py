@@ -8,10 +8,10 @@ from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import phonenumbers
 from babel.dates import format_timedelta
 
 from app import clock
+from app.customers.phones import readable
 from app.settings import settings
 from app.simulator import faults, store
 from app.simulator.attachments import THINGS
@@ -100,7 +100,7 @@ def board(number: str | None, answered: Entry | None = None) -> dict[str, Any]:
     return {
         "here": path_of(number),
         "number": number,
-        "name": pretty(number) if number else None,
+        "name": readable(number) if number else None,
         "answered": answered,
         "answered_words": shortened(answered) if answered else None,
         "phones": [_row(phone, number) for phone in store.phones()],
@@ -125,20 +125,11 @@ def path_of(number: str | None) -> str:
     return f"{HOME}/phones/{number.removeprefix('+')}" if number else HOME
 
 
-def pretty(number: str) -> str:
-    """An E.164 number with its usual spaces."""
-    try:
-        parsed = phonenumbers.parse(number)
-    except phonenumbers.NumberParseException:
-        return number
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
-
-
 def _row(phone: Phone, opened: str | None) -> Row:
     last = phone.last
     return Row(
         path=path_of(phone.number),
-        name=pretty(phone.number),
+        name=readable(phone.number),
         badge=phone.number[-2:],
         snippet=_snippet(last) if last else "No messages yet",
         when=_when(last.created_at) if last else None,
@@ -209,7 +200,7 @@ def _fault_row(fault: ActiveFault) -> FaultRow:
     how_long = f"for the next {left} messages" if left else "until switched off"
     return FaultRow(
         target=fault.target,
-        whom="All numbers" if fault.target == EVERYONE else pretty(fault.target),
+        whom="All numbers" if fault.target == EVERYONE else readable(fault.target),
         words=faults.sentence(fault.name),
         how_long="for the next message" if left == 1 else how_long,
     )
