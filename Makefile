@@ -4,8 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 COVERED := $(BIN)/python -m slipcover --dont-wrap-pytest
-PIP := $(if $(shell command -v uv),uv pip install --python $(BIN)/python --compile-bytecode --quiet,\
-  $(PYTHON) -m pip --python $(BIN)/python install --disable-pip-version-check --quiet)
+PIP := $(PYTHON) -m pip --python $(BIN)/python install --disable-pip-version-check --quiet
 LOCK := uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-annotate \
   --no-header --no-strip-extras --quiet
 
