@@ -240,8 +240,8 @@ def _choices(
     return service, barber
 
 
-def _switched_off(field: str, offer: Service | Barber) -> FieldError:
-    return FieldError(field, f"{offer.name} cannot be booked any more: choose another.")
+def _switched_off(field: str, item: Service | Barber) -> FieldError:
+    return FieldError(field, f"{item.name} cannot be booked any more: choose another.")
 
 
 def _same(session: Session, values: Mapping[str, Any], but: str = "") -> Booking | None:

@@ -1,6 +1,6 @@
 """What every page of the dashboard is made with. How to use it:
 
-    from app.dashboard.shell import Form, PageRequest, page, redirect, toast
+    from app.dashboard.shell import FormData, PageRequest, page, redirect, toast
 
     @get("/failed", opt={"access": "viewer"}, sync_to_thread=True)
     def show(request: PageRequest) -> Response[str]:
@@ -9,7 +9,7 @@
         return page(request, "failed/page.html", partial="failed/_failed.html", groups=groups)
 
     @post("/messages/{job_id:str}/retry", opt={"access": "staff"}, sync_to_thread=True)
-    def retry(request: PageRequest, job_id: FromPath[str], form: Form) -> Response[str]:
+    def retry(request: PageRequest, job_id: FromPath[str], form: FormData) -> Response[str]:
         with db.database().write() as session:
             service.retry(session, job_id, request.user.actor)
         return toast(redirect(request, "/failed"), "Retrying now.")
@@ -23,8 +23,8 @@
   says what was done; `undo` is a URL that the toast's button POSTs to.
 - `run_action(request, url, act)` is both for what needs no form: a toast says what `act` did, or
   why it could not.
-- `form: Form` is the body of a form: `form.get("name", "")`, `form.getall("id", [])`. That it is
-  not of another site is checked already (`app.staff.guards`).
+- `form: FormData` is the body of a form: `form.get("name", "")`, `form.getall("id", [])`.
+  That it is not of another site is checked already (`app.staff.guards`).
 - Errors need no code: NotFound, Conflict and the rest become a page, or a toast for htmx
   (`app.dashboard.error_pages`). Catch Invalid to show the form again with its errors beside the
   fields.
@@ -75,7 +75,7 @@ from app.web.addresses import ours, path_of
 from app.web.rendered_once import LOOK, Parts
 
 __all__ = [
-    "Form",
+    "FormData",
     "Frame",
     "PageRequest",
     "frame",
@@ -90,7 +90,7 @@ __all__ = [
 PageRequest = Request[SignedIn, Any, State]
 """A request to a page: `request.user` is who is signed in."""
 
-Form = NamedDependency[MultiDict[str]]
+FormData = NamedDependency[MultiDict[str]]
 """The fields of a form, by the dependency `form` that `app.asgi` provides."""
 
 THEMES = ("light", "dark")
@@ -331,7 +331,7 @@ def run_action(
     return toast(onwards, said, undo)
 
 
-async def read_form(request: Request[Any, Any, Any]) -> Form:
+async def read_form(request: Request[Any, Any, Any]) -> FormData:
     """The body's fields that are text. Raises WrongFields for what no text can be."""
     if request.content_type[0] == RequestEncodingType.URL_ENCODED:
         return MultiDict(decoding.pairs(await request.body()))

@@ -12,7 +12,7 @@ from app.messages.templates import NotUsable
 from app.run.findings import Finding
 from app.settings import Settings
 from app.whatsapp import errors
-from app.whatsapp.account import Sender, Service
+from app.whatsapp.account import MessagingService, WhatsAppSender
 from app.whatsapp.client import WhatsAppClient
 
 SANDBOX = "+14155238886"
@@ -100,7 +100,7 @@ def replies(env: Settings, client: WhatsAppClient) -> Iterator[Finding]:
 
 
 def _sender(
-    env: Settings, sender: Sender | None, services: list[Service], expected: str
+    env: Settings, sender: WhatsAppSender | None, services: list[MessagingService], expected: str
 ) -> Finding:
     if sender is None and env.whatsapp_from_number == SANDBOX:
         text = (
@@ -122,7 +122,7 @@ def _sender(
     return Finding("ok", "replies", f"what customers write comes to {expected}")
 
 
-def _called(sender: Sender, services: list[Service]) -> list[tuple[str, str, str]]:
+def _called(sender: WhatsAppSender, services: list[MessagingService]) -> list[tuple[str, str, str]]:
     """Who calls what for a customer's message: a Messaging Service comes before its senders."""
     own = [(f"Messaging Service {one.name!r}", one) for one in services if not one.defers]
     if own:
@@ -130,7 +130,7 @@ def _called(sender: Sender, services: list[Service]) -> list[tuple[str, str, str
     return [("the WhatsApp sender", sender.inbound_url, sender.inbound_method)]
 
 
-def _opt_out(service: Service) -> Finding:
+def _opt_out(service: MessagingService) -> Finding:
     """What the API does not tell: whether the service takes CANCEL for an opt-out."""
     text = (
         f"the sender is in the Messaging Service {service.name!r} ({service.sid}), which may take "

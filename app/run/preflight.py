@@ -112,7 +112,7 @@ def check_port(host: str, port: int) -> None:
     except (socket.gaierror, UnicodeError) as error:
         raise Trouble(f"HOST is {host!r}: there is no such host") from error
     except OSError as error:
-        raise Trouble(_why_not_listen(error, host, port)) from error
+        raise Trouble(_listening_problem(error, host, port)) from error
 
 
 @contextmanager
@@ -139,7 +139,7 @@ def locked_state_dir(folder: Path) -> Iterator[None]:
         yield
 
 
-def _why_not_listen(error: OSError, host: str, port: int) -> str:
+def _listening_problem(error: OSError, host: str, port: int) -> str:
     if error.errno == errno.EADDRINUSE:
         return (
             f"PORT {port} is in use by another program (`lsof -i :{port}` says which): "

@@ -21,7 +21,7 @@ from app.models.shop import Barber, Service, Shop
 from app.staff import audit
 from app.staff.accounts import clean_name
 
-Offer = Service | Barber
+CatalogueItem = Service | Barber
 Kind = type[Service] | type[Barber]
 
 SHORTEST, LONGEST = 5, 720
@@ -33,7 +33,7 @@ _LONGEST_SLUG = 34  # leaves room for a number behind it
 class BarberForm(Form):
     """The form of a barber; `others` are those whose names are taken."""
 
-    def __init__(self, given: Mapping[str, str], others: Sequence[Offer] = ()) -> None:
+    def __init__(self, given: Mapping[str, str], others: Sequence[CatalogueItem] = ()) -> None:
         super().__init__(given)
         self._others = others
 
@@ -61,13 +61,13 @@ def form_of(kind: Kind) -> type[BarberForm]:
     return ServiceForm if kind is Service else BarberForm
 
 
-def listed(session: Session, kind: Kind) -> Sequence[Offer]:
+def listed(session: Session, kind: Kind) -> Sequence[CatalogueItem]:
     """All of a kind in the shop's order; those that are switched off come last."""
     order = kind.active.desc(), kind.position, kind.id
-    return cast(Sequence[Offer], session.scalars(select(kind).order_by(*order)).all())
+    return cast(Sequence[CatalogueItem], session.scalars(select(kind).order_by(*order)).all())
 
 
-def add(session: Session, kind: Kind, typed: Mapping[str, str], actor: str) -> Offer:
+def add(session: Session, kind: Kind, typed: Mapping[str, str], actor: str) -> CatalogueItem:
     """Add one, after those that are there. Raises Invalid."""
     others = _locked(session, kind)
     values = form_of(kind)(typed, others).checked()
@@ -86,7 +86,7 @@ def add(session: Session, kind: Kind, typed: Mapping[str, str], actor: str) -> O
 
 def change(
     session: Session, kind: Kind, id: str, typed: Mapping[str, str], actor: str
-) -> tuple[Offer, bool]:
+) -> tuple[CatalogueItem, bool]:
     """Change what was typed; False if that is how it is. Raises NotFound and Invalid.
 
     Bookings that there are keep their length.
@@ -104,7 +104,7 @@ def change(
     return item, bool(changes)
 
 
-def move(session: Session, kind: Kind, id: str, by: int, actor: str) -> Offer:
+def move(session: Session, kind: Kind, id: str, by: int, actor: str) -> CatalogueItem:
     """Move it by so many places among those that are on. Raises NotFound."""
     every = list(_locked(session, kind))
     item = _one(every, id)
@@ -118,8 +118,8 @@ def move(session: Session, kind: Kind, id: str, by: int, actor: str) -> Offer:
     return item
 
 
-def switch(session: Session, kind: Kind, id: str, is_on: bool, actor: str) -> Offer:
-    """Offer it from now on, or no more; what is booked stays.
+def switch(session: Session, kind: Kind, id: str, is_on: bool, actor: str) -> CatalogueItem:
+    """CatalogueItem it from now on, or no more; what is booked stays.
 
     Raises NotFound, and Conflict `last_one`.
     """
@@ -144,13 +144,13 @@ def upcoming(session: Session) -> dict[str, int]:
     return dict(session.execute(query).all())
 
 
-def _locked(session: Session, kind: Kind) -> Sequence[Offer]:
+def _locked(session: Session, kind: Kind) -> Sequence[CatalogueItem]:
     """All of a kind; who changes the shop at the same time waits."""
     session.get_one(Shop, 1, with_for_update=True)
     return listed(session, kind)
 
 
-def _one(every: Sequence[Offer], id: str) -> Offer:
+def _one(every: Sequence[CatalogueItem], id: str) -> CatalogueItem:
     for each in every:
         if each.id == id:
             return each
@@ -165,7 +165,7 @@ def _new_id(kind: Kind, name: str, taken: Container[str]) -> str:
     return next(each for each in chain([slug], numbered) if each not in taken)
 
 
-def _renumber(every: Sequence[Offer]) -> None:
+def _renumber(every: Sequence[CatalogueItem]) -> None:
     for position, each in enumerate(every, start=1):
         each.position = position
 
@@ -174,6 +174,6 @@ def _word(kind: Kind) -> str:
     return kind.__tablename__
 
 
-def _subject(offer: Offer) -> str:
+def _subject(item: CatalogueItem) -> str:
     """As the audit log names it: `service:haircut`."""
-    return f"{_word(type(offer))}:{offer.id}"
+    return f"{_word(type(item))}:{item.id}"

@@ -32,7 +32,7 @@ _DIGITS = re.compile(r"[1-9][0-9]{6,14}")
 _DECORATION = re.compile(r"[\s().\-/]")
 
 AnyRequest = Request[Any, Any, State]
-Form = NamedDependency[dict[str, str]]
+FormData = NamedDependency[dict[str, str]]
 
 
 class Wrong(Exception):
@@ -41,7 +41,7 @@ class Wrong(Exception):
     `number` is the chat that was open, and `form` what was typed.
     """
 
-    def __init__(self, field: str, message: str, form: Form, number: str | None = None) -> None:
+    def __init__(self, field: str, message: str, form: FormData, number: str | None = None) -> None:
         super().__init__(message)
         self.field, self.message, self.form, self.number = field, message, form, number
 
@@ -64,7 +64,7 @@ def show_chat(request: AnyRequest, digits: FromPath[str], answer: FromQuery[str]
 
 
 @post("/phones", sync_to_thread=True)
-def add_phone(form: Form) -> Redirect:
+def add_phone(form: FormData) -> Redirect:
     """Show a number that has no messages yet, or open its chat if it has."""
     number = _DECORATION.sub("", form.get("number", ""))
     if not (number.startswith("+") and _DIGITS.fullmatch(number[1:])):
@@ -74,7 +74,7 @@ def add_phone(form: Form) -> Redirect:
 
 
 @post("/phones/{digits:str}/replies", sync_to_thread=True)
-def reply(form: Form, digits: FromPath[str]) -> Redirect:
+def reply(form: FormData, digits: FromPath[str]) -> Redirect:
     """The customer writes to the shop, maybe as an answer to one message (`answered`, its SID)."""
     number = _number(digits)
     body = form.get("body", "").strip()
@@ -87,7 +87,7 @@ def reply(form: Form, digits: FromPath[str]) -> Redirect:
 
 
 @post("/phones/{digits:str}/presses", sync_to_thread=True)
-def press(form: Form, digits: FromPath[str]) -> Redirect:
+def press(form: FormData, digits: FromPath[str]) -> Redirect:
     """The customer presses the button under the message with the SID `message`."""
     number = _number(digits)
     under = _message_to(number, form.get("message", ""))
@@ -98,7 +98,7 @@ def press(form: Form, digits: FromPath[str]) -> Redirect:
 
 
 @post("/phones/{digits:str}/things", sync_to_thread=True)
-def send_thing(form: Form, digits: FromPath[str]) -> Redirect:
+def send_thing(form: FormData, digits: FromPath[str]) -> Redirect:
     """The customer sends something else than a text; a reaction is one to our last message."""
     number = _number(digits)
     name = form.get("thing", "")
@@ -112,7 +112,7 @@ def send_thing(form: Form, digits: FromPath[str]) -> Redirect:
 
 
 @post("/faults", sync_to_thread=True)
-def set_fault(form: Form) -> Redirect:
+def set_fault(form: FormData) -> Redirect:
     """Make messages fail, to one number or to all, so many times or until switched off."""
     number, target = _open_chat(form), _target(form)
     if form.get("fault") not in catalog():
@@ -127,13 +127,13 @@ def set_fault(form: Form) -> Redirect:
 
 
 @post("/faults/clear", sync_to_thread=True)
-def clear_fault(form: Form) -> Redirect:
+def clear_fault(form: FormData) -> Redirect:
     """Switch the fault of one number, or of all, off."""
     store.clear_fault(_target(form))
     return _to(_open_chat(form))
 
 
-async def _read_form(request: AnyRequest) -> Form:
+async def _read_form(request: AnyRequest) -> FormData:
     return dict(parse_form(await request.body()).multi_items())
 
 
@@ -184,7 +184,7 @@ def _page(
     number: str | None,
     answered: Entry | None = None,
     wrong: tuple[str, str] | None = None,
-    typed: Form | None = None,
+    typed: FormData | None = None,
 ) -> Template:
     """The whole page, or only its board for HTMX; `number` is the phone that is open."""
     is_partial = request.headers.get("HX-Request") == "true"
@@ -205,11 +205,11 @@ def _to(number: str | None, fragment: str = "") -> Redirect:
     return Redirect(view.path_of(number) + fragment, status_code=303)
 
 
-def _open_chat(form: Form) -> str | None:
+def _open_chat(form: FormData) -> str | None:
     return _number(form["open"].removeprefix("+")) if form.get("open") else None
 
 
-def _target(form: Form) -> str:
+def _target(form: FormData) -> str:
     target = form.get("target", store.EVERYONE)
     return target if target == store.EVERYONE else _number(target.removeprefix("+"))
 

@@ -54,7 +54,7 @@ class When:
 
 
 @dataclass(frozen=True)
-class Line:
+class ChatLine:
     """An entry as the chat shows it. `sid` is that of a message which can be answered, `button`
     what the one under it says, and `quoted` the beginning of what a reply answers.
     """
@@ -156,7 +156,7 @@ def _snippet(entry: Entry) -> str:
     return f"You: {text}" if entry.kind == "reply" else text
 
 
-def _days(entries: list[Entry]) -> list[tuple[str, list[Line]]]:
+def _days(entries: list[Entry]) -> list[tuple[str, list[ChatLine]]]:
     zone = _zone()
     today = clock.now().astimezone(zone).date()
     texts = {entry.sid: shortened(entry) for entry in entries if entry.sid}
@@ -169,23 +169,24 @@ def _days(entries: list[Entry]) -> list[tuple[str, list[Line]]]:
     ]
 
 
-def _line(entry: Entry, texts: Mapping[str, str]) -> Line:
+def _line(entry: Entry, texts: Mapping[str, str]) -> ChatLine:
     """`texts` is the beginning of each message by its SID."""
     when = _when(entry.created_at)
     if entry.kind == "note":
-        return Line("note", entry.body, when, "failed", _DONE.get(entry.status, ""), _fault(entry))
+        word = _DONE.get(entry.status, "")
+        return ChatLine("note", entry.body, when, "failed", word, _fault(entry))
     if entry.kind == "reply":
         tick, word = _REPLY.get(entry.status, ("failed", entry.status))
         quoted = texts.get(entry.quoted or "")
-        return Line("reply", _text(entry), when, tick, word, _why_not(entry), quoted=quoted)
+        return ChatLine("reply", _text(entry), when, tick, word, _problem(entry), quoted=quoted)
     tick, word = _MESSAGE.get(entry.status, ("failed", entry.status))
     # What has not reached the phone cannot be answered on it.
     sid = entry.sid if entry.status in {"delivered", "read"} else None
     button = CANCEL_LABEL if sid and entry.payload else None
-    return Line("message", entry.body, when, tick, word, _fault(entry), sid, button)
+    return ChatLine("message", entry.body, when, tick, word, _fault(entry), sid, button)
 
 
-def _why_not(reply: Entry) -> str | None:
+def _problem(reply: Entry) -> str | None:
     if reply.status == "unreached":
         return "The app did not answer."
     return f"The app answered HTTP {reply.error_code}." if reply.status == "refused" else None

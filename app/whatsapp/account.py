@@ -19,7 +19,7 @@ class Approval:
 
 
 @dataclass(frozen=True)
-class Sender:
+class WhatsAppSender:
     """A WhatsApp sender: "ONLINE" and so on, and what Twilio calls when a customer writes."""
 
     status: str
@@ -28,7 +28,7 @@ class Sender:
 
 
 @dataclass(frozen=True)
-class Service:
+class MessagingService:
     """A Messaging Service, and what Twilio calls when a customer writes to one of its senders.
 
     No `inbound_url`: nothing, unless `defers` leaves it to the sender's own.
@@ -63,19 +63,19 @@ def approval_of(fetched: Any) -> Approval:
     )
 
 
-def sender_of(fetched: Any) -> Sender:
+def sender_of(fetched: Any) -> WhatsAppSender:
     """The sender out of Twilio's answer."""
     webhook = fetched.webhook or {}
-    return Sender(
+    return WhatsAppSender(
         status=str(fetched.status),
         inbound_url=str(webhook.get("callback_url") or ""),
         inbound_method=str(webhook.get("callback_method") or "POST"),
     )
 
 
-def service_of(row: Any) -> Service:
+def service_of(row: Any) -> MessagingService:
     """A Messaging Service out of Twilio's list."""
-    return Service(
+    return MessagingService(
         sid=str(row.sid),
         name=str(row.friendly_name or row.sid),
         inbound_url=str(row.inbound_request_url or ""),

@@ -30,8 +30,8 @@ from app.settings import TWILIO_API, Settings
 from app.whatsapp import errors
 from app.whatsapp.account import (
     Approval,
-    Sender,
-    Service,
+    MessagingService,
+    WhatsAppSender,
     approval_of,
     sender_of,
     service_of,
@@ -174,7 +174,7 @@ class WhatsAppClient:
         requests = self._client.content.v1.contents(content_sid).approval_fetch()
         return _unless_missing(lambda: approval_of(requests.fetch()))
 
-    def sender(self) -> Sender | None:
+    def sender(self) -> WhatsAppSender | None:
         """Our WhatsApp sender, None if it is not one of the account's: the sandbox's is not.
 
         Raises LookupFailed.
@@ -187,7 +187,7 @@ class WhatsAppClient:
                     return sender_of(row if row.webhook else senders(row.sid).fetch())
         return None
 
-    def services(self) -> list[Service]:
+    def services(self) -> list[MessagingService]:
         """The Messaging Services that our sender is in. Raises LookupFailed."""
         services = self._client.messaging.v1.services
         with _looking_up():

@@ -22,7 +22,7 @@ from app.bookings import draft, phone_corrections, preview, service
 from app.bookings.draft import Draft
 from app.bookings.fields import FARTHEST, MAX_NAME
 from app.dashboard.forms import FormState, saved, submit
-from app.dashboard.shell import Form, PageRequest, is_partial, page, redirect, toast
+from app.dashboard.shell import FormData, PageRequest, is_partial, page, redirect, toast
 from app.errors import Conflict, Invalid
 from app.models.booking import Booking, short_name
 from app.models.shop import Barber, Service, Shop
@@ -62,7 +62,7 @@ def new(request: PageRequest) -> Response[str]:
 
 
 @post("/preview", opt={"access": "staff"}, sync_to_thread=True)
-def show_preview(request: PageRequest, form: Form) -> Response[str]:
+def show_preview(request: PageRequest, form: FormData) -> Response[str]:
     """What the form's fields would come to: free times, conflict, reminders, known customer.
 
     It changes nothing. It is a POST as a URL with a phone number would be in the access log.
@@ -71,7 +71,7 @@ def show_preview(request: PageRequest, form: Form) -> Response[str]:
 
 
 @post("/", opt={"access": "staff"}, sync_to_thread=True)
-def create(request: PageRequest, form: Form) -> Response[str]:
+def create(request: PageRequest, form: FormData) -> Response[str]:
     """Book. The same booking again leads to the first one."""
     typed = Draft.of_form(form)
     if "look" in form:
@@ -103,7 +103,7 @@ def edit(request: PageRequest, booking_id: BookingId) -> Response[str]:
 
 
 @post("/{booking_id:str}", opt={"access": "staff"}, sync_to_thread=True)
-def change(request: PageRequest, booking_id: BookingId, form: Form) -> Response[str]:
+def change(request: PageRequest, booking_id: BookingId, form: FormData) -> Response[str]:
     """Change a booking, and with its time its reminders."""
     typed = Draft.of_form(form)
     if "look" in form:
@@ -191,7 +191,7 @@ def _readable(session: Session, each: Difference, zone: ZoneInfo) -> Difference:
     kinds: dict[str, catalogue.Kind] = {"service": Service, "barber": Barber}
     if each.name not in kinds:
         return each
-    names = {offer.id: offer.name for offer in catalogue.listed(session, kinds[each.name])}
+    names = {item.id: item.name for item in catalogue.listed(session, kinds[each.name])}
     return replace(each, was=names.get(each.was, each.was), now=names.get(each.now, each.now))
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app import db
 from app.bookings import service as bookings
 from app.conversations import service
-from app.dashboard.shell import Form, PageRequest, page, run_action
+from app.dashboard.shell import FormData, PageRequest, page, run_action
 from app.errors import Invalid
 from app.web.parameters import BookingId
 
@@ -17,7 +17,7 @@ ReplySid = Annotated[str, PathParameter(pattern=r"^[A-Za-z0-9]{1,34}$", descript
 
 
 @post("/bookings/{booking_id:str}/answer", opt={"access": "staff"}, sync_to_thread=True)
-def answer(request: PageRequest, booking_id: BookingId, form: Form) -> Response[str]:
+def answer(request: PageRequest, booking_id: BookingId, form: FormData) -> Response[str]:
     """Send staff's own words; what is wrong with them stands beside them."""
     text = form.get("text", "")
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app import db
 from app.bookings import phone_corrections
 from app.bookings.phone_corrections import Scope
-from app.dashboard.shell import Form, PageRequest, is_partial, live_page, page, redirect, toast
+from app.dashboard.shell import FormData, PageRequest, is_partial, live_page, page, redirect, toast
 from app.errors import Conflict, Invalid
 from app.messages import failures, service
 from app.messages.failures import Failure, Group, Retried
@@ -47,7 +47,7 @@ def show(
 
 
 @post("/failed/retry", opt={"access": "staff"}, sync_to_thread=True)
-def retry_many(request: PageRequest, form: Form) -> Response[str]:
+def retry_many(request: PageRequest, form: FormData) -> Response[str]:
     """Retry the messages in `id`, or all that failed for the reason `code`."""
     code = form.get("code", "")
     job_ids = [each for each in form.getall("id", []) if re.fullmatch(_JOB_ID, each)]
@@ -60,7 +60,7 @@ def retry_many(request: PageRequest, form: Form) -> Response[str]:
 
 
 @post("/failed/dismiss", opt={"access": "staff"}, sync_to_thread=True)
-def dismiss_past(request: PageRequest, form: Form) -> Response[str]:
+def dismiss_past(request: PageRequest, form: FormData) -> Response[str]:
     """Dismiss what no retry would help any more."""
     with db.database().write() as session:
         number = failures.dismiss_past(session, request.user.actor)
@@ -69,7 +69,7 @@ def dismiss_past(request: PageRequest, form: Form) -> Response[str]:
 
 
 @post("/messages/{job_id:str}/dismiss", opt={"access": "staff"}, sync_to_thread=True)
-def dismiss(request: PageRequest, job_id: JobId, form: Form) -> Response[str]:
+def dismiss(request: PageRequest, job_id: JobId, form: FormData) -> Response[str]:
     """Nobody needs to see it as failed any more; it stays in its booking's timeline."""
     with db.database().write() as session:
         is_done = failures.dismiss(session, [job_id], request.user.actor)
@@ -81,7 +81,7 @@ def dismiss(request: PageRequest, job_id: JobId, form: Form) -> Response[str]:
 
 
 @post("/messages/{job_id:str}/restore", opt={"access": "staff"}, sync_to_thread=True)
-def restore(request: PageRequest, job_id: JobId, form: Form) -> Response[str]:
+def restore(request: PageRequest, job_id: JobId, form: FormData) -> Response[str]:
     """Take a dismissal back."""
     with db.database().write() as session:
         is_done = failures.restore(session, job_id, request.user.actor)
@@ -90,7 +90,7 @@ def restore(request: PageRequest, job_id: JobId, form: Form) -> Response[str]:
 
 
 @post("/messages/{job_id:str}/retry", opt={"access": "staff"}, sync_to_thread=True)
-def retry(request: PageRequest, job_id: JobId, form: Form) -> Response[str]:
+def retry(request: PageRequest, job_id: JobId, form: FormData) -> Response[str]:
     """Try one again, now, and go back to the page in `next`."""
 
     def act(session: Session) -> str:
@@ -101,7 +101,7 @@ def retry(request: PageRequest, job_id: JobId, form: Form) -> Response[str]:
 
 
 @post("/messages/{job_id:str}/correct", opt={"access": "staff"}, sync_to_thread=True)
-def correct(request: PageRequest, job_id: JobId, form: Form) -> Response[str]:
+def correct(request: PageRequest, job_id: JobId, form: FormData) -> Response[str]:
     """Put the customer's number right, and retry; what is wrong with `phone` stands beside it."""
     phone = form.get("phone", "")
 
@@ -127,7 +127,7 @@ def in_words(retried: Retried) -> str:
     return " · ".join(parts) or "Nothing is left to retry."
 
 
-def _act(request: PageRequest, form: Form, act: Callable[[Session], str]) -> Response[str]:
+def _act(request: PageRequest, form: FormData, act: Callable[[Session], str]) -> Response[str]:
     try:
         with db.database().write() as session:
             done = act(session)
@@ -137,7 +137,7 @@ def _act(request: PageRequest, form: Form, act: Callable[[Session], str]) -> Res
 
 
 def _back(
-    request: PageRequest, form: Form, text: str, undo: str | None = None, *, bad: bool = False
+    request: PageRequest, form: FormData, text: str, undo: str | None = None, *, bad: bool = False
 ) -> Response[str]:
     """The page that the form was on, with what was done."""
     onwards = form.get("next", "")
@@ -151,7 +151,7 @@ def _page(request: PageRequest, code: str) -> Response[str]:
     return page(request, "failed/page.html", partial="failed/_failed.html", **shown)
 
 
-def _again(request: PageRequest, job_id: str, form: Form, problem: str) -> Response[str]:
+def _again(request: PageRequest, job_id: str, form: FormData, problem: str) -> Response[str]:
     """The form of a number that was wrong, with what was typed."""
     typed = {"job_id": job_id, "problem": problem, **typed_in(form, "phone", "others")}
     shown = _context("", job_id, typed)

@@ -9,12 +9,12 @@ from sqlalchemy.orm import Session
 
 from app import db
 from app.dashboard.forms import AS_IT_IS, FormState, saved, submit
-from app.dashboard.shell import Form, PageRequest, page, redirect, run_action, toast
+from app.dashboard.shell import FormData, PageRequest, page, redirect, run_action, toast
 from app.models.shop import Barber, Service
 from app.shop import catalogue, changes
 from app.web import edit_conflicts
 
-OfferId = Annotated[
+ItemId = Annotated[
     str, PathParameter(pattern=r"^[A-Za-z0-9_-]{1,40}$", description="A service or a barber.")
 ]
 
@@ -30,7 +30,7 @@ class _Forms(Controller):
         return self._show(request, change)
 
     @post("/", opt={"access": "owner"}, sync_to_thread=True)
-    def add(self, request: PageRequest, form: Form) -> Response[str]:
+    def add(self, request: PageRequest, form: FormData) -> Response[str]:
         """Add one."""
 
         def act(session: Session) -> Response[str]:
@@ -40,52 +40,52 @@ class _Forms(Controller):
 
         return submit(form, act, partial(self._show, request, ""))
 
-    @post("/{offer_id:str}", opt={"access": "owner"}, sync_to_thread=True)
-    def change(self, request: PageRequest, offer_id: OfferId, form: Form) -> Response[str]:
+    @post("/{item_id:str}", opt={"access": "owner"}, sync_to_thread=True)
+    def change(self, request: PageRequest, item_id: ItemId, form: FormData) -> Response[str]:
         """Rename it, or change its length."""
 
         def act(session: Session) -> Response[str]:
             changes.locked(session)
             for now in catalogue.listed(session, self.kind):
-                if now.id == offer_id:
+                if now.id == item_id:
                     edit_conflicts.check(form, self._fields(now))
-            _, is_changed = catalogue.change(session, self.kind, offer_id, form, request.user.actor)
-            return saved(request, self._address(offer_id), is_changed)
+            _, is_changed = catalogue.change(session, self.kind, item_id, form, request.user.actor)
+            return saved(request, self._address(item_id), is_changed)
 
-        return submit(form, act, partial(self._show, request, offer_id))
+        return submit(form, act, partial(self._show, request, item_id))
 
-    @post("/{offer_id:str}/move", opt={"access": "owner"}, sync_to_thread=True)
-    def move(self, request: PageRequest, offer_id: OfferId, form: Form) -> Response[str]:
+    @post("/{item_id:str}/move", opt={"access": "owner"}, sync_to_thread=True)
+    def move(self, request: PageRequest, item_id: ItemId, form: FormData) -> Response[str]:
         """Move it one place up, or down."""
         by = -1 if form.get("to") == "up" else 1
 
         def act(session: Session) -> str:
-            moved = catalogue.move(session, self.kind, offer_id, by, request.user.actor)
+            moved = catalogue.move(session, self.kind, item_id, by, request.user.actor)
             return f"{moved.name} is number {moved.position} now."
 
-        return run_action(request, self._address(offer_id), act)
+        return run_action(request, self._address(item_id), act)
 
-    @post("/{offer_id:str}/switch-off", opt={"access": "owner"}, sync_to_thread=True)
-    def switch_off(self, request: PageRequest, offer_id: OfferId) -> Response[str]:
+    @post("/{item_id:str}/switch-off", opt={"access": "owner"}, sync_to_thread=True)
+    def switch_off(self, request: PageRequest, item_id: ItemId) -> Response[str]:
         """Offer it no more; what is booked stays."""
 
         def act(session: Session) -> str:
-            off = catalogue.switch(session, self.kind, offer_id, False, request.user.actor)
-            number = catalogue.upcoming(session).get(offer_id, 0) if self.kind is Barber else 0
+            off = catalogue.switch(session, self.kind, item_id, False, request.user.actor)
+            number = catalogue.upcoming(session).get(item_id, 0) if self.kind is Barber else 0
             stays = f" {number} booking{'s' if number != 1 else ''} to come stay." if number else ""
             return f"{off.name} is switched off.{stays}"
 
-        return run_action(request, self._address(offer_id), act)
+        return run_action(request, self._address(item_id), act)
 
-    @post("/{offer_id:str}/switch-on", opt={"access": "owner"}, sync_to_thread=True)
-    def switch_on(self, request: PageRequest, offer_id: OfferId) -> Response[str]:
+    @post("/{item_id:str}/switch-on", opt={"access": "owner"}, sync_to_thread=True)
+    def switch_on(self, request: PageRequest, item_id: ItemId) -> Response[str]:
         """Offer it again."""
 
         def act(session: Session) -> str:
-            on = catalogue.switch(session, self.kind, offer_id, True, request.user.actor)
+            on = catalogue.switch(session, self.kind, item_id, True, request.user.actor)
             return f"{on.name} can be booked again."
 
-        return run_action(request, self._address(offer_id), act)
+        return run_action(request, self._address(item_id), act)
 
     def _show(
         self, request: PageRequest, changed_id: str = "", state: FormState = AS_IT_IS
@@ -102,18 +102,18 @@ class _Forms(Controller):
             **state.context(next(opened, {"name": "", "minutes": "", edit_conflicts.FIELD: ""})),
             address=f"/settings{self.path}",
             kind=self.kind.__tablename__,
-            offers=listed,
+            items=listed,
             upcoming=upcoming,
             changed_id=changed_id,
             minutes=(catalogue.SHORTEST, catalogue.LONGEST),
         )
 
-    def _fields(self, offer: catalogue.Offer) -> dict[str, str]:
-        return catalogue.form_of(self.kind).shown(offer)
+    def _fields(self, item: catalogue.CatalogueItem) -> dict[str, str]:
+        return catalogue.form_of(self.kind).shown(item)
 
-    def _address(self, offer_id: str) -> str:
+    def _address(self, item_id: str) -> str:
         """The list, from this one on: so who uses the keyboard goes on where they were."""
-        return f"/settings{self.path}#{offer_id}"
+        return f"/settings{self.path}#{item_id}"
 
 
 class ServiceForms(_Forms):

@@ -10,7 +10,7 @@ from app.conversations.cancel_words import WordsForm
 from app.customers import budget
 from app.customers.budget import BudgetForm
 from app.dashboard.forms import AS_IT_IS, FormState, saved, submit
-from app.dashboard.shell import Form, PageRequest, page
+from app.dashboard.shell import FormData, PageRequest, page
 from app.models.shop import Shop
 from app.shop import changes
 from app.shop import service as shop_service
@@ -26,13 +26,13 @@ def show(request: PageRequest) -> Response[str]:
 
 
 @post(f"{HERE}/budget", opt={"access": "owner"}, sync_to_thread=True)
-def save_budget(request: PageRequest, form: Form) -> Response[str]:
+def save_budget(request: PageRequest, form: FormData) -> Response[str]:
     """Set the budgets and the price."""
     return _save(request, BudgetForm(form))
 
 
 @post(f"{HERE}/words", opt={"access": "owner"}, sync_to_thread=True)
-def save_words(request: PageRequest, form: Form) -> Response[str]:
+def save_words(request: PageRequest, form: FormData) -> Response[str]:
     """Set the words that cancel beside "cancel"."""
     return _save(request, WordsForm(form))
 

@@ -11,7 +11,7 @@ from app import clock, db
 from app.customers import budget
 from app.dashboard.forms import AS_IT_IS, FormState, saved, submit
 from app.dashboard.settings.catalogue import BarberForms, ServiceForms
-from app.dashboard.shell import Form, PageRequest, is_partial, page
+from app.dashboard.shell import FormData, PageRequest, is_partial, page
 from app.errors import Invalid
 from app.models.shop import Shop
 from app.reminders import changes as policy
@@ -34,7 +34,7 @@ def show_shop(request: PageRequest) -> Response[str]:
 
 
 @post("/", opt={"access": "owner"}, sync_to_thread=True)
-def save_shop(request: PageRequest, form: Form) -> Response[str]:
+def save_shop(request: PageRequest, form: FormData) -> Response[str]:
     """Keep them."""
 
     def act(session: Session) -> Response[str]:
@@ -54,7 +54,7 @@ def show_reminders(request: PageRequest) -> Response[str]:
 
 
 @post("/reminders", opt={"access": "owner"}, sync_to_thread=True)
-def save_reminders(request: PageRequest, form: Form) -> Response[str]:
+def save_reminders(request: PageRequest, form: FormData) -> Response[str]:
     """Keep the rule, for bookings that are made or moved from now on."""
     if "look" in form:
         return _reminders(request, FormState(typed=form))

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import clock, db
-from app.dashboard.shell import Form, PageRequest, page, redirect, toast
+from app.dashboard.shell import FormData, PageRequest, page, redirect, toast
 from app.messages import quiet, saved_texts, texts
 from app.messages.compose import content_sid, values_of
 from app.messages.eligibility import is_one_of, is_pending
@@ -86,7 +86,7 @@ def show(request: PageRequest, kind: Kind, earlier: FromQuery[int] = 0) -> Respo
 
 
 @post(f"{HERE}/{{kind:str}}", opt={"access": "owner"}, sync_to_thread=True)
-def save(request: PageRequest, kind: Kind, form: Form) -> Response[str]:
+def save(request: PageRequest, kind: Kind, form: FormData) -> Response[str]:
     """Save the text; with `look`, only show how it would read."""
     text = form.get("text", "").replace("\r\n", "\n").rstrip()
     typed = Wording(kind, text, is_own=True, is_on=kind not in OPTIONAL or "is_on" in form)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app import db
 from app.dashboard.forms import AS_IT_IS, FormState, saved, submit
-from app.dashboard.shell import Form, PageRequest, page, redirect, run_action, toast
+from app.dashboard.shell import FormData, PageRequest, page, redirect, run_action, toast
 from app.errors import Conflict
 from app.staff import accounts, members
 from app.staff.accounts import UserForm
@@ -27,7 +27,7 @@ def show(request: PageRequest, member: FromQuery[str] = "") -> Response[str]:
 
 
 @post("/", opt={"access": "owner"}, sync_to_thread=True)
-def add(request: PageRequest, form: Form) -> Response[str]:
+def add(request: PageRequest, form: FormData) -> Response[str]:
     """Add somebody, with the password that the owner tells them."""
 
     def act(session: Session) -> Response[str]:
@@ -42,7 +42,7 @@ def add(request: PageRequest, form: Form) -> Response[str]:
 
 
 @post("/{user_id:str}", opt={"access": "owner"}, sync_to_thread=True)
-def change(request: PageRequest, user_id: UserId, form: Form) -> Response[str]:
+def change(request: PageRequest, user_id: UserId, form: FormData) -> Response[str]:
     """Change name and role."""
     name, role = form.get("name", ""), form.get("role", "")
     is_no_owner_now = user_id == request.user.id and role != "owner"
@@ -58,7 +58,7 @@ def change(request: PageRequest, user_id: UserId, form: Form) -> Response[str]:
 
 
 @post("/{user_id:str}/password", opt={"access": "owner"}, sync_to_thread=True)
-def reset_password(request: PageRequest, user_id: UserId, form: Form) -> Response[str]:
+def reset_password(request: PageRequest, user_id: UserId, form: FormData) -> Response[str]:
     """Give somebody else another password."""
 
     def act(session: Session) -> Response[str]:

@@ -11,7 +11,7 @@ from app import db
 from app.dashboard.shell import (
     THEME_COOKIE,
     THEMES,
-    Form,
+    FormData,
     PageRequest,
     bare_page,
     page,
@@ -43,7 +43,7 @@ def show_setup(request: PageRequest) -> Response[str]:
 
 
 @post("/setup", opt={"access": "public"}, sync_to_thread=True)
-def set_up(request: PageRequest, form: Form) -> Response[str]:
+def set_up(request: PageRequest, form: FormData) -> Response[str]:
     """Make the first owner, and sign them in."""
     try:
         secret = _made_owner(request, form)
@@ -65,7 +65,7 @@ def show_login(request: PageRequest, next: FromQuery[str] = "") -> Response[str]
 
 
 @post("/login", opt={"access": "public"}, sync_to_thread=True)
-def log_in(request: PageRequest, form: Form) -> Response[str]:
+def log_in(request: PageRequest, form: FormData) -> Response[str]:
     """Sign in, and go on to where one wanted to."""
     email, onwards = form.get("email", ""), ours(form.get("next", ""))
     try:
@@ -95,7 +95,7 @@ def log_out(request: PageRequest) -> Response[str]:
 
 
 @post("/theme", opt={"access": "viewer"}, sync_to_thread=False)
-def choose_theme(request: PageRequest, form: Form) -> Response[str]:
+def choose_theme(request: PageRequest, form: FormData) -> Response[str]:
     """Keep the theme in a cookie, which the next page is made by: so it never flashes."""
     theme = form.get("theme", "")
     theme = theme if theme in THEMES else ""
@@ -112,7 +112,7 @@ def show_account(request: PageRequest) -> Response[str]:
 
 
 @post("/account", opt={"access": "viewer"}, sync_to_thread=True)
-def change_password(request: PageRequest, form: Form) -> Response[str]:
+def change_password(request: PageRequest, form: FormData) -> Response[str]:
     """Change one's own password, and go on in a session that is new."""
     old, new = form.get("old", ""), form.get("new", "")
     try:
@@ -158,7 +158,7 @@ def _is_first_run() -> bool:
         return first_run.is_first_run(session)
 
 
-def _made_owner(request: PageRequest, form: Form) -> str:
+def _made_owner(request: PageRequest, form: FormData) -> str:
     """Make the first owner; returns the secret of their session."""
     database, old = db.database(), cookies.session_secret(request)
     with login.throttled(database, "/setup", _address(request)), database.write() as session:

@@ -13,7 +13,7 @@ from app import clock, db, forms
 from app.bookings import moving
 from app.bookings.moving import Placement
 from app.conversations import service as conversations
-from app.dashboard.shell import Form, PageRequest, is_partial, live_page, page, redirect, toast
+from app.dashboard.shell import FormData, PageRequest, is_partial, live_page, page, redirect, toast
 from app.dashboard.today import day
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.messages import statistics
@@ -59,7 +59,7 @@ class _AskedMove:
 
 
 @post("/bookings/{booking_id:str}/move", opt={"access": "staff"}, sync_to_thread=True)
-def move(request: PageRequest, booking_id: FromPath[str], form: Form) -> Response[str]:
+def move(request: PageRequest, booking_id: FromPath[str], form: FormData) -> Response[str]:
     """Show what a move would change, or move; the undo of a toast has its fields in the URL."""
     try:
         asked = _asked_move({**request.query_params, **form})

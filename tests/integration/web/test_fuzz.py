@@ -83,7 +83,7 @@ def fuzzer(shop: Database, valkey: Valkey) -> Iterator[Fuzzer]:
             "job_id": failed.id,
             "sid": reply.sid,
             "digits": booking.customer_phone[1:],
-            "offer_id": "haircut",
+            "item_id": "haircut",
             "kind": "reminder",
             "account_sid": settings().whatsapp_account_sid,
             "file_path": "css/base.css",

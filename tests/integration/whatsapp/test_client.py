@@ -18,10 +18,11 @@ from app.channel import Kind, LookupFailed, Outcome, OutgoingMessage
 from app.whatsapp import client as client_module
 from app.whatsapp import outcome as outcome_module
 from app.whatsapp import transport as transport_module
-from app.whatsapp.account import Approval, Sender, Service
+from app.whatsapp.account import Approval, MessagingService, WhatsAppSender
 from app.whatsapp.client import WhatsAppClient, WhatsAppConfig
 from app.whatsapp.transport import Transport
-from tests.fake_twilio import TEMPLATES, FakeTwilio, MessagingService, Template
+from tests.fake_twilio import TEMPLATES, FakeTwilio, Template
+from tests.fake_twilio import MessagingService as FakeService
 
 ACCOUNT = "AC" + "a" * 32
 TOKEN = "the-auth-token-nobody-may-see"
@@ -732,9 +733,9 @@ def test_whatsapps_word_on_a_template_is_asked_for(
 def test_our_sender_is_found_with_what_it_calls(
     twilio: FakeTwilio, account: WhatsAppClient
 ) -> None:
-    assert account.sender() == Sender("ONLINE", "", "POST")
+    assert account.sender() == WhatsAppSender("ONLINE", "", "POST")
     twilio.inbound_url, twilio.sender_status = "https://shop.example/in", "OFFLINE"
-    assert account.sender() == Sender("OFFLINE", "https://shop.example/in", "POST")
+    assert account.sender() == WhatsAppSender("OFFLINE", "https://shop.example/in", "POST")
     twilio.sender = "+15550009999"
     assert account.sender() is None
 
@@ -744,7 +745,7 @@ def test_a_sender_is_asked_for_itself_if_the_list_leaves_out_its_webhook() -> No
     whole = {**row, "webhook": {"callback_url": "https://x.example", "callback_method": "PUT"}}
     listed = http(200, {"senders": [row], "meta": {"key": "senders", "next_page_url": None}})
     with server(listed, http(200, whole)) as running, client(running.url) as whatsapp:
-        assert whatsapp.sender() == Sender("ONLINE", "https://x.example", "PUT")
+        assert whatsapp.sender() == WhatsAppSender("ONLINE", "https://x.example", "PUT")
     paths = [request[1] for request in running.requests]
     assert paths == [
         "/v2/Channels/Senders?Channel=whatsapp&PageSize=50",
@@ -756,9 +757,10 @@ def test_only_the_messaging_services_with_our_sender_are_ours(
     twilio: FakeTwilio, account: WhatsAppClient
 ) -> None:
     assert account.services() == []
-    service = MessagingService("Shop", "https://shop.example/in", defers=False)
+    service = FakeService("Shop", "https://shop.example/in", defers=False)
     twilio.services = [service]
-    assert account.services() == [Service(service.sid, "Shop", "https://shop.example/in", False)]
+    ours = MessagingService(service.sid, "Shop", "https://shop.example/in", False)
+    assert account.services() == [ours]
     twilio.sender = "+15550009999"
     assert account.services() == []
 
