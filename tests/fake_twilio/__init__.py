@@ -104,7 +104,7 @@ class FakeTwilio:
 
     def start(self) -> None:
         """Listen; after a `stop`, on the same port as before and with the same ledger."""
-        self._server = Server(self._port, self._respond)
+        self._server = Server(self._port, self.respond)
         self._port = self._server.server_address[1]
         self._later = Later()
 
@@ -124,8 +124,12 @@ class FakeTwilio:
     @property
     def environment(self) -> dict[str, str]:
         """The settings that point an app in another process here."""
+        return {"WHATSAPP_API_URL": self.url, **self.credentials}
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """The same without the address."""
         return {
-            "WHATSAPP_API_URL": self.url,
             "WHATSAPP_ACCOUNT_SID": self.account_sid,
             "WHATSAPP_AUTH_TOKEN": self.auth_token,
             "WHATSAPP_FROM_NUMBER": self.sender,
@@ -286,7 +290,8 @@ class FakeTwilio:
 
     # --- answering ---
 
-    def _respond(self, request: Request) -> Reply:
+    def respond(self, request: Request) -> Reply:
+        """What a request is answered, and what goes wrong with that: for a server of any kind."""
         with self._lock:  # one at a time: what is decided and what is written down agree
             if request.method == "POST" and is_list(request.path):
                 return self._post(request)

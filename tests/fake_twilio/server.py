@@ -126,13 +126,13 @@ class _Handler(BaseHTTPRequestHandler):
         if kind in {"reset_before", "hang_before", "lost_answer"}:
             self.close_connection = True
         elif kind == "half_body":
-            self.wfile.write(_raw(reply.answer)[: -(len(reply.answer.body) // 2)])
+            self.wfile.write(raw(reply.answer)[: -(len(reply.answer.body) // 2)])
             self.close_connection = True
         elif kind == "trickle":
-            self._trickle(_raw(reply.answer), reply.fault.seconds if reply.fault else 0)
+            self._trickle(raw(reply.answer), reply.fault.seconds if reply.fault else 0)
         else:
             self.server.stopping.wait(reply.fault.seconds if reply.fault else 0)
-            self.wfile.write(_raw(reply.answer))
+            self.wfile.write(raw(reply.answer))
 
     def _trickle(self, raw: bytes, gap: float) -> None:
         for byte in raw:
@@ -141,7 +141,8 @@ class _Handler(BaseHTTPRequestHandler):
                 break
 
 
-def _raw(answer: Answer) -> bytes:
+def raw(answer: Answer) -> bytes:
+    """It as it goes over the wire."""
     headers = {
         "Date": formatdate(usegmt=True),
         "Content-Type": answer.content_type,

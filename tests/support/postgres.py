@@ -1,4 +1,4 @@
-"""A PostgreSQL cluster of one test process: in a temporary folder, without fsync, ended with it."""
+"""A PostgreSQL cluster of one test process: in a temporary folder, ended with it."""
 
 import os
 import shutil
@@ -18,9 +18,13 @@ HOW_TO_INSTALL = "PostgreSQL is not installed: run `apt-get install postgresql` 
 
 
 class Postgres:
-    """A running cluster; everybody on this machine may connect, as `postgres`."""
+    """A running cluster; everybody on this machine may connect, as `postgres`.
 
-    def __init__(self) -> None:
+    Without fsync, unless `is_durable`.
+    """
+
+    def __init__(self, is_durable: bool = False) -> None:
+        self._is_durable = is_durable
         self.folder = Path(tempfile.mkdtemp(prefix="chairtime-postgres-"))
         self.port = free_port()
         self._as_owner = as_unprivileged_user(self.folder)
@@ -62,7 +66,8 @@ class Postgres:
     def _command(self) -> list[str | Path]:
         # Whatever ends this process, SIGKILL too, ends the server with it.
         dies_with_us = ["setpriv", "--pdeathsig", "INT"] if shutil.which("setpriv") else []
-        unsafe = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
+        options = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
+        unsafe = [] if self._is_durable else [part for each in options for part in ("-c", each)]
         listen = ["-p", str(self.port), "-k", str(self.folder), "-h", "127.0.0.1"]
         return [*dies_with_us, _program("postgres"), "-D", self.folder / "data", *listen, *unsafe]
 

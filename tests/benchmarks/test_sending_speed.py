@@ -1,0 +1,210 @@
+"""How many messages a worker sends, what each costs it, and how late they leave: `make bench`.
+
+Real worker processes, Valkey and database, all on this machine; both databases sync each commit.
+The fake Twilio is a process of its own, and answers after 50 ms.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+from sqlalchemy import func, select
+
+from app.db import Database
+from app.models.message import Message
+from app.run import migrate
+from tests import factories
+from tests.fake_twilio import FakeTwilio
+from tests.support.postgres import Postgres
+from tests.support.processes import Process, program, wait_until
+from tests.support.running import WORKER
+from tests.support.valkey import Valkey
+
+MESSAGES = 1000
+ANSWERS_AFTER = "0.05"  # seconds
+PER_SECOND = "400"
+PACE = 80  # messages a second: what WhatsApp grants a sender
+PACED_FOR = 15  # seconds
+AHEAD = 15.0  # seconds from planning the messages until the first is due
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What `due` messages took: `late` in seconds, in order; `cpu` of the workers, in seconds."""
+
+    late: list[float]
+    seconds: float
+    cpu: float
+
+    @property
+    def rate(self) -> float:
+        return len(self.late) / self.seconds
+
+    @property
+    def cpu_each(self) -> float:
+        """In ms."""
+        return self.cpu / len(self.late) * 1000
+
+    @property
+    def p99(self) -> float:
+        return quantiles(self.late, n=100)[98]
+
+    def __str__(self) -> str:
+        return (
+            f"{self.rate:6.0f}/s  {self.cpu_each:5.1f} ms of CPU each  late by "
+            f"{median(self.late):6.2f} s, p99 {self.p99:6.2f} s, the last {self.late[-1]:6.2f} s"
+        )
+
+
+class Sending:
+    """Worker processes, what they need, and what they did."""
+
+    def __init__(self, stack: ExitStack, folder: Path, valkey: Valkey, url: str) -> None:
+        self._stack, self._folder = stack, folder
+        command = [program("python"), "-m", "tests.benchmarks.prompt_twilio", ANSWERS_AFTER]
+        self.twilio = stack.enter_context(Process(command, {}, folder, "twilio"))
+        self._port = int(self.twilio.wait_for(r"^(\d+)\n")[1])
+        self._environment = {
+            **FakeTwilio().credentials,
+            "WHATSAPP_API_URL": f"http://127.0.0.1:{self._port}",
+            "STATE_DIR": str(folder / "var"),
+            "DATABASE_URL": url,
+            "REDIS_URL": valkey.url,
+            "PUBLIC_URL": "https://shop.example",
+            "FEED_EVERY": "2",
+            "WHATSAPP_MAX_PER_SECOND": PER_SECOND,
+            "TZ": "UTC",
+        }
+        self.database = Database(url)
+        stack.callback(self.database.close)
+        self._workers: list[Process] = []
+
+    def start_workers(self, how_many: int, **variables: str) -> None:
+        """They have ticked when this returns."""
+        for _ in range(how_many):
+            name = f"worker-{len(self._workers)}"
+            environment = {**self._environment, **variables}
+            worker = Process(WORKER, environment, self._folder, name)
+            self._workers.append(self._stack.enter_context(worker))
+        wait_until(lambda: self._count("SELECT count(*) FROM worker") == how_many)
+        time.sleep(1)
+
+    def send(self, messages: int, per_second: float | None = None) -> Figures:
+        """Plan so many, due all at once or so many a second, and wait until all are recorded."""
+        begun, cpu = len(self._posts()), self.cpu()
+        due = self._plan(messages, per_second)
+        sent = "SELECT count(*) FROM message WHERE state = 'sent'"
+        wait_until(lambda: self._count(sent) == begun + messages, 300, "the last message")
+        cpu = self.cpu() - cpu
+        posts = self._posts()[begun:]
+        assert sorted(to for to, _ in posts) == sorted(due), "each is sent once"
+        late = sorted(at - due[to] for to, at in posts)
+        return Figures(late, max(at for _, at in posts) - min(due.values()), cpu)
+
+    def cpu(self) -> float:
+        """Seconds that the workers have used so far."""
+        return sum(cpu_seconds(worker) for worker in self._workers)
+
+    def most_in_a_second(self) -> int:
+        """Of the POSTs so far."""
+        times = sorted(at for _, at in self._posts())
+        return max(sum(at <= other < at + 1 for other in times) for at in times)
+
+    def _plan(self, messages: int, per_second: float | None) -> dict[str, float]:
+        """When each number's message is due, in seconds since 1970."""
+        first = datetime.now(UTC) + timedelta(seconds=AHEAD)
+        due = {}
+        with self.database.write() as session:
+            at = session.scalar(select(func.count()).select_from(Message)) or 0
+            for turn in range(messages):
+                phone = f"+4477{at + turn:08d}"
+                booked = factories.booking(session, customer_phone=phone)
+                due_at = first + timedelta(seconds=turn / per_second if per_second else 0)
+                factories.message(session, booked, due_at=due_at)
+                due[phone] = due_at.timestamp()
+        assert datetime.now(UTC) < first - timedelta(seconds=2), "too slow to begin in time"
+        return due
+
+    def _count(self, statement: str) -> int:
+        with self.database.engine.connect() as connection:
+            return int(connection.exec_driver_sql(statement).scalar_one())
+
+    def _posts(self) -> list[Any]:
+        with urlopen(f"http://127.0.0.1:{self._port}/posts") as answer:
+            return list(json.load(answer))
+
+
+def cpu_seconds(process: Process) -> float:
+    """What it has used so far, all threads together."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.fixture(scope="module")
+def durable_postgres() -> Iterator[Postgres]:
+    cluster = Postgres(is_durable=True)
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture(params=["SQLite", "PostgreSQL"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database's."""
+    if request.param == "SQLite":
+        return f"sqlite:///{tmp_path / 'chairtime.db'}"
+    cluster: Postgres = request.getfixturevalue("durable_postgres")
+    return cluster.url(cluster.create())
+
+
+@pytest.fixture
+def sending(url: str, tmp_path: Path, valkey: Valkey) -> Iterator[Sending]:
+    database = Database(url)
+    migrate.upgrade(database)
+    database.close()
+    with ExitStack() as stack:
+        yield Sending(stack, tmp_path, valkey, url)
+
+
+def say(what: str, figures: object, url: str) -> None:
+    print(f"\n{url.partition(':')[0]:<10}  {what:<34} {figures}")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_thousand_at_once(sending: Sending, url: str, workers: int) -> None:
+    sending.start_workers(workers)
+    before = cpu_seconds(sending.twilio)
+    figures = sending.send(MESSAGES)
+    say(f"{MESSAGES} at once, workers: {workers}", figures, url)
+    share = (cpu_seconds(sending.twilio) - before) / MESSAGES * 1000
+    print(f"            (the fake Twilio: {share:.1f} ms of CPU each)")
+
+
+def test_at_the_pace_that_whatsapp_grants(sending: Sending, url: str) -> None:
+    sending.start_workers(1)
+    figures = sending.send(PACE * PACED_FOR, PACE)
+    say(f"{PACE} a second, one worker", figures, url)
+    print(f"            (of a core: {figures.cpu / (PACED_FOR + AHEAD):.0%})")
+
+
+def test_the_limit_is_held(sending: Sending, url: str) -> None:
+    sending.start_workers(1, WHATSAPP_MAX_PER_SECOND="20")
+    figures = sending.send(200)
+    say("200 at once, limit 20/s", figures, url)
+    print(f"            (most in one second: {sending.most_in_a_second()})")
+
+
+def test_a_worker_with_nothing_to_do(sending: Sending, url: str) -> None:
+    sending.start_workers(1, FEED_EVERY="10")
+    before, begun = sending.cpu(), time.monotonic()
+    time.sleep(30)
+    share = (sending.cpu() - before) / (time.monotonic() - begun)
+    say("idle", f"{share:.1%} of a core", url)
