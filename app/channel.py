@@ -4,11 +4,26 @@ A channel is one class that keeps to `Channel`, in a folder of its own, and a ro
 app/messages/channels.py. WhatsApp by way of Twilio (app/whatsapp) is the only one (ADR 35).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal, Protocol
+
+from app import clock
+
+IncomingKind = Literal[
+    "text",
+    "media",
+    "location",
+    "contact",
+    "reaction",
+    "help",
+    "edited",
+    "deleted",
+    "unsupported",
+]
+"""What a customer sent. What is no more than words and files is called a text."""
 
 
 class Kind(StrEnum):
@@ -99,16 +114,28 @@ class SentMessage:
 
 
 @dataclass(frozen=True)
-class Received:
-    """A customer's message as the channel has it. `sender` is as it writes it ("whatsapp:+49…"),
-    `media` how many files came with it; `created_at` is aware, in UTC.
+class Incoming:
+    """A customer's message as the channel tells of it.
+
+    `sender` is their number (E.164), or the channel's id of somebody who hides it; `number` is what
+    it tells beside such an id, if it does. `replied_to` is the SID of the message that they quote.
+    `handled` is what the channel has taken it for and answered by itself. `media` is how many files
+    came with it, `media_types` what each of them is, as far as that is known: picture, voice
+    message, video, sticker, file. `received_at` is aware, in UTC.
     """
 
     sid: str
     sender: str = field(repr=False)
     body: str = field(repr=False)
-    media: int
-    created_at: datetime
+    kind: IncomingKind = "text"
+    number: str | None = field(default=None, repr=False)
+    profile_name: str | None = None
+    button_payload: str | None = None
+    replied_to: str | None = None
+    handled: Literal["stop", "start", "help"] | None = None
+    media: int = 0
+    media_types: Sequence[str] = ()
+    received_at: datetime = field(default_factory=lambda: clock.now())
 
 
 @dataclass(frozen=True)
@@ -152,11 +179,14 @@ class Channel(Protocol):
     def fetch(self, sid: str) -> SentMessage | None:
         """The message `sid`, None if there is no such message. Raises LookupFailed."""
 
-    def list_received(self) -> list[Received]:
+    def list_received(self) -> list[Incoming]:
         """The newest messages to us, the oldest of them first. Raises LookupFailed."""
 
     def template(self, content_sid: str) -> Template | None:
         """The template, None if there is none such. Raises LookupFailed."""
+
+    def read_incoming(self, form: Mapping[str, str]) -> Incoming | None:
+        """The message that it called us with; None if that is no customer's."""
 
     def read_receipt(self, form: Mapping[str, str]) -> StatusReport | None:
         """What it called back with; None if that tells of no message."""

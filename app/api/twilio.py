@@ -12,9 +12,8 @@ from litestar.params import FromPath
 from twilio.twiml.messaging_response import MessagingResponse  # type: ignore[import-untyped]
 
 from app import db
-from app.channel import StatusReport
-from app.conversations import inbound, kinds
-from app.conversations.inbound import Incoming
+from app.channel import Incoming, StatusReport
+from app.conversations import inbound
 from app.messages import receipts
 from app.messages.channels import channel
 from app.settings import settings
@@ -53,13 +52,12 @@ async def inbound_message(request: Request[Any, Any, Any]) -> Response[str]:
     A message that is delivered again is answered the same, and changes nothing.
     """
     form = await _signed_form(request)
-    ours, sender = f"whatsapp:{settings().whatsapp_from_number}", form.get("From", "")
-    if form.get("To") != ours:
+    if form.get("To") != f"whatsapp:{settings().whatsapp_from_number}":
         raise PermissionDeniedException("Forbidden.")
-    if not sender or not _SID.fullmatch(form.get("MessageSid", "")):
+    if not form.get("From") or not _SID.fullmatch(form.get("MessageSid", "")):
         raise HTTPException(status_code=400, detail="MessageSid and From are needed.")
-    is_customer = sender.startswith("whatsapp:") and sender != ours
-    answer = await sync_to_thread(_receive, _incoming(form)) if is_customer else None
+    incoming = channel().read_incoming(form)
+    answer = await sync_to_thread(_receive, incoming) if incoming else None
     twiml = MessagingResponse()
     if answer:
         twiml.message(answer)
@@ -90,22 +88,6 @@ async def _signed_form(request: Request[Any, Any, Any]) -> Any:
         _log.warning("a webhook's request was refused: not signed with our auth token")
         raise PermissionDeniedException("Forbidden.")
     return form
-
-
-def _incoming(form: Any) -> Incoming:
-    return Incoming(
-        sid=form["MessageSid"],
-        sender=form["From"],
-        kind=kinds.kind_of(form),
-        body=kinds.body_of(form),
-        profile_name=form.get("ProfileName"),
-        button_payload=form.get("ButtonPayload"),
-        replied_to=form.get("OriginalRepliedMessageSid"),
-        opt_out_type=form.get("OptOutType"),
-        wa_id=form.get("WaId"),
-        media=kinds.number_of_files(form),
-        media_types=kinds.files_of(form),
-    )
 
 
 def _record(attempt_id: str, report: StatusReport) -> None:

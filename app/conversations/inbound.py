@@ -7,24 +7,24 @@ no clear intent goes to staff, and is not answered.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, joinedload
 
 from app import clock
 from app.bookings import service as bookings
+from app.channel import Incoming, IncomingKind
 from app.conversations import answers, senders
 from app.conversations.intent import Intent, intent_of
-from app.conversations.kinds import ASKS, NO_WORDS, NO_WORK, plain_kind
 from app.conversations.senders import Sender
 from app.customers import service as customers
 from app.db import insert
 from app.messages import booking_codes, texts
 from app.messages.lifecycle.compare_and_set import lock_booking
 from app.models.booking import Booking
-from app.models.conversation import Kind, Reply
+from app.models.conversation import Reply
 from app.models.identity import person_of
 from app.shop.service import shop
 from app.staff import audit
@@ -34,37 +34,16 @@ ACTOR = "customer:reply"
 LONGEST_BODY = 4096
 """Characters of a WhatsApp message that are kept."""
 
+_ASKS = ("text", "media", "edited")
+"""What may ask for something, such as CANCEL: what they wrote, and no name of a place."""
+_NO_WORK = ("reaction", "help", "deleted")
+"""What nobody has to look after: HELP, as Twilio has answered it already."""
+_NO_WORDS = ("reaction", "deleted")
+"""What does not count as writing to us: it opens no time for answers, as far as is known."""
 _TOO_OLD = timedelta(hours=24)
 _SID = re.compile(r"[A-Za-z0-9]{1,34}")
 # Controls but for tab and line feed, and what turns the direction of the text around it.
 _UNREADABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-@dataclass(frozen=True)
-class Incoming:
-    """A customer's message as Twilio reports it: `sender` is the raw From ("whatsapp:+49…", or
-    the id of somebody who hides their number), `replied_to` the SID of the message they quote,
-    `wa_id` their number at WhatsApp as Twilio tells it beside ("4915123456789"), if it does.
-    `kind` is what it is, and `media_types` what each of its files is (app.conversations.kinds).
-    """
-
-    sid: str
-    sender: str
-    body: str
-    profile_name: str | None = None
-    button_payload: str | None = None
-    replied_to: str | None = None
-    opt_out_type: str | None = None
-    wa_id: str | None = None
-    media: int = 0
-    media_types: Sequence[str] = ()
-    kind: Kind = "text"
-    received_at: datetime = field(default_factory=lambda: clock.now())
-
-    @property
-    def pressed(self) -> str | None:
-        """The id of the booking whose button "Cancel appointment" was pressed."""
-        return booking_codes.booking_of_payload(self.button_payload or "")
 
 
 @dataclass(frozen=True)
@@ -85,9 +64,7 @@ def receive(session: Session, incoming: Incoming, late: bool = False) -> str | N
     incoming = _readable(incoming)
     if not _keep(session, incoming):
         return session.scalar(select(Reply.answer).where(Reply.sid == incoming.sid))
-    sender = senders.who(
-        session, incoming.sender, incoming.wa_id, incoming.pressed, incoming.replied_to
-    )
+    sender = senders.who(session, incoming, _pressed(incoming))
     outcome = _act(session, incoming, sender, late)
     if late and outcome.answer:
         is_open = outcome.needs_attention or outcome.effect == "which_booking"
@@ -110,15 +87,19 @@ def _readable(incoming: Incoming) -> Incoming:
     """What can be stored and shown of it."""
     replied_to = incoming.replied_to or ""
     body = _UNREADABLE.sub("", incoming.body)[:LONGEST_BODY].strip()
-    is_plain = incoming.kind == "text"
     return replace(
         incoming,
         body=body,
-        kind=plain_kind(body, incoming.media) if is_plain else incoming.kind,
+        kind=_plain_kind(body, incoming.media) if incoming.kind == "text" else incoming.kind,
         profile_name=texts.clean_value(incoming.profile_name or "", "")[:100] or None,
         button_payload=_UNREADABLE.sub("", incoming.button_payload or "")[:256] or None,
         replied_to=replied_to if _SID.fullmatch(replied_to) else None,
     )
+
+
+def _plain_kind(body: str, files: int) -> IncomingKind:
+    """What a message is of which no more is known."""
+    return "media" if files else "text" if body else "unsupported"
 
 
 def _keep(session: Session, incoming: Incoming) -> bool:
@@ -126,11 +107,10 @@ def _keep(session: Session, incoming: Incoming) -> bool:
 
     A delivery at the same time waits here until the first is committed.
     """
-    address = senders.address_of(incoming.sender)
     statement = insert(session, Reply).values(
         sid=incoming.sid,
-        sender=address,
-        person=person_of(address),
+        sender=incoming.sender,
+        person=person_of(incoming.sender),
         profile_name=incoming.profile_name,
         body=incoming.body,
         button_payload=incoming.button_payload,
@@ -149,7 +129,7 @@ def _keep(session: Session, incoming: Incoming) -> bool:
 
 def _note_written(session: Session, incoming: Incoming, sender: Sender, outcome: _Outcome) -> None:
     """They wrote, which is consent if nothing else was said, and opens the time for answers."""
-    if incoming.kind in NO_WORDS:
+    if incoming.kind in _NO_WORDS:
         return
     for person in sender.in_order:
         customers.note_written(session, person, incoming.profile_name, incoming.received_at)
@@ -165,27 +145,32 @@ def _note_written(session: Session, incoming: Incoming, sender: Sender, outcome:
 
 def _act(session: Session, incoming: Incoming, sender: Sender, late: bool) -> _Outcome:
     intent = _intent(session, incoming)
-    opt_out_type = (incoming.opt_out_type or "").upper()  # of Twilio's own opt-out handling
-    if opt_out_type == "STOP" or (intent and intent.kind == "stop"):
-        _opt_out(session, incoming, sender, by_twilio=opt_out_type == "STOP")
+    handled = incoming.handled
+    if handled == "stop" or (intent and intent.kind == "stop"):
+        _opt_out(session, incoming, sender, by_twilio=handled == "stop")
         if intent is None or intent.kind != "cancel":
-            return _told(session, "opted_out", is_told=bool(opt_out_type))
+            return _told(session, "opted_out", is_told=bool(handled))
     if late and incoming.received_at < clock.now() - _TOO_OLD:
         return _for_staff(session, sender)
-    if opt_out_type == "START" or (intent and intent.kind == "start"):
+    if handled == "start" or (intent and intent.kind == "start"):
         if _opt_in(session, incoming, sender):
-            return _told(session, "opted_in", is_told=bool(opt_out_type))
+            return _told(session, "opted_in", is_told=bool(handled))
     elif intent and intent.kind == "cancel":
         return _cancel(session, sender, intent.code, late)
     outcome = _for_staff(session, sender)
-    is_no_work = incoming.kind in NO_WORK
+    is_no_work = incoming.kind in _NO_WORK
     return replace(outcome, effect="noted", needs_attention=False) if is_no_work else outcome
 
 
+def _pressed(incoming: Incoming) -> str | None:
+    """The id of the booking whose button "Cancel appointment" was pressed."""
+    return booking_codes.booking_of_payload(incoming.button_payload or "")
+
+
 def _intent(session: Session, incoming: Incoming) -> Intent | None:
-    if incoming.pressed:
+    if _pressed(incoming):
         return Intent("cancel")
-    if incoming.kind not in ASKS:
+    if incoming.kind not in _ASKS:
         return None
     return intent_of(incoming.body, shop(session).cancel_words)
 

@@ -9,9 +9,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 
 from app import clock
-from app.channel import LookupFailed, Received
+from app.channel import Incoming, LookupFailed
 from app.conversations import inbound
-from app.conversations.inbound import Incoming
 from app.db import database
 from app.messages import gate
 from app.messages.channels import channel
@@ -39,33 +38,26 @@ def fetch_due() -> int:
         _log.warning("missed replies could not be fetched: %s", failed.outcome.code)
         return 0
     now = clock.now()
-    settled = [row for row in listed if now - _KEPT <= row.created_at <= now - _ON_ITS_WAY]
+    settled = [row for row in listed if now - _KEPT <= row.received_at <= now - _ON_ITS_WAY]
     missed = _unseen(settled)
     for row in missed:
         _receive(row, ours_since=now - _OURS if is_first else now - _KEPT)
     return len(missed)
 
 
-def _unseen(listed: list[Received]) -> list[Received]:
+def _unseen(listed: list[Incoming]) -> list[Incoming]:
     with database().read() as session:
         sids = [row.sid for row in listed]
         seen = set(session.scalars(select(Reply.sid).where(Reply.sid.in_(sids))))
     return [row for row in listed if row.sid not in seen]
 
 
-def _receive(row: Received, ours_since: datetime) -> None:
+def _receive(row: Incoming, ours_since: datetime) -> None:
     """As the webhook would have. One that cannot be handled must not keep the others away."""
-    incoming = Incoming(
-        sid=row.sid,
-        sender=row.sender,
-        body=row.body,
-        media=row.media,
-        received_at=row.created_at,
-    )
     try:
         with database().write() as session:
-            inbound.receive(session, incoming, late=True)
-            if row.created_at < ours_since:
+            inbound.receive(session, row, late=True)
+            if row.received_at < ours_since:
                 session.execute(
                     update(Reply).where(Reply.sid == row.sid).values(needs_attention=False)
                 )

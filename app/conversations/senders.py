@@ -1,18 +1,16 @@
 """Who wrote, by what WhatsApp calls them and by what they press or quote."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.channel import Incoming
 from app.messages.lifecycle.compare_and_set import booking_of
 from app.models.booking import Booking
 from app.models.identity import person_of
 from app.models.message import Attempt, Message
-
-_PHONE = re.compile(r"whatsapp:(\+[1-9][0-9]{6,14})")
 
 
 @dataclass(frozen=True)
@@ -37,27 +35,16 @@ class Sender:
         return sorted(self.people)
 
 
-def who(
-    session: Session, sender: str, wa_id: str | None, pressed: str | None, replied_to: str | None
-) -> Sender:
+def who(session: Session, incoming: Incoming, pressed: str | None) -> Sender:
     """Whoever presses our button, or quotes a message of ours, is whom it was for: also somebody
     who hides their number, or whom WhatsApp calls by a number that we do not know them by.
 
-    `sender` and `wa_id` are Twilio's From and WaId, `pressed` is the id of a booking, and
-    `replied_to` the SID of a message.
+    `pressed` is the id of the booking whose button they pressed.
     """
-    address = address_of(sender)
-    numbers = (address, address_of(f"whatsapp:+{wa_id or ''}"))
-    phone = next((number for number in numbers if number.startswith("+")), None)
-    writers = {person_of(address), person_of(phone or address)}
-    named = _named(session, writers, pressed, replied_to)
+    phone = incoming.sender if incoming.sender.startswith("+") else incoming.number
+    writers = {person_of(incoming.sender), person_of(phone or incoming.sender)}
+    named = _named(session, writers, pressed, incoming.replied_to)
     return Sender(phone, frozenset(writers | ({named.person} if named else set())), named)
-
-
-def address_of(sender: str) -> str:
-    """E.164 if it is a phone, else what Twilio sent."""
-    phone = _PHONE.fullmatch(sender)
-    return phone[1] if phone else "".join(char for char in sender if char.isprintable())[:64]
 
 
 def _named(

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import select
 
 from app import clock
+from app.channel import Incoming
 from app.conversations import inbound
 from app.conversations import service as conversations
-from app.conversations.inbound import Incoming
 from app.demo.builder import Appointment, DemoBuilder
 from app.models.message import Message
 
@@ -34,7 +34,7 @@ def write(
     talk.opt_out()
     talk.ask_and_be_answered(builder.now - timedelta(hours=5))
     talk.wait_for_staff(builder.now - timedelta(minutes=25), body=_LATER)
-    talk.wait_for_staff(builder.now - timedelta(minutes=70), media=1, media_types=("image/jpeg",))
+    talk.wait_for_staff(builder.now - timedelta(minutes=70), media=1, media_types=["picture"])
     talk.agree()
 
 
@@ -105,8 +105,8 @@ class _Talk:
 
     def _receive(self, one: Appointment, body: str = "", **more: Any) -> str:
         sid = self._builder.sid()
-        sender, name = f"whatsapp:{one.phone}", one.name.partition(" ")[0]
-        incoming = Incoming(sid=sid, sender=sender, body=body, profile_name=name, **more)
+        name = one.name.partition(" ")[0]
+        incoming = Incoming(sid=sid, sender=one.phone, body=body, profile_name=name, **more)
         inbound.receive(self._builder.session, incoming)
         return sid
 

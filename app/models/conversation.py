@@ -1,11 +1,12 @@
 """The table of replies."""
 
 from datetime import datetime
-from typing import Literal, get_args
+from typing import get_args
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.channel import IncomingKind
 from app.db import Base, UtcDateTime
 
 EFFECTS = (
@@ -19,18 +20,7 @@ EFFECTS = (
     "for_staff",
     "noted",  # kept, and no work for anybody
 )
-Kind = Literal[
-    "text",
-    "media",
-    "location",
-    "contact",
-    "reaction",
-    "help",
-    "edited",
-    "deleted",
-    "unsupported",
-]
-KINDS = get_args(Kind)
+KINDS = get_args(IncomingKind)
 _OPEN = text("needs_attention")
 
 
@@ -63,7 +53,7 @@ class Reply(Base):
     sender: Mapped[str] = mapped_column(String(64))
     person: Mapped[str] = mapped_column(String(64))
     profile_name: Mapped[str | None] = mapped_column(String(100))
-    kind: Mapped[str] = mapped_column(String(20), default="text")  # as app.conversations.kinds
+    kind: Mapped[str] = mapped_column(String(20), default="text")
     body: Mapped[str] = mapped_column(Text)
     button_payload: Mapped[str | None] = mapped_column(String(256))
     replied_to: Mapped[str | None] = mapped_column(String(34))  # the SID of the quoted message

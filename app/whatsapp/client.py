@@ -18,16 +18,16 @@ from twilio.rest import Client  # type: ignore[import-untyped]
 
 from app.channel import (
     Advice,
+    Incoming,
     LookupFailed,
     Outcome,
     OutgoingMessage,
-    Received,
     SentMessage,
     StatusReport,
     Template,
 )
 from app.settings import TWILIO_API, Settings
-from app.whatsapp import errors
+from app.whatsapp import errors, incoming
 from app.whatsapp.account import (
     Approval,
     MessagingService,
@@ -133,19 +133,24 @@ class WhatsAppClient:
                     return sent
             raise ValueError("the list has no end")
 
-    def list_received(self) -> list[Received]:
+    def list_received(self) -> list[Incoming]:
         """The newest messages to us, at most 200, the oldest of them first. Raises LookupFailed."""
         with _looking_up():
             page = self._messages.page(to=_address(self._config.sender), page_size=_MOST_RECEIVED)
             rows = [_received(row) for row in page if str(row.direction) == "inbound"]
             rows.reverse()  # the newest come first, and their times are whole seconds
-            return sorted(rows, key=lambda row: row.created_at)
+            return sorted(rows, key=lambda row: row.received_at)
 
     def fetch(self, sid: str) -> SentMessage | None:
         """The message `sid`, None if Twilio has no such message. Raises LookupFailed."""
         if not _SID.fullmatch(sid):
             return None
         return _unless_missing(lambda: _sent(self._messages(sid).fetch()))
+
+    def read_incoming(self, form: Mapping[str, str]) -> Incoming | None:
+        """The message; None for what comes from us, or by another channel."""
+        sender, ours = form.get("From", ""), _address(self._config.sender)
+        return incoming.of_form(form) if sender.startswith("whatsapp:") and sender != ours else None
 
     def read_receipt(self, form: Mapping[str, str]) -> StatusReport | None:
         """What a status callback tells: values are printable, and as long as ours may be."""
@@ -257,11 +262,15 @@ def _sent(row: Any) -> SentMessage:
     )
 
 
-def _received(row: Any) -> Received:
+def _received(row: Any) -> Incoming:
     sent = _sent(row)
-    media = str(row.num_media or "0")
-    count = int(media) if media.isdecimal() else 0
-    return Received(sent.sid, str(row.from_ or ""), sent.body, count, sent.created_at)
+    return Incoming(
+        sid=sent.sid,
+        sender=incoming.address_of(str(row.from_ or "")),
+        body=sent.body,
+        media=incoming.number_of_files(row.num_media),
+        received_at=sent.created_at,
+    )
 
 
 def _known_status(status: object) -> str | None:

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import select
 
 from app.bookings import attendance, availability, send_now, service, undo
+from app.channel import Incoming
 from app.conversations import inbound
-from app.conversations.inbound import Incoming
 from app.db import Database
 from app.errors import Conflict, NotFound
 from app.messages.delivery import deliver
@@ -209,7 +209,7 @@ def test_a_customer_who_cancels_after_the_mark_is_told_that_it_is_too_late(
 ) -> None:
     mark(shop, begun, status)
     with shop.write() as session:
-        inbound.receive(session, Incoming("SM1", f"whatsapp:{HOME}", "CANCEL"))
+        inbound.receive(session, Incoming("SM1", HOME, "CANCEL"))
 
     with shop.read() as session:
         reply = session.get_one(Reply, "SM1")

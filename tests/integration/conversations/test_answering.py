@@ -10,8 +10,8 @@ from litestar.testing import TestClient
 from sqlalchemy import select
 
 from app.asgi import create_app
+from app.channel import Incoming
 from app.conversations import inbound, service
-from app.conversations.inbound import Incoming
 from app.customers import service as customers
 from app.db import Database
 from app.errors import Conflict, Invalid
@@ -243,7 +243,7 @@ def cancelled(db: Database, clock: FrozenClock, hours: float = 34) -> str:
     """Bob cancels his booking by WhatsApp; at 34 it is tomorrow at ten."""
     booking_id = lifecycle.book(db, hours=hours, customer_name="Bob Carter")
     with db.write() as session:
-        inbound.receive(session, Incoming("SM1", f"whatsapp:{lifecycle.HOME}", "CANCEL"))
+        inbound.receive(session, Incoming("SM1", lifecycle.HOME, "CANCEL"))
     return booking_id
 
 
@@ -293,7 +293,7 @@ def test_a_cancel_that_found_no_booking_needs_attention_and_leads_to_the_search(
     client: Client, shop: Database
 ) -> None:
     with shop.write() as session:
-        incoming = Incoming("SM1", f"whatsapp:{lifecycle.HOME}", "CANCEL", profile_name="Bob C")
+        incoming = Incoming("SM1", lifecycle.HOME, "CANCEL", profile_name="Bob C")
         assert inbound.receive(session, incoming)
     html = client.get("/today").text
     assert "“CANCEL” They want to cancel, and this number has no booking to come." in words(html)

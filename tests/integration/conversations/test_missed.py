@@ -7,9 +7,8 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from app.channel import Received
+from app.channel import Incoming
 from app.conversations import inbound, missed
-from app.conversations.inbound import Incoming
 from app.db import Database
 from app.messages.channels import channel
 from app.messages.lifecycle.compare_and_set import booking_of
@@ -102,7 +101,7 @@ def test_what_the_webhook_has_handled_is_not_handled_again(
     twilio.receive(HOME, "Cancel")
     [listed] = client_list(clock)
     with db.write() as session:
-        answer = inbound.receive(session, Incoming(listed.sid, f"whatsapp:{HOME}", "Cancel"))
+        answer = inbound.receive(session, Incoming(listed.sid, HOME, "Cancel"))
     assert answer
 
     assert missed.fetch_due() == 0
@@ -111,7 +110,7 @@ def test_what_the_webhook_has_handled_is_not_handled_again(
     assert messages(db, booking_id, "cancellation") == []
 
 
-def client_list(clock: FrozenClock) -> list[Received]:
+def client_list(clock: FrozenClock) -> list[Incoming]:
     """What Twilio lists, once it is old enough to be fetched."""
     clock.move(minutes=5)
     return channel().list_received()
@@ -259,6 +258,6 @@ def test_the_simulator_lists_replies_that_the_app_did_not_take(tmp_path: Path) -
         listed = simulator.client().list_received()
 
     assert [(row.sender, row.body, row.media) for row in listed] == [
-        ("whatsapp:+12025550100", "HTTP: 503", 0),
-        ("whatsapp:+12025550100", "HTTP: 502", 0),
+        ("+12025550100", "HTTP: 503", 0),
+        ("+12025550100", "HTTP: 502", 0),
     ]

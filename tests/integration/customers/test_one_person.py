@@ -105,7 +105,7 @@ def test_messages_go_to_the_number_that_a_receipt_names(
 def test_the_number_beside_a_hidden_one_is_theirs(shop: Database) -> None:
     booking = lifecycle.book(shop, customer_phone=BOOKED)
 
-    reply = write(shop, "CANCEL", "whatsapp:MX.1349120865530274", wa_id=AT_WHATSAPP[1:])
+    reply = write(shop, "CANCEL", "whatsapp:MX.1349120865530274", number=AT_WHATSAPP)
 
     assert (reply.effect, reply.booking_id) == ("cancelled", booking)
 
@@ -200,7 +200,7 @@ def test_our_button_and_our_message_count_by_themselves(shop: Database, evidence
 def test_a_stop_with_our_message_holds_for_whom_it_was_for(shop: Database, evidence: str) -> None:
     booking = lifecycle.book(shop)
     fields = _evidence(shop, booking, evidence)
-    write(shop, "STOP", UNKNOWN, opt_out_type="STOP", **fields)
+    write(shop, "STOP", UNKNOWN, handled="stop", **fields)
     with shop.read() as session:
         for number in (UNKNOWN, lifecycle.HOME):
             known = customers.find(session, number)
