@@ -21,13 +21,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import clock
 from app.db import Database, database
+from app.environment import kept_secret
 from app.messages.lifecycle import claims
 from app.queue import failing
 from app.run import embedded_queue, migrate, preflight
 from app.run.embedded_queue import Embedded, QueueError
 from app.run.supervisor import Busy, Program, pause
 from app.run.trouble import Trouble
-from app.settings import Settings, kept_secret
+from app.settings import Settings
 from app.staff import first_run, tokens
 
 _LOOK_EVERY = 0.1  # seconds

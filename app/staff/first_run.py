@@ -9,10 +9,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import after_commit
+from app.environment import kept_secret
 from app.errors import Conflict, FieldError, Invalid
 from app.models.shop import Shop
 from app.models.staff import User
-from app.settings import Settings, kept_secret
+from app.settings import Settings
 from app.staff import accounts, tokens
 
 _CODE_FILE = "setup-code"

@@ -10,7 +10,8 @@ from typing import Any
 from litestar.connection import ASGIConnection
 from litestar.exceptions import PermissionDeniedException
 
-from app.settings import LOOPBACK, settings
+from app.environment import LOOPBACK
+from app.settings import settings
 from app.web import cookies
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.settings import TWILIO_API, SettingsError, kept_secret, read_settings
+from app.environment import kept_secret
+from app.settings import TWILIO_API, SettingsError, read_settings
 
 TWILIO = {
     "WHATSAPP_ACCOUNT_SID": "AC" + "1" * 32,

@@ -1,0 +1,248 @@
+"""Single variables of the environment: how each kind is read, and what is wrong with it.
+
+Which variables there are, and what they mean together, is in `app.settings`.
+"""
+
+import ipaddress
+import os
+import re
+import secrets
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo
+
+import phonenumbers
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
+_HOST_NAME = re.compile(r"[a-z0-9.-]+|[0-9a-f:.]+")
+_UNIT = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+T = TypeVar("T")
+
+
+class Reader:
+    """Reads single variables and collects what is wrong with them."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.environment = environment
+        self.problems: list[str] = []
+
+    def check(self, is_right: bool, problem: str) -> None:
+        if not is_right:
+            self.problems.append(problem)
+
+    def text(self, name: str) -> str | None:
+        return self.environment.get(name, "").strip() or None
+
+    def require(self, *names: str) -> None:
+        for name in names:
+            self.check(bool(self.text(name)), f"{name} is missing")
+
+    def parsed(self, name: str, default: T, parse: Callable[[str], T], hint: str) -> T:
+        text = self.text(name)
+        if text is None:
+            return default
+        try:
+            return parse(text)
+        except (ValueError, ArithmeticError, LookupError, OSError):
+            self.problems.append(f"{name} is {text!r}: it must be {hint}")
+            return default
+
+    def choice(self, name: str, choices: tuple[str, ...]) -> str:
+        return self.parsed(
+            name, choices[0], lambda text: choices[choices.index(text)], " or ".join(choices)
+        )
+
+    def number(self, name: str, default: float, low: float, high: float) -> float:
+        def parse(text: str) -> float:
+            value = float(text)
+            if not low <= value <= high:
+                raise ValueError
+            return value
+
+        return self.parsed(name, default, parse, f"a number from {low:g} to {high:g}")
+
+    def port(self, name: str, default: int) -> int:
+        def parse(text: str) -> int:
+            port = int(text)
+            if not 1 <= port <= 65535:
+                raise ValueError
+            return port
+
+        return self.parsed(name, default, parse, "a port from 1 to 65535")
+
+    def duration(self, name: str, default: float) -> float:
+        def parse(text: str) -> float:
+            match = _DURATION.fullmatch(text)
+            if (
+                match is None
+                or not 1 <= (value := float(match[1]) * _UNIT[match[2]]) <= 366 * 86400
+            ):
+                raise ValueError
+            return value
+
+        return self.parsed(
+            name, default, parse, "a duration of at least 1s, such as 90s, 30m or 2h"
+        )
+
+    def delays(self, name: str, default: tuple[float, ...]) -> tuple[float, ...]:
+        def parse(text: str) -> tuple[float, ...]:
+            delays = tuple(float(part) for part in text.split(","))
+            if not all(0 < delay <= 86400 for delay in delays):
+                raise ValueError
+            return delays
+
+        return self.parsed(name, default, parse, "seconds between tries, such as 5,25,125")
+
+    def networks(self, name: str) -> tuple[str, ...]:
+        def parse(text: str) -> tuple[str, ...]:
+            given = tuple(part.strip() for part in text.split(","))
+            for network in given:
+                ipaddress.ip_network(network)
+            return given
+
+        return self.parsed(name, (), parse, "addresses or networks, such as 127.0.0.1,10.1.0.0/16")
+
+    def hosts(self, name: str) -> frozenset[str]:
+        def parse(text: str) -> frozenset[str]:
+            given = [part.strip().lower() for part in text.split(",")]
+            if not all(_HOST_NAME.fullmatch(each) for each in given):
+                raise ValueError
+            return frozenset(given)
+
+        hint = "names of hosts without a port, such as bookings.example.com,10.0.0.5"
+        return self.parsed(name, frozenset(), parse, hint)
+
+    def queue_name(self, name: str) -> str:
+        def parse(text: str) -> str:
+            if not re.fullmatch(r"[A-Za-z0-9_]{1,40}", text):
+                raise ValueError
+            return text
+
+        return self.parsed(name, "", parse, "1 to 40 letters, digits and underscores")
+
+    def time_zone(self, name: str) -> str:
+        return self.parsed(
+            name, "UTC", lambda text: ZoneInfo(text).key, "a time zone such as Europe/London"
+        )
+
+    def phone(self, name: str) -> str | None:
+        def parse(text: str) -> str | None:
+            try:
+                number = phonenumbers.parse(text.removeprefix("whatsapp:"))
+            except phonenumbers.NumberParseException as error:
+                raise ValueError from error
+            return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+        return self.parsed(name, None, parse, "a number with country code, such as +14155238886")
+
+    def content_sid(self, name: str) -> str | None:
+        def parse(text: str) -> str | None:
+            if not re.fullmatch(r"HX[0-9a-f]{32}", text):
+                raise ValueError
+            return text
+
+        return self.parsed(name, None, parse, "HX and 32 hexadecimal digits")
+
+    def api_token(self, name: str) -> str | None:
+        token = self.text(name)
+        self.check(token is None or len(token) >= 32, f"{name} is too short: 32 characters or more")
+        return token
+
+    def public_url(self, production: bool) -> str | None:
+        def parse(text: str) -> str | None:
+            url = _http_url(text)
+            if "_" in str(url.hostname):
+                raise ValueError
+            if url.path not in {"", "/"} or url.query or url.fragment or url.username:
+                raise ValueError
+            if production and url.scheme == "http" and url.hostname not in LOOPBACK:
+                raise ValueError
+            return f"{url.scheme}://{url.netloc}"
+
+        scheme = "https" if production else "http(s)"
+        hint = f"{scheme}://host without path, and no underscore in the host"
+        return self.parsed("PUBLIC_URL", None, parse, hint)
+
+    def api_url(self, name: str) -> str:
+        def parse(text: str) -> str:
+            return _http_url(text).geturl().rstrip("/")
+
+        return self.parsed(name, "", parse, "http(s)://host, with a path if need be")
+
+    def database_url(self, state_dir: Path) -> str:
+        def parse(text: str) -> str:
+            scheme, separator, rest = text.partition("://")
+            # In memory each connection would have a database of its own.
+            if scheme == "sqlite" and rest.strip("/") not in {"", ":memory:"}:
+                return text
+            if not separator or scheme.split("+")[0] not in {"postgresql", "postgres"}:
+                raise ValueError
+            _check_port(text)
+            return f"postgresql+psycopg://{rest}"
+
+        default = f"sqlite:///{(state_dir / 'chairtime.db').absolute()}"
+        return self.parsed("DATABASE_URL", default, parse, "postgresql://… or sqlite:///path")
+
+    def redis_url(self) -> str:
+        """The queue's URL, empty if none is set. A stall of 15 s loses nothing (default: 5 s)."""
+
+        def parse(text: str) -> str:
+            if urlsplit(text).scheme not in {"redis", "rediss", "unix"}:
+                raise ValueError
+            _check_port(text)
+            separator = "&" if urlsplit(text).query else "?"
+            return text if "socket_timeout" in text else f"{text}{separator}socket_timeout=15"
+
+        port = self.port("REDIS_PORT", 6379)
+        host = self.text("REDIS_HOST")
+        default = f"redis://{host}:{port}/0?socket_timeout=15" if host else ""
+        return self.parsed("REDIS_URL", default, parse, "redis://…, rediss://… or unix://…")
+
+    def secret_key(self, state_dir: Path, production: bool) -> str:
+        """SECRET_KEY, or in development one kept in the state folder."""
+        given = self.text("SECRET_KEY")
+        if given or production:
+            weak = given is not None and len(given) < 32
+            self.check(not weak, "SECRET_KEY is too short: 32 characters or more")
+            return given or ""
+        try:
+            return kept_secret(state_dir / "secret-key", lambda: secrets.token_hex(32))
+        except OSError as error:
+            self.problems.append(f"STATE_DIR {state_dir} cannot be written: {error.strerror}")
+            return ""
+
+
+def _http_url(text: str) -> SplitResult:
+    """Raises ValueError."""
+    url = urlsplit(text)
+    if url.scheme not in {"http", "https"} or not url.hostname:
+        raise ValueError
+    _check_port(text)
+    return url
+
+
+def _check_port(text: str) -> None:
+    """Raises ValueError for a port that cannot be."""
+    if urlsplit(text).port == 0:
+        raise ValueError
+
+
+def kept_secret(path: Path, make: Callable[[], str]) -> str:
+    """The secret in `path`, made and kept there (mode 0600) the first time. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    with os.fdopen(handle, "w") as file:
+        file.write(make())
+    try:
+        os.link(draft, path)  # unlike a write, a link is whole at once and never replaces
+    except FileExistsError:
+        pass
+    finally:
+        os.unlink(draft)
+    return path.read_text().strip()
