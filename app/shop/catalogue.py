@@ -119,7 +119,7 @@ def move(session: Session, kind: Kind, id: str, by: int, actor: str) -> Catalogu
 
 
 def switch(session: Session, kind: Kind, id: str, is_on: bool, actor: str) -> CatalogueItem:
-    """CatalogueItem it from now on, or no more; what is booked stays.
+    """Offer it from now on, or no more; what is booked stays.
 
     Raises NotFound, and Conflict `last_one`.
     """

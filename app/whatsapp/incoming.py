@@ -5,7 +5,7 @@ Twilio adds parameters and types without notice, so whatever is not known here c
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Literal
 
 from app.channel import Incoming, IncomingKind
 
@@ -26,21 +26,26 @@ _TYPES: dict[str, IncomingKind] = {
 _CARDS = ("text/vcard", "text/x-vcard", "text/directory")
 _MEDIA = {"image": "picture", "audio": "voice message", "video": "video"}
 _MOST_FILES = 10
-_HANDLED: dict[str, Any] = {"STOP": "stop", "START": "start", "HELP": "help"}
+_HANDLED: dict[str, Literal["stop", "start", "help"]] = {
+    "STOP": "stop",
+    "START": "start",
+    "HELP": "help",
+}
 
 
 def of_form(form: Mapping[str, str]) -> Incoming:
     """The message; the form has a MessageSid."""
+    handled = _HANDLED.get(form.get("OptOutType", "").upper())
     return Incoming(
         sid=form["MessageSid"],
         sender=address_of(form.get("From", "")),
         body=_body_of(form),
-        kind=_kind_of(form),
+        kind="help" if handled == "help" else _kind_of(form),
         number=_phone(f"whatsapp:+{form.get('WaId', '')}"),
         profile_name=form.get("ProfileName"),
         button_payload=form.get("ButtonPayload"),
         replied_to=form.get("OriginalRepliedMessageSid"),
-        handled=_HANDLED.get(form.get("OptOutType", "").upper()),
+        handled=handled,
         media=number_of_files(form.get("NumMedia")),
         media_types=_files_of(form),
     )
@@ -62,8 +67,6 @@ def _phone(address: str) -> str | None:
 
 
 def _kind_of(form: Mapping[str, str]) -> IncomingKind:
-    if form.get("OptOutType", "").upper() == "HELP":
-        return "help"
     if known := _TYPES.get(form.get("MessageType", "").lower()):
         return known
     if _has_place(form):

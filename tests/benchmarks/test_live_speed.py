@@ -5,7 +5,6 @@ stream, and a client that fetches its part of the page when it is told to, as a 
 """
 
 import json
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ import pytest
 
 from tests.fake_twilio import FakeTwilio
 from tests.support.dashboard import OWNER
-from tests.support.processes import wait_until
+from tests.support.processes import cpu_seconds, wait_until
 from tests.support.running import RunningShop
 from tests.support.valkey import Valkey
 
@@ -113,21 +112,17 @@ def logged_in(shop: RunningShop) -> httpx.Client:
     return client
 
 
-def cpu_seconds(shop: RunningShop) -> float:
-    """What the web processes have used so far."""
+def web_seconds(shop: RunningShop) -> float:
+    """What the web processes have used of the processor so far."""
     children = Path(f"/proc/{shop.web.pid}/task/{shop.web.pid}/children").read_text().split()
-    ticks = 0
-    for pid in children:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+    return sum(cpu_seconds(int(pid)) for pid in children)
 
 
 def share_of_core(shop: RunningShop, work: Callable[[], None]) -> float:
     """The share of one core that the web processes take during `work`."""
-    before, began = cpu_seconds(shop), time.monotonic()
+    before, began = web_seconds(shop), time.monotonic()
     work()
-    return (cpu_seconds(shop) - before) / (time.monotonic() - began)
+    return (web_seconds(shop) - before) / (time.monotonic() - began)
 
 
 def keep_sending(shop: RunningShop) -> None:

@@ -5,7 +5,6 @@ The fake Twilio is a process of its own, and answers after 50 ms.
 """
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -25,7 +24,7 @@ from app.run import migrate
 from tests import factories
 from tests.fake_twilio import FakeTwilio
 from tests.support.postgres import Postgres
-from tests.support.processes import Process, program, wait_until
+from tests.support.processes import Process, cpu_seconds, program, wait_until
 from tests.support.running import WORKER
 from tests.support.valkey import Valkey
 
@@ -112,7 +111,7 @@ class Sending:
 
     def cpu(self) -> float:
         """Seconds that the workers have used so far."""
-        return sum(cpu_seconds(worker) for worker in self._workers)
+        return sum(cpu_seconds(worker.pid) for worker in self._workers)
 
     def most_in_a_second(self) -> int:
         """Of the POSTs so far."""
@@ -141,12 +140,6 @@ class Sending:
     def _posts(self) -> list[Any]:
         with urlopen(f"http://127.0.0.1:{self._port}/posts") as answer:
             return list(json.load(answer))
-
-
-def cpu_seconds(process: Process) -> float:
-    """What it has used so far, all threads together."""
-    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @pytest.fixture(scope="module")
@@ -181,10 +174,10 @@ def say(what: str, figures: object, url: str) -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_thousand_at_once(sending: Sending, url: str, workers: int) -> None:
     sending.start_workers(workers)
-    before = cpu_seconds(sending.twilio)
+    before = cpu_seconds(sending.twilio.pid)
     figures = sending.send(MESSAGES)
     say(f"{MESSAGES} at once, workers: {workers}", figures, url)
-    share = (cpu_seconds(sending.twilio) - before) / MESSAGES * 1000
+    share = (cpu_seconds(sending.twilio.pid) - before) / MESSAGES * 1000
     print(f"            (the fake Twilio: {share:.1f} ms of CPU each)")
 
 

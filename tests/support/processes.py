@@ -109,6 +109,12 @@ class Process:
         self._process.wait()
 
 
+def cpu_seconds(pid: int) -> float:
+    """Seconds of the processor that a process has used so far, all its threads together."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def wait_until(
     condition: Callable[[], object], timeout: float = PATIENCE, what: str = "it"
 ) -> None:

@@ -17,6 +17,7 @@ from app.models.customer import Customer
 from app.models.message import Attempt, Message
 from app.models.shop import Barber, Service
 from app.models.staff import AuditEvent
+from app.whatsapp.incoming import address_of
 from tests import factories
 from tests.support import lifecycle
 from tests.support.frozen import FrozenClock
@@ -321,6 +322,12 @@ def test_what_quotes_nothing_has_nothing_to_do_with_messages_that_never_went_out
     assert write(shop, "Cancel").effect == "cancelled"
     assert status(shop, booking) == "cancelled"
     assert write(shop, "Cancel", "BSUID.unknown").booking_id is None
+
+
+def test_a_sender_of_any_kind_and_length_is_kept(shop: Database) -> None:
+    for sender in ("whatsapp:", "whatsapp:+", "whatsapp:+12", "x" * 500, "whatsapp:\x00💈\n", "?"):
+        kept = write(shop, "hi", sender=address_of(sender)).sender
+        assert kept == sender.replace("\x00", "")[:64].strip()
 
 
 # --- what is for staff ---
