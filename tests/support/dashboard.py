@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
-from playwright.sync_api import Page, StorageState, StorageStateCookie, ViewportSize, expect
+from playwright.sync_api import (
+    ConsoleMessage,
+    Page,
+    StorageState,
+    StorageStateCookie,
+    ViewportSize,
+    expect,
+)
 
 from tests.fake_twilio import FakeTwilio, Fault
 from tests.support.processes import Process, program, wait_until
@@ -100,10 +107,12 @@ class Dashboard(RunningShop):
 def problems_of(page: Page) -> list[str]:
     """What the browser complains about from now on: errors, and what its policy forbids."""
     violations: list[str] = []
-    page.on(
-        "console",
-        lambda message: message.type in {"error", "warning"} and violations.append(message.text),
-    )
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:  # of a refused request the text has no address
+            violations.append(f"{message.text} ({message.location['url']})")
+
+    page.on("console", note)
     page.on("pageerror", lambda error: violations.append(str(error)))
     return violations
 
