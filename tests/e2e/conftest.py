@@ -1,4 +1,9 @@
-"""How the browser of these tests is started, and the shop that the tests of a module share."""
+"""How the browser of these tests is started, and the shop that the tests of a module share.
+
+What comes a moment later is waited for: by `expect`, or, where only a script can tell, by
+`wait_until(lambda: page.evaluate(…))`. A page's `wait_for_function` needs `eval` in the page from
+its second look on, which our Content-Security-Policy forbids.
+"""
 
 import shutil
 from collections.abc import Iterator

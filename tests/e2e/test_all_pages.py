@@ -161,7 +161,7 @@ def open_until_still(page: Page, address: str) -> None:
     answer = page.goto(address)
     assert answer is not None
     assert (answer.status, answer.url) == (200, address)
-    page.wait_for_function("document.fonts.status === 'loaded'")
+    page.evaluate("document.fonts.ready.then(() => {})")
     if page.locator("#live").count():
         expect(page.locator("#live")).to_have_text("live")
 

@@ -89,7 +89,7 @@ def test_a_message_appears_without_a_reload_and_is_read_once_its_chat_is_open(
     send(simulator, text="And another one")
     expect(chat.get_by_role("article")).to_have_count(2)
     expect(chat.get_by_role("article").last).to_be_in_viewport()
-    assert statuses(simulator, sid) == ["sent", "delivered", "read"]
+    wait_until(lambda: statuses(simulator, sid) == ["sent", "delivered", "read"])
     assert problems == []
 
 

@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, Request, expect
 
 from tests.support.dashboard import Dashboard, live
+from tests.support.processes import wait_until
 
 SHOP: dict[str, str] = {}
 TABS = 10
@@ -85,7 +86,8 @@ def test_hidden_tabs_have_no_stream_and_catch_up_when_they_are_looked_at(
     one.evaluate("look(false)")
     two.evaluate("look(false)")
     expect(one.locator("#counters")).to_be_visible()
-    two.wait_for_function("navigator.locks.query().then(({ held }) => held.length === 0)")
+    nobody_leads = "navigator.locks.query().then(({ held }) => held.length === 0)"
+    wait_until(lambda: two.evaluate(nobody_leads))
     shop.book(20_000)
     three = context.new_page()
     three.goto("/queue")
