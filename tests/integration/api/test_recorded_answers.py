@@ -42,11 +42,12 @@ class RecordedShop:
         self.lines: list[str] = []
         self._ids: dict[str, str] = {}
         self._phones: dict[str, str] = {}
+        self._seen: list[str] = []
         self._since = clocks.now()
 
     def begin(self) -> None:
         """Look at the bookings to come alone."""
-        self._ids, self._since = {}, clocks.now()
+        self._seen, self._since = [], clocks.now()
 
     def phone(self, name: str) -> str:
         return self._phones[name]
@@ -61,6 +62,7 @@ class RecordedShop:
         }
         answer = self.api.post("/api/bookings", json=body(**fields))
         self._ids[name] = answer.json()["id"]
+        self._seen.append(name)
         self._note(f"POST {name}", answer)
 
     def move(self, name: str, **ahead: float) -> None:
@@ -101,7 +103,7 @@ class RecordedShop:
         self._note("GET /api/queue/stats", self.api.get("/api/queue/stats"))
         since = {"from": self._since.isoformat()}
         self._note("GET /api/bookings", self.api.get("/api/bookings", params=since))
-        for name in self._ids:
+        for name in self._seen:
             answer = self.api.get(f"{self._path(name)}/reminders")
             self._note(f"GET {name}/reminders", answer)
 
