@@ -21,18 +21,20 @@ from sqlalchemy import (
     Engine,
     ExceptionContext,
     MetaData,
+    String,
     bindparam,
     cast,
     create_engine,
     event,
     func,
+    literal_column,
     make_url,
     select,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 from sqlalchemy.types import TypeDecorator
 
 from app import clock
@@ -216,6 +218,26 @@ def set_if(
         .execution_options(synchronize_session=False)
     )
     return bool(result.rowcount)  # type: ignore[attr-defined]
+
+
+def constant(word: str) -> ColumnElement[str]:
+    """A word of our own as it stands in the SQL. Raises ValueError for what is more than a word.
+
+    PostgreSQL and SQLite use a partial index for no parameter, and one is dearer to pass.
+    """
+    if not word.isidentifier():
+        raise ValueError(f"{word!r} is not a word")
+    return literal_column(f"'{word}'", String)
+
+
+def is_one_of(column: InstrumentedAttribute[str], *words: str) -> ColumnElement[bool]:
+    """`column IN (words)`, each a `constant`.
+
+    A single one becomes an `=`, as in the indexes: SQLite does not see that they are the same.
+    """
+    if len(words) == 1:
+        return column == constant(words[0])
+    return column.in_([constant(word) for word in words])
 
 
 def insert(session: Session, table: Any) -> Any:

@@ -11,9 +11,8 @@ from sqlalchemy.orm import Session, joinedload
 
 from app.clock import OFFSET_HINT
 from app.customers import phones
-from app.db import UtcDateTime
+from app.db import UtcDateTime, is_one_of
 from app.errors import FieldError, Invalid
-from app.messages.eligibility import is_one_of
 from app.models.booking import STATUSES, Booking
 from app.models.folding import fold
 from app.models.identity import person_of

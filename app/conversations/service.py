@@ -23,8 +23,9 @@ from sqlalchemy.orm import Session, aliased, contains_eager
 from app import clock, db
 from app.bookings.availability import LONGEST
 from app.customers import service as customers
+from app.db import is_one_of
 from app.errors import Conflict, FieldError, Invalid, NotFound
-from app.messages.eligibility import OPTED_OUT, WINDOW_CLOSED, is_one_of
+from app.messages.eligibility import OPTED_OUT, WINDOW_CLOSED
 from app.messages.enqueue import enqueue_after_commit
 from app.messages.lifecycle import plans
 from app.messages.lifecycle.compare_and_set import lock_booking

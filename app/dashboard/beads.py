@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.dashboard.labels import MOST_BEADS, Reminders
+from app.db import is_one_of
 from app.messages import quiet
-from app.messages.eligibility import is_one_of
 from app.models.message import Message
 
 _SAME_WORD = (Message.state, Message.delivery_status, Message.asks)

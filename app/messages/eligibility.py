@@ -4,12 +4,24 @@
 """
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, exists, func, select
-from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Date,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    select,
+)
+from sqlalchemy.orm import aliased
 
 from app.customers.service import WINDOW, month_of
+from app.db import UtcDateTime, constant, is_one_of
 from app.messages import quiet
 from app.messages.quiet import QUIET_HOURS
 from app.models.booking import Booking
@@ -32,48 +44,53 @@ UNCOUNTED = ("cancellation", "answer")
 _OCCUPY_THEIR_SLOT = ("pending", "sending", "uncertain", "sent")
 
 
-def is_one_of(column: InstrumentedAttribute[str], *values: str) -> ColumnElement[bool]:
-    """`column IN (values)` with the values in the SQL: a partial index is used for no parameter.
-
-    A single value becomes an `=`, as in the indexes: SQLite does not see that they are the same.
-    """
-    if len(values) == 1:
-        return column == bindparam(None, values[0], literal_execute=True)
-    return column.in_(bindparam(None, values, expanding=True, literal_execute=True))
-
-
 def is_pending() -> ColumnElement[bool]:
     """The condition of the index of what is due."""
     return is_one_of(Message.state, "pending")
 
 
-def skip_reason(session: Session, now: datetime) -> ColumnElement[Any]:
-    """Why a Message joined with its Booking is not worth sending any more; NULL if it is."""
-    nights = quiet.rule(session)
-    is_answer = Message.kind == "answer"
-    is_counted = Message.kind.not_in(UNCOUNTED)
-    return case(
+@lru_cache(maxsize=16)
+def skip_reason(nights: quiet.Rule | None) -> ColumnElement[Any]:
+    """Why a Message joined with its Booking is not worth sending any more; NULL if it is.
+
+    At a time that `as_of` says: the expression is as large as any statement of ours, so it is made
+    once for the quiet hours (`quiet.rule`), and so are the statements that hold it.
+    """
+    now = _at("now")
+    is_answer = is_one_of(Message.kind, "answer")
+    is_counted = ~is_one_of(Message.kind, *UNCOUNTED)
+    is_superseded = and_(is_one_of(Message.kind, "reminder"), _newer_is_due(nights))
+    reasons = (
         (and_(~is_answer, Booking.starts_at <= now), APPOINTMENT_PASSED),
-        (and_(is_counted, Booking.status != "confirmed"), NOT_CONFIRMED),
+        (and_(is_counted, ~is_one_of(Booking.status, "confirmed")), NOT_CONFIRMED),
         (quiet.is_left_out(nights), QUIET_HOURS),
-        (and_(Message.kind == "reminder", _newer_is_due(nights, now)), SUPERSEDED),
+        (is_superseded, SUPERSEDED),
         (_customer(Customer.opted_out_at.is_not(None)), OPTED_OUT),
         (_customer(Customer.consent.is_(False)), NO_CONSENT),
-        (and_(is_answer, ~_customer(Customer.written_at > now - WINDOW)), WINDOW_CLOSED),
-        (and_(is_counted, _customer_had_enough(now)), BUDGET_OF_CUSTOMER),
-        (and_(is_counted, _shop_had_enough(now)), BUDGET_OF_SHOP),
-        else_=None,
+        (and_(is_answer, ~_customer(Customer.written_at > _at("window_began"))), WINDOW_CLOSED),
+        (and_(is_counted, _customer_had_enough()), BUDGET_OF_CUSTOMER),
+        (and_(is_counted, _shop_had_enough()), BUDGET_OF_SHOP),
     )
+    return case(*((condition, constant(reason)) for condition, reason in reasons), else_=None)
 
 
-def _newer_is_due(nights: quiet.Rule | None, now: datetime) -> ColumnElement[bool]:
+def as_of(now: datetime) -> dict[str, Any]:
+    """The parameters of a statement that holds `skip_reason`."""
+    return {"now": now, "window_began": now - WINDOW, "month": month_of(now)}
+
+
+def _at(name: str) -> BindParameter[datetime]:
+    return bindparam(name, type_=UtcDateTime)
+
+
+def _newer_is_due(nights: quiet.Rule | None) -> ColumnElement[bool]:
     newer = aliased(Message)
     newer_is_due = exists().where(
         newer.booking_id == Message.booking_id,
         is_one_of(newer.kind, "reminder"),
         is_one_of(newer.state, *_OCCUPY_THEIR_SLOT),
         newer.planned_for > Message.planned_for,
-        newer.planned_for <= now,
+        newer.planned_for <= _at("now"),
         ~quiet.is_left_out(nights, newer),
     )
     return newer_is_due.correlate(Message)
@@ -84,15 +101,16 @@ def _customer(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     return customer.correlate(Booking)
 
 
-def _customer_had_enough(now: datetime) -> ColumnElement[bool]:
+def _customer_had_enough() -> ColumnElement[bool]:
     has_had_enough = exists().where(
-        MonthlySent.month == month_of(now),
+        MonthlySent.month == bindparam("month", type_=Date),
         MonthlySent.person == Booking.person,
         Shop.budget_per_customer <= MonthlySent.messages,
     )
     return has_had_enough.correlate(Booking)
 
 
-def _shop_had_enough(now: datetime) -> ColumnElement[bool]:
-    sent = select(func.sum(DailySent.messages)).where(DailySent.day >= month_of(now))
+def _shop_had_enough() -> ColumnElement[bool]:
+    month = bindparam("month", type_=Date)
+    sent = select(func.sum(DailySent.messages)).where(DailySent.day >= month)
     return exists().where(Shop.budget_per_month <= sent.scalar_subquery())

@@ -12,9 +12,9 @@ from sqlalchemy import Row, select, update
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.db import after_commit, database
+from app.db import after_commit, database, is_one_of
 from app.messages import gate
-from app.messages.eligibility import is_one_of, is_pending
+from app.messages.eligibility import is_pending
 from app.messages.lifecycle.compare_and_set import ENQUEUE_WINDOW
 from app.messages.tasks import send_message
 from app.models.message import Message, Sending

@@ -2,18 +2,19 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Select, func, select, union
+from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, select, union
 from sqlalchemy.orm import Bundle, Session
 
 from app import clock
 from app.channel import Advice
-from app.customers.service import WINDOW
+from app.db import is_one_of
 from app.errors import Conflict, NotFound
-from app.messages import service
-from app.messages.eligibility import is_one_of, skip_reason
+from app.messages import quiet, service
+from app.messages.eligibility import as_of, skip_reason
 from app.messages.lifecycle import plans
 from app.messages.lifecycle.compare_and_set import booking_of
 from app.models.booking import Booking
@@ -27,7 +28,22 @@ AT_MOST = 500
 SHOWN_FOR = timedelta(days=7)
 """How long what no retry would help stays in sight."""
 
+_EVER = datetime(2000, 1, 1, tzinfo=UTC)
+_LIMIT = bindparam("limit", type_=Integer)
 _HAS_FAILED = is_one_of(Message.state, "failed") & Message.dismissed_at.is_(None)
+_BOOKINGS = union(
+    select(Booking.id).where(
+        Booking.starts_at > bindparam("now"),
+        select(func.count()).where(_HAS_FAILED, Message.booking_id == Booking.id).scalar_subquery()
+        > 0,
+    ),
+    select(Message.booking_id).where(
+        _HAS_FAILED,
+        is_one_of(Message.kind, "answer"),
+        Message.updated_at > bindparam("window_began"),
+    ),
+).limit(_LIMIT)
+"""With a failure that may be of use: those to come, and those with an answer of the last day."""
 _BOOKING: Bundle[Booking] = Bundle(
     "booking",
     Booking.id,
@@ -91,19 +107,19 @@ def retryable(session: Session, limit: int) -> list[Failure]:
     Plain rows of what a list shows: of hundreds, objects take longer than the database does.
     """
     _shop = shop(session)  # while it is held, its quiet hours are found without a query
-    return _failures(session, limit, Message.id.in_(worth_retrying(session)))
+    statement = _of_ids(quiet.rule(session))
+    return _failures(session, statement, limit, job_ids=worth_retrying(session))
 
 
 def past(session: Session) -> list[Failure]:
     """What failed in the last days (SHOWN_FOR) and no retry would help, the newest first."""
-    is_recent = Message.updated_at > clock.now() - SHOWN_FOR
-    return _failures(session, AT_MOST, is_recent, _skip_reason(session).is_not(None))
+    return _over(session, clock.now() - SHOWN_FOR)
 
 
 def dismiss_past(session: Session, actor: str) -> int:
     """Dismiss the newest AT_MOST that no retry would help; returns how many."""
-    over = _failures(session, AT_MOST, _skip_reason(session).is_not(None))
-    return dismiss(session, [each.message.id for each in over], actor)
+    job_ids = [each.message.id for each in _over(session, _EVER)]
+    return dismiss(session, job_ids, actor)
 
 
 def dismiss(session: Session, job_ids: Iterable[str], actor: str) -> int:
@@ -131,14 +147,8 @@ def worth_retrying(session: Session, most: int = AT_MOST) -> Sequence[str]:
     bookings = _with_failures(session, most)
     if not bookings:
         return []
-    reason = select(skip_reason(session, clock.now())).where(Booking.id == Message.booking_id)
-    statement = select(Message.id).where(
-        _HAS_FAILED,
-        Message.booking_id.in_(bookings),
-        Message.cancel_reason.is_(None),
-        reason.correlate(Message).scalar_subquery().is_(None),
-    )
-    return session.scalars(statement.limit(most)).all()
+    values = {"bookings": bookings, "limit": most, **as_of(clock.now())}
+    return session.scalars(_worth_retrying(quiet.rule(session)), values).all()
 
 
 def retry_many(session: Session, job_ids: Iterable[str], actor: str) -> Retried:
@@ -169,31 +179,56 @@ def _with_failures(session: Session, most: int) -> Sequence[str]:
 
     Counted one by one: a join would make PostgreSQL read all that ever failed.
     """
-    now = clock.now()
-    failed = select(func.count()).where(_HAS_FAILED, Message.booking_id == Booking.id)
-    is_answer = is_one_of(Message.kind, "answer") & (Message.updated_at > now - WINDOW)
-    wanted = union(
-        select(Booking.id).where(Booking.starts_at > now, failed.scalar_subquery() > 0),
-        select(Message.booking_id).where(_HAS_FAILED, is_answer),
+    return session.scalars(_BOOKINGS, {"limit": most, **as_of(clock.now())}).all()
+
+
+@lru_cache(maxsize=16)
+def _worth_retrying(nights: quiet.Rule | None) -> Select[str]:
+    reason = select(skip_reason(nights)).where(Booking.id == Message.booking_id)
+    return (
+        select(Message.id)
+        .where(
+            _HAS_FAILED,
+            Message.booking_id.in_(bindparam("bookings", expanding=True)),
+            Message.cancel_reason.is_(None),
+            reason.correlate(Message).scalar_subquery().is_(None),
+        )
+        .limit(_LIMIT)
     )
-    return session.scalars(wanted.limit(most)).all()
 
 
-def _failures(session: Session, limit: int, *where: ColumnElement[bool]) -> list[Failure]:
-    rows = session.execute(_query(session, limit).where(*where))
+def _over(session: Session, since: datetime) -> list[Failure]:
+    return _failures(session, _past(quiet.rule(session)), AT_MOST, since=since)
+
+
+def _failures(
+    session: Session, statement: Select[*tuple[Any, ...]], limit: int, **values: Any
+) -> list[Failure]:
+    rows = session.execute(statement, {"limit": limit, **values, **as_of(clock.now())})
     return [Failure(cast(Message, row), row.skip_reason) for row in rows]
 
 
-def _skip_reason(session: Session) -> ColumnElement[Any]:
-    return func.coalesce(Message.cancel_reason, skip_reason(session, clock.now()))
+@lru_cache(maxsize=16)
+def _of_ids(nights: quiet.Rule | None) -> Select[*tuple[Any, ...]]:
+    return _query(nights).where(Message.id.in_(bindparam("job_ids", expanding=True)))
 
 
-def _query(session: Session, limit: int) -> Select[*tuple[Any, ...]]:
+@lru_cache(maxsize=16)
+def _past(nights: quiet.Rule | None) -> Select[*tuple[Any, ...]]:
+    is_recent = Message.updated_at > bindparam("since")
+    return _query(nights).where(is_recent, _why_not(nights).is_not(None))
+
+
+def _why_not(nights: quiet.Rule | None) -> ColumnElement[Any]:
+    return func.coalesce(Message.cancel_reason, skip_reason(nights))
+
+
+def _query(nights: quiet.Rule | None) -> Select[*tuple[Any, ...]]:
     return (
-        select(*_COLUMNS, _skip_reason(session).label("skip_reason"))
+        select(*_COLUMNS, _why_not(nights).label("skip_reason"))
         .join(Message.booking)
         .join(Booking.service)
         .where(_HAS_FAILED)
         .order_by(Message.updated_at.desc())
-        .limit(limit)
+        .limit(_LIMIT)
     )

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Time, and_, case, cast, false, func, liter
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.db import is_one_of
 from app.models.message import Message
 from app.shop.policy import Policy, of_shop
 from app.shop.service import shop
@@ -63,8 +64,8 @@ def is_left_out(rule: Rule | None, message: Any = Message) -> ColumnElement[bool
     if rule is None:
         return false()
     return and_(
-        message.kind == "reminder",
-        message.state.in_(("pending", "sending")),
+        is_one_of(message.kind, "reminder"),
+        is_one_of(message.state, "pending", "sending"),
         message.attempts == 0,
         ~message.asked_for,
         _is_quiet(rule, message.planned_for),

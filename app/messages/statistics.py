@@ -9,8 +9,9 @@ from sqlalchemy import ColumnElement, ScalarSelect, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from app import clock
+from app.db import is_one_of
 from app.messages import quiet
-from app.messages.eligibility import is_one_of, is_pending
+from app.messages.eligibility import is_pending
 from app.models.message import DailySent, Message, Worker
 
 ALIVE_FOR = timedelta(seconds=60)

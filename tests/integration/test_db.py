@@ -11,7 +11,7 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.orm import Session
 
-from app.db import Database, after_commit, insert
+from app.db import Database, after_commit, constant, insert
 from app.models.message import DailySent, Worker
 
 AT = datetime(2026, 7, 1, 12, 30, 15, 250000, tzinfo=timezone(timedelta(hours=5, minutes=30)))
@@ -202,3 +202,10 @@ def test_connections_that_postgresql_cut_off_are_replaced_unnoticed(
         kept.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
     with postgres_db.read() as one, postgres_db.read() as other:
         assert one.scalar(text("SELECT 1")) == other.scalar(text("SELECT 1")) == 1
+
+
+def test_only_a_word_stands_in_the_sql_as_it_is() -> None:
+    assert str(constant("pending")) == "'pending'"
+    for no_word in ("", "it's", "a b", "1", "a;b"):
+        with pytest.raises(ValueError, match="is not a word"):
+            constant(no_word)

@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 
 from app import clock, db
 from app.dashboard.shell import FormData, PageRequest, page, redirect, toast
+from app.db import is_one_of
 from app.messages import quiet, saved_texts, texts
 from app.messages.compose import content_sid, values_of
-from app.messages.eligibility import is_one_of, is_pending
+from app.messages.eligibility import is_pending
 from app.messages.entries import EventEntry
 from app.messages.saved_texts import KINDS, OPTIONAL, Wording
 from app.messages.texts import TextError

@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.customers import service as customers
+from app.db import is_one_of
 from app.messages import gate
-from app.messages.eligibility import UNCOUNTED, is_one_of, is_pending
+from app.messages.eligibility import UNCOUNTED, is_pending
 from app.messages.lifecycle.compare_and_set import (
     OUT_OF_FLIGHT,
     booking_of,

@@ -1,13 +1,16 @@
 """The pieces of every transition: the compare-and-set, and the locks around it."""
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import case, select
+from sqlalchemy import Select, bindparam, case, select
 from sqlalchemy.orm import Session
 
 from app import clock, db
-from app.messages.eligibility import is_one_of, skip_reason
+from app.db import is_one_of
+from app.messages import quiet
+from app.messages.eligibility import as_of, skip_reason
 from app.models.booking import Booking
 from app.models.message import Attempt, Message
 from app.settings import settings
@@ -109,13 +112,19 @@ def is_held_for(attempt_id: str) -> Any:
 
 def skip_reason_now(session: Session, message_id: str, now: datetime) -> str | None:
     """Why this message is not worth sending any more, None if it is."""
-    statement = (
-        select(skip_reason(session, now))
+    values = {"job_id": message_id, **as_of(now)}
+    reason: str | None = session.scalar(_skip_reason(quiet.rule(session)), values)
+    return reason
+
+
+@lru_cache(maxsize=16)
+def _skip_reason(nights: quiet.Rule | None) -> Select[Any]:
+    return (
+        select(skip_reason(nights))
         .select_from(Message)
         .join(Booking, Booking.id == Message.booking_id)
-        .where(Message.id == message_id)
+        .where(Message.id == bindparam("job_id"))
     )
-    return session.scalar(statement)
 
 
 def enqueued_at(due: datetime, now: datetime) -> datetime | None:

@@ -9,10 +9,9 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.channel import Kind
 from app.customers import service as customers
-from app.db import insert
+from app.db import insert, is_one_of
 from app.messages import gate
 from app.messages.channels import channel
-from app.messages.eligibility import is_one_of
 from app.messages.lifecycle.compare_and_set import (
     OUT_OF_FLIGHT,
     booking_of,

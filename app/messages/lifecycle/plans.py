@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Integer, Select, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.db import insert_rows
-from app.messages.eligibility import UNCOUNTED, is_one_of, is_pending, skip_reason
+from app.db import insert_rows, is_one_of
+from app.messages import quiet
+from app.messages.eligibility import UNCOUNTED, as_of, is_pending, skip_reason
 from app.messages.lifecycle.compare_and_set import (
     enqueued_at,
     job_id,
@@ -134,17 +136,22 @@ def skip(session: Session, job_ids: Iterable[str], reason: str) -> None:
 
 def ineligible(session: Session, limit: int) -> Sequence[tuple[str, str]]:
     """Job ids of what is due but no longer worth sending, each with the reason."""
-    now = clock.now()
-    # Not a join: PostgreSQL takes most of what is pending for due, and would read all bookings.
-    of_booking = select(skip_reason(session, now)).where(Booking.id == Message.booking_id)
-    reason = of_booking.correlate(Message).scalar_subquery()
-    rows = session.execute(
-        select(Message.id, reason)
-        .where(is_pending(), Message.due_at <= now, reason.is_not(None))
-        .order_by(Message.due_at)
-        .limit(limit)
-    )
+    statement = _ineligible(quiet.rule(session))
+    rows = session.execute(statement, {"limit": limit, **as_of(clock.now())})
     return [(row[0], row[1]) for row in rows]
+
+
+@lru_cache(maxsize=16)
+def _ineligible(nights: quiet.Rule | None) -> Select[str, Any]:
+    # Not a join: PostgreSQL takes most of what is pending for due, and would read all bookings.
+    of_booking = select(skip_reason(nights)).where(Booking.id == Message.booking_id)
+    reason = of_booking.correlate(Message).scalar_subquery()
+    return (
+        select(Message.id, reason)
+        .where(is_pending(), Message.due_at <= bindparam("now"), reason.is_not(None))
+        .order_by(Message.due_at)
+        .limit(bindparam("limit", type_=Integer))
+    )
 
 
 def _row(
