@@ -22,7 +22,9 @@
     const [time] = chosen.split("-");
     const chips = radios().filter((each) => each.value.split("-")[0] === time);
     const chip = chips.find((each) => each.value === chosen) ?? chips[0];
-    if (!chosen || document.activeElement.closest(".other-time")) return; // it is being typed
+    const isTyped = document.activeElement.closest(".other-time");
+    if (isTyped) byId("time-other").checked = true; // else its field would go out of sight
+    if (isTyped || !chosen) return;
     if (chip) chip.checked = true;
     else {
       byId("time-other").checked = true;
@@ -50,8 +52,21 @@
     for (const tick of byId("outcome").querySelectorAll("input")) tick.required = true;
   }
 
+  // A preview of what is no longer there is not shown: the next one is asked for in a moment.
+  let asked = null; // the request whose answer is still of what is typed and chosen
+
+  document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => {
+    if (form()?.contains(ctx.sourceElement)) asked = ctx;
+  });
+
+  document.addEventListener("htmx:before:swap", (event) => {
+    const { ctx } = event.detail;
+    if (form()?.contains(ctx.sourceElement) && ctx !== asked) event.preventDefault();
+  });
+
   document.addEventListener("input", (event) => {
     if (!form()?.contains(event.target)) return;
+    asked = null;
     event.target.dataset.typed = "yes";
     note();
     requireWhatApplies();

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, Route, expect
 from tests.support.accessibility import serious_problems
 from tests.support.dashboard import LONG_NAME, OWNER, Dashboard, assert_fits, problems_of
 from tests.support.dashboard import PHONE as NARROW
+from tests.support.processes import wait_until
 
 SHOP = {"SHOP_TIMEZONE": "Etc/UTC"}
 PHONE = "+44 7700 900123"
@@ -93,6 +94,54 @@ def test_typing_keeps_its_focus_and_its_letters_while_what_follows_is_swapped(
     expect(name).to_have_value("Luis Alberto Ortega")
     expect(chip(page, "10:00 AM")).to_be_checked()
     assert problems == []
+
+
+def hold_a_preview(page: Page) -> list[Route]:
+    """The next preview that is asked for is held, and is in the list then."""
+    held: list[Route] = []
+    page.route("**/bookings/preview**", lambda route: held.append(route), times=1)
+    return held
+
+
+def test_a_time_that_is_about_to_be_typed_stays_in_sight_when_free_times_come(
+    page: Page, shop: Dashboard
+) -> None:
+    open_slot(page, "10:00")
+    held = hold_a_preview(page)
+    with page.expect_request("**/bookings/preview**"):
+        page.get_by_label("Service").select_option("haircut")
+    page.get_by_role("radio", name="Another time").click()
+    expect(page.locator("#other_time")).to_be_focused()
+    with answered(page):
+        held[0].continue_()
+    expect(page.get_by_role("radio", name="Another time")).to_be_checked()
+    expect(page.locator("#other_time")).to_be_focused()
+    page.locator("#other_time").fill("10:10")
+    expect(page.locator("#first-message")).to_contain_text("at 10:10 AM")
+    expect(chip(page, "10:00 AM")).to_be_visible()
+
+
+def test_a_late_answer_takes_no_tick_away_that_was_set_meanwhile(
+    page: Page, shop: Dashboard
+) -> None:
+    book(shop, "10:00")
+    page.clock.install()
+    open_slot(page, "10:05")
+    page.get_by_label("Service").select_option("haircut")
+    tick = page.get_by_label("Book anyway")
+    expect(tick).to_be_visible()
+    held = hold_a_preview(page)
+    with page.expect_request("**/bookings/preview**"):
+        page.locator("#other_time").fill("12:05")
+    page.clock.pause_at(datetime.now(UTC) + timedelta(seconds=30))  # before the next is asked for
+    page.locator("#other_time").fill("10:05")
+    tick.check()
+    with answered(page):
+        held[0].continue_()
+    page.clock.resume()
+    page.get_by_label("Name").fill("Ana Silva")
+    expect(page.locator("#first-message")).to_contain_text("Hello Ana Silva!")
+    expect(tick).to_be_checked()
 
 
 def test_the_arrow_keys_walk_the_free_times_and_stay_there_while_they_are_swapped(
@@ -312,7 +361,7 @@ def test_who_is_logged_out_keeps_what_was_typed_and_sends_it_after_a_login_in_a_
     link = page.get_by_role("link", name="Log in in a new window")
     expect(link).to_have_count(1)
     assert serious_problems(page) == []
-    with told_once_more(page), page.context.expect_page() as opened:
+    with answered(page, 401), page.context.expect_page() as opened:
         link.click()  # leaves the field that was typed in, whose change asks for a preview
     expect(page.locator(".toast")).to_have_count(0)  # it would cover the button
     log_in(opened.value)
@@ -328,10 +377,10 @@ def test_the_toast_to_log_in_stays_away_once_dismissed_until_something_is_sent(
     open_slot(page, "10:00")
     page.context.clear_cookies()
     name = page.get_by_label("Name")
-    with told_once_more(page):
+    with answered(page, 401):
         name.fill("Luis Ortega")
     page.get_by_role("button", name="Dismiss").click()
-    with told_once_more(page):
+    with answered(page, 401):
         name.fill("Luis Ortega Diaz")
     expect(page.locator(".toast")).to_have_count(0)
     page.get_by_label("Phone").fill(PHONE)
@@ -341,17 +390,17 @@ def test_the_toast_to_log_in_stays_away_once_dismissed_until_something_is_sent(
 
 
 @contextmanager
-def told_once_more(page: Page) -> Iterator[None]:
-    """Until the page has got, and dealt with, the next answer that nobody is logged in."""
-    page.evaluate("""() => { window.told = new Promise((resolve) => {
+def answered(page: Page, status: int = 200) -> Iterator[None]:
+    """Until the page has got, and dealt with, the next answer with that status."""
+    page.evaluate(
+        """(status) => { window.isAnswered = false;
         document.addEventListener("htmx:finally:request", ({ detail }) => {
-            if (detail.ctx.response?.raw?.status === 401) resolve();
-        });
-    }); }""")
+            window.isAnswered ||= detail.ctx.response?.raw?.status === status;
+        }); }""",
+        status,
+    )
     yield
-    page.evaluate("""() => Promise.race([window.told, new Promise((_, reject) => {
-        setTimeout(() => reject(new Error("nobody was told")), 30000);
-    })])""")
+    wait_until(lambda: page.evaluate("window.isAnswered"), what="an answer")
 
 
 def log_in(page: Page) -> None:
