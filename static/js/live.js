@@ -4,6 +4,7 @@
   "use strict";
 
   const AGAIN_AFTER = 3000; // ms
+  const STILL_HERE_AFTER = 10000; // ms; so long the next page may take to come
   const SILENT_FOR = 40000; // ms; the server says something every 15 s
   const OURS_FOR = 3000; // ms; longer than the server keeps what it rendered (app/web/rendered_once.py)
   const SLACK = 2; // s; how much older than its own time a page may be
@@ -183,6 +184,12 @@
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) leave();
     else join();
+  });
+
+  // Who leaves may have logged out, and would ask for a stream again that is ended by that.
+  addEventListener("beforeunload", () => {
+    leave();
+    setTimeout(join, STILL_HERE_AFTER); // of a file, say
   });
 
   // A leader that hangs, or a network that went away without a word, is only noticed by its silence.

@@ -2,6 +2,7 @@
 
 import re
 import signal
+import time
 from typing import Any
 
 from playwright.sync_api import Browser, Page, Request, Route, expect
@@ -53,6 +54,40 @@ def test_who_logs_out_in_another_window_is_told_so(browser: Browser, shop: Dashb
     expect(link).to_be_visible()
     expect(link).to_have_attribute("href", "/login?next=%2Fqueue")
     context.close()
+
+
+def test_who_logs_out_asks_for_no_stream_while_the_next_page_is_on_its_way(
+    browser: Browser, shop: Dashboard
+) -> None:
+    context = browser.new_context(base_url=shop.url, storage_state=shop.log_in())
+    page = context.new_page()
+    problems = problems_of(page)
+    page.goto("/queue")
+    live(page)
+
+    def slowly(route: Route) -> None:
+        answer = route.fetch(max_redirects=0)
+        time.sleep(4)  # the server ends the stream meanwhile, and a browser would ask for it again
+        route.fulfill(response=answer)
+
+    page.route("**/logout", slowly)
+    page.locator("details.menu summary").click()
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+    assert problems == []
+    context.close()
+
+
+def test_a_page_that_stays_though_it_was_about_to_be_left_listens_again(
+    page: Page, shop: Dashboard
+) -> None:
+    page.clock.install()
+    page.goto("/queue")
+    live(page)
+    page.evaluate("dispatchEvent(new Event('beforeunload'))")  # as for a file that is saved
+    shop.book(20_000)
+    page.clock.fast_forward(10_000)
+    expect(page.locator("#counters")).to_contain_text("2 planned")
 
 
 def test_the_stream_stays_open_however_often_a_page_takes_the_place_of_another(
