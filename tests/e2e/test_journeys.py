@@ -68,7 +68,7 @@ def book_on_the_board(page: Page, shop: RunningShop) -> dict[str, Any]:
 
 
 def choose_time(page: Page, at: datetime) -> None:
-    page.get_by_role("radio", name="Another time").click()  # chosen already, if no chip is there yet
+    page.get_by_role("radio", name="Another time").click()  # may be chosen already
     page.locator("#other_time").fill(f"{at:%H:%M}")
     look = page.get_by_role("button", name="Show free times and reminders")
     if look.count():  # without JavaScript
