@@ -25,6 +25,7 @@ from app.messages.lifecycle.compare_and_set import (
 from app.models.booking import Booking
 from app.models.customer import Customer
 from app.models.message import Message
+from app.settings import settings
 from app.staff import audit
 
 REASONS = {
@@ -44,7 +45,7 @@ REASONS = {
 }
 """Why a message was skipped or cancelled, and why a retry would be useless: for people."""
 
-_GIVEN_UP = "It was tried again and again, in vain. Press Retry, or call the customer."
+_GIVEN_UP = "We tried {} times. Press Retry, or call the customer."
 
 _API_STATES = {
     "sending": "active",
@@ -122,7 +123,11 @@ def advice_of(message: Message) -> Advice:
     """Why a message failed, and what to do."""
     advice = channel().explain(message.error_code, asynchronous=message.reason == "undelivered")
     is_for_good = advice.kind in {Kind.PERMANENT, Kind.CONFIGURATION}
-    return advice if is_for_good else replace(advice, advice=_GIVEN_UP)
+    return advice if is_for_good else replace(advice, advice=_given_up())
+
+
+def _given_up() -> str:
+    return _GIVEN_UP.format(1 + len(settings().retry_delays))
 
 
 def _view(message: Message, now: datetime) -> ReminderView:

@@ -74,7 +74,7 @@ def dialog(page: Page) -> Locator:
 
 
 def keep(page: Page) -> None:
-    dialog(page).get_by_role("button", name="Keep").click()
+    dialog(page).get_by_role("button", name="Move booking").click()
     expect(dialog(page)).to_be_hidden()
 
 
@@ -180,7 +180,7 @@ def test_the_keyboard_moves_a_booking_and_keeps_its_place_on_the_page(
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
-    expect(dialog(page).get_by_role("button", name="Keep")).to_be_focused()
+    expect(dialog(page).get_by_role("button", name="Move booking")).to_be_focused()
     page.keyboard.press("Enter")
     expect(dialog(page)).to_be_hidden()
     expect(page.locator("#column-barber_2 .block")).to_contain_text("10:15")

@@ -290,7 +290,7 @@ def test_the_change_form_tells_what_becomes_of_the_reminders(
     )
     expect(page.locator("#outcome")).not_to_contain_text("Nothing is changed yet.")
     assert serious_problems(page) == []
-    page.get_by_role("button", name="Save the change").click()
+    page.get_by_role("button", name="Save changes").click()
     expect(page.locator("#toasts")).to_contain_text("The booking is changed.")
     [changed] = bookings(shop)
     assert datetime.fromisoformat(changed["scheduledTime"]) == at("10:00")
@@ -318,7 +318,7 @@ def test_everything_works_without_javascript(new_context: Any, shop: Dashboard) 
     expect(page.locator("#toasts")).to_contain_text("Kim Known is booked.")
     page.get_by_role("link", name="Change").click()
     page.get_by_label("Name").fill("Kim K.")
-    page.get_by_role("button", name="Save the change").click()
+    page.get_by_role("button", name="Save changes").click()
     expect(page.get_by_role("heading", name="Kim K.")).to_be_visible()
 
 
@@ -420,17 +420,17 @@ def test_the_second_of_two_tabs_is_told_what_the_first_saved_and_keeps_what_was_
     page.get_by_label("Name").fill("Luis A. Ortega")
     for clock, was in (("11:00 AM", "10:00 AM"), ("11:30 AM", "11:00 AM")):
         chip(other, clock).check()
-        other.get_by_role("button", name="Save the change").click()
+        other.get_by_role("button", name="Save changes").click()
         expect(other.locator("#toasts")).to_contain_text("The booking is changed.")
         other.goto(address)
         with page.expect_response(f"**/bookings/{booking['id']}") as answer:
-            page.get_by_role("button", name="Save the change").click()
+            page.get_by_role("button", name="Save changes").click()
         assert answer.value.status == 409
         told = page.get_by_role("alert").filter(has_text="Somebody else has changed this booking")
         expect(told).to_contain_text(f"Time: was tomorrow {was}, is now tomorrow {clock}.")
         expect(page.get_by_label("Name")).to_have_value("Luis A. Ortega")
         expect(chip(page, clock)).to_be_checked()
-    page.get_by_role("button", name="Save the change").click()
+    page.get_by_role("button", name="Save changes").click()
     expect(page.get_by_role("heading", name="Luis A. Ortega")).to_be_visible()
     [kept] = bookings(shop)
     assert datetime.fromisoformat(kept["scheduledTime"]) == at("11:30")

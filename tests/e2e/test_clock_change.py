@@ -75,7 +75,7 @@ def test_a_move_on_the_board_goes_through_both_turns(page: Page, shop: Dashboard
     page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text(re.compile(r"2:45 AM CEST.*2:00 AM CET", re.DOTALL))
-    dialog.get_by_role("button", name="Keep").click()
+    dialog.get_by_role("button", name="Move booking").click()
     expect(dialog).to_be_hidden()
     time = shop.api.get(f"/api/bookings/{booking['id']}").json()["scheduledTime"]
     assert datetime.fromisoformat(time) == at("02:00", 1).astimezone(UTC)

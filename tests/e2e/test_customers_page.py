@@ -37,10 +37,10 @@ def test_a_customers_page_follows_their_bookings_and_keeps_what_they_said(
     live(page)
     shop.api.delete(f"/api/bookings/{booking['id']}").raise_for_status()
     expect(page.locator("#coming tbody")).to_contain_text("Cancelled")
-    page.get_by_role("button", name="They want no messages").click()
+    page.get_by_role("button", name="Stop messages").click()
     expect(page.locator("#facts")).to_contain_text("Wants no messages since today")
     page.get_by_role("button", name="Undo").click()
-    expect(page.get_by_role("button", name="They want no messages")).to_be_visible()
+    expect(page.get_by_role("button", name="Stop messages")).to_be_visible()
     expect(page).to_have_url(f"/customers/{booking['id']}")
 
 

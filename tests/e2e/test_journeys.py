@@ -133,7 +133,7 @@ def move_by_keyboard(page: Page, block: Locator) -> None:
 def keep(page: Page) -> None:
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text(re.compile(r"planned reminders are replaced by\s+\d+"))
-    dialog.get_by_role("button", name="Keep").click()
+    dialog.get_by_role("button", name="Move booking").click()
     expect(dialog).to_be_hidden()
 
 
@@ -153,7 +153,7 @@ def cancel_and_undo(page: Page) -> None:
     page.locator("#cancel").get_by_role("button", name="Cancel booking").click()
     expect(page.locator("#facts")).to_contain_text("Cancelled")
     page.locator("#toasts").get_by_role("button", name="Undo").click()
-    expect(page.locator("#toasts")).to_contain_text("The booking stands")
+    expect(page.locator("#toasts")).to_contain_text("Cancellation undone")
     expect(page.locator("#facts")).to_contain_text("Confirmed")
     expect(page.locator("#timeline")).to_contain_text(re.compile(r"[1-9]\d* to go"))
 
@@ -255,7 +255,7 @@ def test_the_same_without_javascript_but_for_the_drag(
     block.hover()
     block.get_by_role("link", name="Move").click()
     choose_time(page, before.astimezone(LOCAL) + timedelta(minutes=45))
-    page.get_by_role("button", name="Save the change").click()
+    page.get_by_role("button", name="Save changes").click()
     expect(page.locator("#toasts")).to_contain_text("The booking is changed.")
     check_the_plan_was_replaced(shop, booking, before, planned)
     cancel_and_undo(page)

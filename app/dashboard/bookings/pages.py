@@ -128,7 +128,7 @@ def undo(request: PageRequest, booking_id: BookingId) -> Response[str]:
 
     def act(session: Session) -> str:
         undo_cancel(session, booking_id, request.user.actor)
-        return "The booking stands, and so do its reminders. Nothing was sent."
+        return "Cancellation undone. The customer was not told."
 
     return run_action(request, f"/bookings/{booking_id}", act)
 

@@ -14,6 +14,8 @@ from app.messages.statistics import Lateness
 NEXT_DUE = 10
 FAILED_SHOWN = 5
 
+_LATE = 60  # seconds: a message that leaves later than that is not on time
+
 
 @get("/queue", opt={"access": "viewer"}, sync_to_thread=True)
 def show(request: PageRequest) -> Response[str]:
@@ -56,7 +58,8 @@ def in_words(lateness: Lateness) -> str:
     if lateness.median is None or lateness.p99 is None:
         return "nothing was sent in the last hour"
     half, most = _seconds(lateness.median), _seconds(lateness.p99)
-    return f"half left within {half} of their time, 99 of 100 within {most}"
+    is_in_time = lateness.p99 < _LATE
+    return f"{'On time' if is_in_time else 'Behind'}: typically {half} late, 1 in 100 over {most}"
 
 
 def _seconds(seconds: float) -> str:

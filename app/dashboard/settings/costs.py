@@ -66,7 +66,7 @@ def _show(request: PageRequest, state: FormState = AS_IT_IS) -> Response[str]:
         cost=budget.cost(row, month.sent),
         price=budget.cost(row, 1),
         currencies=[
-            ("", "No price"),
+            ("", "No currency"),
             *((code, f"{name} ({code})") for code, name in budget.currencies()),
         ],
         next_month=budget.ends_at(),

@@ -237,8 +237,8 @@ def actions(client: Client, booking_id: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("button", "status", "toast", "words"),
     [
-        ("Came", "completed", "Noted: Luis Ortega came.", "Visit noted"),
-        ("Did not come", "no_show", "Noted: Luis Ortega did not come.", "No-show noted"),
+        ("Came", "completed", "Noted: Luis Ortega came.", "Marked as came"),
+        ("Did not come", "no_show", "Noted: Luis Ortega did not come.", "Marked as did not come"),
     ],
 )
 def test_the_page_asks_once_it_has_begun_says_who_answered_and_takes_it_back_by_plain_forms(
@@ -254,13 +254,13 @@ def test_the_page_asks_once_it_has_begun_says_who_answered_and_takes_it_back_by_
     assert f'action="/bookings/{begun}/reopen"' in page.partition('id="toasts"')[2]
     assert re.search(rf"<b>{words}</b> by\s+Ann Lee", page)
     assert status_of(shop, begun) == status
-    assert list(actions(client, begun)) == ["Confirmed again"]
+    assert list(actions(client, begun)) == ["Undo"]
 
-    client.post(actions(client, begun)["Confirmed again"])
+    client.post(actions(client, begun)["Undo"])
 
     page = client.get(f"/bookings/{begun}").text
     assert "The booking of Luis Ortega is confirmed again." in page
-    assert re.search(r"<b>Confirmed again</b> by\s+Ann Lee", page)
+    assert re.search(r"<b>Attendance undone</b> by\s+Ann Lee", page)
     assert list(actions(client, begun)) == ["Came", "Did not come"]
 
 
@@ -272,7 +272,7 @@ def test_the_page_does_not_ask_before_the_appointment_nor_of_a_cancelled_booking
     with shop.write() as session:
         service.cancel(session, booking_id, "user:1")
     clock.move(hours=2)
-    assert not {"Came", "Did not come", "Confirmed again"} & actions(client, booking_id).keys()
+    assert not {"Came", "Did not come", "Undo"} & actions(client, booking_id).keys()
 
 
 def test_who_says_the_opposite_too_late_reads_what_was_said(

@@ -264,7 +264,7 @@ def test_a_customers_own_cancellation_needs_attention_until_somebody_has_seen_it
 
     page = words(client.get("/today").text)
     assert "Bob Carter" not in page
-    assert "Nothing needs you." in page
+    assert "All clear." in page
     assert "Not seen yet" not in client.get(f"/bookings/{booking_id}").text
     with shop.read() as session:
         [event] = session.scalars(select(AuditEvent).where(AuditEvent.subject == "SM1"))

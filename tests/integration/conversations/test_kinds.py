@@ -96,7 +96,7 @@ def test_what_is_no_work_for_anybody_is_kept_and_shown_and_asks_for_nothing(
     assert (reply.kind, reply.effect, reply.needs_attention) == (kind, "noted", False)
     assert reply.booking_id == booking_id
     assert f"Zoë Ångström {shown}" in page(shop, f"/bookings/{booking_id}")
-    assert "Nothing needs you." in page(shop, "/today")
+    assert "All clear." in page(shop, "/today")
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ def test_the_month_and_its_cost_are_of_this_month_alone(
         customers.count_sent(session, PHONE, clock.now(), 1)
     shown = text_of(owner.get(HERE))
     assert "240 messages ≈ 10,80 €" in shown
-    assert "The customer with most has had 2." in shown
+    assert "Most to one customer: 2." in shown
 
 
 @pytest.mark.parametrize(

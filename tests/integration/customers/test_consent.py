@@ -202,17 +202,20 @@ def test_the_choice_that_says_nothing_new_tells_what_is_known(
 ) -> None:
     booking_id = desk.post("/bookings", data=typed()).headers["location"].rpartition("/")[2]
     change = f"/bookings/{booking_id}/edit"
-    assert "Not asked Agrees Wants none" in text_of(desk.get(change).text)
-    for given, words in ((True, "As before: agreed"), (False, "As before: wants none")):
+    assert "Not asked Agrees No messages" in text_of(desk.get(change).text)
+    for given, words in (
+        (True, "Leave unchanged: agreed"),
+        (False, "Leave unchanged: no messages"),
+    ):
         with sqlite_db.write() as session:
             customers.note_consent(session, PHONE, given, "reply")
-        assert f"{words} Agrees Wants none" in text_of(desk.get(change).text)
+        assert f"{words} Agrees No messages" in text_of(desk.get(change).text)
         assert words in preview(desk)
         assert "Not asked" not in preview(desk)
     with sqlite_db.write() as session:
         customers.note_consent(session, PHONE, True, "reply")
         customers.opt_out(session, PHONE, "reply")
-    assert "As before: wants none" in preview(desk)
+    assert "Leave unchanged: no messages" in preview(desk)
 
 
 def test_the_page_of_a_booking_promises_nothing_to_who_wants_none(
@@ -265,7 +268,7 @@ def test_staff_note_an_opt_out_and_take_it_back(
         of = factories.booking(session, customer_phone=TWILIO_PHONE)
         factories.message(session, of, due_at=of.starts_at)
     here = f"/bookings/{of.id}"
-    assert "Not asked: the shop vouches for their consent." in text_of(desk.get(here).text)
+    assert "Consent not recorded." in text_of(desk.get(here).text)
     assert desk.post(f"/customers/{of.id}/opt-out").headers["location"] == here
     clock.move(minutes=5)
     assert desk.post(f"/customers/{of.id}/opt-out").status_code == 303
@@ -282,7 +285,7 @@ def test_staff_note_an_opt_out_and_take_it_back(
 def test_who_had_said_no_agrees_by_the_same_button(desk: Client, sqlite_db: Database) -> None:
     answer = desk.post("/bookings", data=typed(consent="no"))
     booking_id = answer.headers["location"].rpartition("/")[2]
-    assert "They want messages again" in desk.get(f"/bookings/{booking_id}").text
+    assert "Resume messages" in desk.get(f"/bookings/{booking_id}").text
     desk.post(f"/customers/{booking_id}/opt-in")
     assert consent(sqlite_db) == (True, "form")
 

@@ -227,7 +227,7 @@ def test_a_failed_reminder_turns_the_block_red_until_a_newer_one_went_out(
     clock.move(seconds=1)
     html = desk.get("/today").text
     assert "is-failed is-movable" not in html
-    assert "Nothing needs you" in html
+    assert "All clear" in html
 
 
 def test_needs_attention_leaves_out_what_no_retry_would_help(

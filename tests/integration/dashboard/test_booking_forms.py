@@ -336,7 +336,8 @@ def test_a_number_without_country_code_is_the_shops_countrys(
         factories.shop(session, country="GB")
         factories.booking(session, customer_phone=PHONE, customer_name="Kim Known")
     assert "Kim Known" in preview(desk, phone="07700 900123", name="")
-    assert "or a number of United Kingdom." in text_of(desk.get("/bookings/new").text)
+    form = text_of(desk.get("/bookings/new").text)
+    assert "United Kingdom number, or start with + and the country code." in form
 
 
 # --- free times, conflicts ---

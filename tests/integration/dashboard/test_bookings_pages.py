@@ -365,7 +365,7 @@ def test_the_page_says_who_booked_moved_cancelled_and_undid_it(
     ) in page
     assert "Changed by the API: name" in page
     assert "Cancelled by Ann Lee 5 planned messages cancelled" in page
-    assert "Cancellation undone by Ann Lee 1 planned message cancelled Cancellation 1" in page
+    assert "Cancellation undone by Ann Lee Cancellation message withdrawn Cancellation 1" in page
     assert "0 sent · 5 to go" in page
 
 
@@ -518,7 +518,7 @@ def test_cancelling_waits_with_telling_so_that_it_can_be_undone(
 
     client.post(f"/bookings/{booking_id}/undo")
 
-    assert "Nothing was sent." in client.get(f"/bookings/{booking_id}").text
+    assert "The customer was not told." in client.get(f"/bookings/{booking_id}").text
     with shop.read() as session:
         assert session.get_one(Booking, booking_id).status == "confirmed"
 

@@ -80,8 +80,8 @@ def test_a_row_has_the_latest_name_the_last_visit_the_next_appointment_and_how_m
     ("said", "word"),
     [
         ("agreed", "Agrees"),
-        ("declined", "Wants none"),
-        ("staff", "Wants none"),
+        ("declined", "No messages"),
+        ("staff", "No messages"),
         ("reply", "Stopped"),
         ("twilio", "Stopped"),
         ("opted in", "Not asked"),
@@ -124,7 +124,7 @@ def test_the_search_finds_a_part_of_a_name_or_a_number_whenever_they_come(
 ) -> None:
     answer = client.get("/customers", params={"q": query})
     assert names(client, str(answer.url.query, "ascii")) == expected
-    assert "Coming next" not in answer.text
+    assert "Upcoming" not in answer.text
     assert ("Nobody found" in answer.text) is (not expected)
 
 
@@ -167,7 +167,7 @@ def test_a_long_list_ends_with_how_to_find_anybody_else(
     assert "There are more. Search for anybody who is not here." in desk.get("/customers").text
     text = desk.get("/customers?q=n").text
     assert "type more of the name or the number" in text
-    assert f"{by_customer.MOST} or more found" in text_of(text)
+    assert f"{by_customer.MOST}+ found" in text_of(text)
 
 
 @pytest.mark.parametrize("query", ["", "past=1", "q=ana"])
@@ -297,8 +297,8 @@ def test_staff_note_an_opt_out_there_and_come_back_there(
 ) -> None:
     booking_id = booked(sqlite_shop, clock, 3)
     here = f"/customers/{booking_id}"
-    assert "Not asked: the shop vouches for their consent." in text_of(desk.get(here).text)
-    for label in ("They want no messages", "They want messages again"):
+    assert "Consent not recorded." in text_of(desk.get(here).text)
+    for label in ("Stop messages", "Resume messages"):
         form = re.search(rf'action="([^"]+)">(?:(?!</form>).)*{label}', desk.get(here).text, re.S)
         assert form, label
         assert desk.post(unescape(form[1])).headers["Location"] == here
@@ -370,11 +370,11 @@ def test_a_new_booking_for_them_knows_their_number_name_and_email(
 @pytest.mark.parametrize(
     ("past", "line"),
     [
-        ((), "Never here before"),
-        (("cancelled",), "Never here before"),
+        ((), "New customer"),
+        (("cancelled",), "New customer"),
         (("completed",), "1 visit before"),
         (("completed", "confirmed", "no_show"), "2 visits before, 1 no-show"),
-        (("no_show", "no_show"), "Never here before, 2 no-shows"),
+        (("no_show", "no_show"), "No visits yet, 2 no-shows"),
     ],
 )
 def test_a_bookings_page_says_how_often_its_customer_came_and_leads_to_them(
@@ -394,5 +394,5 @@ def test_a_booking_that_is_over_counts_only_what_was_before_it(
     desk: Client, sqlite_shop: Database, clock: FrozenClock
 ) -> None:
     first, second = booked(sqlite_shop, clock, -5), booked(sqlite_shop, clock, -3)
-    assert "Never here before" in desk.get(f"/bookings/{first}").text
+    assert "New customer" in desk.get(f"/bookings/{first}").text
     assert "1 visit before" in desk.get(f"/bookings/{second}").text

@@ -81,7 +81,7 @@ def test_what_was_given_up_does_not_say_that_it_is_tried_again_by_itself(
 ) -> None:
     fail(shop, "unreachable")
     text = text_of(client.get("/failed"))
-    assert "Could not reach Twilio 1 failed It was tried again and again, in vain." in text
+    assert "Could not reach Twilio 1 failed We tried 6 times." in text
 
 
 def test_nothing_failed_is_said_so(client: Client) -> None:

@@ -94,7 +94,7 @@ def test_the_chart_says_in_words_what_it_shows(
     assert "2 sent, 1 failed. The most in one minute were 2, at 12:05" in words
     assert svg.count("<rect") == 2
     assert "style=" not in page
-    assert "half left within 2.0 s of their time, 99 of 100 within 2.0 s" in text_of_page(page)
+    assert "On time: typically 2.0 s late, 1 in 100 over 2.0 s" in text_of_page(page)
 
 
 def text_of_page(page: str) -> str:
@@ -221,8 +221,8 @@ def test_the_page_takes_as_many_statements_for_much_as_for_little(
     ("lateness", "expected"),
     [
         (Lateness(None, None), "nothing was sent in the last hour"),
-        (Lateness(0.0, 2.14), "half left within 0.1 s of their time, 99 of 100 within 2.1 s"),
-        (Lateness(31.2, 1800), "half left within 31 s of their time, 99 of 100 within 30 min"),
+        (Lateness(0.0, 2.14), "On time: typically 0.1 s late, 1 in 100 over 2.1 s"),
+        (Lateness(31.2, 1800), "Behind: typically 31 s late, 1 in 100 over 30 min"),
     ],
 )
 def test_lateness_in_words(lateness: Lateness, expected: str) -> None:
