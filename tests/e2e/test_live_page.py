@@ -5,6 +5,7 @@ import signal
 import time
 from typing import Any
 
+import pytest
 from playwright.sync_api import Browser, Page, Request, Route, expect
 
 from app.web.rendered_once import LOOK
@@ -144,6 +145,24 @@ def test_an_open_page_moves_on_to_the_next_day(page: Page, shop: Dashboard) -> N
     expect(page.locator("#date")).not_to_have_text(was[2])
     expect(page).to_have_title(f"{page.locator('h1').inner_text()} · Chairtime")
     expect(page.locator("#now")).to_have_count(1)
+
+
+@pytest.mark.parametrize("path", ["/bookings", "/customers"])
+def test_an_open_list_moves_on_to_the_next_day_and_leaves_what_is_typed(
+    page: Page, shop: Dashboard, path: str
+) -> None:
+    shop.sql("UPDATE shop SET time_zone = 'Etc/GMT+12'")
+    shop.book(20_000, customerName="Luis Ortega")
+    page.goto(f"{path}?q=luis")
+    live(page)
+    row = page.locator("tbody tr")
+    was = row.inner_text()
+    page.locator("#q").evaluate("field => { field.value = 'luis o'; }")  # nothing asks for it yet
+    shop.sql("UPDATE shop SET time_zone = 'Pacific/Kiritimati'")
+    expect(row).not_to_have_text(was, use_inner_text=True)
+    expect(row).to_contain_text("Luis Ortega")
+    expect(page.locator("#q")).to_have_value("luis o")
+    expect(page).to_have_url(f"{path}?q=luis")
 
 
 def test_an_upgrade_offers_to_reload_the_page_and_takes_nothing_from_it(

@@ -63,9 +63,10 @@ def list_bookings(request: PageRequest) -> Response[str]:
         is_filtered=_is_filtered(asked),
         period=_period(asked),
     )
-    if is_partial(request):
+    source = request.headers.get("HX-Source", "")
+    if is_partial(request) and not source.endswith("#bookings"):  # the list itself: it is a new day
         # Each letter would be a step back otherwise.
-        is_typing = request.headers.get("HX-Source", "").endswith("#q")
+        is_typing = source.endswith("#q")
         answer.headers[f"HX-{'Replace' if is_typing else 'Push'}-Url"] = _address(asked)
     return answer
 

@@ -54,6 +54,7 @@ def list_customers(request: PageRequest) -> Response[str]:
         asked=asked,
         listed=listed,
         contacts=contacts,
+        address=_address(asked),
     )
     if is_partial(request):
         answer.headers["HX-Replace-Url"] = _address(asked)

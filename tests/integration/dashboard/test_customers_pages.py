@@ -148,7 +148,7 @@ def test_htmx_gets_the_list_alone_and_no_letter_is_a_step_back(
 ) -> None:
     booked(sqlite_shop, clock, 3)
     answer = desk.get("/customers?q=ana", headers=HTMX)
-    assert answer.text.strip().startswith('<section class="card" id="customers"')
+    assert re.match(r'<section[^>]* id="customers"', answer.text.strip())
     assert "<form" not in answer.text
     assert answer.headers["HX-Replace-Url"] == "/customers?q=ana"
     assert desk.get("/customers?q=&past=", headers=HTMX).headers["HX-Replace-Url"] == "/customers"
