@@ -2,8 +2,9 @@
 
 import difflib
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated, Any
 
 from litestar import Response, Router, get, post
@@ -12,19 +13,21 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import clock, db
+from app.dashboard.forms import AS_IT_IS, FormState, saved, submit
 from app.dashboard.shell import FormData, PageRequest, page, redirect, toast
 from app.db import is_one_of
 from app.messages import quiet, saved_texts, texts
 from app.messages.compose import content_sid, values_of
 from app.messages.eligibility import is_pending
-from app.messages.entries import EventEntry
 from app.messages.saved_texts import KINDS, OPTIONAL, Wording
 from app.messages.texts import TextError
 from app.models.booking import Booking
 from app.models.message import Message
 from app.settings import settings
+from app.shop import changes
 from app.shop import service as shop_service
 from app.shop.service import shop
+from app.web import edit_conflicts
 
 HERE = "/settings/texts"
 
@@ -71,35 +74,39 @@ class TextPreview:
 @get(HERE, opt={"access": "owner"}, sync_to_thread=True)
 def first(request: PageRequest) -> Response[str]:
     """The text that is sent most."""
-    with db.database().read() as session:
-        return _show(request, saved_texts.read(session, KINDS[0]))
+    return _show(request, KINDS[0])
 
 
 @get(f"{HERE}/{{kind:str}}", opt={"access": "owner"}, sync_to_thread=True)
 def show(request: PageRequest, kind: Kind, earlier: FromQuery[int] = 0) -> Response[str]:
     """One text; with `earlier`, an event of its history, that one's old text in the form."""
     with db.database().read() as session:
-        text = saved_texts.read(session, kind)
+        shown = edit_conflicts.shown(_fields(saved_texts.read(session, kind)))
         old = [each for each in saved_texts.history(session, kind) if each.event.id == earlier]
     if old and "old" in old[0].event.details:
-        text = replace(text, text=old[0].event.details["old"])
-    return _show(request, text)
+        shown["text"] = old[0].event.details["old"]
+    return _show(request, kind, FormState(typed=shown))
 
 
 @post(f"{HERE}/{{kind:str}}", opt={"access": "owner"}, sync_to_thread=True)
 def save(request: PageRequest, kind: Kind, form: FormData) -> Response[str]:
     """Save the text; with `look`, only show how it would read."""
     text = form.get("text", "").replace("\r\n", "\n").rstrip()
-    typed = Wording(kind, text, is_own=True, is_on=kind not in OPTIONAL or "is_on" in form)
+    typed = {**form, "text": text}
     if "look" in form:
-        return _show(request, typed)
+        return _show(request, kind, FormState(typed=typed))
+
+    def act(session: Session) -> Response[str]:
+        changes.locked(session)
+        edit_conflicts.check(typed, _fields(saved_texts.read(session, kind)))
+        is_on = kind not in OPTIONAL or "is_on" in form
+        is_changed = saved_texts.save(session, kind, text, is_on, request.user.actor)
+        return saved(request, f"{HERE}/{kind}", is_changed, "Saved. Messages from now on read so.")
+
     try:
-        with db.database().write() as session:
-            is_changed = saved_texts.save(session, kind, text, typed.is_on, request.user.actor)
+        return submit(typed, act, partial(_show, request, kind))
     except TextError:
-        return _show(request, typed, 422)
-    done = "Saved. Messages from now on read so." if is_changed else "There was nothing to change."
-    return toast(redirect(request, f"{HERE}/{kind}"), done)
+        return _show(request, kind, FormState(422, typed))
 
 
 @post(f"{HERE}/{{kind:str}}/reset", opt={"access": "owner"}, sync_to_thread=True)
@@ -110,34 +117,43 @@ def reset(request: PageRequest, kind: Kind) -> Response[str]:
     return toast(redirect(request, f"{HERE}/{kind}"), "The standard text is back.")
 
 
-def _show(request: PageRequest, typed: Wording, status: int = 200) -> Response[str]:
+def _show(request: PageRequest, kind: str, state: FormState = AS_IT_IS) -> Response[str]:
     """The page; for htmx only what follows from the text, as it is being typed."""
-    problem, place = _problem(typed.text)
     with db.database().read() as session:
         _shop = shop(session)  # while it is held, all that follows finds it without a query
+        shown = state.context(edit_conflicts.shown(_fields(saved_texts.read(session, kind))))
+        text = shown["typed"]["text"]
+        problem, place = _problem(text)
         context: dict[str, Any] = {
-            "saved": [saved_texts.read(session, kind) for kind in KINDS],
-            "preview": None if problem else _preview(session, typed),
-            "history": saved_texts.history(session, typed.kind),
+            "saved": [saved_texts.read(session, each) for each in KINDS],
+            "preview": None if problem else _preview(session, kind, text),
+            "history": saved_texts.history(session, kind),
         }
     return page(
         request,
         "settings/texts.html",
         partial="settings/_texts_preview.html",
-        status=status,
-        typed=typed,
+        **shown,
+        kind=kind,
+        is_on=kind not in OPTIONAL or bool(shown["typed"]["is_on"]),
         problem=problem,
         place=place,
-        most=None if problem else texts.most_characters(typed.text),
+        most=None if problem else texts.most_characters(text),
         max_text=texts.MAX_TEXT,
         names=NAMES,
         meanings=MEANINGS,
         optional=OPTIONAL,
         lines_of=_lines,
-        template_sid=content_sid(typed.kind),
+        template_sid=content_sid(kind),
         needs_template=not settings().simulator,
         **context,
     )
+
+
+def _fields(text: Wording) -> dict[str, str]:
+    """The form as it shows what is saved."""
+    is_on = {"is_on": "1" if text.is_on else ""} if text.kind in OPTIONAL else {}
+    return {"text": text.text, **is_on}
 
 
 def _problem(text: str) -> tuple[str, WrongPart | None]:
@@ -169,7 +185,7 @@ def _units(text: str) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def _preview(session: Session, typed: Wording) -> TextPreview:
+def _preview(session: Session, kind: str, text: str) -> TextPreview:
     """The text for the next booking, at the time of its next such message; else for a sample."""
     row, now = shop(session), clock.now()
     booking = session.scalars(
@@ -178,10 +194,10 @@ def _preview(session: Session, typed: Wording) -> TextPreview:
         .order_by(Booking.starts_at, Booking.id)
         .limit(1)
     ).one_or_none()
-    at = _next_at(session, booking) if booking and typed.kind == "reminder" else None
+    at = _next_at(session, booking) if booking and kind == "reminder" else None
     of = booking or _sample(session, now)
     values = values_of(session, row, of, at or now)
-    return TextPreview(texts.render(typed.text, values), of, is_sample=booking is None)
+    return TextPreview(texts.render(text, values), of, is_sample=booking is None)
 
 
 def _next_at(session: Session, booking: Booking) -> datetime | None:
@@ -200,12 +216,11 @@ def _sample(session: Session, now: datetime) -> Booking:
     )
 
 
-def _lines(entry: EventEntry) -> list[tuple[str, str]]:
+def _lines(old: str, new: str) -> list[tuple[str, str]]:
     """What a change took out (`-`) and put in (`+`), line by line, with what stayed beside it."""
-    old, new = entry.event.details["old"].split("\n"), entry.event.details["new"].split("\n")
     return [
         (line[0].strip(), line[2:])
-        for line in difflib.ndiff(old, new)
+        for line in difflib.ndiff(old.split("\n"), new.split("\n"))
         if re.match("[-+ ] ", line) and not (line.startswith("  ") and not line.strip())
     ]
 

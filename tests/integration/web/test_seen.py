@@ -40,6 +40,16 @@ PAGES = [
         *({"cancel_words": "absagen"}, {"cancel_words": "annuler"}),
         "More words: was empty, is now absagen.",
     ),
+    (
+        *("/settings/texts/moved", "/settings/texts/moved"),
+        *({"text": "At {formattedDateTime}, then.", "is_on": "1"}, {"text": "We moved you."}),
+        "Taken out:We look forward to seeing you! 💯 The message is switched on now.",
+    ),
+    (
+        *("/settings/texts/moved", "/settings/texts/moved"),
+        *({"text": "At {formattedDateTime}, then."}, {"is_on": "1"}),
+        "Put in:At {formattedDateTime}, then.Taken out:Hello {customerName}! 👋",
+    ),
 ]
 
 
@@ -57,8 +67,10 @@ def form_of(html: str, action: str) -> dict[str, str]:
     fields = {
         name_of(each): value_of(each)
         for each in inputs
-        if 'type="radio"' not in each or "checked" in each
+        if not re.search('type="(radio|checkbox)"', each) or "checked" in each
     }
+    texts = re.findall(r'<textarea[^>]*\bname="(\w+)"[^>]*>\n(.*?)</textarea>', form, re.S)
+    fields |= {name: unescape(text) for name, text in texts}
     for name, options in re.findall(r'<select[^>]*\bname="(\w+)"[^>]*>(.*?)</select>', form, re.S):
         fields[name] = next(iter(re.findall(r'value="([^"]*)" selected', options)), "")
     return fields
