@@ -3,7 +3,6 @@
 Each is the first screen, in light, in dark, and on a phone.
 """
 
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.support.browser import launch_options
 from tests.support.dashboard import OWNER
 from tests.support.demo import DemoShop
 from tests.support.processes import ROOT
@@ -110,8 +110,7 @@ def main() -> None:
         DemoShop(Path(folder), **nobody) as shop,
         sync_playwright() as playwright,
     ):
-        chromium = shutil.which("chromium")
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(**launch_options())
         _take(browser, shop, {"setup": at("/setup")})
         _set_up(browser, shop, (Path(folder) / "var" / "setup-code").read_text())
         _take(browser, shop, {"login": at("/login")})

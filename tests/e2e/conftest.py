@@ -5,7 +5,6 @@ What comes a moment later is waited for: by `expect`, or, where only a script ca
 its second look on, which our Content-Security-Policy forbids.
 """
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 from playwright.sync_api import StorageState, expect
 
 from tests.fake_twilio import FakeTwilio
+from tests.support.browser import launch_options
 from tests.support.dashboard import Dashboard
 from tests.support.processes import PATIENCE
 from tests.support.valkey import Valkey
@@ -22,14 +22,7 @@ expect.set_options(timeout=PATIENCE * 1000)
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    """The system's Chromium, else Playwright's own; it talks to nobody but our servers."""
-    quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    chromium = shutil.which("chromium")
-    return {
-        **browser_type_launch_args,
-        **({"executable_path": chromium} if chromium else {}),
-        "args": ["--no-sandbox", *quiet],
-    }
+    return {**browser_type_launch_args, **launch_options()}
 
 
 @pytest.fixture(scope="module")
