@@ -73,8 +73,8 @@ def dialog(page: Page) -> Locator:
     return page.get_by_role("dialog")
 
 
-def keep(page: Page) -> None:
-    dialog(page).get_by_role("button", name="Move booking").click()
+def keep(page: Page, button: str = "Move booking") -> None:
+    dialog(page).get_by_role("button", name=button).click()
     expect(dialog(page)).to_be_hidden()
 
 
@@ -134,7 +134,7 @@ def test_a_taken_time_is_named_and_may_be_kept_all_the_same(page: Page, shop: Da
     open_board(page)
     drag(page, block(page, booking), minutes=60, columns=1)
     expect(dialog(page).get_by_role("alert")).to_contain_text("Alex is taken then: Ada Lovelace")
-    keep(page)
+    keep(page, "Move anyway")
     both = page.locator("#column-barber_2 article")
     expect(both).to_have_count(2)
     boxes = [both.nth(turn).bounding_box() for turn in range(2)]
