@@ -11,6 +11,8 @@ LOCK := uv pip compile pyproject.toml --universal --generate-hashes --no-emit-in
 # A start takes three times as long where every import is compiled anew.
 unexport PYTHONDONTWRITEBYTECODE
 
+unit e2e storm fuzz: export TMPDIR = $(shell tests/temporary-folder)
+
 .PHONY: help install run test unit e2e lint format lock storm fuzz bench screenshots system clean
 .DEFAULT_GOAL := help
 

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -273,7 +273,9 @@ def _is_sqlite(session: Session) -> bool:
     return session.get_bind().dialect.name == "sqlite"
 
 
+@lru_cache(maxsize=4)
 def _engine(url: str) -> Engine:
+    """The one engine of an address: each compiles all statements anew, and keeps them."""
     if not url.startswith("sqlite"):
         engine = create_engine(
             url,

@@ -150,9 +150,14 @@ def _refillable(postgres_cluster: Postgres) -> Iterator[Refillable]:
 
 
 @pytest.fixture
-def sqlite_db(_sqlite_template: Path, tmp_path: Path, configure: Configure) -> Database:
-    """A migrated SQLite database: what `app.db.database()` returns."""
-    path = tmp_path / "chairtime.db"
+def sqlite_db(_sqlite_template: Path, configure: Configure) -> Database:
+    """A migrated SQLite database: what `app.db.database()` returns.
+
+    It is a new file with the name of the last one, as each address compiles its statements anew.
+    """
+    path = FOLDER / "chairtime.db"
+    for old in FOLDER.glob(f"{path.name}*"):
+        old.unlink()
     shutil.copyfile(_sqlite_template, path)
     configure(DATABASE_URL=f"sqlite:///{path}")
     return app.db.database()

@@ -5,13 +5,23 @@ with counted(db) as statements:
 assert len(statements) < 20
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import event
 
 from app.db import Database
+
+
+@contextmanager
+def listening(db: Database, event_name: str, listener: Callable[..., Any]) -> Iterator[None]:
+    """A listener to the engine's events for as long as the block; tests share engines."""
+    event.listen(db.engine, event_name, listener)
+    try:
+        yield
+    finally:
+        event.remove(db.engine, event_name, listener)
 
 
 @contextmanager
@@ -22,8 +32,5 @@ def counted(db: Database) -> Iterator[list[str]]:
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         executed.append(statement)
 
-    event.listen(db.engine, "before_cursor_execute", note)
-    try:
+    with listening(db, "before_cursor_execute", note):
         yield executed
-    finally:
-        event.remove(db.engine, "before_cursor_execute", note)

@@ -25,8 +25,9 @@ PRODUCTION = {
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> str:
-    return str(tmp_path / "state")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    # A short name: with a long one the queue's socket would stand elsewhere.
+    return str(tmp_path_factory.mktemp("env") / "state")
 
 
 def problems(environment: dict[str, str], folder: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from app import db as databases
@@ -21,6 +21,7 @@ from tests.conftest import Configure
 from tests.integration.conftest import SECRET, Client, body, fill
 from tests.support.frozen import FrozenClock
 from tests.support.staff import sign_in
+from tests.support.statements import listening
 from tests.support.valkey import Valkey
 from tests.support.web import web_client
 
@@ -97,8 +98,9 @@ def read_only(
             yield client
         else:
             db.close()
-            event.listen(db.engine, "connect", _query_only)
-            yield client
+            with listening(db, "connect", _query_only):
+                yield client
+            db.close()
 
 
 def _query_only(connection: Any, _record: Any) -> None:
@@ -134,28 +136,33 @@ def test_after_a_failover_writes_go_to_the_new_primary(postgres_db: Database) ->
             connection.execute("SET default_transaction_read_only = on")
             connection.commit()
 
-    event.listen(postgres_db.engine, "connect", follow)
     postgres_db.close()
 
     def write() -> None:
         with postgres_db.write() as session:
             health.write(session)
 
-    with pytest.raises(DBAPIError) as refused:
+    with listening(postgres_db, "connect", follow):
+        with pytest.raises(DBAPIError) as refused:
+            write()
+        assert databases.trouble(refused.value) == "read_only"
+        demoted = False
         write()
-    assert databases.trouble(refused.value) == "read_only"
-    demoted = False
-    write()
 
 
 def test_a_full_disk_is_called_that(sqlite_api: Client, sqlite_db: Database) -> None:
     sqlite_db.close()
-    event.listen(sqlite_db.engine, "connect", lambda c, _: c.execute("PRAGMA max_page_count=1"))
-    for minute in range(60):  # a month ahead, so that each has hundreds of rows
-        at = f"2026-12-23T10:{minute:02}:00Z"
-        answer = sqlite_api.post("/api/bookings", json=body(scheduledTime=at, allowOverlap=True))
-        if answer.status_code != 201:
-            break
+
+    def fill_up(connection: Any, _record: Any) -> None:
+        connection.execute("PRAGMA max_page_count=1")
+
+    with listening(sqlite_db, "connect", fill_up):
+        for minute in range(60):  # a month ahead, so that each has hundreds of rows
+            at = f"2026-12-23T10:{minute:02}:00Z"
+            asked = body(scheduledTime=at, allowOverlap=True)
+            answer = sqlite_api.post("/api/bookings", json=asked)
+            if answer.status_code != 201:
+                break
     assert answer.status_code == 503, answer.text
     assert answer.json()["reason"] == "full"
     assert "disk is full" in answer.json()["detail"]

@@ -4,9 +4,7 @@ import base64
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event
 
-from app.bookings.search import Filters, search
 from app.db import Database
 from tests import factories
 from tests.integration.conftest import Client
@@ -137,37 +135,3 @@ def test_a_cursor_that_no_page_gave_is_refused(sqlite_api: Client, place: str) -
     answer = sqlite_api.get("/api/bookings", params={"cursor": cursor})
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == "cursor"
-
-
-PLANS = [
-    (Filters(), "ix_booking_starts_at_id"),
-    (Filters(q="Ana"), "ix_booking_"),  # of times, or on PostgreSQL of parts of names
-    (Filters(status="confirmed"), "ix_booking_status_starts_at_id"),
-    (Filters(barber_id="barber_1"), "ix_booking_barber_id_starts_at"),
-    (Filters(q="+447700901005"), "ix_booking_person_starts_at"),
-    (Filters(q="booking_05"), "pk_booking"),
-]
-
-
-@pytest.mark.parametrize(("filters", "index"), PLANS, ids=[str(plan[1]) for plan in PLANS])
-def test_each_list_is_read_by_an_index(
-    shop: Database, bookings: list[str], filters: Filters, index: str
-) -> None:
-    statements: list[tuple[str, object]] = []
-
-    def note(_c: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
-        if "FROM booking" in statement:
-            statements.append((statement, parameters))
-
-    event.listen(shop.engine, "before_cursor_execute", note)
-    with shop.read() as session:
-        search(session, filters)
-    event.remove(shop.engine, "before_cursor_execute", note)
-    statement, parameters = statements[0]
-    with shop.engine.connect() as connection:
-        if not shop.is_sqlite:
-            # With a dozen rows a scan is always cheaper: ask for the plan of a large table.
-            connection.exec_driver_sql("SET enable_seqscan = off")
-        explain = "EXPLAIN QUERY PLAN " if shop.is_sqlite else "EXPLAIN "
-        plan = str(connection.exec_driver_sql(explain + statement, parameters).all())  # type: ignore[arg-type]
-    assert index in plan or (index == "pk_booking" and "sqlite_autoindex_booking" in plan), plan

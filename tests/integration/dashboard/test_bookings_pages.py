@@ -6,7 +6,6 @@ from datetime import timedelta
 from html import unescape
 
 import pytest
-from sqlalchemy import event
 
 from app.bookings import service, undo
 from app.dashboard.bookings.pages import PAGE
@@ -20,6 +19,7 @@ from tests.integration.conftest import Client
 from tests.integration.dashboard.test_queue_pages import add_worker
 from tests.support.frozen import FrozenClock
 from tests.support.staff import HTMX, sign_in
+from tests.support.statements import counted
 
 NASTY = "<script>alert(1)</script>\"'&"
 
@@ -50,16 +50,9 @@ def pager(html: str) -> str:
 
 def statements(db: Database, client: Client, url: str) -> int:
     """How many statements it takes to show this page."""
-    count = 0
-
-    def note(*_: object) -> None:
-        nonlocal count
-        count += 1
-
-    event.listen(db.engine, "before_cursor_execute", note)
-    assert client.get(url).status_code == 200
-    event.remove(db.engine, "before_cursor_execute", note)
-    return count
+    with counted(db) as executed:
+        assert client.get(url).status_code == 200
+    return len(executed)
 
 
 def made(shop: Database, clock: FrozenClock, **values: object) -> str:

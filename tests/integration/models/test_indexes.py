@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from app.bookings import availability, by_customer, search, service
 from app.bookings.search import Filters
@@ -37,6 +37,7 @@ from tests.fake_twilio import FakeTwilio
 from tests.support.frozen import FrozenClock
 from tests.support.lifecycle import book
 from tests.support.postgres import Postgres
+from tests.support.statements import listening
 from tests.support.valkey import Valkey
 
 BOOKINGS = 10_000  # one each 50 minutes: those of the last three weeks are still to come
@@ -227,11 +228,8 @@ def caught(db: Database) -> Iterator[list[Statement]]:
         if _reads_big(statement):
             statements.append((statement, parameters))
 
-    event.listen(db.engine, "before_cursor_execute", catch)
-    try:
+    with listening(db, "before_cursor_execute", catch):
         yield statements
-    finally:
-        event.remove(db.engine, "before_cursor_execute", catch)
 
 
 def _reads_big(statement: str) -> bool:

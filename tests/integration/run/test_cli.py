@@ -11,7 +11,6 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import func, select
 
-from app import clock
 from app.cli import main
 from app.db import Database
 from app.demo import fill_shop
@@ -23,6 +22,7 @@ from app.settings import settings
 from app.staff import tokens
 from tests import factories
 from tests.conftest import Configure
+from tests.support.frozen import FrozenClock
 from tests.support.ports import free_port
 from tests.support.postgres import Postgres
 from tests.support.processes import program
@@ -178,15 +178,17 @@ def test_a_migration_that_fails_leaves_nothing_behind(
 # --- demo ---
 
 
-def test_demo_fills_a_shop_in_every_state_with_nothing_overdue(db: Database) -> None:
+def test_demo_fills_a_shop_in_every_state_with_nothing_overdue(
+    db: Database, clock: FrozenClock
+) -> None:
     result = run("demo")
 
     assert result.exit_code == 0, result.output
     with db.read() as session:
         states = set(session.execute(select(Message.state, Message.delivery_status)).tuples())
         statuses = set(session.scalars(select(Booking.status)))
-        now = clock.now()
-        overdue = select(func.count()).where(Message.state == "pending", Message.due_at <= now)
+        is_overdue = (Message.state == "pending", Message.due_at <= clock.now())
+        overdue = select(func.count()).where(*is_overdue)
         assert session.scalar(overdue) == 0
         sent = session.scalar(select(func.count()).where(Message.state == "sent"))
         assert session.scalar(select(func.sum(DailySent.messages))) == sent

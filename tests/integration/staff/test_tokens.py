@@ -5,7 +5,7 @@ import time
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event, func, select
+from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
 from app.db import Database
@@ -16,6 +16,7 @@ from app.staff import tokens
 from tests import factories
 from tests.integration.conftest import SECRET, Client, body
 from tests.support.frozen import FrozenClock
+from tests.support.statements import counted
 
 
 def bearer(secret: str) -> dict[str, str]:
@@ -181,19 +182,18 @@ def test_the_use_of_a_token_is_noted_once_a_minute(
     with shop.write() as session:
         token, secret = tokens.create(session, "website")
     started = clock.now()
-    writes: list[str] = []
-    event.listen(shop.engine, "before_cursor_execute", lambda _c, _k, sql, *_: writes.append(sql))
 
     def use() -> None:
         assert api.get("/api/queue/stats", headers=bearer(secret)).status_code == 200
 
-    use()
-    wait_until(lambda: last_used(shop, token.id) == started)
-    clock.move(seconds=59)
-    for _ in range(3):
+    with counted(shop) as executed:
         use()
+        wait_until(lambda: last_used(shop, token.id) == started)
+        clock.move(seconds=59)
+        for _ in range(3):
+            use()
     assert last_used(shop, token.id) == started
-    assert sum(sql.startswith("UPDATE api_token") for sql in writes) == 1
+    assert sum(sql.startswith("UPDATE api_token") for sql in executed) == 1
     clock.move(seconds=1)
     use()
     wait_until(lambda: last_used(shop, token.id) == clock.now())
