@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError, TimeoutError
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.channel import Kind, LookupFailed, Outcome, OutgoingMessage
+from app.channel import Kind, LookupFailed, Outcome, OutgoingMessage, SentMessage
 from app.db import database
 from app.messages import gate, rate_limit, templates
 from app.messages.channels import channel
@@ -18,7 +18,7 @@ from app.messages.compose import Content, compose
 from app.messages.lifecycle import claims, outcomes
 from app.messages.lifecycle.claims import Claim
 from app.messages.lifecycle.compare_and_set import booking_of, kind_of, locked_attempt
-from app.messages.reconciliation.lookup import MatchedMessage, find_sent
+from app.messages.reconciliation.lookup import find_sent
 from app.messages.templates import NotUsable
 from app.models.booking import Booking
 from app.models.message import Message
@@ -107,7 +107,7 @@ def _send(taken: Claim) -> datetime | None:
         except LookupFailed:
             return _release(taken, clock.now() + _SOON)
         if match is not None:
-            return _mark_matched(match)
+            return _accept(*match)
     if not rate_limit.wait(settings().send_lease / 2):
         return _release(taken, clock.now() + _SOON)
     try:
@@ -156,9 +156,9 @@ def _hold_back(session: Session, taken: Claim, code: str) -> datetime | None:
     return until if claims.release(session, taken, until) else None
 
 
-def _mark_matched(match: MatchedMessage) -> datetime | None:
+def _accept(attempt_id: str, sent: SentMessage) -> datetime | None:
     with database().write() as session:
-        return outcomes.accept(session, match.attempt_id, match.sid, match.status, match.error_code)
+        return outcomes.accept(session, attempt_id, sent.sid, sent.status, sent.error_code)
 
 
 def _release(taken: Claim, until: datetime) -> datetime | None:

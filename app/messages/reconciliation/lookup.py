@@ -6,7 +6,6 @@ the list told us too late of an earlier one, both may be meant: then the nearest
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import func, select
@@ -23,74 +22,70 @@ from app.models.message import Attempt
 
 _SKEW = timedelta(seconds=120)
 """How far Twilio's clock and ours may be apart, with its dates in whole seconds."""
+_IS_UNREFUSED = func.coalesce(Attempt.outcome, "") != "refused"
+_LONGEST_LAG = timedelta(days=1)
+"""So much older than the last attempt may be what is looked for."""
 
 
-@dataclass(frozen=True)
-class MatchedMessage:
-    """A message of Twilio's, and the attempt that made it."""
+def find_sent(sender: Channel, job_id: str) -> tuple[str, SentMessage] | None:
+    """What an attempt of a message without a SID became at Twilio, and its id; None if nothing.
 
-    attempt_id: str
-    sid: str
-    status: str | None
-    error_code: str | None
-
-
-def find_sent(sender: Channel, job_id: str) -> MatchedMessage | None:
-    """What the last attempt of a message without a SID became at Twilio, None if nothing.
-
-    What turns out to be another message's is noted as that one's. Raises LookupFailed: then
+    Also of an older attempt, which the list may show only now. What turns out to be another
+    message's, or a second one of this message, is noted as that one's. Raises LookupFailed: then
     nothing is known.
     """
     with database().read() as session:
-        attempt = _open_attempt(session, job_id)
-    if attempt is None:
+        own = _open_attempts(session, job_id)
+    if not own:
         return None
-    listed = _listed(sender, attempt)
+    listed = _listed(sender, own)
     with database().read() as session:
         candidates = _unclaimed(session, listed)
-        open_attempts = [attempt, *_other_open_attempts(session, attempt)] if candidates else []
-    ours = None
+        open_attempts = [*own, *_others(session, own)] if candidates else []
+    ours: tuple[str, SentMessage] | None = None
     for message in candidates:
         owner = _owner(message, open_attempts)
-        if owner is attempt:
-            ours = ours or MatchedMessage(
-                attempt.id, message.sid, message.status, message.error_code
-            )
-        elif owner is not None:
+        if owner is None:
+            continue
+        open_attempts.remove(owner)  # what else is listed was not made by it
+        if ours is None and owner in own:
+            ours = owner.id, message
+        else:
             _note(owner, message)
     return ours
 
 
-def _listed(sender: Channel, attempt: Attempt) -> list[SentMessage]:
-    """Those to the attempt's person: the list may have them under the spelling of WhatsApp's."""
-    since = attempt.started_at - _SKEW
-    each = [sender.list_sent(to, since) for to in identity.spellings(attempt.sent_to)]
+def _listed(sender: Channel, own: Sequence[Attempt]) -> list[SentMessage]:
+    """Those to the attempts' person: the list may have them under the spelling of WhatsApp's."""
+    since = own[0].started_at - _SKEW
+    each = [sender.list_sent(to, since) for to in identity.spellings(own[0].sent_to)]
     return list({message.sid: message for page in each for message in page}.values())
 
 
-def _open_attempt(session: Session, job_id: str) -> Attempt | None:
-    return session.scalars(
-        select(Attempt)
-        .where(Attempt.message_id == job_id, Attempt.sid.is_(None))
-        .order_by(Attempt.number.desc())
-        .limit(1)
-    ).one_or_none()
+def _open_attempts(session: Session, job_id: str) -> Sequence[Attempt]:
+    """The message's attempts without a SID, by number, that its last one's person may have got."""
+    is_open = (Attempt.message_id == job_id) & Attempt.sid.is_(None) & _IS_UNREFUSED
+    each = session.scalars(select(Attempt).where(is_open).order_by(Attempt.number)).all()
+    if not each:
+        return each
+    spellings, since = identity.spellings(each[-1].sent_to), each[-1].started_at - _LONGEST_LAG
+    return [one for one in each if one.sent_to in spellings and one.started_at >= since]
 
 
-def _other_open_attempts(session: Session, attempt: Attempt) -> Sequence[Attempt]:
+def _others(session: Session, own: Sequence[Attempt]) -> Sequence[Attempt]:
     """Other messages' attempts to the person about then of which Twilio has told nothing yet.
 
     Two look-ups in vain may have called them not sent: the list lags, by no promised time.
     """
     return session.scalars(
         select(Attempt).where(
-            Attempt.sent_to.in_(identity.spellings(attempt.sent_to)),
+            Attempt.sent_to.in_(identity.spellings(own[0].sent_to)),
             Attempt.sid.is_(None),
             Attempt.started_at.between(
-                attempt.started_at - 2 * _SKEW, (attempt.ended_at or clock.now()) + 2 * _SKEW
+                own[0].started_at - 2 * _SKEW, (own[-1].ended_at or clock.now()) + 2 * _SKEW
             ),
-            Attempt.message_id != attempt.message_id,
-            func.coalesce(Attempt.outcome, "") != "refused",
+            Attempt.message_id != own[0].message_id,
+            _IS_UNREFUSED,
         )
     ).all()
 

@@ -47,8 +47,9 @@ def _settle(job_id: str, lease: datetime) -> None:
     if match is None:
         _not_found(job_id, lease)
         return
+    attempt_id, sent = match
     with database().write() as session:
-        due = outcomes.accept(session, match.attempt_id, match.sid, match.status, match.error_code)
+        due = outcomes.accept(session, attempt_id, sent.sid, sent.status, sent.error_code)
         enqueue_next_try(session, job_id, due)
 
 

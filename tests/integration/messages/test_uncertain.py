@@ -137,6 +137,32 @@ def test_a_message_that_no_look_showed_is_doubled_and_that_is_seen_by_its_receip
     assert message(db, job_id).doubled
 
 
+@pytest.mark.parametrize(("second", "is_doubled"), [("reset_before", False), ("lost_answer", True)])
+def test_an_older_attempt_that_the_list_shows_only_after_the_next_is_found_too(
+    db: Database,
+    clock: FrozenClock,
+    twilio: FakeTwilio,
+    job_id: str,
+    second: Kind,
+    is_doubled: bool,
+) -> None:
+    twilio.list_lag = 3600
+    make_uncertain(db, twilio, job_id, "lost_answer")
+    for seconds in (120, 60):
+        clock.move(seconds=seconds)
+        uncertain.settle_due()
+    clock.move(seconds=5)
+    make_uncertain(db, twilio, job_id, second)
+    twilio.list_lag = 0
+    clock.move(seconds=120)
+    uncertain.settle_due()
+
+    row, sids = message(db, job_id), [sent.sid for sent in twilio.messages()]
+    assert (row.state, row.attempts, row.doubled) == ("sent", 2, is_doubled)
+    assert row.sid in sids
+    assert [each.sid for each in attempts(db, job_id)] == [*sids, *([] if is_doubled else [None])]
+
+
 def test_what_the_list_showed_too_late_is_not_taken_for_the_next_reminder(
     db: Database, clock: FrozenClock, twilio: FakeTwilio, configure: Configure
 ) -> None:
