@@ -81,6 +81,7 @@ clean: ## Remove the virtual environment and what tools left; bookings in var/ s
 .venv/.installed: requirements.lock | .venv/bin/python
 .venv/.installed-dev: requirements-dev.lock | .venv/bin/python
 .venv/.installed .venv/.installed-dev:
+	@echo "Installing $$(grep -c == $<) packages into .venv: a minute or two"
 	$(PIP) --require-hashes -r $<
 	$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
