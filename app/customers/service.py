@@ -6,13 +6,14 @@ is kept is kept for the person.
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any, Literal
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.db import insert
+from app.db import dialect, insert, table_of
 from app.models.customer import Customer, MonthlySent
 from app.models.identity import person_of
 
@@ -89,12 +90,6 @@ def note_spelling(session: Session, number: str) -> None:
         _put(session, number, whatsapp=number)
 
 
-def number_of(session: Session, phone: str) -> str:
-    """Where messages for this number (E.164) go: to the spelling that WhatsApp uses, if known."""
-    known = find(session, phone)
-    return (known and known.whatsapp) or phone
-
-
 def carry(session: Session, was: str, number: str) -> None:
     """Somebody has another number now: what they said about messages holds there too.
 
@@ -121,14 +116,17 @@ def window_closes(known: Customer | None) -> datetime | None:
 
 def count_sent(session: Session, address: str, at: datetime, change: int) -> None:
     """One message more (or less: `change` is -1) that was sent to this address at `at`."""
-    statement = insert(session, MonthlySent).values(
-        month=month_of(at), person=person_of(address), messages=change
-    )
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["month", "person"],
-            set_={"messages": MonthlySent.messages + change},
-        )
+    values = {"month": month_of(at), "person": person_of(address), "messages": change}
+    session.connection().execute(_counting(dialect(session)), values)
+
+
+@cache
+def _counting(dialect: Any) -> Any:
+    table = table_of(MonthlySent)
+    statement = dialect.insert(table)
+    more = table.c.messages + statement.excluded.messages
+    return statement.on_conflict_do_update(
+        index_elements=["month", "person"], set_={"messages": more}
     )
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
@@ -39,24 +40,41 @@ class Content:
     variables: dict[str, str]
 
 
+class Subject(NamedTuple):
+    """What a message says of a booking; `service` and `barber` are their names."""
+
+    booking_id: str
+    customer_name: str
+    starts_at: datetime
+    service: str
+    barber: str
+
+
 def compose(
     session: Session, message: Message, booking: Booking, at: datetime | None = None
 ) -> Content:
-    """The content of `message` if it goes out now, or `at` another time. Raises texts.TextError.
+    """The content of `message` if it goes out now, or `at` another time. Raises texts.TextError."""
+    subject = subject_of(session, booking)
+    return content_of(shop(session), message.kind, message.text, subject, at or clock.now())
 
-    What staff answer is sent as they wrote it: within 24 hours WhatsApp takes free text.
+
+def content_of(
+    row: Shop, kind: str, written: str | None, subject: Subject, at: datetime
+) -> Content:
+    """The same of plain values. Raises texts.TextError.
+
+    What staff have `written` as an answer is sent as it is: within 24 hours WhatsApp takes free
+    text.
     """
-    if message.text is not None:
-        return Content(message.text, None, {})
-    row = shop(session)
-    values = values_of(session, row, booking, at or clock.now())
-    text = text_of(row, message.kind)
+    if written is not None:
+        return Content(written, None, {})
+    values = values_of(row, subject, at)
     return Content(
-        body=texts.render(text, values),
-        content_sid=content_sid(message.kind),
+        body=texts.render(text_of(row, kind), values),
+        content_sid=content_sid(kind),
         variables={
             **{variable(name): value for name, value in values.items()},
-            CANCEL_PAYLOAD: booking_codes.cancel_payload(booking.id),
+            CANCEL_PAYLOAD: booking_codes.cancel_payload(subject.booking_id),
         },
     )
 
@@ -80,15 +98,22 @@ def content_sid(kind: str) -> str | None:
     return sids
 
 
-def values_of(session: Session, row: Shop, booking: Booking, at: datetime) -> dict[str, str]:
-    """What stands for each placeholder in a message about `booking` that goes out at `at`."""
+def subject_of(session: Session, booking: Booking) -> Subject:
+    """What a message says of `booking`, which need not be stored."""
     service = session.get_one(Service, booking.service_id)
     barber = session.get_one(Barber, booking.barber_id)
+    named = booking.customer_name, booking.starts_at, service.name, barber.name
+    return Subject(booking.id, *named)
+
+
+def values_of(row: Shop, subject: Subject, at: datetime) -> dict[str, str]:
+    """What stands for each placeholder in a message about `subject` that goes out at `at`."""
+    when = texts.format_date_time(subject.starts_at, time_zone(row), row.locale)
     return {
-        "customerName": texts.clean_value(booking.customer_name, "there"),
-        "formattedDateTime": texts.format_date_time(booking.starts_at, time_zone(row), row.locale),
-        "serviceName": texts.clean_value(service.name, "your appointment"),
-        "barberName": texts.clean_value(barber.name, "your barber"),
-        "timeUntil": texts.time_until(at, booking.starts_at, row.locale),
+        "customerName": texts.clean_value(subject.customer_name, "there"),
+        "formattedDateTime": when,
+        "serviceName": texts.clean_value(subject.service, "your appointment"),
+        "barberName": texts.clean_value(subject.barber, "your barber"),
+        "timeUntil": texts.time_until(at, subject.starts_at, row.locale),
         "shopName": texts.clean_value(row.name, "us"),
     }

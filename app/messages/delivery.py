@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from babel import UnknownLocaleError
-from sqlalchemy.exc import OperationalError, TimeoutError
+from sqlalchemy.exc import IntegrityError, OperationalError, TimeoutError
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -14,14 +14,12 @@ from app.channel import Kind, LookupFailed, Outcome, OutgoingMessage, SentMessag
 from app.db import database
 from app.messages import gate, rate_limit, templates
 from app.messages.channels import channel
-from app.messages.compose import Content, compose
+from app.messages.compose import Content, content_of
 from app.messages.lifecycle import claims, outcomes
 from app.messages.lifecycle.claims import Claim
-from app.messages.lifecycle.compare_and_set import booking_of, kind_of, locked_attempt
+from app.messages.lifecycle.compare_and_set import hold_attempt, kind_of
 from app.messages.reconciliation.lookup import find_sent
 from app.messages.templates import NotUsable
-from app.models.booking import Booking
-from app.models.message import Message
 from app.settings import settings
 
 _log = logging.getLogger(__name__)
@@ -36,8 +34,10 @@ def deliver(job_id: str) -> datetime | None:
 
     Safe to call any number of times, by any number of workers.
     """
-    with database().write() as session:
-        taken = claims.claim(session, job_id)
+    try:
+        taken = _claim(job_id)
+    except IntegrityError:  # another message to the same person was taken at the same moment
+        taken = _claim(job_id)
     return _send(taken) if isinstance(taken, Claim) else taken
 
 
@@ -62,25 +62,24 @@ def begin(session: Session, taken: Claim) -> Content | datetime | None:
     """The content of the attempt that begins with the end of this transaction; None if it must not
     be sent after all, or when to come back.
     """
-    # Held already here, so that the text says what the booking is when the POST begins.
-    held = {"read": True}
-    booking = session.get_one(Booking, booking_of(taken.job_id), with_for_update=held)
-    message = session.get_one(Message, taken.job_id)
-    if templates.needs_one(session, message, booking):
+    facts = claims.check(session, taken)
+    if facts is None:
+        return None
+    if templates.is_missing(facts.kind, facts.written_at):
         return _hold_back(session, taken, templates.NO_TEMPLATE)
     try:
-        content = compose(session, message, booking)
+        content = content_of(facts.shop, facts.kind, facts.text, facts.subject, clock.now())
     except (UnknownLocaleError, LookupError, ValueError):
         _log.exception("the text of %s could not be made", taken.job_id)
         claims.mark_unsendable(session, taken, "render_error")
         return None
-    return content if claims.start_attempt(session, taken, content.body) else None
+    return content if claims.start_attempt(session, taken, facts, content.body) else None
 
 
 def note(session: Session, attempt_id: str, outcome: Outcome) -> datetime | None:
     """What `record` writes down, in the caller's transaction."""
     code = outcome.code or "bad_answer"
-    locked_attempt(session, attempt_id)  # before the row of all sending, as receipts do
+    hold_attempt(session, attempt_id)  # before the row of all sending, as receipts do
     if outcome.kind in {"accepted", Kind.PERMANENT, Kind.RATE}:
         gate.go(session)  # Twilio knows us
     match outcome.kind:
@@ -98,6 +97,11 @@ def note(session: Session, attempt_id: str, outcome: Outcome) -> datetime | None
             verify = outcome.kind == Kind.VERIFY
             return outcomes.mark_for_retry(session, attempt_id, code, outcome.detail, verify=verify)
     return None
+
+
+def _claim(job_id: str) -> Claim | datetime | None:
+    with database().write() as session:
+        return claims.claim(session, job_id)
 
 
 def _send(taken: Claim) -> datetime | None:

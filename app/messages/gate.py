@@ -7,13 +7,14 @@ WhatsApp refuses, Twilio accepts first: then only a probe that reached WhatsApp 
 
 import logging
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from app import clock, db
 from app.channel import Advice, Kind
+from app.db import table_of
 from app.messages.channels import channel
 from app.models.message import Sending
 from app.staff import audit
@@ -28,7 +29,21 @@ _LONGEST_PLAIN = timedelta(minutes=1)
 _NEW_DAY = timedelta(minutes=5)
 """After midnight (UTC) until a daily limit counts as lifted: Twilio's clock is not ours."""
 _REPLIES_EVERY = timedelta(minutes=5)
+_BREAKER = select(table_of(Sending).c.breaker_code)
 _CLOSED: dict[str, Any] = {"breaker_code": None, "breaker_at": None, "probe_at": None, "probes": 0}
+
+
+class State(Protocol):
+    """What decides whether messages may go out: of the row, or read along with something else."""
+
+    @property
+    def paused_at(self) -> datetime | None: ...
+    @property
+    def slow_until(self) -> datetime | None: ...
+    @property
+    def probe_at(self) -> datetime | None: ...
+    @property
+    def probes(self) -> int: ...
 
 
 def state(session: Session) -> Sending:
@@ -36,13 +51,13 @@ def state(session: Session) -> Sending:
     return session.get_one(Sending, 1, populate_existing=True)
 
 
-def is_stopped(sending: Sending, now: datetime) -> bool:
+def is_stopped(sending: State, now: datetime) -> bool:
     """Whether nothing at all may start, not even a probe."""
     waits_for_probe = sending.probe_at is not None and sending.probe_at > now
     return sending.paused_at is not None or waits_for_probe or is_slowed(sending, now)
 
 
-def is_slowed(sending: Sending, now: datetime) -> bool:
+def is_slowed(sending: State, now: datetime) -> bool:
     """Whether all messages wait for a while, because Twilio or WhatsApp asked for it."""
     return sending.slow_until is not None and sending.slow_until > now
 
@@ -55,9 +70,8 @@ def is_limited(sending: Sending) -> bool:
     return sending.slow_until is not None and sending.slow_until > clock.now() + _LONGEST_PLAIN
 
 
-def may_start(session: Session, now: datetime) -> bool:
+def may_start(session: Session, sending: State, now: datetime) -> bool:
     """Whether the caller may start one message now; while the breaker is open, that is a probe."""
-    sending = state(session)
     if is_stopped(sending, now):
         return False
     if sending.probe_at is None:
@@ -89,7 +103,7 @@ def go(session: Session) -> None:
 
     What WhatsApp refuses later is not repaired by that: see `note_arrival`.
     """
-    code = state(session).breaker_code
+    code: str | None = session.connection().execute(_BREAKER).scalar_one()
     if code is not None and not channel().explain(code).comes_later:
         _set_if(session, Sending.breaker_code == code, **_CLOSED)
 

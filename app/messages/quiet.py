@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.db import is_one_of
 from app.models.message import Message
+from app.models.shop import Shop
 from app.shop.policy import Policy, of_shop
 from app.shop.service import shop
 
@@ -40,17 +41,21 @@ class _Span(NamedTuple):
     ahead: timedelta
 
 
-def policy_now(session: Session) -> Policy | None:
+def policy_of(row: Shop) -> Policy | None:
     """The shop's policy; None in a time zone that nobody knows, whose texts cannot be made."""
     try:
-        return of_shop(shop(session))
+        return of_shop(row)
     except LookupError:
         return None
 
 
 def rule(session: Session) -> Rule | None:
     """The quiet hours as they are now; None if there are none."""
-    policy = policy_now(session)
+    return rule_of(session, policy_of(shop(session)))
+
+
+def rule_of(session: Session, policy: Policy | None) -> Rule | None:
+    """The quiet hours of a policy; None if there are none."""
     if policy is None or policy.quiet_from is None:
         return None
     return Rule(policy, clock.now().year, session.get_bind().dialect.name == "sqlite")

@@ -5,17 +5,14 @@ error 63016). A variable without a value would show them the template's sample, 
 has an unknown variable is not sent at all.
 """
 
+from datetime import datetime
 from functools import lru_cache
-
-from sqlalchemy.orm import Session
 
 from app import clock
 from app.channel import Channel
 from app.customers import service as customers
 from app.messages import texts
 from app.messages.compose import VARIABLES, content_sid
-from app.models.booking import Booking
-from app.models.message import Message
 from app.models.shop import Shop
 from app.settings import settings
 
@@ -46,12 +43,13 @@ def variables(sender: Channel, kind: str) -> frozenset[str]:
     return frozenset() if sid is None else _variables(sender, sid)
 
 
-def needs_one(session: Session, message: Message, booking: Booking) -> bool:
-    """Whether this message has no template and its text would not be delivered without one."""
-    if message.text is not None or content_sid(message.kind) or settings().simulator:
+def is_missing(kind: str, written_at: datetime | None) -> bool:
+    """Whether messages of this kind have no template, and somebody who last wrote then would get
+    none without it.
+    """
+    if kind == "answer" or content_sid(kind) or settings().simulator:
         return False
-    closes_at = customers.window_closes(customers.find(session, booking.customer_phone))
-    return closes_at is None or closes_at <= clock.now()
+    return written_at is None or written_at + customers.WINDOW <= clock.now()
 
 
 @lru_cache(maxsize=16)

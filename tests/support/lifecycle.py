@@ -7,11 +7,14 @@ from typing import Any, TypeVar
 
 from huey.exceptions import RetryTask
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app import clock
 from app.bookings import service
 from app.db import Database
 from app.messages import tasks
+from app.messages.lifecycle import claims
+from app.messages.lifecycle.claims import Claim
 from app.models.booking import Booking
 from app.models.message import Attempt, Message, Sending
 from app.queue import hand_over
@@ -57,6 +60,12 @@ def due_message(db: Database, state: str = "pending", **values: Any) -> str:
     """A booking of ten hours ahead with one reminder that is due; returns the job id."""
     with db.write() as session:
         return factories.message(session, factories.booking(session), state, **values).id
+
+
+def start(session: Session, taken: Claim) -> bool:
+    """Begin the POST of a claimed message, if it is still to be sent."""
+    facts = claims.check(session, taken)
+    return facts is not None and claims.start_attempt(session, taken, facts, "Hello!")
 
 
 def booking(db: Database, booking_id: str) -> Booking:

@@ -17,7 +17,7 @@ from app.dashboard.forms import AS_IT_IS, FormState, saved, submit
 from app.dashboard.shell import FormData, PageRequest, page, redirect, toast
 from app.db import is_one_of
 from app.messages import quiet, saved_texts, texts
-from app.messages.compose import content_sid, values_of
+from app.messages.compose import content_sid, subject_of, values_of
 from app.messages.eligibility import is_pending
 from app.messages.saved_texts import KINDS, OPTIONAL, Wording
 from app.messages.texts import TextError
@@ -196,7 +196,7 @@ def _preview(session: Session, kind: str, text: str) -> TextPreview:
     ).one_or_none()
     at = _next_at(session, booking) if booking and kind == "reminder" else None
     of = booking or _sample(session, now)
-    values = values_of(session, row, of, at or now)
+    values = values_of(row, subject_of(session, of), at or now)
     return TextPreview(texts.render(text, values), of, is_sample=booking is None)
 
 

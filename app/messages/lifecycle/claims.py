@@ -5,33 +5,62 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import ColumnElement, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.customers import service as customers
-from app.db import is_one_of
+from app.db import constant, is_one_of, table_of
 from app.messages import gate
 from app.messages.eligibility import UNCOUNTED, is_pending
 from app.messages.lifecycle.compare_and_set import (
     OUT_OF_FLIGHT,
     booking_of,
+    hold_booking,
     is_held_for,
     lease_from,
-    lock_booking,
     pending_or_cancelled,
-    read_message,
     set_if,
-    skip_reason_now,
 )
+from app.messages.lifecycle.facts import Facts
 from app.messages.lifecycle.outcomes import mark_uncertain
 from app.messages.lifecycle.plans import skip
-from app.messages.quiet import policy_now
-from app.models.booking import Booking
+from app.messages.quiet import policy_of
 from app.models.identity import person_of
 from app.models.message import Attempt, Message
 
+_message = table_of(Message)
+# Made once, as every message needs them.
+_TAKE = (
+    update(_message)
+    .where(
+        _message.c.id == bindparam("job_id"),
+        _message.c.state == constant("pending"),
+        _message.c.attempts == bindparam("as_read"),
+        _message.c.due_at <= bindparam("now"),
+    )
+    .values(
+        state=constant("sending"),
+        attempt_id=bindparam("attempt_id"),
+        sending_to=bindparam("sending_to"),
+        lease_until=bindparam("lease_until"),
+        updated_at=bindparam("now"),
+    )
+)
+_START = (
+    update(_message)
+    .where(
+        _message.c.id == bindparam("job_id"),
+        _message.c.state == constant("sending"),
+        _message.c.attempt_id == bindparam("held_for"),
+    )
+    .values(
+        lease_until=bindparam("lease_until"),
+        attempts=bindparam("attempts"),
+        verify_first=False,
+        updated_at=bindparam("now"),
+    )
+)
+_ATTEMPT = insert(table_of(Attempt))
 _ALMOST = timedelta(seconds=2)
 _PHONE_IS_BUSY = timedelta(seconds=2)
 
@@ -49,54 +78,74 @@ class Claim:
 def claim(session: Session, message_id: str) -> Claim | datetime | None:
     """Take a due message into this worker's hands; None if there is nothing to do.
 
-    A time instead means: not now (the phone has another message in flight), but then.
+    A time instead means: not now (the phone has another message in flight), but then. Raises
+    IntegrityError if another message to the same person is taken at this very moment, on
+    PostgreSQL: who tries again sees it.
     """
     now = clock.now()
-    booking = lock_booking(session, booking_of(message_id))
-    message = session.get(Message, message_id)
-    if booking is None or message is None or message.state != "pending":
+    hold_booking(session, booking_of(message_id))
+    facts = Facts.read(session, message_id, now)
+    if facts is None or facts.state != "pending":
         return None
-    if message.due_at > now:
-        return message.due_at if message.due_at <= now + _ALMOST else None
-    if reason := skip_reason_now(session, message_id, now):
-        skip(session, [message_id], reason)
+    if facts.due_at > now:
+        return facts.due_at if facts.due_at <= now + _ALMOST else None
+    if facts.skip_reason:
+        skip(session, [message_id], facts.skip_reason)
         return None
-    if until := _quiet_until(session, message, now):
-        _put_off(session, message, booking, until)
+    if until := _quiet_until(facts, now):
+        _put_off(session, message_id, facts, until)
         return None
-    if not gate.may_start(session, now):
+    if not gate.may_start(session, facts, now):
         set_if(session, message_id, is_pending(), enqueued_at=None)
         return None
-    to = customers.number_of(session, booking.customer_phone)
-    taken = Claim(message_id, str(uuid.uuid4()), to, message.verify_first)
-    return _take(session, taken, message.attempts, now)
+    if facts.is_phone_busy:
+        return _wait_for_phone(session, message_id, facts, now)
+    return _take(session, message_id, facts, now)
 
 
-def start_attempt(session: Session, taken: Claim, body: str) -> bool:
-    """Begin the POST of `taken`; False if it is no longer wanted, and then it must not be sent.
+def check(session: Session, taken: Claim) -> Facts | None:
+    """What is to be sent now, held until the transaction's end; None if it must not be sent.
+
+    Then the claim has ended, by what has become of the message.
+    """
+    now = clock.now()
+    hold_booking(session, booking_of(taken.job_id))
+    facts = Facts.read(session, taken.job_id, now)
+    if facts is None or not _is_held(facts, taken, now):
+        return None
+    if change := _instead_of_sending(facts, taken, now):
+        _let_go(session, taken, **change)
+        return None
+    return facts
+
+
+def start_attempt(session: Session, taken: Claim, facts: Facts, body: str) -> bool:
+    """Begin the POST of `taken`, of which `check` read `facts` in this transaction; False if it was
+    lost, and then it must not be sent.
 
     The attempt's row is committed before the POST: from here on it may have been sent.
     """
     now = clock.now()
-    booking = lock_booking(session, booking_of(taken.job_id))
-    message = read_message(session, taken.job_id)  # anew: the lock may have had to wait
-    if booking is None or not _is_held(message, taken, now):
+    values = {
+        "job_id": taken.job_id,
+        "held_for": taken.attempt_id,
+        "lease_until": lease_from(now),
+        "attempts": facts.attempts + 1,
+        "now": now,
+    }
+    connection = session.connection()
+    if connection.execute(_START, values).rowcount == 0:
         return False
-    if change := _instead_of_sending(session, booking, message, taken, now):
-        _let_go(session, taken, **change)
-        return False
-    number = message.attempts + 1
-    won = set_if(
-        session,
-        taken.job_id,
-        is_held_for(taken.attempt_id),
-        lease_until=lease_from(now),
-        attempts=number,
-        verify_first=False,
-    )
-    if won:
-        session.add(_attempt(taken, number, body, now))
-    return won
+    attempt = {
+        "id": taken.attempt_id,
+        "message_id": taken.job_id,
+        "number": facts.attempts + 1,
+        "sent_to": taken.to,
+        "body": body,
+        "started_at": now,
+    }
+    connection.execute(_ATTEMPT, attempt)
+    return True
 
 
 def release(session: Session, taken: Claim, until: datetime) -> bool:
@@ -141,61 +190,58 @@ def is_any_held(session: Session) -> bool:
     return session.scalar(select(Message.id).where(held).limit(1)) is not None
 
 
-def _quiet_until(session: Session, message: Message, now: datetime) -> datetime | None:
+def _quiet_until(facts: Facts, now: datetime) -> datetime | None:
     """Until when a message waits that comes late into the shop's quiet hours.
 
     What was asked for in them (by staff who remind now, or book or move at night) does not wait.
     """
-    policy = None if message.kind in UNCOUNTED else policy_now(session)
+    policy = None if facts.kind in UNCOUNTED else policy_of(facts.shop)
     if policy is None:
         return None
-    is_asked_for = message.asked_for or message.kind != "reminder"
-    is_meant_so = is_asked_for and policy.is_quiet(message.planned_for)
+    is_asked_for = facts.asked_for or facts.kind != "reminder"
+    is_meant_so = is_asked_for and policy.is_quiet(facts.planned_for)
     return None if is_meant_so else policy.quiet_until_after(now)
 
 
-def _put_off(session: Session, message: Message, booking: Booking, until: datetime) -> None:
+def _put_off(session: Session, message_id: str, facts: Facts, until: datetime) -> None:
     """To the end of the quiet hours; skipped if the appointment is no later than that."""
-    if until >= booking.starts_at:
-        skip(session, [message.id], "quiet_hours")
+    if until >= facts.starts_at:
+        skip(session, [message_id], "quiet_hours")
     else:
-        set_if(session, message.id, is_pending(), due_at=until, enqueued_at=None)
+        set_if(session, message_id, is_pending(), due_at=until, enqueued_at=None)
 
 
-def _take(session: Session, taken: Claim, attempts: int, now: datetime) -> Claim | datetime | None:
-    """The claim's UPDATE, of a message as it was read; a later time if its phone is busy.
-
-    Another worker may have tried it since it was read, and then it waits for its next time.
-    """
-    is_as_read = is_pending() & (Message.attempts == attempts) & (Message.due_at <= now)
-    try:
-        with session.begin_nested():
-            won = set_if(
-                session,
-                taken.job_id,
-                is_as_read,
-                state="sending",
-                attempt_id=taken.attempt_id,
-                sending_to=person_of(taken.to),
-                lease_until=lease_from(now),
-            )
-    except IntegrityError:
-        until = now + _PHONE_IS_BUSY
-        won = set_if(session, taken.job_id, is_as_read, due_at=until, enqueued_at=now)
-        return until if won else None
-    return taken if won else None
+def _wait_for_phone(
+    session: Session, message_id: str, facts: Facts, now: datetime
+) -> datetime | None:
+    """Another worker may have tried it since it was read, and then it waits for its next time."""
+    until = now + _PHONE_IS_BUSY
+    is_as_read = is_pending() & (Message.attempts == facts.attempts) & (Message.due_at <= now)
+    won = set_if(session, message_id, is_as_read, due_at=until, enqueued_at=now)
+    return until if won else None
 
 
-def _instead_of_sending(
-    session: Session, booking: Booking, message: Message, taken: Claim, now: datetime
-) -> dict[str, Any] | None:
+def _take(session: Session, message_id: str, facts: Facts, now: datetime) -> Claim | None:
+    """The claim's UPDATE, of a message as it was read."""
+    taken = Claim(message_id, str(uuid.uuid4()), facts.to, facts.verify_first)
+    values = {
+        "job_id": message_id,
+        "as_read": facts.attempts,
+        "attempt_id": taken.attempt_id,
+        "sending_to": facts.person,
+        "lease_until": lease_from(now),
+        "now": now,
+    }
+    return taken if session.connection().execute(_TAKE, values).rowcount else None
+
+
+def _instead_of_sending(facts: Facts, taken: Claim, now: datetime) -> dict[str, Any] | None:
     """What becomes of a claimed message that must not be sent after all; None if it may."""
-    is_unwanted = message.cancel_reason is not None
-    reason = skip_reason_now(session, message.id, now)
-    if reason and not is_unwanted:
-        return {"state": "skipped", "reason": reason}
-    is_paused = gate.state(session).paused_at is not None
-    if is_unwanted or booking.person != person_of(taken.to) or is_paused:
+    is_unwanted = facts.cancel_reason is not None
+    if facts.skip_reason and not is_unwanted:
+        return {"state": "skipped", "reason": facts.skip_reason}
+    is_paused = facts.paused_at is not None
+    if is_unwanted or facts.person != person_of(taken.to) or is_paused:
         return _given_back(now)
     return None
 
@@ -205,20 +251,9 @@ def _given_back(now: datetime) -> dict[str, Any]:
     return pending_or_cancelled(now, now) | {"enqueued_at": None}
 
 
-def _is_held(message: Message, taken: Claim, now: datetime) -> bool:
-    is_live = message.lease_until is not None and message.lease_until > now
-    return is_live and message.attempt_id == taken.attempt_id
-
-
-def _attempt(taken: Claim, number: int, body: str, now: datetime) -> Attempt:
-    return Attempt(
-        id=taken.attempt_id,
-        message_id=taken.job_id,
-        number=number,
-        sent_to=taken.to,
-        body=body,
-        started_at=now,
-    )
+def _is_held(facts: Facts, taken: Claim, now: datetime) -> bool:
+    is_live = facts.lease_until is not None and facts.lease_until > now
+    return is_live and facts.attempt_id == taken.attempt_id
 
 
 def _let_go(session: Session, taken: Claim, **values: Any) -> bool:

@@ -1,15 +1,17 @@
 """What came of an attempt: the answer, what the look-ups show, and what a receipt says later."""
 
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
+from sqlalchemy import Integer, bindparam, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.channel import Kind
 from app.customers import service as customers
-from app.db import insert, is_one_of
+from app.db import constant, dialect, table_of
 from app.messages import gate
 from app.messages.channels import channel
 from app.messages.lifecycle.compare_and_set import (
@@ -37,6 +39,39 @@ from app.settings import settings
 
 UNRESOLVED = "unresolved"
 
+_attempt, _message = table_of(Attempt), table_of(Message)
+# Made once, as every message needs them.
+_ANSWER = (
+    update(_attempt)
+    .where(
+        _attempt.c.id == bindparam("attempt"),
+        _attempt.c.sid.is_distinct_from(bindparam("new_sid"))
+        | _attempt.c.outcome.is_distinct_from(constant("accepted"))
+        & (bindparam("rank", type_=Integer) > NOT_DELIVERED),
+    )
+    .values(sid=bindparam("new_sid"), outcome=constant("accepted"), ended_at=bindparam("now"))
+    .returning(_attempt.c.message_id, _attempt.c.sent_to)
+)
+"""Of no attempt whose SID is known; what Twilio has called undelivered is so until a receipt says
+that it was delivered after all.
+"""
+_SENT = (
+    update(_message)
+    .where(
+        _message.c.id == bindparam("job_id"),
+        _message.c.state.in_([constant("pending"), constant("sending"), constant("uncertain")]),
+    )
+    .values(
+        state=constant("sent"),
+        reason=None,
+        error_code=None,
+        updated_at=bindparam("now"),
+        **OUT_OF_FLIGHT,
+        **{each: bindparam(each) for each in ("sid", "sent_at", "ask_at", "delivery_status")},
+        delivery_rank=bindparam("delivery_rank"),
+    )
+)
+
 
 def accept(
     session: Session, attempt_id: str, sid: str, status: str | None, code: str | None = None
@@ -61,22 +96,20 @@ def mark_sent(session: Session, attempt_id: str, sid: str, status: str | None) -
     What Twilio has called undelivered stays so until a receipt says that it was delivered after
     all. A second SID for one message is a doubled one.
     """
-    now = clock.now()
-    attempt = locked_attempt(session, attempt_id)
-    is_known = attempt.outcome == "accepted" or rank_of(status) <= NOT_DELIVERED
-    if attempt.sid == sid and is_known:
+    now, rank = clock.now(), rank_of(status)
+    session.flush()  # what follows goes past the session
+    answer = {"attempt": attempt_id, "new_sid": sid, "rank": rank, "now": now}
+    attempt = session.connection().execute(_ANSWER, answer).first()
+    if attempt is None:
         return False
-    attempt.sid, attempt.outcome, attempt.ended_at = sid, "accepted", now
-    session.flush()
-    won = _set_sent(
-        session,
-        attempt.message_id,
-        sid=sid,
-        sent_at=now,
-        delivery_status=status,
-        delivery_rank=rank_of(status),
-        ask_at=next_ask(now, 0) if rank_of(status) < DELIVERED else None,
-    )
+    sent = {
+        "sid": sid,
+        "sent_at": now,
+        "delivery_status": status,
+        "delivery_rank": rank,
+        "ask_at": next_ask(now, 0) if rank < DELIVERED else None,
+    }
+    won = _set_sent(session, attempt.message_id, sent)
     if won:
         count_sent(session, attempt.sent_to, now, 1)
     else:
@@ -232,23 +265,27 @@ def ask_again(
 def count_sent(session: Session, address: str, at: datetime, change: int) -> None:
     """Count messages that were sent at `at` (aware), or `change` of them less than nothing."""
     customers.count_sent(session, address, at, change)
-    statement = insert(session, DailySent).values(day=at.date(), messages=change)
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["day"], set_={"messages": DailySent.messages + change}
-        )
-    )
+    values = {"day": at.date(), "messages": change}
+    session.connection().execute(_counting(dialect(session)), values)
 
 
-def _set_sent(session: Session, message_id: str, **values: Any) -> bool:
+@cache
+def _counting(dialect: Any) -> Any:
+    table = table_of(DailySent)
+    statement = dialect.insert(table)
+    more = table.c.messages + statement.excluded.messages
+    return statement.on_conflict_do_update(index_elements=["day"], set_={"messages": more})
+
+
+def _set_sent(session: Session, message_id: str, sent: dict[str, Any]) -> bool:
     """False also for one that was given up, and whose time another reminder has by now."""
-    values |= {**OUT_OF_FLIGHT, "state": "sent", "reason": None, "error_code": None}
-    is_alive = is_one_of(Message.state, "pending", "sending", "uncertain")
-    if set_if(session, message_id, is_alive, **values):
+    values = {"job_id": message_id, "now": clock.now(), **sent}
+    if session.connection().execute(_SENT, values).rowcount:
         return True
+    out = {**OUT_OF_FLIGHT, "state": "sent", "reason": None, "error_code": None}
     try:
         with session.begin_nested():
-            return set_if(session, message_id, Message.state != "sent", **values)
+            return set_if(session, message_id, Message.state != "sent", **out, **sent)
     except IntegrityError:
         return False
 

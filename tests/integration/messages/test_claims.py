@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from app.bookings import service
 from app.db import Database
@@ -16,6 +17,7 @@ from app.messages.lifecycle.claims import Claim
 from app.messages.lifecycle.compare_and_set import booking_of
 from app.models.message import Message
 from tests import factories
+from tests.support import lifecycle
 from tests.support.frozen import FrozenClock
 from tests.support.lifecycle import (
     at_once,
@@ -31,13 +33,21 @@ pytestmark = pytest.mark.usefixtures("clock", "valkey")
 
 
 def claim(db: Database, job_id: str) -> Any:
+    """As its caller does it, who looks again if another message to the person was faster."""
+    try:
+        return claim_once(db, job_id)
+    except IntegrityError:
+        return claim_once(db, job_id)
+
+
+def claim_once(db: Database, job_id: str) -> Any:
     with db.write() as session:
         return claims.claim(session, job_id)
 
 
 def start(db: Database, taken: Claim) -> bool:
     with db.write() as session:
-        return claims.start_attempt(session, taken, "Hello!")
+        return lifecycle.start(session, taken)
 
 
 def claimed(db: Database, **values: Any) -> Claim:
@@ -97,7 +107,7 @@ def test_in_a_hundred_races_with_a_cancel_or_a_move_no_post_begins_after_its_com
             if not isinstance(taken, Claim):
                 return None
             with db.write() as session:
-                won = claims.start_attempt(session, taken, "Hello!")
+                won = lifecycle.start(session, taken)
                 assert not (won and is_stopped.is_set())  # its commit waits for ours
             return won
 
@@ -139,7 +149,7 @@ def test_a_start_sees_a_move_that_was_committed_while_it_waited_for_the_booking(
         message_before = session.get_one(Message, taken.job_id)
         move(postgres_db, booking_of(taken.job_id), 20)
         assert message_before.cancel_reason is None  # what this session had read is stale
-        assert not claims.start_attempt(session, taken, "Hello!")
+        assert not lifecycle.start(session, taken)
 
     row = message(postgres_db, taken.job_id)
     assert (row.state, row.reason) == ("cancelled", "rescheduled")
@@ -151,7 +161,7 @@ def test_who_read_a_message_before_another_worker_tried_it_does_not_try_it_befor
     job_id = due_message(postgres_db)
     may_start = gate.may_start
 
-    def another_worker_is_faster(session: Any, now: Any) -> bool:
+    def another_worker_is_faster(session: Any, sending: Any, now: Any) -> bool:
         monkeypatch.setattr(gate, "may_start", may_start)
         taken = claim(postgres_db, job_id)
         start(postgres_db, taken)

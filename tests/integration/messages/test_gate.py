@@ -22,7 +22,7 @@ START = datetime(2026, 11, 23, tzinfo=UTC)
 
 def may_start(db: Database, clock: FrozenClock) -> bool:
     with db.write() as session:
-        return gate.may_start(session, clock.now())
+        return gate.may_start(session, gate.state(session), clock.now())
 
 
 def stop(db: Database, code: str = "20003") -> None:

@@ -17,7 +17,16 @@ from app.messages.lifecycle.compare_and_set import booking_of, lock_booking
 from app.models.message import DailySent
 from tests import factories
 from tests.support.frozen import FrozenClock
-from tests.support.lifecycle import at_once, attempts, book, cancel, due_message, message, move
+from tests.support.lifecycle import (
+    at_once,
+    attempts,
+    book,
+    cancel,
+    due_message,
+    message,
+    move,
+    start,
+)
 
 pytestmark = pytest.mark.usefixtures("clock", "valkey")
 
@@ -32,7 +41,7 @@ def do(db: Database, act: Callable[..., Any], *args: Any, **values: Any) -> Any:
 def started(db: Database, job_id: str | None = None) -> Claim:
     """A message whose POST has begun."""
     taken = do(db, claims.claim, job_id or due_message(db))
-    assert do(db, claims.start_attempt, taken, "Hello!")
+    assert do(db, start, taken)
     return taken
 
 
@@ -114,7 +123,7 @@ def test_an_acceptance_of_the_first_attempt_stops_a_second_that_is_claimed_but_n
 
     do(db, outcomes.accept, first.attempt_id, SID, "queued")
 
-    assert not do(db, claims.start_attempt, second, "Hello!")
+    assert not do(db, start, second)
     assert message(db, first.job_id).state == "sent"
 
 

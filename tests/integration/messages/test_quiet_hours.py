@@ -146,7 +146,7 @@ def test_quiet_hours_that_are_set_while_a_worker_holds_a_reminder_hold_it_too(
     save_quiet_hours(shop, "20:00", "08:00")
     assert isinstance(taken, claims.Claim)
     with shop.write() as session:
-        assert not claims.start_attempt(session, taken, "Hello")
+        assert not lifecycle.start(session, taken)
     row = lifecycle.message(shop, job_id)
     assert (row.state, row.reason) == ("skipped", "quiet_hours")
 

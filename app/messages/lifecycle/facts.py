@@ -1,0 +1,122 @@
+"""All that decides whether a message goes out and what it says, read by one statement."""
+
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, NamedTuple, Self
+
+from sqlalchemy import Select, and_, bindparam, exists, select
+from sqlalchemy.orm import Session
+
+from app.db import table_of
+from app.messages import quiet
+from app.messages.compose import Subject
+from app.messages.eligibility import as_of, skip_reason
+from app.models.booking import Booking
+from app.models.customer import Customer
+from app.models.message import Message, Sending
+from app.models.shop import Barber, Service, Shop
+from app.shop.service import read_shop
+
+
+class Facts(NamedTuple):
+    """A message, its booking, its customer and the state of sending, at one moment.
+
+    `written_at` is when the customer last wrote. `skip_reason` is why the message is not worth
+    sending any more. `is_phone_busy`: a message to this person is in flight, be it this one.
+    """
+
+    shop: Shop
+    kind: str
+    state: str
+    due_at: datetime
+    planned_for: datetime
+    attempts: int
+    verify_first: bool
+    asked_for: bool
+    text: str | None
+    cancel_reason: str | None
+    attempt_id: str | None
+    lease_until: datetime | None
+    booking_id: str
+    customer_name: str
+    customer_phone: str
+    person: str
+    starts_at: datetime
+    service: str
+    barber: str
+    whatsapp: str | None
+    written_at: datetime | None
+    paused_at: datetime | None
+    slow_until: datetime | None
+    probe_at: datetime | None
+    probes: int
+    skip_reason: str | None
+    is_phone_busy: bool
+
+    @classmethod
+    def read(cls, session: Session, job_id: str, now: datetime) -> Self | None:
+        """As they are now; None if there is no such message.
+
+        What has to hold until the transaction's end is locked before: this sees what a lock had to
+        wait for.
+        """
+        shop = read_shop(session)
+        statement = _statement(quiet.rule_of(session, quiet.policy_of(shop)))
+        row = session.connection().execute(statement, {"job_id": job_id, **as_of(now)}).first()
+        return None if row is None else cls(shop, *row)
+
+    @property
+    def to(self) -> str:
+        """Where messages for this number go: to the spelling that WhatsApp uses, if known."""
+        return self.whatsapp or self.customer_phone
+
+    @property
+    def subject(self) -> Subject:
+        """What the message says of the booking."""
+        about = self.booking_id, self.customer_name, self.starts_at
+        return Subject(*about, self.service, self.barber)
+
+
+@lru_cache(maxsize=16)
+def _statement(nights: quiet.Rule | None) -> Select[*tuple[Any, ...]]:
+    """The columns of Facts, in their order."""
+    message, booking = table_of(Message).c, table_of(Booking).c
+    customer, sending = table_of(Customer).c, table_of(Sending).c
+    service, barber = table_of(Service).c, table_of(Barber).c
+    other = table_of(Message).alias().c
+    return (
+        select(
+            message.kind,
+            message.state,
+            message.due_at,
+            message.planned_for,
+            message.attempts,
+            message.verify_first,
+            message.asked_for,
+            message.text,
+            message.cancel_reason,
+            message.attempt_id,
+            message.lease_until,
+            booking.id,
+            booking.customer_name,
+            booking.customer_phone,
+            booking.person,
+            booking.starts_at,
+            service.name,
+            barber.name,
+            customer.whatsapp,
+            customer.written_at,
+            sending.paused_at,
+            sending.slow_until,
+            sending.probe_at,
+            sending.probes,
+            skip_reason(nights),
+            exists().where(other.sending_to == booking.person),
+        )
+        .join_from(table_of(Message), table_of(Booking), booking.id == message.booking_id)
+        .join(table_of(Service), service.id == booking.service_id)
+        .join(table_of(Barber), barber.id == booking.barber_id)
+        .outerjoin(table_of(Customer), customer.person == booking.person)
+        .join(table_of(Sending), and_(sending.id == 1))
+        .where(message.id == bindparam("job_id"))
+    )
