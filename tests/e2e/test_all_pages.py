@@ -271,5 +271,28 @@ def test_the_next_load_is_smaller_still(visit: Visit, shop: DemoShop) -> None:
     print(f"\n{visit.path}: {visit.first_load / 1000:.1f} kB, then {transfers.total / 1000:.1f} kB")
 
 
+WRONG_NUMBERS = ["/bookings/new", "/bookings/{booking_id:str}/edit", "/failed", "/simulator"]
+"""Where a number is typed."""
+
+
+@pytest.mark.parametrize("path", WRONG_NUMBERS)
+def test_a_number_that_is_wrong_is_told_within_our_policy(
+    shop: DemoShop, browser: Browser, owner: StorageState, booking_id: str, path: str
+) -> None:
+    context = browser.new_context(storage_state=owner)
+    page = context.new_page()
+    problems = problems_of(page)
+    page.goto(shop.url + path.replace("{booking_id:str}", booking_id))
+    if path == "/failed":
+        page.locator(".failed-correct summary").first.click()
+    field = page.locator("input[type=tel]:visible").first
+    field.fill("12 34")
+    field.evaluate("field => { field.form.noValidate = true; }")
+    field.press("Enter")
+    expect(page.get_by_text("country code, such as").first).to_be_visible()
+    assert [each for each in problems if "status of 422" not in each] == []
+    context.close()
+
+
 def test_the_browser_complained_about_nothing_in_all_that(visit: Visit) -> None:
     assert visit.problems == []

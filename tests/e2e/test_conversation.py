@@ -78,6 +78,19 @@ def test_a_question_needs_attention_until_staff_answer_it(
     expect(page.locator("#replies-badge")).to_be_empty()
 
 
+def test_an_answer_field_that_was_made_larger_stays_so_when_news_arrive(
+    customer: Customer, page: Page
+) -> None:
+    customer.write("Is there parking?")
+    page.goto(customer.page)
+    live(page)
+    field = page.get_by_label("Answer Luis Ortega")
+    field.evaluate("field => { field.style.height = '300px'; }")  # as its corner does
+    customer.write("And a door for a pram?")
+    expect(page.locator("#chat")).to_contain_text("And a door for a pram?")
+    expect(field).to_have_css("height", "300px")
+
+
 def test_the_next_reminder_reads_as_the_owner_has_just_written(
     customer: Customer, shop: Dashboard, page: Page
 ) -> None:
