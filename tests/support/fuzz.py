@@ -172,19 +172,61 @@ def targets(app: Litestar, values: dict[str, str]) -> Iterator[Target]:
 @cache
 def field_names() -> tuple[str, ...]:
     """Every name that a template gives to a field, or a form or a handler asks for."""
-    written: set[str] = set()
-    for path in (ROOT / "templates").rglob("*.html"):
-        text = path.read_text()
-        written |= set(re.findall(r'\bname="([\w-]+)"', text))
-        written |= set(re.findall(r'\b(?:field|select)\("([\w-]+)"', text))
-    for path in (ROOT / "app").rglob("*.py"):
-        text = path.read_text()
-        written |= set(re.findall(r'(?:get|getall)\("(\w+)"', text))
-        written |= set(re.findall(r"@field\n    def (\w+)\(", text))
-        written |= set(re.findall(r'QueryParameter\(name="(\w+)"', text))
-        for names in re.findall(r"^_(?:ASKED|QUERY|FIELDS) = [({](.*?)[)}]$", text, re.M | re.S):
-            written |= set(re.findall(r'"(\w+)"', names))
-    return tuple(sorted(written))
+    return tuple(sorted(_names_in(ROOT / "templates") | _names_in(ROOT / "app")))
+
+
+def names_near(target: Target) -> list[str]:
+    """Of these, those of the handler's module, its neighbours, what it imports, and its templates.
+
+    What Twilio sends is read by the channel.
+    """
+    function = target.handler.fn  # or what makes one that is not async into one
+    module = getattr(function, "func", function).__module__
+    home = (ROOT / module.replace(".", "/")).parent
+    paths = {home, ROOT / "templates" / home.name, *_imports(module)}
+    if target.access == "signed":
+        paths.add(ROOT / "app" / "whatsapp")
+    return sorted(set().union(*(_names_in(path) for path in paths)))
+
+
+@cache
+def _names_in(path: Path) -> frozenset[str]:
+    """The names in a file, or in all files of a folder."""
+    paths = [*path.rglob("*.*")] if path.is_dir() else [path]
+    asked_for = (_asked_for(each.read_text()) for each in paths if each.suffix == ".py")
+    written = (_written(each.read_text()) for each in paths if each.suffix == ".html")
+    return frozenset().union(*asked_for, *written)
+
+
+def _written(text: str) -> set[str]:
+    """The names of fields in a template."""
+    names = set(re.findall(r'\bname="([\w-]+)"', text))
+    return names | set(re.findall(r'\b(?:field|select)\("([\w-]+)"', text))
+
+
+def _asked_for(text: str) -> set[str]:
+    """The names of fields in the source of a module."""
+    names = set(re.findall(r'(?:get|getall)\("(\w+)"', text))
+    names |= set(re.findall(r"@field\n    def (\w+)\(", text))
+    names |= set(re.findall(r'QueryParameter\(name="(\w+)"', text))
+    for listed in re.findall(r"^_(?:ASKED|QUERY|FIELDS) = [({](.*?)[)}]$", text, re.M | re.S):
+        names |= set(re.findall(r'"(\w+)"', listed))
+    return names
+
+
+def _imports(module: str) -> set[Path]:
+    """The modules of the app that a module of the app imports."""
+    path = _path(module)
+    text = path.read_text() if path.is_file() else ""  # not of the app: Litestar's own
+    statements = re.findall(r"^from (app[\w.]*) import (\([^)]*\)|.*)$", text, re.M)
+    modules = {package for package, _ in statements}
+    for package, names in statements:
+        modules |= {f"{package}.{name}" for name in re.findall(r"\w+", names)}
+    return {_path(each) for each in modules if _path(each).is_file()}
+
+
+def _path(module: str) -> Path:
+    return (ROOT / module.replace(".", "/")).with_suffix(".py")
 
 
 def encoded(fields: dict[str, bytes]) -> bytes:
