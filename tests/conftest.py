@@ -119,7 +119,8 @@ def twilio(configure: Configure) -> "Iterator[FakeTwilio]":
         yield fake
 
 
-def _migrate(url: str) -> None:
+def migrate_url(url: str) -> None:
+    """Bring the database there to the newest revision."""
     database = Database(url)
     app.run.migrate.upgrade(database)
     database.close()
@@ -128,7 +129,7 @@ def _migrate(url: str) -> None:
 @pytest.fixture(scope="session")
 def _sqlite_template() -> Path:
     path = FOLDER / "template.db"
-    _migrate(f"sqlite:///{path}")
+    migrate_url(f"sqlite:///{path}")
     return path
 
 
@@ -143,7 +144,7 @@ def postgres_cluster() -> Iterator[Postgres]:
 @pytest.fixture(scope="session")
 def _refillable(postgres_cluster: Postgres) -> Iterator[Refillable]:
     url = postgres_cluster.url(postgres_cluster.create())
-    _migrate(url)
+    migrate_url(url)
     database = Refillable(url)
     yield database
     database.close()

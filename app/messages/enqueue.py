@@ -25,7 +25,7 @@ from app.settings import settings
 
 _log = logging.getLogger(__name__)
 
-_ROOM = 1_000
+ROOM = 1_000
 """Tasks that may wait in Huey's list before the tick holds back: more would only be doubled."""
 _REVOKED_FOR = timedelta(minutes=10)
 
@@ -54,7 +54,7 @@ def enqueue_due() -> int:
     """Enqueue what is due soon and is not yet, or is overdue and unclaimed; returns how many."""
     try:
         ping()
-        room = _ROOM - huey.pending_count()
+        room = ROOM - huey.pending_count()
     except (RedisError, OSError) as error:
         _log.warning("the queue is away: %s", type(error).__name__, exc_info=error)
         return 0
@@ -75,7 +75,7 @@ def sweep_revoked() -> int:
                 Message.enqueued_at.is_not(None),
                 Message.due_at < clock.now() - _REVOKED_FOR,
             )
-            .limit(_ROOM)
+            .limit(ROOM)
         ).all()
     for job_id in stale:
         huey.restore_by_id(job_id)

@@ -73,7 +73,7 @@ def is_left_out(rule: Rule | None, message: Any = Message) -> ColumnElement[bool
         is_one_of(message.state, "pending", "sending"),
         message.attempts == 0,
         ~message.asked_for,
-        _is_quiet(rule, message.planned_for),
+        is_quiet(rule, message.planned_for),
     )
 
 
@@ -89,7 +89,7 @@ def shown(rule: Rule | None, *columns: Any) -> list[ColumnElement[Any]]:
     ]
 
 
-def _is_quiet(rule: Rule, at: Any) -> ColumnElement[bool]:
+def is_quiet(rule: Rule, at: Any) -> ColumnElement[bool]:
     """`Policy.is_quiet` in SQL."""
     time_of_day = _clock(rule, at)
     return or_(

@@ -29,7 +29,7 @@ from app.staff import idempotency
 
 _log = logging.getLogger(__name__)
 
-_SKIP_AT_ONCE = 1_000
+SKIP_AT_ONCE = 1_000
 _WORKERS_KEPT = timedelta(hours=24)
 _CLEAN_EVERY = 600.0  # seconds
 
@@ -132,7 +132,7 @@ def expire_leases() -> int:
 def skip_ineligible() -> int:
     """Skip what is due but no longer worth sending; returns how many."""
     with database().read() as session:
-        ineligible = plans.ineligible(session, _SKIP_AT_ONCE)
+        ineligible = plans.ineligible(session, SKIP_AT_ONCE)
     by_reason: dict[str, list[str]] = {}
     for job_id, reason in ineligible:
         by_reason.setdefault(reason, []).append(job_id)

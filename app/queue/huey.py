@@ -93,7 +93,7 @@ def _client(url: str) -> Redis:
 
 
 huey = _Huey("chairtime", results=False)
-outages.install()
+outages.install(outages.OneLine())
 
 
 def ping() -> None:

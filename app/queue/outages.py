@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from threading import Lock
 
 from redis import RedisError
@@ -19,11 +20,15 @@ _LOGGERS = (
 )
 
 
-class _OneLine(logging.Filter):
-    """Lets through the first error of Redis in a minute, without its traceback, and counts."""
+class OneLine(logging.Filter):
+    """Lets through the first error of Redis in a minute, without its traceback, and counts.
 
-    def __init__(self) -> None:
+    `now` gives seconds that only grow.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
+        self._now = now
         self._lock = Lock()
         self._next_at = 0.0
         self._count = 0
@@ -34,9 +39,10 @@ class _OneLine(logging.Filter):
             return True
         with self._lock:
             self._count += 1
-            if time.monotonic() < self._next_at:
+            now = self._now()
+            if now < self._next_at:
                 return False
-            self._next_at = time.monotonic() + EVERY
+            self._next_at = now + EVERY
             count, self._count = self._count, 0
         often = "once" if count == 1 else f"{count} times"
         record.exc_info, record.args = None, (type(error).__name__, often)
@@ -45,10 +51,9 @@ class _OneLine(logging.Filter):
         return True
 
 
-def install() -> None:
-    """Put it before all loggers that meet the queue; doing so twice is harmless."""
+def install(one_line: OneLine) -> None:
+    """Put it before all loggers that meet the queue, in the place of the one that was there."""
     for name in _LOGGERS:
-        logging.getLogger(name).addFilter(_one_line)
-
-
-_one_line = _OneLine()
+        logger = logging.getLogger(name)
+        logger.filters = [each for each in logger.filters if not isinstance(each, OneLine)]
+        logger.addFilter(one_line)

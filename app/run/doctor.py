@@ -44,7 +44,7 @@ def examine() -> Iterator[Finding]:
     yield from database
     yield from _queue(env)
     yield from _whatsapp(env, _texts(database[0].level == "ok"))
-    yield _public_url(env)
+    yield public_url_finding(env)
 
 
 def _settings(env: Settings) -> Finding:
@@ -75,7 +75,7 @@ def _database_and_worker(env: Settings) -> Iterator[Finding]:
         with database.read() as session:
             at = session.execute(select(func.now())).scalar_one()
             # All go by the database's, so nothing is early or late by this.
-            yield _clock("the database's", (clock.host() - at).total_seconds(), "warn")
+            yield clock_finding("the database's", (clock.host() - at).total_seconds(), "warn")
 
 
 def _migrations(database: Database, where: migrate.Revisions) -> Finding:
@@ -132,7 +132,7 @@ def _time_zone(session: Session) -> Finding:
     return Finding("ok", "time zone", f"the queue keeps UTC, customers read {zone}")
 
 
-def _clock(whose: str, seconds: float, level: Level = "FAIL") -> Finding:
+def clock_finding(whose: str, seconds: float, level: Level = "FAIL") -> Finding:
     if abs(seconds) > CLOCKS_DIFFER:
         way = "ahead of" if seconds > 0 else "behind"
         text = f"this clock is {abs(seconds):.0f} s {way} {whose}: set up NTP on both machines"
@@ -200,10 +200,10 @@ def _twilio_clock(env: Settings) -> Iterator[Finding]:
         at = parsedate_to_datetime(answer.headers["Date"])
     except (urllib3.exceptions.HTTPError, LookupError, ValueError, TypeError):
         return
-    yield _clock("Twilio's", (clock.now() - at).total_seconds())
+    yield clock_finding("Twilio's", (clock.now() - at).total_seconds())
 
 
-def _public_url(env: Settings) -> Finding:
+def public_url_finding(env: Settings) -> Finding:
     if not env.twilio_can_call_back:
         text = (
             f"{env.public_url} cannot be reached by Twilio, so no delivery status arrives: "

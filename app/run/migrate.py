@@ -53,7 +53,7 @@ def upgrade(database: Database) -> Revisions:
     Two at once are safe: the second waits, and finds nothing left to do. All or nothing is done.
     Raises MigrationError, and what SQLAlchemy raises.
     """
-    with _alone(database) as connection:
+    with alone(database) as connection:
         before = _revisions(connection)
         if not before.is_known:
             raise MigrationError(
@@ -61,12 +61,12 @@ def upgrade(database: Database) -> Revisions:
                 f"knows ({before.newest}): update Chairtime"
             )
         if before.is_pending:
-            command.upgrade(_config(connection), "head")
+            command.upgrade(alembic_config(connection), "head")
     return before
 
 
 def _revisions(connection: Connection) -> Revisions:
-    scripts = ScriptDirectory.from_config(_config(connection))
+    scripts = ScriptDirectory.from_config(alembic_config(connection))
     current = MigrationContext.configure(connection).get_current_revision()
     newest = scripts.get_current_head()
     if newest is None:
@@ -81,7 +81,7 @@ def _is_known(scripts: ScriptDirectory, revision: str) -> bool:
         return False
 
 
-def _config(connection: Connection) -> Config:
+def alembic_config(connection: Connection) -> Config:
     if not _FOLDER.is_dir():
         raise MigrationError(f"there is no folder {_FOLDER}: run Chairtime from its own folder")
     config = Config()
@@ -91,7 +91,7 @@ def _config(connection: Connection) -> Config:
 
 
 @contextmanager
-def _alone(database: Database) -> Iterator[Connection]:
+def alone(database: Database) -> Iterator[Connection]:
     """A connection in a transaction, while nobody else migrates this database."""
     if database.is_sqlite:
         with _file_lock(database.engine.url.database), _sqlite_writer(database) as connection:

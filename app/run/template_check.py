@@ -10,7 +10,7 @@ from app.settings import settings
 from app.shop.service import shop
 from app.whatsapp.client import WhatsAppClient, WhatsAppConfig
 
-_ANSWERS_WITHIN = 3.0  # seconds, for each step of a request
+ANSWERS_WITHIN = 3.0  # seconds, for each step of a request
 
 
 def troubles(database: Database) -> list[str]:
@@ -22,9 +22,7 @@ def troubles(database: Database) -> list[str]:
         return []
     with database.read() as session:
         kinds = templates.kinds(shop(session))
-    client = WhatsAppClient(
-        replace(WhatsAppConfig.of_settings(settings()), timeout=_ANSWERS_WITHIN)
-    )
+    client = WhatsAppClient(replace(WhatsAppConfig.of_settings(settings()), timeout=ANSWERS_WITHIN))
     try:
         wrong = {kind: _wrong(client, kind) for kind in kinds}
     except LookupFailed as failed:

@@ -24,7 +24,7 @@ PHONES_LISTED = 50
 EVERYONE = "*"
 """The target of a fault that holds for all numbers."""
 
-_SCHEMA = """
+SCHEMA = """
 PRAGMA journal_mode = WAL;
 CREATE TABLE IF NOT EXISTS entry (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -311,7 +311,7 @@ def _file(state_dir: Path) -> Path:
     state_dir.mkdir(parents=True, exist_ok=True)
     path = state_dir / "simulator.db"
     with closing(_open(path)) as connection:
-        connection.executescript(_SCHEMA)
+        connection.executescript(SCHEMA)
         known = {row["name"] for row in connection.execute("PRAGMA table_info(entry)")}
         for column in {
             "payload",

@@ -48,7 +48,7 @@ _CALLBACK_RETRIES = "#rc=3&rp=ct,rt,5xx"
 """Asks Twilio to repeat a callback that we could not take (its webhook connection overrides)."""
 _VALIDITY = 900  # seconds a message may wait in Twilio's own queue
 _PAGE_SIZE = 50
-_MOST_PAGES = 20
+MOST_PAGES = 20
 _MOST_RECEIVED = 200
 _MOST_ROWS = 1000  # of what is set up at an account
 _LONGEST_SID, _LONGEST_STATUS, _LONGEST_CODE = 34, 32, 32
@@ -124,7 +124,7 @@ class WhatsAppClient:
                 to=_address(to), from_=_address(self._config.sender), page_size=_PAGE_SIZE
             )
             sent: list[SentMessage] = []
-            for _ in range(_MOST_PAGES):
+            for _ in range(MOST_PAGES):
                 rows = [(str(row.direction), _sent(row)) for row in page]
                 newer = [row for row in rows if row[1].created_at >= since]
                 sent += [message for direction, message in newer if direction == "outbound-api"]

@@ -36,8 +36,8 @@ _HTTP_LOG.setLevel(logging.WARNING)
 logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 
-_LONGEST_ANSWER = 2_000_000  # bytes
-_LONGEST_IDLE = 15.0  # seconds; see _Bounded.is_connected
+LONGEST_ANSWER = 2_000_000  # bytes
+LONGEST_IDLE = 15.0  # seconds; see _Bounded.is_connected
 _TWILIO_HOST = re.compile(r"https://(?:api|content|messaging)\.twilio\.com(?=/)")
 
 
@@ -78,7 +78,7 @@ class Transport(HttpClient):  # type: ignore[misc]
         auth: tuple[str, str] | None = None,
         **_unused: object,
     ) -> Response:
-        url = self._url(uri) + (f"?{urlencode(params, doseq=True)}" if params else "")
+        url = self.url_of(uri) + (f"?{urlencode(params, doseq=True)}" if params else "")
         sent_headers = {**(headers or {}), **_basic(auth)}
         http_status, got_headers, text = self._exchange(method, url, _form(data), sent_headers)
         if not 200 <= http_status < 300:
@@ -89,7 +89,7 @@ class Transport(HttpClient):  # type: ignore[misc]
         """Close the idle connections."""
         self._pool.clear()
 
-    def _url(self, uri: str) -> str:
+    def url_of(self, uri: str) -> str:
         """`uri` at our base. A `next_page_url` elsewhere would carry our credentials there."""
         match = _TWILIO_HOST.match(uri)
         if match is None:
@@ -134,8 +134,8 @@ def _form(data: dict[str, object] | None) -> bytes | None:
 
 
 def _read(answer: urllib3.BaseHTTPResponse) -> str:
-    content = answer.read(_LONGEST_ANSWER + 1)
-    if len(content) > _LONGEST_ANSWER:
+    content = answer.read(LONGEST_ANSWER + 1)
+    if len(content) > LONGEST_ANSWER:
         answer.close()
         raise HTTPError("an endless answer")
     return content.decode("utf-8", "replace")
@@ -207,7 +207,7 @@ class _Bounded(HTTPConnection):
         server is just closing is not: whether that POST was read is uncertain. So a connection
         that has been idle for a while is not used again.
         """
-        is_fresh = time.monotonic() - self._used_at < _LONGEST_IDLE
+        is_fresh = time.monotonic() - self._used_at < LONGEST_IDLE
         return is_fresh and super().is_connected
 
     def send(self, data: Any) -> None:

@@ -21,7 +21,7 @@ from app.db import Database, database
 from tests import factories
 from tests.benchmarks import large_shop
 from tests.benchmarks.test_live_speed import logged_in
-from tests.conftest import Configure, _migrate
+from tests.conftest import Configure, migrate_url
 from tests.fake_twilio import FakeTwilio
 from tests.integration.models.test_indexes import caught, plan_of, scans
 from tests.support.dashboard import OWNER
@@ -108,7 +108,7 @@ def large(postgres_cluster: Postgres) -> Iterator[str]:
     """The URL of a database with a large shop in it."""
     name = postgres_cluster.create()
     url = postgres_cluster.url(name)
-    _migrate(url)
+    migrate_url(url)
     engine = Database(url.replace("postgresql:", "postgresql+psycopg:"))
     began = time.monotonic()
     large_shop.fill(engine.engine)

@@ -295,3 +295,20 @@ def test_what_is_wrong_with_a_field_is_a_whole_sentence() -> None:
             if "without an offset" not in message:
                 assert re.match(r"[A-Z“{]", message), f"{path.name}: {message}"
                 assert message.endswith((".", "{error}")), f"{path.name}: {message}"
+
+
+# --- the tests ---
+
+
+def test_no_test_imports_or_patches_a_private_name() -> None:
+    """What has to vary is handed in, or is a public constant. Ruff's SLF looks for the rest."""
+    private = re.compile(
+        r"""from\ (?:app|tests)[\w.]*\ import\ (?:\([^)]*|.*)\b_[a-z]
+            | import\ app[\w.]*\._[a-z]
+            | (?:set|del)(?:attr|item)\([^)]*"(?:[\w.]+\.)?_[A-Za-z]
+        """,
+        re.VERBOSE,
+    )
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        names = private.findall(path.read_text())
+        assert names == [], f"{path.relative_to(ROOT)}: {names}"

@@ -37,7 +37,7 @@ MOST_LANES = 8
 """Bookings side by side; more of them lie on top of each other."""
 
 _SHORTEST = 3  # rows that a block needs to be read
-_AT_MOST = 500  # failed messages that are looked at
+AT_MOST = 500  # failed messages that are looked at
 _NEARLY_AN_HOUR = timedelta(minutes=59, seconds=59)
 
 
@@ -194,16 +194,16 @@ def needs_attention(session: Session) -> Needs:
     rows = session.scalars(
         select(Message)
         .join(Message.booking)
-        .where(Message.id.in_(failures.worth_retrying(session, _AT_MOST)))
+        .where(Message.id.in_(failures.worth_retrying(session, AT_MOST)))
         .order_by(Booking.starts_at, Message.number.desc())
-        .limit(_AT_MOST)
+        .limit(AT_MOST)
         .options(contains_eager(Message.booking))
     ).all()
     newest: dict[str, Message] = {}
     for message in rows:
         newest.setdefault(message.booking_id, message)
     needs = [Need(message, advice_of(message)) for message in newest.values()]
-    return Needs(needs, is_all=len(rows) < _AT_MOST)
+    return Needs(needs, is_all=len(rows) < AT_MOST)
 
 
 def _bookings(session: Session, since: datetime, until: datetime) -> Sequence[Booking]:

@@ -19,8 +19,8 @@ from app.messages.reconciliation import due_rows
 from app.models.message import Attempt, Message
 from app.settings import settings
 
-_AT_ONCE = 20
-_LONGEST = 10.0  # seconds
+AT_ONCE = 20
+LONGEST = 10.0  # seconds
 """Questions in one tick, and their time: more would keep the tick from what else it does."""
 _LATER = timedelta(minutes=10)
 _GIVE_UP_AFTER = timedelta(hours=48)
@@ -34,8 +34,8 @@ def ask_due() -> int:
     now, started = clock.now(), time.monotonic()
     lease = now + timedelta(seconds=settings().send_lease)
     done = 0
-    for job_id in due_rows.take(Message.ask_at, now, lease, _AT_ONCE):
-        if time.monotonic() - started > _LONGEST or not _ask(job_id, lease):
+    for job_id in due_rows.take(Message.ask_at, now, lease, AT_ONCE):
+        if time.monotonic() - started > LONGEST or not _ask(job_id, lease):
             break
         done += 1
     return done

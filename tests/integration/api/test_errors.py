@@ -2,8 +2,10 @@
 
 import asyncio
 import threading
+import time
 
 import pytest
+from litestar.concurrency import sync_to_thread
 from litestar.exceptions import InternalServerException
 from litestar.testing import TestClient
 from sqlalchemy import text
@@ -173,12 +175,15 @@ def test_an_error_of_the_database_is_a_500_without_its_statement(
 
 
 def test_handlers_have_few_threads(sqlite_api: Client) -> None:
-    async def threads() -> int:
-        executor = asyncio.get_running_loop()._default_executor  # type: ignore[attr-defined]
-        return int(executor._max_workers)
+    def work() -> int:
+        time.sleep(0.01)
+        return threading.get_ident()
+
+    async def threads() -> set[int]:
+        return set(await asyncio.gather(*(sync_to_thread(work) for _ in range(20))))
 
     with sqlite_api.portal() as portal:
-        assert portal.call(threads) == 4
+        assert len(portal.call(threads)) == 4
 
 
 def test_the_app_is_made_anew_for_each_who_asks(sqlite_db: Database) -> None:

@@ -9,7 +9,7 @@ from alembic import command
 from sqlalchemy import text
 
 from app.db import Database
-from app.run.migrate import _alone, _config
+from app.run.migrate import alembic_config, alone
 from tests.support.postgres import Postgres
 
 BEFORE = "0012"
@@ -35,13 +35,13 @@ def old(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
 
 
 def up(database: Database, revision: str = "head") -> None:
-    with _alone(database) as connection:
-        command.upgrade(_config(connection), revision)
+    with alone(database) as connection:
+        command.upgrade(alembic_config(connection), revision)
 
 
 def down(database: Database) -> None:
-    with _alone(database) as connection:
-        command.downgrade(_config(connection), BEFORE)
+    with alone(database) as connection:
+        command.downgrade(alembic_config(connection), BEFORE)
 
 
 def add(database: Database, table: str, **values: Any) -> None:

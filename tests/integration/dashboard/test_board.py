@@ -281,7 +281,7 @@ def test_the_head_of_needs_attention_says_how_much_of_it_is_in_sight(
 def test_failed_sends_beyond_those_that_are_looked_at_are_not_left_out_of_the_number(
     desk: Client, sqlite_db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(day, "_AT_MOST", 3)
+    monkeypatch.setattr(day, "AT_MOST", 3)
     with sqlite_db.write() as session:
         booking = factories.booking(session, at(10))
         for _ in range(4):

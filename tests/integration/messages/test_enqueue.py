@@ -237,7 +237,7 @@ def test_a_flushed_queue_loses_nothing_for_longer_than_half_a_minute(
 def test_the_tick_holds_back_while_the_queue_is_full_and_enqueues_the_oldest_first(
     db: Database, clock: FrozenClock, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(enqueue, "_ROOM", 2)
+    monkeypatch.setattr(enqueue, "ROOM", 2)
     newest, oldest, middle = (
         due_message(db, due_at=clock.now() - timedelta(seconds=seconds)) for seconds in (1, 3, 2)
     )
@@ -355,9 +355,8 @@ def test_a_worker_looks_ten_times_a_second_for_what_has_become_due(
     sqlite_db: Database, valkey: Valkey, clock: FrozenClock
 ) -> None:
     consumer = huey.create_consumer(workers=1, scheduler_interval=1)  # as huey_consumer makes it
-    scheduler = consumer._create_scheduler()
     waits: list[float] = []
-    scheduler.stop_flag = Mock(wait=waits.append)
+    scheduler = consumer.scheduler_class(huey, Mock(wait=waits.append), 1, periodic=False)
     send_message.schedule(("a job",), eta=clock.now())
     huey.add_schedule(huey.dequeue())
 

@@ -230,7 +230,7 @@ def test_the_answer_and_a_receipt_at_once_end_the_same(
 def test_one_tick_asks_for_a_few_and_the_next_for_more(
     db: Database, clock: FrozenClock, twilio: FakeTwilio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(missing_receipts, "_AT_ONCE", 2)
+    monkeypatch.setattr(missing_receipts, "AT_ONCE", 2)
     for _ in range(5):
         sent(db, twilio)
     clock.move(minutes=2)
@@ -241,12 +241,12 @@ def test_one_tick_asks_for_a_few_and_the_next_for_more(
 def test_one_tick_asks_for_a_while_and_leaves_the_rest_to_the_next(
     db: Database, clock: FrozenClock, twilio: FakeTwilio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(missing_receipts, "_LONGEST", -1.0)
+    monkeypatch.setattr(missing_receipts, "LONGEST", -1.0)
     sent(db, twilio)
     clock.move(minutes=2)
     assert ask_due() == 0
 
-    monkeypatch.setattr(missing_receipts, "_LONGEST", 10.0)
+    monkeypatch.setattr(missing_receipts, "LONGEST", 10.0)
     assert ask_due() == 0  # the lease
     clock.move(minutes=1)
     assert ask_due() == 1

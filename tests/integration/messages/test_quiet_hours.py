@@ -195,7 +195,7 @@ def test_sql_and_the_policy_agree_on_what_is_quiet(
         policy = of_shop(shop_row(session))
         rows = values(column("at", UtcDateTime()), name="moment").data([(at,) for at in moments])
         moment = rows.cte()
-        told = session.execute(select(moment.c.at, quiet._is_quiet(rule, moment.c.at)))
+        told = session.execute(select(moment.c.at, quiet.is_quiet(rule, moment.c.at)))
         is_quiet = {at: bool(quiet_then) for at, quiet_then in told}
     assert is_quiet == {at: policy.is_quiet(at) for at in moments}
     assert set(is_quiet.values()) == {True, False}

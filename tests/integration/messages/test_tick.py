@@ -160,7 +160,7 @@ def test_a_tick_without_queue_still_skips_expires_and_beats(
 def test_what_is_too_late_is_skipped_also_when_it_is_more_than_one_tick_can_skip(
     db: Database, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ticking, "_SKIP_AT_ONCE", 2)
+    monkeypatch.setattr(ticking, "SKIP_AT_ONCE", 2)
     booking_id = book(db)
     clock.move(hours=10)
 

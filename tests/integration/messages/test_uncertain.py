@@ -330,7 +330,7 @@ def test_one_tick_looks_up_at_most_twenty_and_stops_when_it_takes_too_long(
     look = find_sent
 
     def slowly(*args: Any) -> Any:
-        elapsed[0] += uncertain._LONGEST + 1
+        elapsed[0] += uncertain.LONGEST + 1
         return look(*args)
 
     monkeypatch.setattr(uncertain, "find_sent", slowly)

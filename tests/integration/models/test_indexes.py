@@ -32,7 +32,7 @@ from app.models.conversation import Reply
 from app.models.message import Attempt, Message, Receipt
 from app.models.staff import AuditEvent
 from app.staff import activity
-from tests.conftest import Configure, _migrate
+from tests.conftest import Configure, migrate_url
 from tests.fake_twilio import FakeTwilio
 from tests.support.frozen import FrozenClock
 from tests.support.lifecycle import book, start
@@ -52,7 +52,7 @@ Statement = tuple[str, Any]
 
 
 def _fill(url: str) -> None:
-    _migrate(url)
+    migrate_url(url)
     database = Database(url)
     with database.write() as session:
         for table, rows in _rows():

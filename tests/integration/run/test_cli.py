@@ -185,7 +185,7 @@ def test_demo_fills_a_shop_in_every_state_with_nothing_overdue(
 
     assert result.exit_code == 0, result.output
     with db.read() as session:
-        states = set(session.execute(select(Message.state, Message.delivery_status)).tuples())
+        states = set(session.execute(select(Message.state, Message.delivery_status)))
         statuses = set(session.scalars(select(Booking.status)))
         is_overdue = (Message.state == "pending", Message.due_at <= clock.now())
         overdue = select(func.count()).where(*is_overdue)

@@ -145,7 +145,6 @@ def test_wrong_credentials_fail_and_name_the_variables(
 
 def template_report(twilio: FakeTwilio, template: Template | str) -> str:
     """The doctor's line on the reminders' template if it is this one."""
-    doctor.templates._variables.cache_clear()
     twilio.templates[REMINDER] = template
     return report()["reminder template"]
 
@@ -276,14 +275,14 @@ def test_a_public_url_that_twilio_cannot_reach_is_a_warning_in_development(
     sqlite_db: Database, configure: Configure, valkey: Valkey, twilio: FakeTwilio
 ) -> None:
     assert report()["public URL"].startswith("ok")
-    finding = doctor._public_url(_with_real_twilio(configure))
+    finding = doctor.public_url_finding(_with_real_twilio(configure))
     assert finding.level == "warn"
     assert "set PUBLIC_URL" in finding.text
 
 
 def test_a_clock_that_differs_fails(sqlite_db: Database) -> None:
-    assert doctor._clock("the database's", 4.9).level == "ok"
-    assert str(doctor._clock("the database's", -61.0)) == (
+    assert doctor.clock_finding("the database's", 4.9).level == "ok"
+    assert str(doctor.clock_finding("the database's", -61.0)) == (
         "FAIL  clock: this clock is 61 s behind the database's: set up NTP on both machines"
     )
 

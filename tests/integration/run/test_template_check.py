@@ -65,7 +65,7 @@ def test_twilio_being_away_is_said_soon_and_stops_nothing(
     how: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(template_check, "_ANSWERS_WITHIN", 0.2)
+    monkeypatch.setattr(template_check, "ANSWERS_WITHIN", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         if how == "down":
             twilio.down = True

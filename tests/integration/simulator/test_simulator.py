@@ -565,7 +565,7 @@ def test_without_a_template_a_reminder_of_a_booking_still_has_its_button(
 
 def test_a_memory_of_an_older_version_goes_on(configure: Configure, tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "simulator.db") as older:
-        columns = re.sub(r"\s+(payload|quoted) TEXT,", "", store._SCHEMA)
+        columns = re.sub(r"\s+(payload|quoted) TEXT,", "", store.SCHEMA)
         older.executescript(columns)
     older.close()
     configure(STATE_DIR=str(tmp_path))

@@ -383,7 +383,7 @@ def test_a_created_without_a_message_sid_is_uncertain(body: object) -> None:
 def test_an_endless_answer_is_uncertain_and_its_connection_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(transport_module, "_LONGEST_ANSWER", 1000)
+    monkeypatch.setattr(transport_module, "LONGEST_ANSWER", 1000)
     with server(http(201, b" " * 2000), CREATED) as running, client(running.url) as whatsapp:
         assert whatsapp.send(MESSAGE).code == "bad_answer"
         assert whatsapp.send(MESSAGE).kind == "accepted"
@@ -524,7 +524,7 @@ def test_a_pooled_connection_that_the_server_has_closed_is_replaced_before_sendi
 def test_a_connection_that_was_idle_for_long_is_not_used_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(transport_module, "_LONGEST_IDLE", 0.05)
+    monkeypatch.setattr(transport_module, "LONGEST_IDLE", 0.05)
     with server(CREATED) as running, client(running.url) as whatsapp:
         whatsapp.send(MESSAGE)
         whatsapp.send(MESSAGE)
@@ -617,7 +617,7 @@ def test_a_list_that_cannot_be_read_is_no_evidence(answer: Answer) -> None:
 
 
 def test_a_list_without_an_end_is_no_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "_MOST_PAGES", 3)
+    monkeypatch.setattr(client_module, "MOST_PAGES", 3)
     with server(listing(row(1), following="/again")) as running, client(running.url) as whatsapp:
         with pytest.raises(LookupFailed):
             whatsapp.list_sent(CUSTOMER, NOW)
@@ -800,5 +800,5 @@ def test_twilios_own_hosts_are_used_unless_told_otherwise() -> None:
     transport = Transport(WhatsAppConfig(ACCOUNT, TOKEN, SENDER).api_url, timeout=1)
     for host in ("api", "content", "messaging"):
         assert (
-            transport._url(f"https://{host}.twilio.com/v1/x") == f"https://{host}.twilio.com/v1/x"
+            transport.url_of(f"https://{host}.twilio.com/v1/x") == f"https://{host}.twilio.com/v1/x"
         )
