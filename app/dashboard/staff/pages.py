@@ -1,13 +1,16 @@
 """Signing in and out, the first run, one's own password and theme, and what everybody did."""
 
 from collections.abc import Mapping
+from functools import partial
 from urllib.parse import quote, urlencode
 
 from litestar import Response, Router, get, post
 from litestar.datastructures import Cookie
 from litestar.params import FromQuery
+from sqlalchemy.orm import Session
 
 from app import db
+from app.dashboard.forms import AS_IT_IS, FormState, submit
 from app.dashboard.shell import (
     THEME_COOKIE,
     THEMES,
@@ -26,7 +29,7 @@ from app.staff import sessions as staff_sessions
 from app.staff.login import TooManyTries
 from app.web import cookies
 from app.web.addresses import ours
-from app.web.field_names import first_of_each, typed_in
+from app.web.field_names import first_of_each
 
 HOME = "/"
 
@@ -39,21 +42,28 @@ def show_setup(request: PageRequest) -> Response[str]:
     """The form of the first run, while there is no owner."""
     if not _is_first_run():
         return redirect(request, "/login")
-    return _setup(request, {})
+    return _setup(request)
 
 
 @post("/setup", opt={"access": "public"}, sync_to_thread=True)
 def set_up(request: PageRequest, form: FormData) -> Response[str]:
     """Make the first owner, and sign them in."""
-    try:
-        secret = _made_owner(request, form)
-    except Invalid as invalid:
-        return _setup(request, form, 422, errors=first_of_each(invalid))
-    except TooManyTries as many:
-        return _too_many(_setup(request, form, 429, problem=_later(many)), many)
-    except Conflict:
+    old_secret = cookies.session_secret(request)
+    typed = {name: form.get(name, "") for name in ("code", "email", "name", "password")}
+
+    def act(session: Session) -> Response[str]:
+        user = first_run.set_up(session, settings().state_dir, **typed)
+        answer = _signed_in(request, login.begin(session, user, old_secret), HOME)
+        return _knows_browser(answer, typed["email"])
+
+    def refused(_: Conflict) -> Response[str]:
         return redirect(request, "/login")
-    return _knows_browser(_signed_in(request, secret, HOME), form.get("email", ""))
+
+    try:
+        with login.throttled(db.database(), "/setup", _address(request)):
+            return submit(typed, act, partial(_setup, request), refused)
+    except TooManyTries as many:
+        return _too_many(_setup(request, FormState(429, typed), _later(many)), many)
 
 
 @get("/login", opt={"access": "public"}, sync_to_thread=True)
@@ -158,30 +168,9 @@ def _is_first_run() -> bool:
         return first_run.is_first_run(session)
 
 
-def _made_owner(request: PageRequest, form: FormData) -> str:
-    """Make the first owner; returns the secret of their session."""
-    database, old = db.database(), cookies.session_secret(request)
-    with login.throttled(database, "/setup", _address(request)), database.write() as session:
-        typed = [form.get(name, "") for name in ("code", "email", "name", "password")]
-        user = first_run.set_up(session, settings().state_dir, *typed)
-        return login.begin(session, user, old)
-
-
-def _setup(
-    request: PageRequest,
-    form: Mapping[str, str],
-    status: int = 200,
-    errors: Mapping[str, str] | None = None,
-    problem: str = "",
-) -> Response[str]:
-    return bare_page(
-        request,
-        "staff/setup.html",
-        status=status,
-        typed=typed_in(form, "code", "name", "email"),
-        errors=errors or {},
-        problem=problem,
-    )
+def _setup(request: PageRequest, state: FormState = AS_IT_IS, problem: str = "") -> Response[str]:
+    shown = state.context(dict.fromkeys(("code", "name", "email"), ""))
+    return bare_page(request, "staff/setup.html", **shown, problem=problem)
 
 
 def _login(
