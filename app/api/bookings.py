@@ -3,7 +3,8 @@
 import hashlib
 import json
 from datetime import datetime
-from typing import Annotated, Any, Literal, cast
+from functools import partial
+from typing import Annotated, Literal, cast
 
 import msgspec
 from litestar import Response, Router, delete, get, patch, post
@@ -18,7 +19,7 @@ from app.models.booking import STATUSES, Booking
 from app.staff import idempotency
 from app.staff.guards import ApiRequest
 from app.web import decoding, etags
-from app.web.bodies import JsonBody
+from app.web.bodies import Body, JsonBody
 from app.web.etags import IfMatch, IfNoneMatch
 from app.web.field_names import WrongFields
 from app.web.parameters import BookingId
@@ -142,15 +143,16 @@ class BookingPage(Struct, rename="camel"):
     sync_to_thread=True,
 )
 def create_booking(
-    data: JSONBody[NewBookingBody], request: ApiRequest, idempotency_key: Key = None
+    data: JSONBody[Body[NewBookingBody]], request: ApiRequest, idempotency_key: Key = None
 ) -> Response[BookingAnswer]:
     """Make a booking and plan its reminders."""
     token = request.auth
-    digest = hashlib.sha256(json.dumps(msgspec.to_builtins(data)).encode()).hexdigest()
     with db.database().write() as session:
+        asked = data.checked(partial(service.wrong, session))
+        digest = hashlib.sha256(json.dumps(msgspec.to_builtins(asked)).encode()).hexdigest()
 
         def book() -> idempotency.Answer:
-            new = msgspec.structs.asdict(data)
+            new = msgspec.structs.asdict(asked)
             booking, is_new = service.create(session, new, f"token:{token.id}")
             return (201 if is_new else 200), msgspec.to_builtins(BookingAnswer.of(booking))
 
@@ -217,15 +219,14 @@ def get_booking(
 )
 def change_booking(
     booking_id: BookingId,
-    data: JSONBody[BookingChanges],
+    data: JSONBody[Body[BookingChanges]],
     request: ApiRequest,
     if_match: IfMatch = None,
 ) -> Response[BookingAnswer]:
     """Change a booking; another time cancels the planned reminders and plans new ones."""
-    changes: dict[str, Any] = {
-        field: value for field, value in msgspec.structs.asdict(data).items() if value is not UNSET
-    }
     with db.database().write() as session:
+        changes = msgspec.structs.asdict(data.checked(partial(service.wrong, session)))
+        changes = {name: value for name, value in changes.items() if value is not UNSET}
         etags.check(if_match, BookingAnswer.of(service.locked(session, booking_id)))
         changed = service.change(session, booking_id, changes, f"token:{request.auth.id}")
         return etags.tagged(BookingAnswer.of(changed))

@@ -190,6 +190,15 @@ def check_no_double(session: Session, booking: Booking) -> None:
         raise Conflict("same_booking", f"This customer has this very booking: {same.id}.")
 
 
+def wrong(session: Session, given: Mapping[str, Any]) -> list[FieldError]:
+    """All that is wrong with these fields, what does not exist included."""
+    try:
+        _checked(session, form(session, given), given)
+    except Invalid as invalid:
+        return invalid.errors
+    return _unknown(session, given, given.keys())
+
+
 def _checked(session: Session, fields: BookingForm, names: Collection[str]) -> dict[str, Any]:
     """Raises Invalid with all that is wrong, what does not exist included."""
     try:

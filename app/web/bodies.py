@@ -2,7 +2,9 @@
 
 import json
 from collections import Counter
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from litestar.dto import AbstractDTO
@@ -12,7 +14,7 @@ from litestar.typing import FieldDefinition
 
 from app.errors import FieldError
 from app.web import decoding
-from app.web.field_names import WrongFields, in_words
+from app.web.field_names import WrongFields, camel, in_words
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -20,13 +22,33 @@ MAX_BODY = 65_536
 """Bytes."""
 
 
+@dataclass(frozen=True)
+class Body(Generic[T]):
+    """The fields of a body by our names, as far as each can be read, and what is wrong besides."""
+
+    shape: type[T]
+    given: Mapping[str, Any]
+    wrong: Sequence[FieldError]
+
+    def checked(self, rules: Callable[[Mapping[str, Any]], Iterable[FieldError]]) -> T:
+        """The body as its shape. Raises WrongFields with all that is wrong.
+
+        `rules` says what of `given` is wrong. It is asked only if more is; else whoever gets the
+        body finds it.
+        """
+        if self.wrong:
+            others = (FieldError(camel(each.field), each.message) for each in rules(self.given))
+            raise WrongFields([*self.wrong, *others])
+        return self.shape(**self.given)
+
+
 class JsonBody(AbstractDTO[T]):
-    """`dto=JsonBody[Shape]` on a handler: `data` is then the body as a `Shape`.
+    """`dto=JsonBody[Shape]` on a handler: its `data` is then a `Body[Shape]`.
 
     Litestar's own decoding takes numbers for times and stops at the first unknown field.
     """
 
-    def decode_bytes(self, value: bytes) -> T:
+    def decode_bytes(self, value: bytes) -> Body[T]:
         content_type, _ = self.asgi_connection.content_type  # type: ignore[attr-defined]
         if content_type.lower() != "application/json":
             raise HTTPException(
@@ -45,18 +67,19 @@ class JsonBody(AbstractDTO[T]):
     @classmethod
     def create_openapi_schema(
         cls,
-        field_definition: FieldDefinition,
+        field_definition: FieldDefinition,  # noqa: ARG003
         handler_id: str,  # noqa: ARG003
         schema_creator: Any,
     ) -> Reference | Schema:
-        schema: Reference | Schema = schema_creator.for_field_definition(field_definition)
+        shape = FieldDefinition.from_annotation(cls.model_type)
+        schema: Reference | Schema = schema_creator.for_field_definition(shape)
         return schema
 
 
-def read(body: bytes, shape: type[T]) -> T:
-    """The JSON object `body` as a `shape`.
+def read(body: bytes, shape: type[T]) -> Body[T]:
+    """The JSON object `body`, for a `shape`.
 
-    Raises WrongFields, and ClientException (400) for what is no JSON.
+    Raises WrongFields for what is no object, and ClientException (400) for what is no JSON.
     """
     values = _object(body)
     known = {field.encode_name: field for field in msgspec.structs.fields(shape)}
@@ -76,9 +99,7 @@ def read(body: bytes, shape: type[T]) -> T:
                 errors.append(FieldError(name, in_words(str(error))))
         elif field.required:
             errors.append(FieldError(name, "This is missing."))
-    if errors:
-        raise WrongFields(errors)
-    return shape(**converted)
+    return Body(shape, converted, errors)
 
 
 def _object(body: bytes) -> dict[str, Any]:

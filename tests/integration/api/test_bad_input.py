@@ -112,6 +112,21 @@ def test_all_that_is_wrong_is_said_at_once(sqlite_api: Client) -> None:
     }
 
 
+def test_what_is_of_the_wrong_kind_or_missing_hides_nothing_that_is_against_a_rule(
+    api: Client, shop: Database
+) -> None:
+    wrong = {"customerName": 1, "customerPhone": "1", "serviceId": "massage", "nickname": "A"}
+    answer = api.post("/api/bookings", json=body(**wrong, scheduledTime=...))
+    assert answer.status_code == 422
+    assert fields(answer) == {*wrong, "scheduledTime"}
+    booked = api.post("/api/bookings", json=body()).json()
+    here = f"/api/bookings/{booked['id']}"
+    changed = api.patch(here, json={**wrong, "scheduledTime": "2026-11-22T10:00:00Z"})
+    assert changed.status_code == 422
+    assert fields(changed) == {*wrong, "scheduledTime"}
+    assert api.get(here).json() == booked
+
+
 def test_a_thousand_wrong_fields_get_a_short_answer(sqlite_api: Client) -> None:
     answer = sqlite_api.post("/api/bookings", json={f"field{n}": n for n in range(1000)})
     assert answer.status_code == 422
