@@ -1,8 +1,8 @@
 """The live stream: every browser is told what changed, by server-sent events.
 
-While anybody listens, one look at the database a second finds what changed since the look before,
-whoever changed it and however many listen; while nobody listens, nobody looks. How a page listens
-is written in `templates/_live.html`.
+While anybody listens, one snapshot of the database a second finds what changed since the one
+before, whoever changed it and however many listen; while nobody listens, none is taken. How a page
+listens is written in `templates/_live.html`.
 """
 
 import asyncio
@@ -40,10 +40,10 @@ from app.staff.sessions import SignedIn
 from app.web import cookies
 from app.web.rendered_once import Parts
 
-LOOK_EVERY = 1.0  # seconds, as all of these
+SNAPSHOT_EVERY = 1.0  # seconds, as all of these
 KEEP_ALIVE = 15.0
 WINDOW = timedelta(seconds=15)
-"""How far back each look reaches: so late may a row be committed, or another host's clock be."""
+"""How far back a snapshot reaches: so late may a row be committed, or another host's clock be."""
 SLACK = 2.0
 """How much older than its own time a page may be (`static/js/live.js` says the same)."""
 AHEAD = 60.0
@@ -65,7 +65,7 @@ _log = logging.getLogger(__name__)
 
 
 class ChangedRow(NamedTuple):
-    """A booking's row, or one of its messages or replies, as a look found it."""
+    """A booking's row, or one of its messages or replies, as a snapshot found it."""
 
     booking_id: str
     message_id: str | None
@@ -74,8 +74,8 @@ class ChangedRow(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Look:
-    """What one look found: what surrounds each page, and what changed lately."""
+class Snapshot:
+    """The database at one moment: what surrounds each page, and what changed lately."""
 
     frame: Frame
     workers: tuple[str, ...]
@@ -110,8 +110,8 @@ class Look:
         return render(template, self.frame.shop, frame=self.frame, **context)
 
 
-def look(session: Session) -> Look:
-    """Look at the database; what became due counts as changed."""
+def take_snapshot(session: Session) -> Snapshot:
+    """The database as it is now; what became due counts as changed."""
     around = frame(session)
     since = around.now - WINDOW
     due = is_pending() & (Message.due_at <= around.now)
@@ -123,7 +123,7 @@ def look(session: Session) -> Look:
         *_newest(session, _OF_REPLY, Reply.updated_at, since),
     ]
     workers = tuple(worker.id for worker in statistics.workers(session))
-    return Look(around, workers, frozenset(changes))
+    return Snapshot(around, workers, frozenset(changes))
 
 
 def names_of(changes: Iterable[ChangedRow]) -> set[str]:
@@ -139,8 +139,8 @@ def names_of(changes: Iterable[ChangedRow]) -> set[str]:
     return names | {"board", "queue"}
 
 
-def news(before: Look, after: Look) -> set[str]:
-    """The events that announce what is new since the look before."""
+def news(before: Snapshot, after: Snapshot) -> set[str]:
+    """The events that announce what is new since the snapshot before."""
     names = names_of(after.changes - before.changes)
     if before.frame.today != after.frame.today:  # every page says "today"
         names |= set(EVERYTHING)
@@ -161,13 +161,13 @@ class Stream:
         self.secret = secret
         self._user, self._since = user, since
         self._names: set[str] = set()
-        self._latest: Look | None = None
-        self._told: Look | None = None
+        self._latest: Snapshot | None = None
+        self._told: Snapshot | None = None
         self._told_role = ""
         self._wake = asyncio.Event()
         self._is_over = False
 
-    def tell(self, latest: Look, names: set[str], user: SignedIn) -> None:
+    def tell(self, latest: Snapshot, names: set[str], user: SignedIn) -> None:
         """Pass on what is new; the first time, what is newer than the page."""
         if self._latest is None:
             names = _newer(latest, self._since)
@@ -196,9 +196,9 @@ class Stream:
             if self._latest is not None and not self._is_over:
                 yield self._take(self._latest)
 
-    def _take(self, latest: Look) -> ServerSentEventMessage:
+    def _take(self, latest: Snapshot) -> ServerSentEventMessage:
         message = {
-            "look": latest.name,
+            "snapshot": latest.name,
             "events": sorted(self._names),
             "parts": self._parts(),
             "shown": latest.frame.state,
@@ -255,19 +255,19 @@ class Watcher:
 
     async def _watch(self) -> None:
         try:
-            await self._look_until_nobody_listens()
+            await self._watch_until_nobody_listens()
         except SQLAlchemyError as error:
             _log.warning("the live view cannot read the database: %s", type(error).__name__)
         finally:
             for stream in self._streams:  # their pages say "reconnecting", which is true
                 stream.end()
 
-    async def _look_until_nobody_listens(self) -> None:
-        before: Look | None = None
+    async def _watch_until_nobody_listens(self) -> None:
+        before: Snapshot | None = None
         while self._streams and not self._is_closed:
             streams = set(self._streams)
             secrets = {stream.secret for stream in streams}
-            latest, users = await self._in_thread(partial(_look_for, secrets))
+            latest, users = await self._in_thread(partial(_snapshot_for, secrets))
             names = news(before, latest) if before else set()
             self._parts.begin(latest.name)
             for stream in streams:
@@ -276,7 +276,7 @@ class Watcher:
                 else:  # logged out, or disabled
                     stream.end()
             before = latest
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(SNAPSHOT_EVERY)
 
     async def _in_thread(self, call: Callable[[Session], T]) -> T:
         def work() -> T:
@@ -327,9 +327,9 @@ def navigation(request: PageRequest, path: FromQuery[str] = "/today") -> Respons
     return page(request, "_navigation.html", "_navigation.html", path=path)
 
 
-def _look_for(secrets: set[str], session: Session) -> tuple[Look, dict[str, SignedIn]]:
+def _snapshot_for(secrets: set[str], session: Session) -> tuple[Snapshot, dict[str, SignedIn]]:
     """What is new, and whose sessions are still open, by their secrets."""
-    return look(session), sessions.find_all(session, secrets)
+    return take_snapshot(session), sessions.find_all(session, secrets)
 
 
 def _newest(
@@ -343,7 +343,7 @@ def _newest(
     return [ChangedRow._make(row) for row in session.execute(statement.limit(MOST_ROWS))]
 
 
-def _newer(latest: Look, since: float) -> set[str]:
+def _newer(latest: Snapshot, since: float) -> set[str]:
     """The events that announce what is newer than `since`, a Unix time."""
     if not latest.at - WINDOW.total_seconds() <= since <= latest.at + AHEAD:  # nan is neither
         return set(EVERYTHING)

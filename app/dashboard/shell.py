@@ -72,7 +72,7 @@ from app.shop import service as shop_service
 from app.staff.sessions import SignedIn
 from app.web import cookies, decoding
 from app.web.addresses import ours, path_of
-from app.web.rendered_once import LOOK, Parts
+from app.web.rendered_once import SNAPSHOT, Parts
 
 __all__ = [
     "FormData",
@@ -264,12 +264,12 @@ def live_page(
 
     When the live stream has told many pages of a change, the partial is rendered once for all.
     """
-    look = request.headers.get(LOOK)
-    if look is None or not is_partial(request):
+    snapshot = request.headers.get(SNAPSHOT)
+    if snapshot is None or not is_partial(request):
         return page(request, template, partial, **find())
     parts: Parts = request.app.state.parts
     key = (request.url.path, request.url.query, request.user.role)
-    return _answer(parts.get(look, key, lambda: _for_all(request, partial, find())))
+    return _answer(parts.get(snapshot, key, lambda: _for_all(request, partial, find())))
 
 
 def bare_page(

@@ -1,8 +1,8 @@
 """Parts of live pages, each rendered once for all who look at the same one (docs/adr/0014).
 
 The live stream tells every open page of a change at once, and each page asks for its part again.
-With that it says which look at the database it heard of (`LOOK`). If this process took that look,
-then a part that was rendered after its newest look has all that the page was told of.
+With that it says which snapshot of the database it heard of (`SNAPSHOT`). If this process took that
+one, then a part that was rendered after its newest snapshot has all that the page was told of.
 """
 
 import threading
@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
-LOOK = "Chairtime-Look"
+SNAPSHOT = "Chairtime-Snapshot"
 """The header in which a page says it (`static/js/live.js`)."""
 
 FRESH = 2.0
 """Seconds that a part may be old; a page that has just changed something waits longer."""
 
-_KNOWN = 20  # looks
+_KNOWN = 20  # snapshots
 
 
 @dataclass
@@ -27,7 +27,7 @@ class _Part:
 
 @dataclass(frozen=True)
 class _Newest:
-    """The newest look: the names of the last ones, when it began, and what was rendered since."""
+    """The newest snapshot: the names of the last ones, when it began, what was rendered since."""
 
     known: tuple[str, ...] = ()
     began: float = 0.0
@@ -40,15 +40,15 @@ class Parts:
     def __init__(self) -> None:
         self._newest = _Newest()
 
-    def begin(self, look: str) -> None:
-        """Forget what was rendered so far. Call it before any page is told of the look."""
-        known = (*self._newest.known[1 - _KNOWN :], look)
+    def begin(self, snapshot: str) -> None:
+        """Forget what was rendered so far. Call it before any page is told of the snapshot."""
+        known = (*self._newest.known[1 - _KNOWN :], snapshot)
         self._newest = _Newest(known, time.monotonic())
 
-    def get(self, look: str, key: Hashable, make: Callable[[], str]) -> str:
-        """The part `key` for a page that heard of `look`. The first that asks makes it for all."""
+    def get(self, snapshot: str, key: Hashable, make: Callable[[], str]) -> str:
+        """The part `key` for a page that heard of it. The first that asks makes it for all."""
         newest = self._newest
-        if look not in newest.known or time.monotonic() - newest.began > FRESH:
+        if snapshot not in newest.known or time.monotonic() - newest.began > FRESH:
             return make()
         part = newest.parts.setdefault(key, _Part())
         with part.lock:

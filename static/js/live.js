@@ -20,8 +20,8 @@
   const outdated = element()?.dataset.version; // the scripts are as old as the first page
 
   let heardAt = Date.now(); // by our clock; all else is the server's
-  let heard = 0; // the newest look of which this page knows all
-  let look = ""; // the look that told us last
+  let heard = 0; // the newest snapshot of which this page knows all
+  let snapshot = ""; // the one that told us last
   let changedAt = 0; // when we changed something ourselves
 
   // --- what a page does with what it hears ---
@@ -50,13 +50,13 @@
     if (document.hidden || !element()) return;
     heardAt = Date.now();
     if (message.state) say(message.state);
-    if (!message.look) return;
+    if (!message.snapshot) return;
     if (message.version !== outdated) document.getElementById("upgrade").hidden = false;
     for (const [id, html] of Object.entries(message.parts)) replace(id, html);
     const names = new Set(heard < message.from ? EVERYTHING : message.events);
-    look = message.look;
-    heard = Math.max(heard, Number(look));
-    for (const name of [...names, ...changes(message)]) htmx.trigger(element(), name, { data: look });
+    snapshot = message.snapshot;
+    heard = Math.max(heard, Number(snapshot));
+    for (const name of [...names, ...changes(message)]) htmx.trigger(element(), name);
   }
 
   // What is not as it was when the page was made, though no row tells of it.
@@ -72,7 +72,7 @@
   // --- who leads ---
 
   let source = null; // the stream, if this tab leads
-  let known = null; // what the leader was told: since when, each name's newest look, and the parts
+  let known = null; // what the leader was told: since when, each name's newest snapshot, and the parts
   let stopWaiting = null;
   let release = null;
 
@@ -113,12 +113,12 @@
 
   function remember(message) {
     Object.assign(known.newest, message);
-    if (!message.look) return;
+    if (!message.snapshot) return;
     Object.assign(known.parts, message.parts);
-    for (const name of message.events) known.told.set(name, Number(message.look));
+    for (const name of message.events) known.told.set(name, Number(message.snapshot));
     if (known.told.size <= MOST_KEPT) return;
     known.told.clear();
-    known.kept = Number(message.look);
+    known.kept = Number(message.snapshot);
   }
 
   function missedSince(since) {
@@ -202,13 +202,13 @@
     else wait(true);
   }, 5000);
 
-  // What the server rendered for others since that look is good for us too, but for our own change.
+  // What the server rendered for others since that snapshot is good for us too, but for our own change.
   const isChange = (ctx) => ctx.request.method !== "GET";
 
   document.addEventListener("htmx:config:request", (event) => {
     const { ctx } = event.detail;
     if (isChange(ctx)) changedAt = Infinity;
-    else if (look && Date.now() - changedAt > OURS_FOR) ctx.request.headers["Chairtime-Look"] = look;
+    else if (snapshot && Date.now() - changedAt > OURS_FOR) ctx.request.headers["Chairtime-Snapshot"] = snapshot;
   });
   document.addEventListener("htmx:finally:request", (event) => {
     if (isChange(event.detail.ctx)) changedAt = Date.now();

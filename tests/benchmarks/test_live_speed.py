@@ -50,7 +50,7 @@ class OpenPage:
         self.html = ""
         self._client, self._event, self._address = client, event, address
         self._told: set[str] = set()
-        self._look = ""
+        self._snapshot = ""
         self._wake = threading.Event()
         self._is_open = True
         for work in (self._listen, self._follow):
@@ -75,7 +75,7 @@ class OpenPage:
                 raise
 
     def _hear(self, message: dict[str, Any]) -> None:
-        self._look = message.get("look", self._look)
+        self._snapshot = message.get("snapshot", self._snapshot)
         self._told.update(message.get("events", ()), ["beat"])
         self._wake.set()
 
@@ -93,7 +93,7 @@ class OpenPage:
                 time.sleep(max(0.0, began + THROTTLE - time.monotonic()))
 
     def _fetch(self) -> None:
-        headers = {**AS_BROWSER, "Chairtime-Look": self._look}
+        headers = {**AS_BROWSER, "Chairtime-Snapshot": self._snapshot}
         answer = self._client.get(self._address or "", headers=headers)
         assert answer.status_code == 200
         self.html = answer.text

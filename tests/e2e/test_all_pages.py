@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, StorageState, ViewportSize, expec
 
 from app.asgi import create_app
 from app.staff import guards
-from app.web.rendered_once import LOOK
+from app.web.rendered_once import SNAPSHOT
 from tests.fake_twilio import FakeTwilio
 from tests.support.accessibility import serious_problems
 from tests.support.dashboard import PHONE, assert_fits, problems_of
@@ -102,7 +102,7 @@ class Transfers:
     def _begin(self, event: Any) -> None:
         address = event["request"]["url"]
         self._addresses[event["requestId"]] = address
-        if LOOK not in event["request"]["headers"]:  # else a change was told as the page came
+        if SNAPSHOT not in event["request"]["headers"]:  # else a change was told as the page came
             self.initiators[address] = event["initiator"].get("url", event["initiator"]["type"])
 
     def _end(self, event: Any) -> None:

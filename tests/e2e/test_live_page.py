@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Request, Route, expect
 
-from app.web.rendered_once import LOOK
+from app.web.rendered_once import SNAPSHOT
 from tests.support.dashboard import Dashboard, live, problems_of
 
 SHOP: dict[str, str] = {}
@@ -108,28 +108,28 @@ def test_the_stream_stays_open_however_often_a_page_takes_the_place_of_another(
     assert problems == []
 
 
-def test_a_page_says_which_look_told_it_but_not_right_after_a_change_of_its_own(
+def test_a_page_says_which_snapshot_told_it_but_not_right_after_a_change_of_its_own(
     page: Page, shop: Dashboard
 ) -> None:
     shop.fail(customerName="Ada")
     page.goto("/failed")
     live(page)
-    looks: list[str | None] = []
+    snapshots: list[str | None] = []
 
     def is_seen(request: Request) -> bool:
         is_again = request.method == "GET" and request.url.endswith("/failed")
         if is_again:
-            looks.append(request.headers.get(LOOK.lower()))
+            snapshots.append(request.headers.get(SNAPSHOT.lower()))
         return is_again
 
     with page.expect_request(is_seen):
         shop.fail(customerName="Ben")
-    assert all(looks)
+    assert all(snapshots)
     expect(page.get_by_role("link", name="Ben")).to_be_visible()
-    looks.clear()
+    snapshots.clear()
     with page.expect_request(is_seen):
         page.get_by_role("button", name=re.compile("^Retry .* to Ada$")).click()
-    assert not any(looks)
+    assert not any(snapshots)
 
 
 def test_an_open_page_moves_on_to_the_next_day(page: Page, shop: Dashboard) -> None:

@@ -59,7 +59,7 @@ STRANGE = {
 """What is text, but not what anybody expects."""
 
 HEADERS = (
-    *("Accept", "Accept-Encoding", "Accept-Language", "Authorization", "Chairtime-Look"),
+    *("Accept", "Accept-Encoding", "Accept-Language", "Authorization", "Chairtime-Snapshot"),
     *("Content-Type", "Cookie", "Host", "HX-Current-URL", "HX-Request", "HX-Request-Type"),
     *("HX-Source", "HX-Target", "Idempotency-Key", "If-Match", "If-Modified-Since"),
     *("If-None-Match", "Last-Event-ID", "Origin", "Range", "Referer", "Sec-Fetch-Site"),

@@ -1,4 +1,4 @@
-"""The live stream: what it tells, to whom, how often it looks, and when it ends."""
+"""The live stream: what it tells, to whom, how often it snapshots, and when it ends."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ import app.db
 from app.bookings import service
 from app.conversations import service as conversations
 from app.dashboard import live, templating
-from app.dashboard.live import EVERYTHING, Look, Stream, Watcher, names_of, news
+from app.dashboard.live import EVERYTHING, Snapshot, Stream, Watcher, names_of, news
 from app.db import Database
 from app.messages import gate
 from app.messages.lifecycle import claims
@@ -39,33 +39,33 @@ Work = Callable[[Watcher], Coroutine[Any, Any, Any]]
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes seconds takes hundredths."""
-    monkeypatch.setattr(live, "LOOK_EVERY", 0.02)
+    monkeypatch.setattr(live, "SNAPSHOT_EVERY", 0.02)
 
 
 @pytest.fixture
-def looks(monkeypatch: pytest.MonkeyPatch, quick: None) -> list[Look]:
-    """The looks at the database so far."""
-    taken: list[Look] = []
-    look = live.look
+def snapshots(monkeypatch: pytest.MonkeyPatch, quick: None) -> list[Snapshot]:
+    """The snapshots of the database so far."""
+    taken: list[Snapshot] = []
+    take = live.take_snapshot
 
-    def noted(session: Any) -> Look:
-        taken.append(look(session))
+    def noted(session: Any) -> Snapshot:
+        taken.append(take(session))
         return taken[-1]
 
-    monkeypatch.setattr(live, "look", noted)
+    monkeypatch.setattr(live, "take_snapshot", noted)
     return taken
 
 
-def look(db: Database) -> Look:
+def snapshot(db: Database) -> Snapshot:
     with db.read() as session:
-        return live.look(session)
+        return live.take_snapshot(session)
 
 
 def told(db: Database, act: Callable[[], object]) -> set[str]:
     """The events of what happens in `act`."""
-    before = look(db)
+    before = snapshot(db)
     act()
-    return news(before, look(db))
+    return news(before, snapshot(db))
 
 
 def stream_of(
@@ -133,7 +133,7 @@ def test_a_message_that_changes_is_told_to_its_booking_alone(
         with shop.write() as session:
             assert claims.claim(session, job_id)
 
-    look(shop)
+    snapshot(shop)
     names = told(shop, claim)
     assert {name for name in names if name.startswith("booking-")} == {f"booking-{booking_id}"}
     assert message(shop, job_id).state == "sending"
@@ -163,9 +163,9 @@ def test_nothing_is_told_twice_and_nothing_when_nothing_happened(
     shop: Database, clock: FrozenClock
 ) -> None:
     book(shop)
-    before = look(shop)
+    before = snapshot(shop)
     clock.move(seconds=1)
-    assert news(before, look(shop)) == set()
+    assert news(before, snapshot(shop)) == set()
 
 
 def test_what_another_host_committed_late_or_with_a_slow_clock_is_told_all_the_same(
@@ -173,12 +173,12 @@ def test_what_another_host_committed_late_or_with_a_slow_clock_is_told_all_the_s
 ) -> None:
     booking_id = book(shop)
     clock.move(minutes=1)
-    before = look(shop)
+    before = snapshot(shop)
     clock.move(seconds=-9)
     with shop.write() as session:
         service.change(session, booking_id, {"customer_name": "Ben"}, "system")
     clock.move(seconds=10)
-    assert f"booking-{booking_id}" in news(before, look(shop))
+    assert f"booking-{booking_id}" in news(before, snapshot(shop))
 
 
 def test_a_failure_and_its_retry_are_told_to_the_failed_page(
@@ -226,16 +226,16 @@ def test_of_too_many_changes_a_page_is_told_only_that_it_missed_them(
     assert len(names_of(changes[:-1])) == live.MOST_BOOKINGS + 3
 
 
-def test_a_look_takes_the_same_number_of_statements_however_much_changed(
+def test_a_snapshot_takes_the_same_number_of_statements_however_much_changed(
     shop: Database, clock: FrozenClock
 ) -> None:
     book(shop)
     with counted(shop) as few:
-        look(shop)
+        snapshot(shop)
     for _ in range(12):
         book(shop, customer_phone=factories.phone())
     with counted(shop) as many:
-        look(shop)
+        snapshot(shop)
     assert len(few) == len(many) <= 15
 
 
@@ -259,7 +259,7 @@ def test_a_page_is_told_at_once_what_happened_since_it_was_made(
             "banner",
             "today-is",
         }
-        assert said["id"] == said["look"] == f"{clock.now().timestamp():.3f}"
+        assert said["id"] == said["snapshot"] == f"{clock.now().timestamp():.3f}"
 
     listen(work)
 
@@ -286,7 +286,7 @@ def test_a_reply_and_its_being_looked_after_are_told_to_the_board_and_to_the_bad
 def test_a_page_is_told_the_state_of_its_frame_so_that_it_sees_a_worker_that_went_before(
     shop: Database, clock: FrozenClock, quick: None
 ) -> None:
-    shown = look(shop).frame.state
+    shown = snapshot(shop).frame.state
     now = clock.now()
     with shop.write() as session:
         session.add(Worker(id="w", host="a", pid=1, threads=1, started_at=now, seen_at=now))
@@ -294,7 +294,7 @@ def test_a_page_is_told_the_state_of_its_frame_so_that_it_sees_a_worker_that_wen
     async def work(watcher: Watcher) -> None:
         stream = stream_of()
         with watcher.listening(stream):
-            assert (await take(stream))["shown"] == look(shop).frame.state != shown
+            assert (await take(stream))["shown"] == snapshot(shop).frame.state != shown
 
     listen(work)
 
@@ -326,7 +326,7 @@ def test_only_what_changed_is_sent(shop: Database, clock: FrozenClock, quick: No
 
 
 def test_the_database_is_looked_at_once_for_all_who_listen_and_not_at_all_for_nobody(
-    shop: Database, clock: FrozenClock, looks: list[Look]
+    shop: Database, clock: FrozenClock, snapshots: list[Snapshot]
 ) -> None:
     async def work(watcher: Watcher) -> None:
         streams = [stream_of() for _ in range(20)]
@@ -334,15 +334,15 @@ def test_the_database_is_looked_at_once_for_all_who_listen_and_not_at_all_for_no
             for stream in streams:
                 stack.enter_context(watcher.listening(stream))
             await asyncio.gather(*(take(stream) for stream in streams))
-            assert len(looks) <= 3
+            assert len(snapshots) <= 3
         await asyncio.sleep(0.2)
-        seen = len(looks)
+        seen = len(snapshots)
         await asyncio.sleep(0.2)
-        assert len(looks) == seen
+        assert len(snapshots) == seen
         late = stream_of()
         with watcher.listening(late):
             await take(late)
-        assert len(looks) > seen
+        assert len(snapshots) > seen
 
     listen(work)
 
@@ -351,7 +351,7 @@ def test_what_a_page_that_does_not_read_is_kept_for_does_not_grow(
     shop: Database, clock: FrozenClock
 ) -> None:
     async def work(_: Watcher) -> None:
-        stream, latest = stream_of(), look(shop)
+        stream, latest = stream_of(), snapshot(shop)
         who = SignedIn("user_1", "Ann Lee", "viewer", "session", clock.now())
         for number in range(5000):
             stream.tell(latest, {f"booking-{number}", "board"}, who)
@@ -413,7 +413,7 @@ def test_over_midnight_every_page_is_told_and_the_date_is_another(
     with shop.write() as session:
         shop_service.shop(session).time_zone = "Europe/Berlin"
     clock.set(datetime(2026, 11, 23, 22, 59, 59, tzinfo=UTC))
-    before = look(shop)
+    before = snapshot(shop)
     stream = stream_of()
 
     async def work(watcher: Watcher) -> None:
@@ -425,7 +425,7 @@ def test_over_midnight_every_page_is_told_and_the_date_is_another(
         assert "Tue, Nov 24" in said["parts"]["today-is"]
 
     listen(work)
-    assert set(EVERYTHING) <= news(before, look(shop))
+    assert set(EVERYTHING) <= news(before, snapshot(shop))
 
 
 def test_a_page_made_before_midnight_that_connects_after_is_told_everything(
@@ -465,7 +465,7 @@ def test_streams_end_when_the_database_goes_away_and_work_again_when_it_is_back(
         stream = stream_of()
         with monkeypatch.context() as broken, watcher.listening(stream):
             await take(stream)
-            broken.setattr(live, "look", _away)
+            broken.setattr(live, "take_snapshot", _away)
             await asyncio.wait_for(take(stream, -1), 5)
         again = stream_of()
         with watcher.listening(again):
@@ -474,7 +474,7 @@ def test_streams_end_when_the_database_goes_away_and_work_again_when_it_is_back(
     listen(work)
 
 
-def _away(_: object) -> Look:
+def _away(_: object) -> Snapshot:
     raise OperationalError("SELECT 1", {}, Exception("gone"))
 
 
@@ -550,6 +550,6 @@ def test_each_page_opens_the_stream_with_the_time_it_was_made(
     sign_in(sqlite_api, sqlite_db)
     text = sqlite_api.get("/queue").text
     assert f'data-since="{clock.now().timestamp()}"' in text
-    assert f'data-shown="{look(sqlite_db).frame.state}"' in text
+    assert f'data-shown="{snapshot(sqlite_db).frame.state}"' in text
     assert f"SLACK = {live.SLACK:.0f};" in (templating.ROOT / "static/js/live.js").read_text()
     assert timedelta(seconds=live.SLACK) < live.WINDOW

@@ -1,4 +1,4 @@
-"""What is rendered once for all who were told of the same look, and what is in it of whom."""
+"""What is rendered once for all who were told of the same snapshot, and what is in it of whom."""
 
 import re
 import threading
@@ -13,7 +13,7 @@ from litestar.testing import TestClient
 from app.asgi import create_app
 from app.db import Database
 from app.web import rendered_once
-from app.web.rendered_once import LOOK, Parts
+from app.web.rendered_once import SNAPSHOT, Parts
 from tests import factories
 from tests.integration.conftest import Client
 from tests.support.frozen import FrozenClock
@@ -46,28 +46,28 @@ def other(client: Client, sqlite_db: Database) -> Iterator[Client]:
         yield process
 
 
-def begin(client: Client, look: str) -> None:
-    """What the watcher does before it tells anybody of a look."""
-    client.app.state.parts.begin(look)
+def begin(client: Client, snapshot: str) -> None:
+    """What the watcher does before it tells anybody of a snapshot."""
+    client.app.state.parts.begin(snapshot)
 
 
-def told(client: Client, address: str = "/today", look: str = "1.000") -> Response:
-    """What a page gets that asks again because this look told it."""
-    answer = client.get(address, headers={**HTMX, LOOK: look})
+def told(client: Client, address: str = "/today", snapshot: str = "1.000") -> Response:
+    """What a page gets that asks again because this snapshot told it."""
+    answer = client.get(address, headers={**HTMX, SNAPSHOT: snapshot})
     assert answer.status_code == 200
     return answer
 
 
-def is_shown(db: Database, client: Client, look: str | None, address: str = "/today") -> bool:
+def is_shown(db: Database, client: Client, snapshot: str | None, address: str = "/today") -> bool:
     """Whether a booking that was made just now is in what the page gets."""
     told(client, address)
     booking = book(db, customer_phone=factories.phone())
-    headers = HTMX if look is None else {**HTMX, LOOK: look}
+    headers = HTMX if snapshot is None else {**HTMX, SNAPSHOT: snapshot}
     return booking in client.get(address, headers=headers).text
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_all_who_were_told_of_a_look_get_what_was_rendered_for_the_first(
+def test_all_who_were_told_of_a_snapshot_get_what_was_rendered_for_the_first(
     client: Client, other: Client, sqlite_db: Database, address: str
 ) -> None:
     first = told(client, address)
@@ -79,24 +79,24 @@ def test_all_who_were_told_of_a_look_get_what_was_rendered_for_the_first(
     assert all(f'id="{name}"' in whole for name in re.findall(r'id="([^"]+)"', first.text))
 
 
-def test_what_was_rendered_before_a_look_is_not_for_those_whom_it_told(
+def test_what_was_rendered_before_a_snapshot_is_not_for_those_whom_it_told(
     client: Client, sqlite_db: Database
 ) -> None:
     told(client)
     booking = book(sqlite_db)
     begin(client, "2.000")
-    assert booking in told(client, look="2.000").text
-    assert booking in told(client, look="1.000").text
+    assert booking in told(client, snapshot="2.000").text
+    assert booking in told(client, snapshot="1.000").text
 
 
-@pytest.mark.parametrize("look", [None, "", "0.999", "2.000"])
-def test_who_names_no_look_of_this_process_gets_what_is_there_now(
-    client: Client, sqlite_db: Database, look: str | None
+@pytest.mark.parametrize("snapshot", [None, "", "0.999", "2.000"])
+def test_who_names_no_snapshot_of_this_process_gets_what_is_there_now(
+    client: Client, sqlite_db: Database, snapshot: str | None
 ) -> None:
-    assert is_shown(sqlite_db, client, look)
+    assert is_shown(sqlite_db, client, snapshot)
 
 
-def test_nothing_is_kept_when_no_look_is_taken_any_more(
+def test_nothing_is_kept_when_no_snapshot_is_taken_any_more(
     client: Client, sqlite_db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rendered_once, "FRESH", 0.0)
@@ -107,7 +107,7 @@ def test_a_whole_page_is_never_shared(client: Client, sqlite_db: Database) -> No
     told(client)
     booking = book(sqlite_db)
     for more in ({}, {**HTMX, "HX-Request-Type": "full"}):
-        assert booking in client.get("/today", headers={LOOK: "1.000", **more}).text
+        assert booking in client.get("/today", headers={SNAPSHOT: "1.000", **more}).text
 
 
 def test_each_role_and_each_address_has_its_own(client: Client, sqlite_db: Database) -> None:
@@ -131,7 +131,7 @@ def test_all_of_a_role_get_the_same_and_nothing_of_anothers_session(
 
 def test_an_address_that_is_wrong_says_so_each_time(client: Client) -> None:
     for _ in range(2):
-        answer = client.get("/today?barber=nobody", headers={**HTMX, LOOK: "1.000"})
+        answer = client.get("/today?barber=nobody", headers={**HTMX, SNAPSHOT: "1.000"})
         assert answer.status_code == 404
 
 
@@ -157,7 +157,7 @@ def test_what_could_not_be_made_is_tried_again() -> None:
     assert parts.get("1", "/today", lambda: "html") == "html"
 
 
-def test_only_the_last_looks_are_remembered() -> None:
+def test_only_the_last_snapshots_are_remembered() -> None:
     parts = Parts()
     for number in range(100):
         parts.begin(str(number))
