@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.db import Base
+from app.messages.lifecycle import materialize
 from app.models.booking import Booking
 from app.models.conversation import Reply
 from app.models.identity import person_of
@@ -206,8 +207,7 @@ def _attempt_of(session: Session, of: Message, booked: Booking) -> None:
 
 
 def _next_number(session: Session, of: Booking, kind: str) -> int:
-    same = (Message.booking_id == of.id) & (Message.kind == kind)
-    return (session.scalar(select(func.max(Message.number)).where(same)) or 0) + 1
+    return materialize.last_number(session, of.id, kind) + 1
 
 
 def _count(session: Session, table: type[Base], where: Any) -> int:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.bookings import service
@@ -12,10 +11,9 @@ from app.bookings.availability import overlapping
 from app.customers import service as customers
 from app.db import Database
 from app.errors import Conflict
-from app.messages import quiet
+from app.messages import planned
 from app.messages.service import skip_reason_of
 from app.models.booking import Booking
-from app.models.message import Message
 from app.shop import hours
 from app.shop.service import shop
 
@@ -140,13 +138,8 @@ def _stay(session: Session, booking: Booking) -> Stay:
 
 def _reminders(session: Session, booking_id: str) -> dict[str, tuple[str, datetime]]:
     """The reminders that are to come, and those left out, by job id."""
-    rows = session.execute(
-        select(
-            Message.id, *quiet.shown(quiet.rule(session), Message.state, Message.planned_for)
-        ).where(
-            Message.booking_id == booking_id,
-            Message.kind == "reminder",
-            Message.state.in_(["pending", "skipped"]),
-        )
-    )
-    return {row.id: (row.state, row.planned_for) for row in rows}
+    return {
+        each.id: (each.state, each.planned_for)
+        for each in planned.messages_of(session, booking_id, "reminder")
+        if each.state in {"pending", "skipped"}
+    }

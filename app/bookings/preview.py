@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -17,16 +16,15 @@ from app.bookings.fields import FARTHEST
 from app.customers import budget, phones
 from app.customers import service as customers
 from app.errors import Invalid
-from app.messages import quiet
+from app.messages import planned
 from app.messages.compose import compose
-from app.messages.eligibility import is_pending
 from app.messages.service import skip_reason_of
 from app.messages.texts import TextError
 from app.models.booking import Booking
 from app.models.customer import Customer as Contact
 from app.models.identity import person_of
 from app.models.message import Message
-from app.models.plan import Plan
+from app.models.plan import ReminderTimes
 from app.models.shop import Barber, Service
 from app.reminders.plan import PlanTooLong
 from app.shop import hours
@@ -64,7 +62,7 @@ class Reminders:
     "moved"), empty if nothing does; `cost` is that of all, if the shop has set a price.
     """
 
-    plan: Plan | None
+    plan: ReminderTimes | None
     replaced: int
     every: timedelta
     text: str = ""
@@ -283,7 +281,7 @@ def _reminders(
 ) -> Reminders:
     row = shop(session)
     every = of_shop(row).every
-    replaced = _pending(session, booking) if booking else 0
+    replaced = len(planned.to_go(session, booking.id)) if booking else 0
     if booking and booking.starts_at == start.at:
         return Reminders(None, replaced, every)
     try:
@@ -302,14 +300,9 @@ def _reminders(
     )
 
 
-def _pending(session: Session, booking: Booking) -> int:
-    """How many of its reminders are still to go."""
-    where = (Message.booking_id == booking.id) & (Message.kind == "reminder") & is_pending()
-    is_going = ~quiet.is_left_out(quiet.rule(session))
-    return session.scalar(select(func.count()).select_from(Message).where(where, is_going)) or 0
-
-
-def _text(session: Session, typed: Draft, choices: Choices, start: StartTime, plan: Plan) -> str:
+def _text(
+    session: Session, typed: Draft, choices: Choices, start: StartTime, plan: ReminderTimes
+) -> str:
     """The first reminder; empty while it cannot be written."""
     if not (choices.service and choices.barber):
         return ""

@@ -6,7 +6,6 @@ from app import clock
 from app.bookings import service
 from app.messages.enqueue import enqueue_after_commit
 from app.messages.lifecycle import plans
-from app.models.plan import Plan
 from app.staff import audit
 
 
@@ -17,7 +16,6 @@ def remind_now(session: Session, booking_id: str, actor: str) -> str:
     """
     booking = service.to_change(session, booking_id)
     audit.record(session, actor, "booking.reminded", booking_id)  # first, as one reads it
-    at_once = Plan((clock.now(),))
-    [job_id] = plans.plan(session, booking.id, "reminder", at_once, asked_for=True)
+    [job_id] = plans.add(session, booking.id, "reminder", clock.now(), asked_for=True)
     enqueue_after_commit(session, [job_id])
     return job_id

@@ -14,11 +14,11 @@ from app.bookings.fields import BookingForm
 from app.customers import consent
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.messages.enqueue import enqueue_after_commit, revoke_after_commit
-from app.messages.lifecycle import plans
+from app.messages.lifecycle import materialize, plans
 from app.messages.lifecycle.compare_and_set import lock_booking
 from app.models.booking import Booking
 from app.models.identity import person_of
-from app.models.plan import Plan
+from app.models.plan import ReminderTimes
 from app.models.shop import Barber, Service
 from app.reminders.plan import PlanTooLong, reminder_times
 from app.settings import settings
@@ -133,13 +133,13 @@ def cancel(
     session.flush()
     revoke_after_commit(session, plans.cancel_pending(session, booking.id, "booking_cancelled"))
     if not told:
-        at = Plan((now + tell_after,))
-        enqueue_after_commit(session, plans.plan(session, booking.id, "cancellation", at))
+        at = now + tell_after
+        enqueue_after_commit(session, plans.add(session, booking.id, "cancellation", at))
     audit.record(session, actor, "booking.cancelled", booking.id)
     return booking
 
 
-def planned_from_now(session: Session, starts_at: datetime) -> Plan:
+def planned_from_now(session: Session, starts_at: datetime) -> ReminderTimes:
     """The reminders that a booking made now for `starts_at` (aware) gets.
 
     Raises PlanTooLong.
@@ -339,21 +339,20 @@ def _plan(session: Session, booking: Booking, agreed: int | None) -> None:
     for many that nobody `agreed` to.
     """
     try:
-        planned = planned_from_now(session, booking.starts_at)
+        times = planned_from_now(session, booking.starts_at)
     except PlanTooLong as error:
         raise Invalid([FieldError("scheduled_time", str(error))]) from error
-    number = len(planned.times)
+    number = times.going(0, times.count)
     if agreed is not None and number > max(MANY, agreed):
         message = f"These are {number} reminders to one customer. Tick “Yes, really” if so."
         raise Invalid([FieldError("sure", message)])
-    enqueue_after_commit(session, plans.plan(session, booking.id, "reminder", planned))
+    enqueue_after_commit(session, materialize.make(session, booking.id, times))
 
 
 def _tell(session: Session, booking: Booking, kind: Literal["confirmation", "moved"]) -> None:
     """Tell the customer at once what was done, if the shop has switched that on."""
     if getattr(shop(session), f"{kind}_on"):
-        now = Plan((clock.now(),))
-        enqueue_after_commit(session, plans.plan(session, booking.id, kind, now))
+        enqueue_after_commit(session, plans.add(session, booking.id, kind, clock.now()))
 
 
 def _check_open(booking: Booking) -> None:

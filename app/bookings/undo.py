@@ -9,10 +9,9 @@ from app import clock
 from app.bookings import service
 from app.errors import Conflict
 from app.messages.enqueue import enqueue_after_commit, revoke_after_commit
-from app.messages.lifecycle import plans
+from app.messages.lifecycle import materialize, plans
 from app.models.booking import Booking
 from app.models.message import Message
-from app.models.plan import Plan
 from app.staff import audit
 
 UNDO_FOR = timedelta(seconds=10)
@@ -22,9 +21,10 @@ UNDO_FOR = timedelta(seconds=10)
 def undo_cancel(session: Session, booking_id: str, actor: str) -> Booking:
     """Confirm a cancelled booking again, before its customer was told.
 
-    The reminders that were cancelled with it come back at their times, under new numbers: a
-    revoked job id stays revoked. Raises NotFound, and Conflict: `told` when it is too late,
-    `barber_taken` or `same_booking` when the place was booked meanwhile.
+    The reminders that were cancelled with it come back at their times: those that had become
+    messages already under new numbers, as a revoked job id stays revoked. Raises NotFound, and
+    Conflict: `told` when it is too late, `barber_taken` or `same_booking` when the place was booked
+    meanwhile.
     """
     booking = service.locked(session, booking_id)
     if booking.status != "cancelled" or not _is_untold(session, booking_id):
@@ -35,7 +35,8 @@ def undo_cancel(session: Session, booking_id: str, actor: str) -> Booking:
     booking.status, booking.updated_at = "confirmed", now
     session.flush()
     revoke_after_commit(session, plans.cancel_pending(session, booking_id, "undone"))
-    enqueue_after_commit(session, plans.plan(session, booking_id, "reminder", Plan(times)))
+    enqueue_after_commit(session, materialize.reopen(session, booking_id, "booking_cancelled"))
+    enqueue_after_commit(session, plans.add(session, booking_id, "reminder", *times))
     audit.record(session, actor, "booking.cancellation_undone", booking_id)
     return booking
 
@@ -51,7 +52,7 @@ def _is_untold(session: Session, booking_id: str) -> bool:
 
 
 def _cancelled_times(session: Session, booking: Booking, now: datetime) -> tuple[datetime, ...]:
-    """The times of the reminders that the cancellation took, as far as they are to come."""
+    """The times of the messages that the cancellation took, as far as they are to come."""
     times = session.scalars(
         select(Message.planned_for).where(
             Message.booking_id == booking.id,

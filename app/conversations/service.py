@@ -33,7 +33,6 @@ from app.messages.service import REASONS
 from app.models.booking import Booking
 from app.models.conversation import Reply
 from app.models.message import Attempt, Message
-from app.models.plan import Plan
 from app.models.shop import Barber
 from app.staff import audit
 
@@ -157,7 +156,7 @@ def answer(session: Session, booking_id: str, text: str, actor: str) -> str:
         reason = OPTED_OUT if conversation.has_opted_out else WINDOW_CLOSED
         raise Conflict(reason, f"{REASONS[reason]}. Call them instead.")
     text = _checked(text)
-    [job_id] = plans.plan(session, booking_id, "answer", Plan((clock.now(),)), text)
+    [job_id] = plans.add(session, booking_id, "answer", clock.now(), text=text)
     enqueue_after_commit(session, [job_id])
     done = {"needs_attention": False, "handled_at": clock.now(), "handled_by": actor}
     _set(session, _about(booking) & Reply.needs_attention, **done)

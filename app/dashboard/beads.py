@@ -1,7 +1,9 @@
 """The reminders of many bookings at once, as their rows in a list show them: as beads."""
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, cast
 
@@ -11,7 +13,8 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.dashboard.labels import MOST_BEADS, Reminders
 from app.db import is_one_of
-from app.messages import quiet
+from app.messages import planned, quiet
+from app.messages.planned import Remaining
 from app.models.message import Message
 
 _SAME_WORD = (Message.state, Message.delivery_status, Message.asks)
@@ -49,15 +52,51 @@ def _query(nights: quiet.Rule | None) -> Select[Any]:
 def reminders_of(session: Session, booking_ids: Iterable[str]) -> Mapping[str, Reminders]:
     """By booking, its reminders that were not cancelled; one without any has an empty one.
 
-    One query, of what a bead and a reason need, as plain rows: of hundreds of reminders the few
+    Two queries, of what a bead and a reason need, as plain rows: of hundreds of reminders the few
     that may be shown, and how many others there are of each kind.
     """
-    near, rest = defaultdict(list), defaultdict(list)
-    query = _query(quiet.rule(session))
-    for row in session.execute(query, {"ids": list(booking_ids), "now": clock.now()}):
+    ids, now = list(booking_ids), clock.now()
+    near: dict[str, list[Message]] = defaultdict(list)
+    rest: dict[str, list[tuple[Message, int]]] = defaultdict(list)
+    nights = quiet.rule(session)
+    for row in session.execute(_query(nights), {"ids": ids, "now": now}):
         message = cast(Message, row)
         if row.number is None:
             rest[row.booking_id].append((message, row.alike))
         else:
             near[row.booking_id].append(message)
-    return defaultdict(Reminders, {each: Reminders(near[each], rest[each]) for each in near})
+    for left in planned.remaining_of(session, ids, nights):
+        shown, others = _planned(left, now)
+        near[left.plan.booking_id] += shown
+        rest[left.plan.booking_id] += others
+    return defaultdict(Reminders, {each: _nearest(near[each], rest[each]) for each in near})
+
+
+def _planned(left: Remaining, now: datetime) -> tuple[list[Message], list[tuple[Message, int]]]:
+    """Of a plan those that may be shown, and of the others a sample of each kind with its number.
+
+    Those that are due, those that are to come later, and those that quiet hours leave out.
+    """
+    going = () if left.plan.ended_at else left.going
+    late = bisect_left(going, left.times.until(now))
+    shown = [*going[:MOST_BEADS], *left.quiet[-MOST_BEADS:]]
+    others = (
+        going[MOST_BEADS:late],
+        going[max(late, MOST_BEADS) :],
+        left.quiet[:-MOST_BEADS],
+    )
+    return (
+        [left.reminder(step) for step in shown],
+        [(left.reminder(steps[0]), len(steps)) for steps in others if steps],
+    )
+
+
+def _nearest(near: list[Message], rest: list[tuple[Message, int]]) -> Reminders:
+    """Stored and planned ones together: MOST_BEADS of those done are near, and of those to come."""
+    near = sorted(near, key=lambda message: message.number)
+    coming = [each for each in near if each.state == "pending"]
+    done = [each for each in near if each.state != "pending"]
+    kept = [*done[-MOST_BEADS:], *coming[:MOST_BEADS]]
+    far = [*done[:-MOST_BEADS], *coming[MOST_BEADS:]]
+    in_order = sorted(kept, key=lambda message: message.number)
+    return Reminders(in_order, [*rest, *((each, 1) for each in far)])

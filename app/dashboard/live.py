@@ -30,7 +30,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from app import db
 from app.dashboard.shell import Frame, PageRequest, frame, page
 from app.dashboard.templating import page_version, render
-from app.messages import statistics
+from app.messages import planned, statistics
 from app.messages.eligibility import is_pending
 from app.models.booking import Booking
 from app.models.conversation import Reply
@@ -111,7 +111,7 @@ class Snapshot:
 
 
 def take_snapshot(session: Session) -> Snapshot:
-    """The database as it is now; what became due counts as changed."""
+    """The database as it is now; what became due counts as changed, also if no worker sees it."""
     around = frame(session)
     since = around.now - WINDOW
     due = is_pending() & (Message.due_at <= around.now)
@@ -119,6 +119,7 @@ def take_snapshot(session: Session) -> Snapshot:
     changes = [
         *_newest(session, row, Message.updated_at, since),
         *_newest(session, row, Message.due_at, since, due),
+        *_overdue(session, around, since),
         *_newest(session, (Booking.id, literal(None), Booking.status), Booking.updated_at, since),
         *_newest(session, _OF_REPLY, Reply.updated_at, since),
     ]
@@ -341,6 +342,18 @@ def _newest(
 ) -> list[ChangedRow]:
     statement = select(*row, at).where(at > since, *conditions).order_by(at.desc())
     return [ChangedRow._make(row) for row in session.execute(statement.limit(MOST_ROWS))]
+
+
+def _overdue(session: Session, around: Frame, since: datetime) -> list[ChangedRow]:
+    """What became due of plans while no worker makes messages of it."""
+    if not around.stats.waiting:
+        return []
+    return [
+        ChangedRow(each.booking_id, each.id, each.state, each.due_at)
+        for reminders in planned.overdue(session, around.now)
+        for each in reminders
+        if each.due_at > since
+    ]
 
 
 def _newer(latest: Snapshot, since: float) -> set[str]:

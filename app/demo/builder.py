@@ -23,7 +23,7 @@ from app.channel import Outcome, StatusReport
 from app.demo import past
 from app.messages import delivery, receipts
 from app.messages.compose import Content
-from app.messages.lifecycle import claims
+from app.messages.lifecycle import claims, materialize
 from app.messages.lifecycle.claims import Claim
 from app.messages.lifecycle.compare_and_set import job_id
 from app.models.booking import Booking
@@ -98,6 +98,7 @@ class DemoBuilder:
         while self._agenda:
             moment, _, act = heappop(self._agenda)
             with clock.at(moment):
+                materialize.materialize_due(self.session)
                 act()
         past.send_reminders(self.session, self._chance)
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.messages.compose import compose
 from app.messages.eligibility import is_pending
+from app.messages.lifecycle import materialize
 from app.messages.lifecycle.outcomes import count_sent
 from app.messages.receipt_ranks import rank_of
 from app.models.booking import Booking
@@ -31,6 +32,8 @@ def send_reminders(session: Session, chance: random.Random, *which: ColumnElemen
     Each got as far as chance has it: sent, delivered, read.
     """
     now = clock.now()
+    while materialize.materialize_due(session):
+        pass
     due = session.execute(
         select(Message, Booking)
         .join(Message.booking)

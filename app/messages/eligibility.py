@@ -16,7 +16,9 @@ from sqlalchemy import (
     case,
     exists,
     func,
+    or_,
     select,
+    true,
 )
 from sqlalchemy.orm import aliased
 
@@ -27,6 +29,7 @@ from app.messages.quiet import QUIET_HOURS
 from app.models.booking import Booking
 from app.models.customer import Customer, MonthlySent
 from app.models.message import DailySent, Message
+from app.models.plan import Plan
 from app.models.shop import Shop
 
 APPOINTMENT_PASSED = "appointment_passed"
@@ -59,7 +62,8 @@ def skip_reason(nights: quiet.Rule | None) -> ColumnElement[Any]:
     now = _at("now")
     is_answer = is_one_of(Message.kind, "answer")
     is_counted = ~is_one_of(Message.kind, *UNCOUNTED)
-    is_superseded = and_(is_one_of(Message.kind, "reminder"), _newer_is_due(nights))
+    newer_is_due = or_(_newer_is_due(nights), _newer_is_planned(nights))
+    is_superseded = and_(is_one_of(Message.kind, "reminder"), newer_is_due)
     reasons = (
         (and_(~is_answer, Booking.starts_at <= now), APPOINTMENT_PASSED),
         (and_(is_counted, ~is_one_of(Booking.status, "confirmed")), NOT_CONFIRMED),
@@ -92,6 +96,17 @@ def _newer_is_due(nights: quiet.Rule | None) -> ColumnElement[bool]:
         newer.planned_for > Message.planned_for,
         newer.planned_for <= _at("now"),
         ~quiet.is_left_out(nights, newer),
+    )
+    return newer_is_due.correlate(Message)
+
+
+def _newer_is_planned(nights: quiet.Rule | None) -> ColumnElement[bool]:
+    """Whether a newer reminder is due that no tick has made a message of yet."""
+    newer_is_due = exists().where(
+        Plan.booking_id == Message.booking_id,
+        Plan.next_at > Message.planned_for,
+        Plan.next_at <= _at("now"),
+        ~quiet.is_quiet(nights, Plan.next_at) if nights else true(),
     )
     return newer_is_due.correlate(Message)
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.db import is_one_of
 from app.models.message import Message
+from app.models.plan import QuietHours
 from app.models.shop import Shop
 from app.shop.policy import Policy, of_shop
 from app.shop.service import shop
@@ -31,6 +32,11 @@ class Rule(NamedTuple):
     policy: Policy
     year: int
     is_sqlite: bool
+
+    @property
+    def hours(self) -> QuietHours | None:
+        """The quiet hours alone."""
+        return self.policy.quiet_hours
 
 
 class _Span(NamedTuple):

@@ -2,16 +2,14 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import cast
 
-from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.channel import Advice, Kind
 from app.errors import Conflict, NotFound
-from app.messages import quiet
+from app.messages import planned
 from app.messages.channels import channel
 from app.messages.eligibility import NO_CONSENT, OPTED_OUT
 from app.messages.enqueue import enqueue_after_commit
@@ -76,12 +74,8 @@ def reminders(session: Session, booking_id: str) -> list[ReminderView]:
     if session.get(Booking, booking_id) is None:
         raise NotFound("There is no such booking.")
     now = clock.now()
-    rows = session.execute(
-        select(*quiet.shown(quiet.rule(session)))
-        .where(Message.booking_id == booking_id, Message.kind == "reminder")
-        .order_by(Message.number)
-    )
-    return [_view(cast(Message, row), now) for row in rows]
+    messages = planned.messages_of(session, booking_id, "reminder")
+    return [_view(message, now) for message in messages]
 
 
 def retry_reminder(session: Session, booking_id: str, number: int, actor: str) -> None:
@@ -92,7 +86,7 @@ def retry_reminder(session: Session, booking_id: str, number: int, actor: str) -
 def retry(session: Session, message_id: str, actor: str) -> None:
     """Try a failed message again, now. Raises NotFound, and Conflict with the reason why not."""
     lock_booking(session, booking_of(message_id))
-    message = session.get(Message, message_id)
+    message = session.get(Message, message_id) or planned.find(session, message_id)
     if message is None:
         raise NotFound("There is no such message.")
     _check_retry(session, message)

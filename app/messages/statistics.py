@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session, joinedload
 
 from app import clock
 from app.db import is_one_of
-from app.messages import quiet
+from app.messages import planned, quiet
 from app.messages.eligibility import is_pending
 from app.models.message import DailySent, Message, Worker
+from app.models.plan import Plan
 
 ALIVE_FOR = timedelta(seconds=60)
 """A worker that was not seen for longer counts as dead."""
@@ -36,8 +37,10 @@ class Stats:
 
 
 def stats(session: Session) -> Stats:
-    """The counters now, in one statement; none of them costs more as history grows."""
+    """The counters now, in one statement while a worker works; none grows with history."""
     now = clock.now()
+    is_open = Plan.next_at.is_not(None)
+    to_come = select(func.coalesce(func.sum(Plan.to_come), 0)).where(is_open).scalar_subquery()
     is_checked = Message.check_at.is_not(None) & (Message.state == "uncertain")
     sent = select(func.coalesce(func.sum(DailySent.messages), 0)).scalar_subquery()
     figures = (
@@ -47,14 +50,18 @@ def stats(session: Session) -> Stats:
         _count(is_checked),
         _count(is_one_of(Message.state, "failed"), Message.dismissed_at.is_(None)),
         sent,
+        to_come,
+        select(func.min(Plan.next_at)).where(is_open).scalar_subquery(),
     )
-    waiting, pending, sending, checked, failed, completed = session.execute(select(*figures)).one()
+    row = session.execute(select(*figures)).one()
+    waiting, pending, sending, checked, failed, completed, planned_ones, next_at = row
+    overdue = _overdue(session, now) if next_at is not None and next_at <= now else 0
     return Stats(
-        waiting=waiting,
+        waiting=waiting + overdue,
         active=sending + checked,
         completed=completed,
         failed=failed,
-        delayed=pending - waiting,
+        delayed=pending - waiting + planned_ones - overdue,
     )
 
 
@@ -110,13 +117,16 @@ def lateness(session: Session) -> Lateness:
 
 def next_due(session: Session, limit: int) -> Sequence[Message]:
     """What goes out next, each with its booking."""
-    return session.scalars(
+    nights = quiet.rule(session)
+    stored = session.scalars(
         select(Message)
-        .where(is_pending(), ~quiet.is_left_out(quiet.rule(session)))
+        .where(is_pending(), ~quiet.is_left_out(nights))
         .order_by(Message.due_at)
         .limit(limit)
         .options(joinedload(Message.booking))
-    ).all()
+    )
+    due = [*stored, *planned.next_due(session, limit, nights)]
+    return sorted(due, key=lambda message: message.due_at)[:limit]
 
 
 def workers(session: Session) -> Sequence[Worker]:
@@ -124,6 +134,11 @@ def workers(session: Session) -> Sequence[Worker]:
     now = clock.now()
     alive = Worker.seen_at > now - ALIVE_FOR, Worker.seen_at < now + clock.SKEW
     return session.scalars(select(Worker).where(*alive).order_by(Worker.started_at)).all()
+
+
+def _overdue(session: Session, now: datetime) -> int:
+    """How many reminders are due that no worker has made messages of."""
+    return sum(len(reminders) for reminders in planned.overdue(session, now))
 
 
 def _count(*conditions: ColumnElement[bool]) -> ScalarSelect[int]:

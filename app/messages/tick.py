@@ -20,7 +20,7 @@ from sqlalchemy import case, delete, func
 from app import clock
 from app.db import database, insert
 from app.messages import enqueue
-from app.messages.lifecycle import claims, plans
+from app.messages.lifecycle import claims, materialize, plans
 from app.messages.reconciliation import missing_receipts, uncertain
 from app.models.message import Worker
 from app.queue.huey import ping
@@ -30,6 +30,7 @@ from app.staff import idempotency
 _log = logging.getLogger(__name__)
 
 SKIP_AT_ONCE = 1_000
+_TRANSACTIONS = 100  # of a tick, in which it makes messages
 _WORKERS_KEPT = timedelta(hours=24)
 _CLEAN_EVERY = 600.0  # seconds
 
@@ -84,10 +85,11 @@ class Ticker:
 
 
 def tick(worker: Process, further: Sequence[Callable[[], object]] = ()) -> None:
-    """One round: heartbeat, dead workers' leases, what is too late, what is due, the look-ups."""
+    """One round: heartbeat, dead workers' leases, plans, what is too late or due, the look-ups."""
     _do(lambda: beat(worker))
     ours = (
         expire_leases,
+        materialize_due,
         skip_ineligible,
         enqueue.enqueue_due,
         uncertain.settle_due,
@@ -127,6 +129,18 @@ def expire_leases() -> int:
     """Take back what dead workers held; returns how many."""
     with database().write() as session:
         return claims.expire_leases(session)
+
+
+def materialize_due() -> int:
+    """Make messages of what the plans have due soon; returns of how many plans."""
+    taken_up = 0
+    for _ in range(_TRANSACTIONS):
+        with database().write() as session:
+            number = materialize.materialize_due(session)
+        taken_up += number
+        if number == 0:
+            break
+    return taken_up
 
 
 def skip_ineligible() -> int:

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from app import clock
 from app.forms import Form, as_typed, field, number, one_of, time_of_day, whole_number
-from app.models.plan import Plan
+from app.models.plan import ReminderTimes
 from app.models.shop import Shop
 from app.reminders.plan import MAX_REMINDERS, PlanTooLong, reminder_times
 from app.shop.policy import CountFrom, Policy, of_shop
@@ -101,7 +101,7 @@ class Example:
     """What a booking made now for `appointment` gets: a plan, or a `problem` in words."""
 
     appointment: datetime
-    plan: Plan | None
+    plan: ReminderTimes | None
     problem: str = ""
 
 

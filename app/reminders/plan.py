@@ -5,7 +5,7 @@ A pure function of the policy, when it was booked (or moved), and when the appoi
 
 from datetime import UTC, datetime, timedelta
 
-from app.models.plan import Plan
+from app.models.plan import ReminderTimes
 from app.shop.policy import Policy
 
 MAX_REMINDERS = 5_000
@@ -23,33 +23,43 @@ class PlanTooLong(ValueError):
         self.number = number
 
 
-def reminder_times(policy: Policy, start: datetime, appointment: datetime) -> Plan:
+def reminder_times(policy: Policy, start: datetime, appointment: datetime) -> ReminderTimes:
     """The plan of a booking made at `start` for `appointment` (both aware).
 
     Each time is later than `start` and earlier than `appointment`. Intervals are real hours, so
     a change to or from summer time does not shift them. A time in quiet hours is left out rather
     than moved, as moved ones would pile up at the end of the night; so an appointment early in
-    the morning may have none, and `Plan.quiet` says which are missing. With `at_most` the quiet
-    ones do not count, and those that it would have dropped anyway are not in `Plan.quiet`.
+    the morning may have none, and `ReminderTimes.quiet` says which are missing. With `at_most` the
+    quiet ones do not count, and those that it would have dropped anyway are no part of the plan.
 
     Raises PlanTooLong (by arithmetic where there is no `at_most`, else after a search of at most
     MAX_REMINDERS steps) and ValueError for times without a zone.
     """
     appointment = _utc(appointment)
     lead, candidates = _grid(policy, appointment - _utc(start))
-    wanted = candidates if policy.at_most is None else min(policy.at_most, candidates)
+    count = candidates if policy.at_most is None else _kept(policy, appointment - lead, candidates)
+    if count > MAX_REMINDERS:
+        raise PlanTooLong(count)
+    first_at = appointment - lead - (count - 1) * policy.every
+    return ReminderTimes(first_at, policy.every, count, policy.quiet_hours)
+
+
+def _kept(policy: Policy, last_at: datetime, candidates: int) -> int:
+    """How many of the last ones up to `last_at` have `policy.at_most` that are not quiet.
+
+    With quiet ones before them too where there are not so many. Raises PlanTooLong.
+    """
+    wanted = min(policy.at_most or 0, candidates)
     if wanted > MAX_REMINDERS:
         raise PlanTooLong(wanted)
-    times: list[datetime] = []
-    quiet: list[datetime] = []
+    found = 0
     for step in range(min(candidates, MAX_REMINDERS)):
-        if len(times) == wanted:
-            break
-        at = appointment - lead - step * policy.every
-        (quiet if policy.is_quiet(at) else times).append(at)
-    if len(times) < wanted and candidates > MAX_REMINDERS:
+        if found == wanted:
+            return step
+        found += not policy.is_quiet(last_at - step * policy.every)
+    if found < wanted and candidates > MAX_REMINDERS:
         raise PlanTooLong(candidates)
-    return Plan(tuple(reversed(times)), tuple(reversed(quiet)))
+    return min(candidates, MAX_REMINDERS)
 
 
 def _grid(policy: Policy, span: timedelta) -> tuple[timedelta, int]:

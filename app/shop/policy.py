@@ -9,6 +9,7 @@ from typing import Literal, cast, get_args
 from zoneinfo import ZoneInfo
 
 from app import clock
+from app.models.plan import QuietHours
 from app.models.shop import Shop
 from app.settings import settings
 from app.shop.service import time_zone
@@ -48,14 +49,16 @@ class Policy:
             raise ValueError("at_most must be at least 1")
         self._check_quiet_hours()
 
+    @property
+    def quiet_hours(self) -> QuietHours | None:
+        """They alone; None if there are none."""
+        if self.quiet_from is None or self.quiet_until is None:
+            return None
+        return QuietHours(self.quiet_from, self.quiet_until, self.time_zone)
+
     def is_quiet(self, at: datetime) -> bool:
         """Whether `at` (aware) falls in the quiet hours, by the shop's clock."""
-        if self.quiet_from is None or self.quiet_until is None:
-            return False
-        local = at.astimezone(self.time_zone).time()
-        if self.quiet_from < self.quiet_until:
-            return self.quiet_from <= local < self.quiet_until
-        return local >= self.quiet_from or local < self.quiet_until
+        return self.quiet_hours is not None and self.quiet_hours.has(at)
 
     def quiet_until_after(self, at: datetime) -> datetime | None:
         """When the quiet hours end that `at` (aware) falls in, in UTC; None if it is in none.

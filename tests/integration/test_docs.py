@@ -4,8 +4,10 @@ import re
 import subprocess
 import tomllib
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import replace
+from datetime import time, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import click
 import pytest
@@ -14,10 +16,11 @@ from sqlalchemy import func, select, text
 from app import clock
 from app.cli import main
 from app.db import Database
-from app.messages import compose, delivery, gate, texts, tick
-from app.messages.lifecycle import claims, outcomes, plans
+from app.messages import compose, delivery, gate, planned, texts, tick
+from app.messages.lifecycle import claims, materialize, outcomes, plans
 from app.messages.reconciliation import uncertain
 from app.models.message import STATES, Attempt, Message
+from app.models.plan import QuietHours, ReminderTimes
 from tests import factories
 from tests.conftest import Configure
 from tests.fake_twilio import FakeTwilio
@@ -128,8 +131,11 @@ def test_the_state_diagram_and_the_table_name_real_states_and_functions() -> Non
     [diagram] = re.findall(r"```mermaid\nstateDiagram-v2\n(.*?)```", ARCHITECTURE, re.DOTALL)
     states = re.findall(r"(\w+)(?= -->)|(?<=--> )(\w+)", diagram)
     assert {state for pair in states for state in pair if state} == set(STATES)
-    modules = {"plans": plans, "claims": claims, "outcomes": outcomes}
-    for module, function in re.findall(r"`(plans|claims|outcomes)\.(\w+)`", ARCHITECTURE):
+    modules = {
+        "plans": plans, "claims": claims, "outcomes": outcomes, "materialize": materialize,
+    }  # fmt: skip
+    names = "|".join(modules)
+    for module, function in re.findall(rf"`({names})\.(\w+)`", ARCHITECTURE):
         assert hasattr(modules[module], function), f"{module}.{function}"
     for words in re.findall(r": ([a-z_, ]+)(?: \(.*\))?$", diagram, re.MULTILINE):
         for function in words.split(", "):
@@ -263,6 +269,41 @@ def test_after_a_restore_what_was_just_claimed_is_looked_up(
 
     assert state(restored, job_id) == ("sent", False)
     assert len(twilio.posts()) == 1
+
+
+def test_after_a_restore_a_reminder_that_was_still_arithmetic_is_not_sent_again(
+    restored: Database, twilio: FakeTwilio
+) -> None:
+    """Sent since the backup, in which it was a part of its plan."""
+    night = QuietHours(time(0), time(23, 59, 59), ZoneInfo("UTC"))
+    with restored.write() as session:
+        due = clock.now() - timedelta(minutes=10)
+        plan = ReminderTimes(due, timedelta(hours=2), count=3)
+        booking_id = factories.booking(session).id
+        materialize.make(session, booking_id, plan)
+        silent = factories.booking(session).id
+        materialize.make(session, silent, replace(plan, quiet_hours=night))
+    job_id = f"{booking_id}-reminder-1"
+    delivery.deliver(job_id)
+    with restored.write() as session:
+        for table in ("attempt", "message"):
+            session.execute(text(f"DELETE FROM {table}"))
+        back = "UPDATE plan SET next_number = 1, next_at = first_at, to_come = 3"
+        session.execute(text(f"{back} WHERE booking_id = '{booking_id}'"))
+
+    run_the_sql_of_the_runbook(restored)
+    tick.materialize_due()
+    delivery.deliver(job_id)
+
+    assert len(twilio.posts()) == 1
+    assert state(restored, job_id) == ("sent", False)
+    with restored.read() as session:
+        stored = session.scalars(select(Message.id)).all()
+        shown = planned.messages_of(session, booking_id)
+    assert stored == [job_id]
+    assert [(each.number, each.state) for each in shown] == [
+        (1, "sent"), (2, "pending"), (3, "pending"),
+    ]  # fmt: skip
 
 
 def test_without_the_sql_a_restore_doubles(restored: Database, twilio: FakeTwilio) -> None:

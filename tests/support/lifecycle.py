@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.bookings import service
-from app.db import Database
-from app.messages import tasks
-from app.messages.lifecycle import claims
+from app.db import Database, database
+from app.messages import delivery, planned, tasks
+from app.messages.lifecycle import claims, materialize
 from app.messages.lifecycle.claims import Claim
 from app.models.booking import Booking
 from app.models.message import Attempt, Message, Sending
@@ -74,15 +74,19 @@ def booking(db: Database, booking_id: str) -> Booking:
 
 
 def message(db: Database, job_id: str) -> Message:
+    """A message, or the reminder of a plan that is to be one."""
     with db.read() as session:
-        return session.get_one(Message, job_id)
+        return planned.find(session, job_id) or session.get_one(Message, job_id)
 
 
 def messages(db: Database, booking_id: str, kind: str = "reminder") -> Sequence[Message]:
-    """A booking's messages of one kind, by number."""
+    """A booking's messages of one kind, those of its plans too, by number."""
     where = (Message.booking_id == booking_id) & (Message.kind == kind)
     with db.read() as session:
-        return session.scalars(select(Message).where(where).order_by(Message.number)).all()
+        stored = session.scalars(select(Message).where(where)).all()
+        ids = [each.id for each in planned.messages_of(session, booking_id, kind)]
+        to_come = [each for name in ids if (each := planned.find(session, name))]
+    return sorted([*stored, *to_come], key=lambda each: each.number)
 
 
 def states(db: Database, booking_id: str) -> list[tuple[str, str | None]]:
@@ -126,6 +130,19 @@ def work() -> int:
     return ran
 
 
+def materialize_due() -> None:
+    """Make messages of the reminders that are due, as a worker's tick does first."""
+    with database().write() as session:
+        while materialize.materialize_due(session):
+            pass
+
+
+def deliver(job_id: str) -> datetime | None:
+    """Send a message as a worker does that has ticked; returns when to come back, if ever."""
+    materialize_due()
+    return delivery.deliver(job_id)
+
+
 def ready() -> list[Any]:
     """Everything that is due, out of the list and the schedule; what is not due is put off."""
     hand_over.finish()
@@ -135,7 +152,8 @@ def ready() -> list[Any]:
 
 
 def run(job_id: str) -> datetime | None:
-    """Run a message's task; returns when Huey is to run it again."""
+    """Run a message's task after a tick; returns when Huey is to run it again."""
+    materialize_due()
     try:
         tasks.send_message.call_local(job_id)
     except RetryTask as again:

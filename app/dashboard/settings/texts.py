@@ -9,20 +9,17 @@ from typing import Annotated, Any
 
 from litestar import Response, Router, get, post
 from litestar.params import FromQuery, PathParameter
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock, db
 from app.dashboard.forms import AS_IT_IS, FormState, saved, submit
 from app.dashboard.shell import FormData, PageRequest, page, redirect, toast
-from app.db import is_one_of
-from app.messages import quiet, saved_texts, texts
+from app.messages import planned, saved_texts, texts
 from app.messages.compose import content_sid, subject_of, values_of
-from app.messages.eligibility import is_pending
 from app.messages.saved_texts import KINDS, OPTIONAL, Wording
 from app.messages.texts import TextError
 from app.models.booking import Booking
-from app.models.message import Message
 from app.settings import settings
 from app.shop import changes
 from app.shop import service as shop_service
@@ -201,9 +198,8 @@ def _preview(session: Session, kind: str, text: str) -> TextPreview:
 
 
 def _next_at(session: Session, booking: Booking) -> datetime | None:
-    where = (Message.booking_id == booking.id) & is_one_of(Message.kind, "reminder") & is_pending()
-    is_going = ~quiet.is_left_out(quiet.rule(session))
-    return session.scalar(select(func.min(Message.due_at)).where(where, is_going))
+    to_go = planned.to_go(session, booking.id)
+    return to_go[0].due_at if to_go else None
 
 
 def _sample(session: Session, now: datetime) -> Booking:

@@ -4,6 +4,7 @@ Each transition of design.md §4 is one function. It is an UPDATE that names the
 from. If that changes no row, another process was first: the function returns that it did not win,
 and its caller does nothing.
 
-`plans` makes, cancels and skips messages, `claims` takes one in hand up to its POST, `outcomes`
-records what came of it. `compare_and_set` is what they are made of.
+`materialize` makes messages of plans, `plans` makes single ones, cancels and skips, `claims` takes
+one in hand up to its POST, `outcomes` records what came of it. `compare_and_set` is what they are
+made of.
 """

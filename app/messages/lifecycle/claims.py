@@ -12,6 +12,7 @@ from app import clock
 from app.db import constant, is_one_of, table_of
 from app.messages import gate
 from app.messages.eligibility import UNCOUNTED, is_pending
+from app.messages.lifecycle import materialize
 from app.messages.lifecycle.compare_and_set import (
     OUT_OF_FLIGHT,
     booking_of,
@@ -84,7 +85,7 @@ def claim(session: Session, message_id: str) -> Claim | datetime | None:
     """
     now = clock.now()
     hold_booking(session, booking_of(message_id))
-    facts = Facts.read(session, message_id, now)
+    facts = _facts(session, message_id, now)
     if facts is None or facts.state != "pending":
         return None
     if facts.due_at > now:
@@ -188,6 +189,15 @@ def is_any_held(session: Session) -> bool:
     """Whether a live worker, on whatever host, has a message in its hands."""
     held = is_one_of(Message.state, "sending") & (Message.lease_until >= clock.now())
     return session.scalar(select(Message.id).where(held).limit(1)) is not None
+
+
+def _facts(session: Session, message_id: str, now: datetime) -> Facts | None:
+    """The facts when the booking's due reminders are messages: one of them may be the newest."""
+    facts = Facts.read(session, message_id, now)
+    if facts is None or not facts.is_plan_behind:
+        return facts
+    materialize.materialize_booking(session, facts.booking_id)
+    return Facts.read(session, message_id, now)
 
 
 def _quiet_until(facts: Facts, now: datetime) -> datetime | None:

@@ -14,6 +14,7 @@ from app.messages.eligibility import as_of, skip_reason
 from app.models.booking import Booking
 from app.models.customer import Customer
 from app.models.message import Message, Sending
+from app.models.plan import Plan
 from app.models.shop import Barber, Service, Shop
 from app.shop.service import read_shop
 
@@ -23,6 +24,7 @@ class Facts(NamedTuple):
 
     `written_at` is when the customer last wrote. `skip_reason` is why the message is not worth
     sending any more. `is_phone_busy`: a message to this person is in flight, be it this one.
+    `is_plan_behind`: a reminder of this booking is due of which no tick has made a message yet.
     """
 
     shop: Shop
@@ -52,6 +54,7 @@ class Facts(NamedTuple):
     probes: int
     skip_reason: str | None
     is_phone_busy: bool
+    is_plan_behind: bool
 
     @classmethod
     def read(cls, session: Session, job_id: str, now: datetime) -> Self | None:
@@ -83,7 +86,7 @@ def _statement(nights: quiet.Rule | None) -> Select[*tuple[Any, ...]]:
     message, booking = table_of(Message).c, table_of(Booking).c
     customer, sending = table_of(Customer).c, table_of(Sending).c
     service, barber = table_of(Service).c, table_of(Barber).c
-    other = table_of(Message).alias().c
+    other, plan = table_of(Message).alias().c, table_of(Plan).c
     return (
         select(
             message.kind,
@@ -112,6 +115,7 @@ def _statement(nights: quiet.Rule | None) -> Select[*tuple[Any, ...]]:
             sending.probes,
             skip_reason(nights),
             exists().where(other.sending_to == booking.person),
+            exists().where(plan.booking_id == booking.id, plan.next_at <= bindparam("now")),
         )
         .join_from(table_of(Message), table_of(Booking), booking.id == message.booking_id)
         .join(table_of(Service), service.id == booking.service_id)

@@ -5,67 +5,53 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Integer, Select, bindparam, func, select, update
+from sqlalchemy import Integer, Select, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.db import insert_rows, is_one_of
+from app.db import is_one_of
 from app.messages import quiet
 from app.messages.eligibility import UNCOUNTED, as_of, is_pending, skip_reason
-from app.messages.lifecycle.compare_and_set import (
-    enqueued_at,
-    job_id,
-    set_if,
-)
+from app.messages.lifecycle import materialize
+from app.messages.lifecycle.compare_and_set import enqueued_at, set_if
 from app.models.booking import Booking
 from app.models.message import Message
-from app.models.plan import Plan
-
-_SLOT: dict[str, Any] = {
-    "index_elements": ["booking_id", "planned_for"],
-    "index_where": next(
-        index.dialect_options["sqlite"]["where"]
-        for index in Message.__table__.indexes  # type: ignore[attr-defined]
-        if index.name == "uq_message_slot"
-    ),
-}
 
 
-def plan(
+def add(
     session: Session,
     booking_id: str,
     kind: str,
-    planned: Plan,
+    *times: datetime,
     text: str | None = None,
     asked_for: bool = False,
 ) -> list[str]:
-    """Store messages with the next numbers; returns the job ids that belong into Huey right now.
+    """Store single messages with the next numbers; returns the job ids for Huey right now.
 
     `text` is that of an `answer`; all other kinds are rendered when they are sent. `asked_for` is
-    a reminder that staff want now, and so no part of a plan. Times in the plan's quiet hours
-    become `skipped` messages, so that staff see why. A slot for which the booking has a message
-    already is left out. The caller holds the booking's lock.
+    a reminder that staff want now. A slot for which the booking has a message already is left out.
+    The caller holds the booking's lock.
     """
     now = clock.now()
-    number = _last_number(session, booking_id, kind)
-    times = sorted([(at, False) for at in planned.times] + [(at, True) for at in planned.quiet])
-    common = {"text": text, "asked_for": asked_for}
+    first = materialize.last_number(session, booking_id, kind) + 1
+    common = {"text": text, "asked_for": asked_for, "updated_at": now}
     rows = [
-        {**_row(booking_id, kind, number + turn, at, is_quiet, now), **common}
-        for turn, (at, is_quiet) in enumerate(times, start=1)
+        materialize.new_message(
+            booking_id, kind, number, at, **common, enqueued_at=enqueued_at(at, now)
+        )
+        for number, at in enumerate(times, start=first)
     ]
-    if rows:
-        insert_rows(session, Message, rows, **_SLOT)
-    return [row["id"] for row in rows if row["enqueued_at"] is not None]
+    return materialize.insert_messages(session, rows)
 
 
 def cancel_pending(session: Session, booking_id: str, reason: str) -> list[str]:
-    """Cancel what has not begun, and mark the rest as unwanted; returns the enqueued job ids.
+    """End the plan, cancel what has not begun, mark the rest as unwanted; returns what is in Huey.
 
     A reminder in flight ends as cancelled if it turns out that it was not sent, and what failed
     or is not delivered is not tried again. The caller holds the booking's lock.
     """
     now = clock.now()
+    materialize.end(session, booking_id, reason)  # before the messages that a tick makes of it
     # The mark first: a message that becomes pending meanwhile meets one UPDATE or the other.
     session.execute(
         update(Message)
@@ -152,27 +138,3 @@ def _ineligible(nights: quiet.Rule | None) -> Select[str, Any]:
         .order_by(Message.due_at)
         .limit(bindparam("limit", type_=Integer))
     )
-
-
-def _row(
-    booking_id: str, kind: str, number: int, at: datetime, is_quiet: bool, now: datetime
-) -> dict[str, Any]:
-    return {
-        "id": job_id(booking_id, kind, number),
-        "booking_id": booking_id,
-        "kind": kind,
-        "number": number,
-        "state": "skipped" if is_quiet else "pending",
-        "reason": "quiet_hours" if is_quiet else None,
-        "planned_for": at,
-        "due_at": at,
-        "enqueued_at": None if is_quiet else enqueued_at(at, now),
-        "updated_at": now,
-    }
-
-
-def _last_number(session: Session, booking_id: str, kind: str) -> int:
-    statement = select(func.max(Message.number)).where(
-        Message.booking_id == booking_id, Message.kind == kind
-    )
-    return session.scalar(statement) or 0

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.db import Database
-from app.models.message import Message
+from app.models.plan import Plan
 from app.models.staff import IdempotencyKey
 from tests.integration.api.test_bookings import count
 from tests.integration.conftest import Client, body
@@ -74,7 +74,7 @@ def test_a_wrong_field_is_a_422_that_names_it_and_nothing_is_stored(
         answer = api.post("/api/bookings", content=content, headers=JSON)
         assert answer.status_code == 422, ascii(value)
         assert fields(answer) == {field}, ascii(value)
-    assert count(shop) == count(shop, Message) == 0
+    assert count(shop) == count(shop, Plan) == 0
 
 
 @pytest.mark.parametrize(

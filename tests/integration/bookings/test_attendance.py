@@ -11,7 +11,6 @@ from app.channel import Incoming
 from app.conversations import inbound
 from app.db import Database
 from app.errors import Conflict, NotFound
-from app.messages.delivery import deliver
 from app.models.booking import Booking
 from app.models.conversation import Reply
 from app.models.message import Message
@@ -20,7 +19,7 @@ from tests import factories
 from tests.fake_twilio import FakeTwilio
 from tests.integration.conftest import Client
 from tests.support.frozen import FrozenClock
-from tests.support.lifecycle import HOME, at_once, book
+from tests.support.lifecycle import HOME, at_once, book, deliver
 from tests.support.staff import HTMX, sign_in
 
 pytestmark = pytest.mark.usefixtures("valkey")

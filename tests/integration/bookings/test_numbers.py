@@ -11,14 +11,13 @@ from app.bookings.draft import Draft
 from app.customers import service as customers
 from app.db import Database
 from app.errors import Conflict, Invalid
-from app.messages.delivery import deliver
 from app.models.booking import Booking
 from app.models.conversation import Reply
 from tests import factories
 from tests.fake_twilio import FakeTwilio
 from tests.support import lifecycle
 from tests.support.frozen import FrozenClock
-from tests.support.lifecycle import messages
+from tests.support.lifecycle import deliver, messages
 from tests.support.staff import sign_in
 from tests.support.web import Client
 

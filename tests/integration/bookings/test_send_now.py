@@ -4,10 +4,9 @@ import pytest
 
 from app.bookings import send_now
 from app.db import Database
-from app.messages.delivery import deliver
 from tests.fake_twilio import FakeTwilio
 from tests.support.frozen import FrozenClock
-from tests.support.lifecycle import messages
+from tests.support.lifecycle import deliver, messages
 
 pytestmark = pytest.mark.usefixtures("valkey")
 

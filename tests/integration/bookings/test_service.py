@@ -11,7 +11,7 @@ from app.bookings import service
 from app.db import Database
 from app.errors import Conflict, Invalid, NotFound
 from app.models.booking import Booking
-from app.models.message import Message
+from app.models.plan import Plan
 from app.models.shop import Barber, Service
 from app.models.staff import AuditEvent
 from tests import factories
@@ -92,7 +92,8 @@ def test_the_same_booking_again_is_the_first_one_and_changes_nothing(
         again, is_new = create(db, new(clock, customer_name=name))
         assert (again.id, is_new) == (first.id, False)
 
-    assert (count(db, Booking), count(db, Message), len(events(db))) == (1, 4, 1)
+    assert (count(db, Booking), count(db, Plan), len(events(db))) == (1, 1, 1)
+    assert len(messages(db, first.id)) == 4
 
 
 def test_a_cancelled_booking_is_not_the_same_booking(db: Database, clock: FrozenClock) -> None:
@@ -118,7 +119,7 @@ def test_twenty_people_who_want_one_time_at_once_get_one_booking(
     results = at_once(*[lambda number=number: one(number) for number in range(20)])
 
     assert results.count("barber_taken") == 19
-    assert (count(db, Booking), count(db, Message)) == (1, 4)
+    assert (count(db, Booking), count(db, Plan)) == (1, 1)
 
 
 def test_the_same_booking_twenty_times_at_once_is_made_once(
@@ -128,7 +129,7 @@ def test_the_same_booking_twenty_times_at_once_is_made_once(
 
     assert len({made.id for made, _ in results}) == 1
     assert sum(is_new for _, is_new in results) == 1
-    assert count(db, Message) == 4
+    assert count(db, Plan) == 1
 
 
 @pytest.mark.parametrize(
@@ -184,7 +185,7 @@ def test_a_plan_that_is_too_long_leaves_no_booking_behind(db: Database, clock: F
         create(db, new(clock))
 
     assert [error.field for error in caught.value.errors] == ["scheduled_time"]
-    assert (count(db, Booking), count(db, Message), events(db)) == (0, 0, [])
+    assert (count(db, Booking), count(db, Plan), events(db)) == (0, 0, [])
 
 
 # --- changing ---

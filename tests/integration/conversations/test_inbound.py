@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from app.channel import Incoming
 from app.conversations import inbound
 from app.db import Database
-from app.messages import booking_codes
+from app.messages import booking_codes, planned
 from app.models.booking import Booking
 from app.models.conversation import Reply
 from app.models.customer import Customer
@@ -51,8 +51,7 @@ def status(db: Database, booking_id: str) -> str:
 
 def messages(db: Database, booking_id: str) -> Sequence[Message]:
     with db.read() as session:
-        query = select(Message).where(Message.booking_id == booking_id)
-        return session.scalars(query.order_by(Message.kind, Message.number)).all()
+        return planned.messages_of(session, booking_id)
 
 
 def events(db: Database) -> list[tuple[str, str]]:

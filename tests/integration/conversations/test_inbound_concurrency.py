@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from app.db import Database
+from app.messages import planned
 from app.models.booking import Booking
 from app.models.conversation import Reply
 from app.models.customer import Customer
@@ -101,10 +102,9 @@ def begins(database: Database, phone: str) -> list[datetime]:
 
 
 def is_settled(database: Database, booking_id: str) -> bool:
-    busy = Message.state.in_(["pending", "sending", "uncertain"])
     with database.read() as session:
-        query = select(Message.id).where(Message.booking_id == booking_id, busy)
-        return session.scalars(query).first() is None
+        states = {each.state for each in planned.messages_of(session, booking_id)}
+    return not states & {"pending", "sending", "uncertain"}
 
 
 def test_ten_deliveries_of_a_word_for_staff_are_one_reply(

@@ -11,7 +11,6 @@ from app.channel import StatusReport
 from app.customers import service as customers
 from app.db import Database
 from app.messages import booking_codes, receipts
-from app.messages.delivery import deliver
 from app.messages.lifecycle import claims
 from app.messages.reconciliation.uncertain import settle_due
 from app.models.booking import Booking
@@ -22,6 +21,7 @@ from tests.fake_twilio import FakeTwilio, Fault
 from tests.integration.conversations.test_inbound import sent, status, write
 from tests.support import lifecycle
 from tests.support.frozen import FrozenClock
+from tests.support.lifecycle import deliver
 
 pytestmark = pytest.mark.usefixtures("valkey")
 
@@ -118,6 +118,7 @@ def test_one_post_at_a_time_goes_to_a_person(
         f"{lifecycle.book(shop, customer_phone=number)}-reminder-1" for number in (booked, writes)
     ]
     clock.move(hours=2)
+    lifecycle.materialize_due()
     with shop.write() as session:
         first, second = (claims.claim(session, job) for job in jobs)
 

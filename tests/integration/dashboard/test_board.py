@@ -17,8 +17,8 @@ from sqlalchemy import select
 from app.customers import service as customers
 from app.dashboard.today import day
 from app.db import Database
+from app.messages import planned
 from app.models.booking import Booking
-from app.models.message import Message
 from app.models.staff import AuditEvent
 from app.shop import hours as opening_hours
 from tests import factories
@@ -78,8 +78,7 @@ def times_of(db: Database, booking_id: str) -> dict[str, list[datetime]]:
     """When the booking's reminders were planned for, by their state."""
     labels: dict[str, list[datetime]] = {}
     with db.read() as session:
-        query = select(Message).where(Message.booking_id == booking_id).order_by(Message.number)
-        for message in session.scalars(query):
+        for message in planned.messages_of(session, booking_id):
             labels.setdefault(message.state, []).append(message.planned_for)
     return labels
 

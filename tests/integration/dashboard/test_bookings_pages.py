@@ -195,7 +195,7 @@ def test_the_list_takes_the_same_statements_however_long_it_is(
                 factories.message(session, booking, state="failed")
                 factories.message(session, booking)
         counts.append(statements(shop, client, f"/bookings?{query}"))
-    assert counts[0] == counts[1] <= 20
+    assert counts[0] == counts[1] <= 21
 
 
 def test_htmx_gets_the_list_alone_and_the_address_that_shows_it_again(
@@ -360,7 +360,7 @@ def test_the_page_says_who_booked_moved_cancelled_and_undid_it(
         "4 planned messages cancelled Reminder 1, today 2:00 AM"
     ) in page
     assert "Changed by the API: name" in page
-    assert "Cancelled by Ann Lee 5 planned messages cancelled" in page
+    assert re.search("Cancelled by Ann Lee (?!. planned message)", page), "they came back"
     assert "Cancellation undone by Ann Lee Cancellation message withdrawn Cancellation 1" in page
     assert "0 sent · 5 to go" in page
 
@@ -376,7 +376,7 @@ def test_hundreds_of_reminders_are_folded_and_take_no_more_statements(
     assert len(re.findall(r'id="booking_\w+-reminder-\d+"', in_sight)) == 3
     assert len(re.findall(r'id="booking_\w+-reminder-\d+"', folded)) == 356
     counts = [statements(shop, client, f"/bookings/{each}") for each in (few, many)]
-    assert counts[0] == counts[1] <= 20
+    assert counts[0] == counts[1] <= 21
 
 
 def test_the_fold_says_only_what_is_in_it(

@@ -4,11 +4,10 @@ import pytest
 
 from app.db import Database
 from app.messages import statistics
-from app.messages.delivery import deliver
 from app.messages.statistics import Stats
 from tests.fake_twilio import FakeTwilio, Fault
 from tests.support.frozen import FrozenClock
-from tests.support.lifecycle import HOME, book, cancel, due_message
+from tests.support.lifecycle import HOME, book, cancel, deliver, due_message
 
 pytestmark = pytest.mark.usefixtures("clock", "valkey")
 

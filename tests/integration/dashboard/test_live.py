@@ -27,7 +27,7 @@ from app.web.rendered_once import Parts
 from tests import factories
 from tests.integration.conftest import Client
 from tests.support.frozen import FrozenClock
-from tests.support.lifecycle import book, cancel, message, move
+from tests.support.lifecycle import book, cancel, materialize_due, message, move
 from tests.support.staff import add_user, sign_in
 from tests.support.statements import counted
 
@@ -127,6 +127,7 @@ def test_a_message_that_changes_is_told_to_its_booking_alone(
 ) -> None:
     booking_id, _other = book(shop), book(shop, customer_phone=factories.phone())
     clock.move(hours=2)
+    materialize_due()
     job_id = f"{booking_id}-reminder-1"
 
     def claim() -> None:

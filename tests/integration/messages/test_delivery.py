@@ -13,7 +13,6 @@ from app.customers import service as customers
 from app.db import Database
 from app.messages import booking_codes, delivery, enqueue, gate, rate_limit, templates
 from app.messages.channels import channel
-from app.messages.delivery import deliver
 from app.messages.lifecycle import claims, outcomes
 from app.messages.lifecycle.claims import Claim
 from app.messages.lifecycle.compare_and_set import booking_of
@@ -30,8 +29,10 @@ from tests.support.lifecycle import (
     at_once,
     book,
     cancel,
+    deliver,
     due_message,
     enqueued,
+    materialize_due,
     message,
     run,
     sending,
@@ -635,6 +636,7 @@ def test_what_huey_carries_is_run_at_its_time_and_again_when_it_asks_for_it(
     job_id = f"{book(sqlite_db)}-reminder-1"
     twilio.script(HOME, [Fault.error(400, 63012)])
     clock.move(hours=2, minutes=-5)
+    materialize_due()
     enqueue.enqueue_due()
     assert work() == 1  # only moved to the schedule
     assert twilio.posts() == []

@@ -22,6 +22,7 @@ from tests.support.lifecycle import (
     cancel,
     due_message,
     enqueued,
+    materialize_due,
     message,
     messages,
     move,
@@ -67,6 +68,7 @@ def test_what_is_due_soon_is_enqueued_at_once_and_the_rest_when_its_time_comes(
     assert enqueued() == [f"{booking_id}-reminder-1"]
     assert enqueue.enqueue_due() == 0
     clock.move(minutes=3)
+    materialize_due()
     assert enqueue.enqueue_due() == 1
     assert enqueue.enqueue_due() == 0
     assert sorted(enqueued()) == [f"{booking_id}-reminder-{number}" for number in (1, 2)]
@@ -157,6 +159,7 @@ def test_a_revoked_task_is_not_run_and_leaves_no_key_behind(
 def test_only_fed_messages_are_revoked(db: Database, valkey: Valkey, clock: FrozenClock) -> None:
     booking_id = book(db)
     clock.move(hours=2, minutes=-5)
+    materialize_due()
     enqueue.enqueue_due()
 
     move(db, booking_id, 20)

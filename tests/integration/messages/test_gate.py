@@ -8,12 +8,11 @@ from sqlalchemy import select
 
 from app.db import Database
 from app.messages import gate
-from app.messages.delivery import deliver
 from app.models.staff import AuditEvent
 from app.whatsapp.errors import explain
 from tests.fake_twilio import FakeTwilio
 from tests.support.frozen import FrozenClock
-from tests.support.lifecycle import at_once, due_message, message, sending
+from tests.support.lifecycle import at_once, deliver, due_message, message, sending
 
 pytestmark = pytest.mark.usefixtures("clock", "valkey")
 

@@ -9,7 +9,6 @@ from app import clock as app_clock
 from app.channel import StatusReport
 from app.dashboard.labels import staff_word
 from app.db import Database
-from app.messages.delivery import deliver
 from app.messages.lifecycle.compare_and_set import booking_of
 from app.messages.receipts import record
 from app.messages.reconciliation import missing_receipts
@@ -21,7 +20,7 @@ from app.models.message import DailySent, Message, Receipt
 from tests import factories
 from tests.fake_twilio import FakeTwilio
 from tests.support.frozen import FrozenClock
-from tests.support.lifecycle import at_once, book, due_message, message, sending, work
+from tests.support.lifecycle import at_once, book, deliver, due_message, message, sending, work
 
 pytestmark = pytest.mark.usefixtures("clock", "valkey")
 

@@ -23,6 +23,7 @@ from tests.support.lifecycle import (
     book,
     cancel,
     due_message,
+    materialize_due,
     message,
     move,
     start,
@@ -40,6 +41,7 @@ def do(db: Database, act: Callable[..., Any], *args: Any, **values: Any) -> Any:
 
 def started(db: Database, job_id: str | None = None) -> Claim:
     """A message whose POST has begun."""
+    materialize_due()
     taken = do(db, claims.claim, job_id or due_message(db))
     assert do(db, start, taken)
     return taken

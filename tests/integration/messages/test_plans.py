@@ -1,14 +1,15 @@
 """Messages as a booking's changes make, cancel, skip and retry them."""
 
 import contextlib
+from dataclasses import replace
 from datetime import time, timedelta
 
 import pytest
 
 from app.db import Database
 from app.errors import Conflict
-from app.messages.lifecycle import plans
-from app.models.plan import Plan
+from app.messages.lifecycle import materialize, plans
+from app.models.plan import ReminderTimes
 from tests import factories
 from tests.support.frozen import FrozenClock
 from tests.support.lifecycle import (
@@ -17,6 +18,7 @@ from tests.support.lifecycle import (
     booking,
     cancel,
     due_message,
+    materialize_due,
     message,
     messages,
     move,
@@ -64,7 +66,7 @@ def test_a_slot_that_has_its_message_already_gets_no_second_one(
         of = factories.booking(session)
         slot = clock.now() + timedelta(hours=1)
         factories.message(session, of, "sending", planned_for=slot)
-        enqueued = plans.plan(session, of.id, "reminder", Plan((slot, slot + timedelta(hours=1))))
+        enqueued = plans.add(session, of.id, "reminder", slot, slot + timedelta(hours=1))
 
     assert enqueued == []
     assert [row.number for row in messages(db, of.id)] == [1, 3]
@@ -89,12 +91,15 @@ def test_a_plan_says_which_of_its_messages_belong_into_the_queue_now(
 ) -> None:
     with db.write() as session:
         of = factories.booking(session)
-        times = (clock.now() + timedelta(minutes=minutes) for minutes in (1, 5, 6))
-        assert plans.plan(session, of.id, "reminder", Plan(tuple(times))) == [
+        every = timedelta(minutes=2)
+        soon = ReminderTimes(clock.now() + timedelta(minutes=1), every, count=9)
+        assert materialize.make(session, of.id, soon) == [
             f"{of.id}-reminder-1",
             f"{of.id}-reminder-2",
+            f"{of.id}-reminder-3",
         ]
-        assert plans.plan(session, of.id, "reminder", Plan(())) == []
+        assert materialize.make(session, of.id, replace(soon, count=0)) == []
+    assert [row.number for row in messages(db, of.id)] == list(range(1, 10))
 
 
 def test_a_cancel_cancels_what_waits_and_wishes_away_what_has_begun(
@@ -159,6 +164,7 @@ def test_what_is_ineligible_is_listed_with_its_reason_the_oldest_first(
         no_show = factories.booking(session, status="no_show")
         unwanted = factories.message(session, no_show, due_at=clock.now() + timedelta(hours=1)).id
     clock.move(hours=4)
+    materialize_due()
     with db.read() as session:
         assert plans.ineligible(session, 10) == [
             (unwanted, "not_confirmed"),

@@ -125,6 +125,7 @@ def test_a_reminder_that_quiet_hours_leave_out_takes_nobodys_place(
     clock.set(datetime(2026, 11, 23, 22, 1, tzinfo=UTC))
     with shop.write() as session:
         gate.resume(session, "user:1")
+    tick.materialize_due()
     tick.skip_ineligible()
     rows = lifecycle.messages(shop, booking_id)
     assert [row.reason for row in rows[:2]] == [None, "quiet_hours"]

@@ -10,7 +10,6 @@ from sqlalchemy import func, select
 from app.channel import StatusReport
 from app.db import Database
 from app.messages import receipts
-from app.messages.delivery import deliver
 from app.messages.tick import Process, tick
 from app.models.booking import Booking
 from app.models.customer import Customer
@@ -24,6 +23,7 @@ from tests.support.lifecycle import (
     attempts,
     book,
     booking,
+    deliver,
     due_message,
     enqueued,
     message,

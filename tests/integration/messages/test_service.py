@@ -8,7 +8,6 @@ from sqlalchemy import select
 from app.db import Database
 from app.errors import Conflict, NotFound
 from app.messages import service
-from app.messages.delivery import deliver
 from app.messages.lifecycle.compare_and_set import booking_of
 from app.messages.service import REASONS, ReminderView
 from app.models.staff import AuditEvent
@@ -21,6 +20,7 @@ from tests.support.lifecycle import (
     at_once,
     book,
     cancel,
+    deliver,
     due_message,
     enqueued,
     message,

@@ -27,16 +27,18 @@ from app.bookings import send_now
 from app.channel import StatusReport
 from app.db import Database
 from app.errors import Conflict
-from app.messages import gate, receipts, service
+from app.messages import gate, planned, receipts, service
 from app.messages.lifecycle.compare_and_set import booking_of
 from app.messages.receipt_ranks import NOT_DELIVERED, rank_of
 from app.messages.statistics import stats
 from app.messages.tick import Process, tick
 from app.models.booking import Booking
 from app.models.message import Attempt, DailySent, Message, Receipt, Sending
+from app.models.plan import Plan
 from app.models.staff import AuditEvent
 from tests.conftest import Configure
 from tests.fake_twilio import Accepted, FakeTwilio, Fault
+from tests.support import lifecycle
 from tests.support.frozen import FrozenClock
 from tests.support.lifecycle import book, cancel, move, work
 from tests.support.valkey import Valkey
@@ -88,7 +90,7 @@ class Lifecycle(RuleBasedStateMachine):
         self.valkey.flush()
         self.twilio.lists_down = False
         with self.db.write() as session:
-            for table in (Receipt, Attempt, Message, Booking, AuditEvent, DailySent):
+            for table in (Receipt, Attempt, Message, Plan, Booking, AuditEvent, DailySent):
                 session.execute(delete(table))
             nothing = dict.fromkeys(
                 ("paused_at", "paused_by", "breaker_code", "breaker_at", "probe_at", "slow_until")
@@ -126,8 +128,8 @@ class Lifecycle(RuleBasedStateMachine):
         if (before.status, before.starts_at) == (after.status, after.starts_at):
             return  # it was the same again
         for job_id in old:
-            if self._find(Message, job_id).kind == "reminder":
-                self.frozen.setdefault(job_id, self._find(Message, job_id).attempts)
+            if (row := lifecycle.message(self.db, job_id)).kind == "reminder":
+                self.frozen.setdefault(job_id, row.attempts)
 
     @precondition(lambda self: self.bookings)
     @rule(pick=PICK)
@@ -302,8 +304,10 @@ class Lifecycle(RuleBasedStateMachine):
         return min(pending, key=lambda message: message.due_at, default=None)
 
     def _messages(self) -> list[Message]:
+        """Those of plans too, that have no row yet."""
         with self.db.read() as session:
-            return list(session.scalars(select(Message)))
+            booked = session.scalars(select(Booking.id)).all()
+            return [each for one in booked for each in planned.messages_of(session, one)]
 
     def _find(self, table: Any, key: str) -> Any:
         with self.db.read() as session:

@@ -10,7 +10,6 @@ from sqlalchemy import select
 from app.conversations import missed
 from app.db import Database
 from app.messages import tick as ticking
-from app.messages.delivery import deliver
 from app.messages.statistics import workers
 from app.messages.tick import Process, Ticker, tick
 from app.models.message import Message, Worker
@@ -20,7 +19,16 @@ from tests import factories
 from tests.conftest import Configure
 from tests.fake_twilio import FakeTwilio
 from tests.support.frozen import FrozenClock
-from tests.support.lifecycle import at_once, book, due_message, message, messages, states, work
+from tests.support.lifecycle import (
+    at_once,
+    book,
+    deliver,
+    due_message,
+    message,
+    messages,
+    states,
+    work,
+)
 from tests.support.processes import wait_until
 from tests.support.valkey import Valkey
 
@@ -163,6 +171,7 @@ def test_what_is_too_late_is_skipped_also_when_it_is_more_than_one_tick_can_skip
     monkeypatch.setattr(ticking, "SKIP_AT_ONCE", 2)
     booking_id = book(db)
     clock.move(hours=10)
+    ticking.materialize_due()
 
     assert [ticking.skip_ineligible() for _ in range(3)] == [2, 2, 0]
     assert {row.reason for row in messages(db, booking_id)} == {"appointment_passed"}

@@ -8,7 +8,6 @@ import pytest
 
 from app.db import Database
 from app.messages.channels import channel
-from app.messages.delivery import deliver
 from app.messages.lifecycle import outcomes
 from app.messages.lifecycle.compare_and_set import booking_of
 from app.messages.reconciliation import lookup, uncertain
@@ -24,6 +23,7 @@ from tests.support.lifecycle import (
     attempts,
     book,
     cancel,
+    deliver,
     due_message,
     enqueued,
     message,

@@ -24,24 +24,24 @@ from app.db import Database, insert_rows
 from app.messages import enqueue, entries, failures, receipts, statistics
 from app.messages import service as message_service
 from app.messages import tick as ticking
-from app.messages.delivery import deliver
 from app.messages.lifecycle import claims, plans
 from app.messages.reconciliation import missing_receipts, uncertain
 from app.models.booking import Booking, derived_of
 from app.models.conversation import Reply
 from app.models.message import Attempt, Message, Receipt
+from app.models.plan import Plan
 from app.models.staff import AuditEvent
 from app.staff import activity
 from tests.conftest import Configure, migrate_url
 from tests.fake_twilio import FakeTwilio
 from tests.support.frozen import FrozenClock
-from tests.support.lifecycle import book, start
+from tests.support.lifecycle import book, deliver, start
 from tests.support.postgres import Postgres
 from tests.support.statements import listening
 from tests.support.valkey import Valkey
 
 BOOKINGS = 10_000  # one each 50 minutes: those of the last three weeks are still to come
-BIG = ("message", "booking", "attempt", "receipt", "audit_event", "reply")
+BIG = ("message", "plan", "booking", "attempt", "receipt", "audit_event", "reply")
 HISTORY = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -66,6 +66,7 @@ def _fill(url: str) -> None:
 def _rows() -> list[tuple[Any, list[dict[str, Any]]]]:
     """A year of bookings: most are over, with two messages each; those to come have eight."""
     bookings, messages, attempts, receipts_, events, replies = [], [], [], [], [], []
+    plans_ = [_plan(number, turn) for number in range(BOOKINGS) for turn in range(3)]
     for number in range(BOOKINGS):
         starts_at = HISTORY + timedelta(minutes=50 * number)
         booking_id = f"booking_{number:026d}"
@@ -81,6 +82,7 @@ def _rows() -> list[tuple[Any, list[dict[str, Any]]]]:
                 receipts_.append(_receipt(row))
     return [
         (Booking, bookings),
+        (Plan, plans_),
         (Message, messages),
         (Attempt, attempts),
         (Receipt, receipts_),
@@ -140,6 +142,26 @@ def _message(booking_id: str, number: int, turn: int, starts_at: datetime) -> di
 
 def _attempt_id(job_id: str) -> str:
     return job_id.removeprefix("booking_0000000000")[:36]
+
+
+def _plan(number: int, turn: int) -> dict[str, Any]:
+    """Of each booking three, reminders from number 9 on: all over but the last of those to come."""
+    starts_at = HISTORY + timedelta(minutes=50 * number)
+    is_open = starts_at > NOW + timedelta(days=1) and turn == 2
+    first = 9 + 2 * turn
+    return {
+        "booking_id": f"booking_{number:026d}",
+        "first_number": first,
+        "first_at": starts_at - timedelta(hours=2),
+        "every": 3600.0,
+        "count": 2,
+        "next_number": first,
+        "next_at": starts_at - timedelta(hours=2) if is_open else None,
+        "to_come": 2 if is_open else 0,
+        "made_at": starts_at - timedelta(days=1),
+        "ended_at": None,
+        "reason": None,
+    }
 
 
 def _attempt(message: dict[str, Any], number: int) -> dict[str, Any]:
@@ -300,6 +322,7 @@ def test_the_check_itself_sees_a_table_that_is_read_from_end_to_end(big: Databas
     "step",
     [
         ticking.expire_leases,
+        ticking.materialize_due,
         ticking.skip_ineligible,
         enqueue.enqueue_due,
         uncertain.settle_due,
@@ -331,6 +354,7 @@ def test_settling_goes_by_an_index(
     booking_id = book(big, 10, customer_phone="+447700900556")
     job_id = f"{booking_id}-reminder-1"
     clock.move(hours=2)
+    ticking.materialize_due()
     taken = writing(big, claims.claim, job_id)()
     writing(big, start, taken)()
     clock.move(seconds=61)

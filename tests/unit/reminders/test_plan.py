@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.models.plan import Plan
+from app.models.plan import ReminderTimes
 from app.reminders.plan import MAX_REMINDERS, PlanTooLong, reminder_times
 from app.shop.policy import Policy
 
@@ -38,7 +38,7 @@ def policy(**changes: Any) -> Policy:
     return Policy(**{"every": timedelta(hours=2), "time_zone": ZoneInfo("UTC"), **changes})
 
 
-def hours(plan: Plan) -> list[str]:
+def hours(plan: ReminderTimes) -> list[str]:
     return [at.strftime("%H:%M") for at in plan.times]
 
 
@@ -72,7 +72,7 @@ def test_a_lead_time_has_as_many_reminders_as_whole_intervals_less_one(lead: int
 @pytest.mark.parametrize("lead", [timedelta(days=-1), timedelta(0), timedelta(hours=2)])
 def test_no_time_for_a_reminder_is_an_empty_plan(lead: timedelta, count_from: str):
     late = policy(count_from=count_from, within=timedelta(hours=4))
-    assert reminder_times(late, at(0), at(0) + lead) == Plan(())
+    assert reminder_times(late, at(0), at(0) + lead).count == 0
 
 
 def test_a_microsecond_more_than_the_interval_is_time_for_one():
@@ -107,7 +107,9 @@ def test_a_reminder_in_quiet_hours_is_left_out_and_not_moved():
     night = policy(quiet_from=time(22), quiet_until=time(8))
     plan = reminder_times(night, at(17), at(12, day=1))
     assert hours(plan) == ["19:00", "21:00", "09:00", "11:00"]
-    assert hours(Plan(plan.quiet)) == ["23:00", "01:00", "03:00", "05:00", "07:00"]
+    assert [f"{moment:%H:%M}" for moment in plan.quiet] == [
+        "23:00", "01:00", "03:00", "05:00", "07:00",
+    ]  # fmt: skip
 
 
 def test_those_left_out_for_quiet_hours_do_not_count_towards_at_most():
@@ -290,3 +292,29 @@ def test_a_change_of_clocks_does_not_shift_the_interval(
     first = start.astimezone(UTC) + every
     assert plan.times == tuple(first + step * every for step in range(len(plan.times)))
     assert appointment - plan.times[-1] <= every
+
+
+# --- the arithmetic that a plan's row is read by ---
+
+
+@settings(max_examples=150)
+@given(policies(), moments, st.timedeltas(timedelta(0), timedelta(days=40)), st.integers(0, 99))
+def test_a_cursor_anywhere_in_a_plan_parts_its_times_in_two(
+    rule: Policy, start: datetime, lead: timedelta, percent: int
+):
+    plan = reminder_times(rule, start, start + lead)
+    done = plan.count * percent // 100
+    made = {plan.at(step) for step in range(done)}
+    to_come = [moment for moment in plan.times if moment not in made]
+    assert plan.going(done, plan.count) == len(to_come)
+    assert plan.next_at(done) == (to_come[0] if to_come else None)
+    assert plan.going(0, done) + len(to_come) == len(plan.times)
+
+
+@settings(max_examples=100)
+@given(policies(), moments, st.timedeltas(timedelta(0), timedelta(days=40)))
+def test_as_many_are_until_a_moment_as_are_no_later(rule: Policy, start: datetime, lead: timedelta):
+    plan = reminder_times(rule, start, start + lead)
+    everything = plan.times + plan.quiet
+    for moment in (start, start + lead / 3, *everything[:3], *everything[-1:], start + lead):
+        assert plan.until(moment) == sum(each <= moment for each in everything)

@@ -1,0 +1,217 @@
+"""Plans, and the messages that become of their reminders: the only writer of plans.
+
+A plan's reminders become messages a few minutes before their time, in the order of time; the cursor
+in the plan's row says how far. Whoever moves a cursor holds the row, or meets it as it was read, so
+any number of workers may do it at once.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select, update
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.db import insert_rows
+from app.messages.lifecycle.compare_and_set import ENQUEUE_WINDOW, job_id
+from app.messages.quiet import QUIET_HOURS
+from app.models.message import Message
+from app.models.plan import Plan, ReminderTimes, times_of
+
+_AT_ONCE = 1_000
+"""Plans that one transaction takes up."""
+_ROWS_AT_ONCE = 500
+"""Messages that one transaction makes of one plan; the next one makes more of it."""
+
+_MOVE_CURSOR = (
+    update(Plan.__table__)  # type: ignore[arg-type]
+    .where(
+        Plan.booking_id == bindparam("of_booking"),
+        Plan.first_number == bindparam("first"),
+        Plan.next_number == bindparam("was"),
+        Plan.ended_at.is_(None),
+    )
+    .values({each: bindparam(f"new_{each}") for each in ("next_number", "next_at", "to_come")})
+)
+
+
+def make(session: Session, booking_id: str, times: ReminderTimes) -> list[str]:
+    """Store a plan with the next numbers; returns the job ids that belong into Huey right now.
+
+    The caller holds the booking's lock.
+    """
+    if not times.count:
+        return []
+    now = clock.now()
+    first, done = (
+        last_number(session, booking_id, "reminder") + 1,
+        times.until(now + ENQUEUE_WINDOW),
+    )
+    plan = Plan(
+        booking_id=booking_id,
+        first_number=first,
+        first_at=times.first_at,
+        every=times.every.total_seconds(),
+        count=times.count,
+        quiet_from=times.quiet_hours and times.quiet_hours.begins,
+        quiet_until=times.quiet_hours and times.quiet_hours.ends,
+        time_zone=times.quiet_hours and times.quiet_hours.time_zone.key,
+        next_number=first + done,
+        next_at=times.next_at(done),
+        to_come=times.going(done, times.count),
+        made_at=now,
+    )
+    session.add(plan)
+    session.flush()
+    return insert_messages(session, _rows(plan, times, range(done), enqueued_at=now))
+
+
+def end(session: Session, booking_id: str, reason: str) -> None:
+    """End a booking's open plans: its reminders to come are cancelled. It holds the lock."""
+    session.execute(
+        update(Plan)
+        .where(Plan.booking_id == booking_id, Plan.ended_at.is_(None))
+        .values(ended_at=clock.now(), reason=reason, next_at=None, to_come=0)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def reopen(session: Session, booking_id: str, reason: str) -> list[str]:
+    """Take back that a booking's plans ended for this reason; returns what belongs into Huey now.
+
+    The reminders to come have their numbers again. Those whose time came meanwhile stay cancelled,
+    as messages. The caller holds the booking's lock.
+    """
+    now = clock.now()
+    is_it = (Plan.booking_id == booking_id) & (Plan.reason == reason)
+    ended = select(Plan).where(is_it).execution_options(populate_existing=True)
+    for plan in session.scalars(ended).all():
+        times = times_of(plan)
+        first = plan.next_number - plan.first_number
+        done = max(first, times.until(now))
+        cancelled = {"state": "cancelled", "reason": reason, "updated_at": plan.ended_at}
+        insert_messages(session, _rows(plan, times, range(first, done), **cancelled))
+        plan.next_number = plan.first_number + done
+        plan.next_at, plan.to_come = times.next_at(done), times.going(done, times.count)
+        plan.ended_at = plan.reason = None
+    session.flush()
+    return _take_up(session, _due_of(session, booking_id, now), now, enqueued_at=now)
+
+
+def materialize_due(session: Session) -> int:
+    """Make messages of the reminders that are due soon, for the tick to enqueue.
+
+    Returns how many plans it took up: at most what one transaction should, so call it again.
+    """
+    now = clock.now()
+    due = session.execute(_due(now).limit(_AT_ONCE).with_for_update(skip_locked=True)).all()
+    _take_up(session, due, now)
+    return len(due)
+
+
+def materialize_booking(session: Session, booking_id: str) -> None:
+    """Make messages of a booking's reminders that are due, before the tick comes to it."""
+    now = clock.now()
+    _take_up(session, _due_of(session, booking_id, now), now)
+
+
+def last_number(session: Session, booking_id: str, kind: str) -> int:
+    """The highest number that a message of this kind has, or is to have; 0 if there is none."""
+    of_rows = select(func.max(Message.number)).where(
+        Message.booking_id == booking_id, Message.kind == kind
+    )
+    of_plans = select(func.max(Plan.first_number + Plan.count - 1)).where(
+        Plan.booking_id == booking_id
+    )
+    figures = (of_rows, of_plans) if kind == "reminder" else (of_rows,)
+    numbers = session.execute(select(*(each.scalar_subquery() for each in figures))).one()
+    return max(number or 0 for number in numbers)
+
+
+def insert_messages(session: Session, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Store messages, unless they or others for their slot are there; returns what is for Huey."""
+    if rows:
+        insert_rows(session, Message, rows)
+    return [row["id"] for row in rows if row["enqueued_at"] is not None]
+
+
+def new_message(
+    booking_id: str, kind: str, number: int, at: datetime, **values: Any
+) -> dict[str, Any]:
+    """The row of a pending message that is due `at`, with these values."""
+    return {
+        "id": job_id(booking_id, kind, number),
+        "booking_id": booking_id,
+        "kind": kind,
+        "number": number,
+        "state": "pending",
+        "reason": None,
+        "planned_for": at,
+        "due_at": at,
+        "enqueued_at": None,
+        **values,
+    }
+
+
+def _due(now: datetime, *where: ColumnElement[bool]) -> Select[Any]:
+    """Plans of which something is due soon, as plain rows, the most urgent first."""
+    is_due = Plan.next_at <= now + ENQUEUE_WINDOW
+    return select(*Plan.__table__.c).where(is_due, *where).order_by(Plan.next_at)
+
+
+def _due_of(session: Session, booking_id: str, now: datetime) -> Sequence[Row[Any]]:
+    """A booking's, which it waits for if a tick has them in hand."""
+    statement = _due(now, Plan.booking_id == booking_id).with_for_update()
+    return session.execute(statement).all()
+
+
+def _take_up(
+    session: Session, due: Sequence[Any], now: datetime, enqueued_at: datetime | None = None
+) -> list[str]:
+    """Make the messages of these plans that are due soon, and move their cursors behind them.
+
+    Returns the job ids of those that are `enqueued_at` that time.
+    """
+    rows: list[dict[str, Any]] = []
+    cursors = []
+    for plan in due:
+        times = times_of(plan)
+        first = plan.next_number - plan.first_number
+        done = min(times.until(now + ENQUEUE_WINDOW), first + _ROWS_AT_ONCE)
+        rows += _rows(plan, times, range(first, done), enqueued_at=enqueued_at)
+        cursors.append(_cursor(plan, times, first, done))
+    job_ids = insert_messages(session, rows)
+    if cursors:
+        session.execute(_MOVE_CURSOR, cursors)
+    return job_ids
+
+
+def _cursor(plan: Any, times: ReminderTimes, first: int, done: int) -> dict[str, Any]:
+    """The parameters of _MOVE_CURSOR, from step `first` to step `done`."""
+    return {
+        "of_booking": plan.booking_id,
+        "first": plan.first_number,
+        "was": plan.next_number,
+        "new_next_number": plan.first_number + done,
+        "new_next_at": times.next_at(done),
+        "new_to_come": plan.to_come - times.going(first, done),
+    }
+
+
+def _rows(plan: Any, times: ReminderTimes, steps: range, **going: Any) -> list[dict[str, Any]]:
+    """The messages of these steps of a plan, as of when it was made; quiet ones are skipped.
+
+    `going` are values of those that are not quiet.
+    """
+    quiet = {"state": "skipped", "reason": QUIET_HOURS}
+    return [
+        new_message(
+            plan.booking_id,
+            "reminder",
+            plan.first_number + step,
+            times.at(step),
+            **{"updated_at": plan.made_at, **(quiet if times.is_quiet(step) else going)},
+        )
+        for step in steps
+    ]
