@@ -30,6 +30,7 @@ from sqlalchemy import (
     create_engine,
     event,
     func,
+    literal,
     literal_column,
     make_url,
     select,
@@ -253,6 +254,16 @@ def is_one_of(column: InstrumentedAttribute[str], *words: str) -> ColumnElement[
 def insert(session: Session, table: Any) -> Any:
     """An INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update`."""
     return dialect(session).insert(table)
+
+
+def add_new(session: Session, model: type[Base], **values: Any) -> bool:
+    """Add a row; False if it was there already, by one of its keys.
+
+    On PostgreSQL this waits until the transaction has ended that is adding the same.
+    """
+    # Not rowcount: psycopg has none for an INSERT that SQLAlchemy batches.
+    added = insert(session, model).values(values).on_conflict_do_nothing().returning(literal(1))
+    return session.scalar(added) is not None
 
 
 def insert_rows(

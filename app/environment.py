@@ -118,13 +118,13 @@ class Reader:
         hint = "names of hosts without a port, such as bookings.example.com,10.0.0.5"
         return self.parsed(name, frozenset(), parse, hint)
 
-    def queue_name(self, name: str) -> str:
+    def matching(self, name: str, pattern: str, hint: str) -> str | None:
         def parse(text: str) -> str:
-            if not re.fullmatch(r"[A-Za-z0-9_]{1,40}", text):
+            if not re.fullmatch(pattern, text):
                 raise ValueError
             return text
 
-        return self.parsed(name, "", parse, "1 to 40 letters, digits and underscores")
+        return self.parsed(name, None, parse, hint)
 
     def time_zone(self, name: str) -> str:
         return self.parsed(
@@ -140,14 +140,6 @@ class Reader:
             return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
         return self.parsed(name, None, parse, "a number with country code, such as +14155238886")
-
-    def content_sid(self, name: str) -> str | None:
-        def parse(text: str) -> str | None:
-            if not re.fullmatch(r"HX[0-9a-f]{32}", text):
-                raise ValueError
-            return text
-
-        return self.parsed(name, None, parse, "HX and 32 hexadecimal digits")
 
     def api_token(self, name: str) -> str | None:
         token = self.text(name)

@@ -124,7 +124,10 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         "secret_key": secret,
         "state_dir": state_dir,
         "database_url": reader.database_url(state_dir),
-        "queue_name": reader.queue_name("QUEUE_NAME"),
+        "queue_name": reader.matching(
+            "QUEUE_NAME", "[A-Za-z0-9_]{1,40}", "1 to 40 letters, digits and underscores"
+        )
+        or "",
         "embedded_queue": not redis_url,
         **_durations(reader),
         **_whatsapp(reader, secret),
@@ -193,8 +196,10 @@ def _whatsapp(reader: Reader, secret: str) -> dict[str, Any]:
         "whatsapp_from_number": reader.phone(names[2]) or "+15550001111",
         "whatsapp_api_url": reader.api_url("WHATSAPP_API_URL"),
         **{
-            f"whatsapp_{kind}_content_sid": reader.content_sid(
-                f"WHATSAPP_{kind.upper()}_CONTENT_SID"
+            f"whatsapp_{kind}_content_sid": reader.matching(
+                f"WHATSAPP_{kind.upper()}_CONTENT_SID",
+                "HX[0-9a-f]{32}",
+                "HX and 32 hexadecimal digits",
             )
             for kind in ("reminder", "cancellation", "confirmation", "moved")
         },

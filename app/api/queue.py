@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from functools import lru_cache
 from typing import Literal, TypeVar
+from weakref import WeakKeyDictionary
 
 from litestar import HttpMethod, Response, Router, get, route
 from litestar.openapi.datastructures import ResponseSpec
@@ -31,6 +31,9 @@ WRITES_EVERY = 5.0
 _database_thread = ThreadPoolExecutor(1, "health-database")
 _writing_thread = ThreadPoolExecutor(1, "health-writing")
 _queue_thread = ThreadPoolExecutor(1, "health-queue")
+
+_written_at = WeakKeyDictionary[db.Database, float]()
+"""When a write last succeeded, by the monotonic clock."""
 
 T = TypeVar("T")
 
@@ -136,7 +139,7 @@ async def _database() -> str:
         await _in(_database_thread, statistics.workers)
     except Exception:
         return "away"
-    if time.monotonic() - _last_write(db.database()).at < WRITES_EVERY:
+    if time.monotonic() - _written_at.get(db.database(), -math.inf) < WRITES_EVERY:
         return "ok"
     try:
         await _in(_writing_thread, parts.write, db.Database.write)
@@ -144,7 +147,7 @@ async def _database() -> str:
         return "busy"
     except Exception as error:
         return db.trouble(error) or "away"
-    _last_write(db.database()).at = time.monotonic()
+    _written_at[db.database()] = time.monotonic()
     return "ok"
 
 
@@ -171,16 +174,6 @@ async def _in(
     return await asyncio.wait_for(
         asyncio.get_running_loop().run_in_executor(thread, work), PATIENCE
     )
-
-
-class _LastWrite:
-    at = -math.inf
-
-
-@lru_cache(maxsize=1)
-def _last_write(_where: db.Database) -> _LastWrite:
-    """When a write there last succeeded, by the monotonic clock."""
-    return _LastWrite()
 
 
 router = Router("/", route_handlers=[queue_stats, health, livez, readyz], tags=["Queue"])

@@ -6,8 +6,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.bookings import service
-from app.errors import Conflict, NotFound
-from app.messages.lifecycle.compare_and_set import lock_booking
+from app.errors import Conflict
 from app.models.booking import Booking
 from app.staff import audit
 
@@ -25,9 +24,7 @@ def mark(session: Session, booking_id: str, status: Mark, actor: str) -> Booking
     cancelled booking, `not_begun`, `marked_meanwhile` if somebody has said the opposite, and
     `same_booking`.
     """
-    booking = lock_booking(session, booking_id, to_change=True)
-    if booking is None:
-        raise NotFound("There is no such booking.")
+    booking = service.locked(session, booking_id)
     if booking.status == status:
         return booking
     _check(booking, status)

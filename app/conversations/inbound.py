@@ -20,7 +20,7 @@ from app.conversations import answers, senders
 from app.conversations.intent import Intent, intent_of
 from app.conversations.senders import Sender
 from app.customers import service as customers
-from app.db import insert
+from app.db import add_new
 from app.messages import booking_codes, texts
 from app.messages.lifecycle.compare_and_set import lock_booking
 from app.models.booking import Booking
@@ -107,7 +107,9 @@ def _keep(session: Session, incoming: Incoming) -> bool:
 
     A delivery at the same time waits here until the first is committed.
     """
-    statement = insert(session, Reply).values(
+    return add_new(
+        session,
+        Reply,
         sid=incoming.sid,
         sender=incoming.sender,
         person=person_of(incoming.sender),
@@ -123,8 +125,6 @@ def _keep(session: Session, incoming: Incoming) -> bool:
         needs_attention=True,
         updated_at=clock.now(),
     )
-    added = session.scalar(statement.on_conflict_do_nothing().returning(Reply.sid))
-    return added is not None
 
 
 def _note_written(session: Session, incoming: Incoming, sender: Sender, outcome: _Outcome) -> None:

@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased, contains_eager
 
 from app import clock, db
+from app.bookings import service as bookings
 from app.bookings.availability import LONGEST
 from app.customers import service as customers
 from app.db import is_one_of
@@ -28,7 +29,6 @@ from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.messages.eligibility import OPTED_OUT, WINDOW_CLOSED
 from app.messages.enqueue import enqueue_after_commit
 from app.messages.lifecycle import plans
-from app.messages.lifecycle.compare_and_set import lock_booking
 from app.messages.service import REASONS
 from app.models.booking import Booking
 from app.models.conversation import Reply
@@ -148,9 +148,7 @@ def answer(session: Session, booking_id: str, text: str, actor: str) -> str:
     `window_closed` or `opted_out`: WhatsApp takes free text for 24 hours after the customer wrote
     (Twilio error 63016).
     """
-    booking = lock_booking(session, booking_id, to_change=True)
-    if booking is None:
-        raise NotFound("There is no such booking.")
+    booking = bookings.locked(session, booking_id)
     conversation = chat(session, booking)
     if not conversation.is_open:
         reason = OPTED_OUT if conversation.has_opted_out else WINDOW_CLOSED

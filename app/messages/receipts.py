@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.channel import StatusReport
 from app.customers import service as customers
-from app.db import insert
+from app.db import add_new
 from app.messages.enqueue import enqueue_next_try
 from app.messages.lifecycle import outcomes
 from app.messages.receipt_ranks import RANKS
@@ -23,20 +23,9 @@ def record(session: Session, callback_id: str, report: StatusReport) -> None:
     status, code = report.status.lower()[:32], report.error_code[:32]
     # Locked first: each receipt's foreign key holds it too, and two would wait for each other.
     attempt = session.get(Attempt, callback_id, with_for_update=True)
-    is_new = _keep(session, attempt, callback_id, sid, status, code)
-    if attempt is None or not is_new or status not in RANKS:
-        return
-    if to != attempt.sent_to and to in spellings(attempt.sent_to):  # as WhatsApp has it
-        customers.note_spelling(session, to)
-    due = outcomes.accept(session, attempt.id, sid, status, code)
-    enqueue_next_try(session, attempt.message_id, due)
-
-
-def _keep(
-    session: Session, attempt: Attempt | None, callback_id: str, sid: str, status: str, code: str
-) -> bool:
-    """Add the row; False if this very receipt was there already."""
-    statement = insert(session, Receipt).values(
+    is_new = add_new(
+        session,
+        Receipt,
         attempt_id=attempt.id if attempt else None,
         callback_id=callback_id,
         sid=sid,
@@ -44,5 +33,9 @@ def _keep(
         error_code=code,
         received_at=clock.now(),
     )
-    added = session.scalar(statement.on_conflict_do_nothing().returning(Receipt.id))
-    return added is not None
+    if attempt is None or not is_new or status not in RANKS:
+        return
+    if to != attempt.sent_to and to in spellings(attempt.sent_to):  # as WhatsApp has it
+        customers.note_spelling(session, to)
+    due = outcomes.accept(session, attempt.id, sid, status, code)
+    enqueue_next_try(session, attempt.message_id, due)

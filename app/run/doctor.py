@@ -60,7 +60,7 @@ def _database_and_worker(env: Settings) -> Iterator[Finding]:
     try:
         database = preflight.connect()
         where = migrate.revisions(database)
-    except (Trouble, migrate.MigrationError, SQLAlchemyError) as error:
+    except (Trouble, SQLAlchemyError) as error:
         lines = preflight.explain(error) or [str(error)]
         yield from (Finding("FAIL", "database", line) for line in lines)
         return

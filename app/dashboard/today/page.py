@@ -20,6 +20,7 @@ from app.messages import statistics
 from app.models.booking import Booking
 from app.shop import service as shop_service
 from app.web import times
+from app.web.addresses import with_query
 from app.web.field_names import named
 
 NEXT_TO_SEND = 5
@@ -91,7 +92,8 @@ def _context(date: str, barber: str) -> dict[str, Any]:
         "board": board,
         "columns": _shown(board, barber),
         "barber": barber,
-        "address": _address(date=date, barber=barber),
+        # Without a date it is today's, also after midnight.
+        "address": with_query("/today", {"date": date, "barber": barber}),
         "today": today,
         "previous": board.date - timedelta(days=1),
         "next": board.date + timedelta(days=1),
@@ -211,12 +213,6 @@ def _shown(board: day.Board, barber_id: str) -> list[day.Column]:
     if barber_id and not columns:
         raise NotFound("There is no such barber on that day.")
     return columns
-
-
-def _address(**asked: str) -> str:
-    """This very page: without a date it is today's, also after midnight."""
-    query = urlencode({name: value for name, value in asked.items() if value})
-    return f"/today?{query}" if query else "/today"
 
 
 def _in_words(session: Session, booking: Booking) -> str:

@@ -13,7 +13,8 @@ import pytest
 from redis import Redis
 
 from app.run import embedded_queue
-from app.run.embedded_queue import Embedded, QueueError
+from app.run.embedded_queue import Embedded
+from app.run.trouble import Trouble
 from tests.support.processes import ROOT, wait_until
 
 Start = Callable[..., Embedded]
@@ -180,7 +181,7 @@ def test_a_folder_of_somebody_else_is_refused(start: Start, tmp_path: Path) -> N
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
 
-    with pytest.raises(QueueError, match="belongs to somebody else"):
+    with pytest.raises(Trouble, match="belongs to somebody else"):
         start(tmp_path / "link" / "queue.sock")
 
 
@@ -188,6 +189,6 @@ def test_a_server_that_cannot_start_says_where_its_log_is(start: Start, tmp_path
     folder = tmp_path / "queue"
     (folder / "queue.sock").mkdir(parents=True)
 
-    with pytest.raises(QueueError, match=r"does not start: .+ \(its log: .+valkey\.log\)"):
+    with pytest.raises(Trouble, match=r"does not start: .+ \(its log: .+valkey\.log\)"):
         start(folder / "queue.sock")
     shutil.rmtree(folder)
