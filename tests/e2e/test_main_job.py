@@ -75,9 +75,9 @@ def day(shop: RunningShop, twilio: FakeTwilio) -> dict[str, Story]:
 
     twilio.wait_for(1, phones["moved"])
     changes = {"scheduledTime": shop.in_seconds(LATER), "allowOverlap": True}
+    day["moved"].changed_at = datetime.now(UTC)
     answer = shop.api.patch(f"/api/bookings/{day['moved'].booking['id']}", json=changes)
     assert answer.status_code == 200, answer.text
-    day["moved"].changed_at = datetime.now(UTC)
 
     twilio.wait_for(2, phones["cancelled"])
     for _ in range(2):
