@@ -18,6 +18,7 @@ import psycopg
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
+    Connection,
     DateTime,
     Dialect,
     Engine,
@@ -228,6 +229,12 @@ def table_of(model: type[Base]) -> Table:
     dear as the database itself.
     """
     return cast_type(Table, model.__table__)
+
+
+def past_orm(session: Session) -> Connection:
+    """The connection of a session, for statements that do without its objects."""
+    session.flush()
+    return session.connection()
 
 
 def constant(word: str) -> ColumnElement[str]:

@@ -129,8 +129,7 @@ def work() -> int:
 def ready() -> list[Any]:
     """Everything that is due, out of the list and the schedule; what is not due is put off."""
     hand_over.finish()
-    for task in huey.read_schedule(clock.now().replace(tzinfo=None)):
-        huey.enqueue(task)
+    huey.move_due(clock.now().replace(tzinfo=None))
     return [huey.dequeue() for _ in range(huey.pending_count())]
 
 
