@@ -480,7 +480,7 @@ def test_the_audit_log_goes_by_an_index_with_every_filter(
 
 
 def test_a_look_of_the_live_stream_goes_by_an_index(big: Database, clock: FrozenClock) -> None:
-    check(big, reading(big, live.look), at_least=4)
+    check(big, reading(big, live.take_snapshot), at_least=4)
 
 
 def test_what_a_barber_has_free_goes_by_an_index(big: Database, clock: FrozenClock) -> None:
