@@ -1,12 +1,15 @@
 """A shop with years behind it, written into PostgreSQL: 200,000 bookings, 2,000,000 messages.
 
 Eight barbers with a booking each half hour of an eight-hour day; 30 days of it are still to come.
-Each booking has a reminder every two hours of the 20 before it. Of those whose time has passed
-nearly all were sent; the attempts of the last 100 days are kept, as are the names of all. Of every
-tenth booking there is a reply, and a few of these nobody has looked after.
+Each booking has a reminder every two hours of the 20 before it; those to come are in plans. Of
+those whose time has passed nearly all were sent; the attempts of the last 100 days are kept, as are
+the names of all. Of every tenth booking there is a reply, and a few of these nobody has looked
+after.
 """
 
 from sqlalchemy import Connection, Engine, text
+
+from app.models import folding
 
 BOOKINGS = 200_000
 REMINDERS = 10  # of each booking
@@ -21,10 +24,14 @@ _NAMES = """
       'Mateusz','Nadia','Omar','Priya','Quinn','Rosa','Søren','Tom','Uma','Viktor','Wen','Zoë']
 """
 _SURNAMES = """
-    ARRAY['Lovelace','Haddad','Ferri','Morales','Lindqvist','Adeyemi','O’Neill','Tanaka','Carvalho',
+    ARRAY['Lovelace','Haddad','Ferri','Morales','Lindqvist','Adeyemi','Oliveira','Tanaka','Carvalho',
       'Weber','Mensah','Dubois','Nowak','Petrova','Farouk','Nair','Baker','Jiménez','Holm',
       'Ashworth','Krishnan','Novák','Li','Roux','Khalil','Ångström','Obermüller-Weiß','Castellanos']
 """
+
+_NAME = f"({_NAMES})[1 + n % 24] || ' ' || ({_SURNAMES})[1 + (n / 24) % 28]"
+_FOLDED = folding.fold(_NAME)
+_PHONE = "'+4477009' || lpad((n % 9973)::text, 5, '0')"  # it has one spelling
 
 # The day of booking number n, counted back from the last one, and its place in that day.
 _STARTS_AT = f"""
@@ -33,11 +40,9 @@ _STARTS_AT = f"""
 """
 
 _BOOKINGS = f"""
-    INSERT INTO booking (id, customer_name, customer_phone, service_id, barber_id, starts_at,
-      ends_at, status, created_at, updated_at)
-    SELECT 'booking_' || lpad(n::text, 26, '0'),
-      ({_NAMES})[1 + n % 24] || ' ' || ({_SURNAMES})[1 + (n / 24) % 28],
-      '+4477009' || lpad((n % 9973)::text, 5, '0'),
+    INSERT INTO booking (id, customer_name, name_folded, customer_phone, person, spellings,
+      service_id, barber_id, starts_at, ends_at, status, created_at, updated_at)
+    SELECT 'booking_' || lpad(n::text, 26, '0'), {_NAME}, {_FOLDED}, {_PHONE}, {_PHONE}, {_PHONE},
       'haircut', 'barber_' || (1 + (n % {_PER_DAY}) / 16), at, at + interval '30 minutes',
       CASE WHEN n % 12 = 0 THEN 'cancelled' WHEN at > now() THEN 'confirmed'
         WHEN n % 25 = 0 THEN 'no_show' ELSE 'completed' END,
@@ -47,12 +52,13 @@ _BOOKINGS = f"""
 
 _MESSAGES = f"""
     INSERT INTO message (id, booking_id, kind, number, state, planned_for, due_at, reason, attempts,
-      tries, checks, asks, verify_first, doubled, sid, sent_at, delivery_status, delivery_rank,
-      error_code, updated_at)
+      tries, checks, asks, verify_first, doubled, asked_for, sid, sent_at, delivery_status,
+      delivery_rank, error_code, updated_at)
     SELECT id || '-reminder-' || turn, id, 'reminder', turn, state, due, due,
       CASE state WHEN 'failed' THEN 'refused' WHEN 'cancelled' THEN 'booking_cancelled'
         WHEN 'skipped' THEN 'superseded' END,
-      (state IN ('sent', 'failed'))::int, (state IN ('sent', 'failed'))::int, 0, 0, false, false,
+      (state IN ('sent', 'failed'))::int, (state IN ('sent', 'failed'))::int, 0, 0,
+      false, false, false,
       CASE WHEN state = 'sent' THEN 'SM' || md5(id || turn) END,
       CASE WHEN state = 'sent' THEN due + interval '1 second' END,
       CASE WHEN state = 'sent' THEN 'read' END, CASE WHEN state = 'sent' THEN 4 ELSE 0 END,
@@ -68,8 +74,23 @@ _MESSAGES = f"""
         SELECT id, status, turn, substr(id, 9)::int AS n,
           starts_at - ({REMINDERS} - turn) * interval '2 hours' - interval '1 hour' AS due
         FROM booking, generate_series(1, {REMINDERS}) AS turn
-      ) AS planned
+      ) AS planned WHERE due <= now()
     ) AS told
+"""
+
+_PLANS = f"""
+    INSERT INTO plan (booking_id, first_number, first_at, every, count, next_number, next_at,
+      to_come, made_at, ended_at, reason)
+    SELECT id, 1, first_at, 7200, {REMINDERS}, 1 + done,
+      CASE WHEN is_open THEN first_at + done * interval '2 hours' END,
+      CASE WHEN is_open THEN {REMINDERS} - done ELSE 0 END,
+      created_at, CASE WHEN status = 'cancelled' THEN updated_at END,
+      CASE WHEN status = 'cancelled' THEN 'booking_cancelled' END
+    FROM booking,
+      LATERAL (SELECT starts_at - ({REMINDERS} * 2 - 1) * interval '1 hour' AS first_at) AS a,
+      LATERAL (SELECT least({REMINDERS}, greatest(0,
+        1 + floor(extract(epoch FROM now() - first_at) / 7200)))::int AS done) AS b,
+      LATERAL (SELECT status = 'confirmed' AND done < {REMINDERS} AS is_open) AS c
 """
 
 _ATTEMPTS = f"""
@@ -92,9 +113,10 @@ _EVENTS = """
 """
 
 _REPLIES = """
-    INSERT INTO reply (sid, sender, body, media, received_at, effect, booking_id, needs_attention,
-      updated_at)
-    SELECT 'SM' || md5(id), customer_phone, 'Is there parking?', 0, created_at, 'for_staff', id,
+    INSERT INTO reply (sid, sender, person, kind, body, media, received_at, effect, booking_id,
+      needs_attention, updated_at)
+    SELECT 'SM' || md5(id), customer_phone, person, 'text', 'Is there parking?', 0, created_at,
+      'for_staff', id,
       substr(id, 9)::int % 10000 = 0, created_at
     FROM booking WHERE substr(id, 9)::int % 10 = 0
 """
@@ -118,7 +140,7 @@ def fill(engine: Engine) -> None:
     """Write it all into a migrated database, and let PostgreSQL look at it as autovacuum would."""
     with engine.begin() as connection:
         indexes = _without_indexes(connection, "message")
-        for statement in (_BARBERS, _BOOKINGS, _MESSAGES, *indexes, *_STORIES):
+        for statement in (_BARBERS, _BOOKINGS, _PLANS, _MESSAGES, *indexes, *_STORIES):
             connection.execute(text(statement))
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE"))
