@@ -143,8 +143,6 @@ def names_of(changes: Iterable[ChangedRow]) -> set[str]:
 def news(before: Snapshot, after: Snapshot) -> set[str]:
     """The events that announce what is new since the snapshot before."""
     names = names_of(after.changes - before.changes)
-    if before.frame.today != after.frame.today:  # every page says "today"
-        names |= set(EVERYTHING)
     was, is_now = before.frame.stats, after.frame.stats
     if was.failed != is_now.failed:
         names.add("failed")
@@ -203,6 +201,7 @@ class Stream:
             "events": sorted(self._names),
             "parts": self._parts(),
             "shown": latest.frame.state,
+            "calendar": latest.frame.calendar,
             "role": self._user.role,
             "version": page_version(),
         }
@@ -217,7 +216,7 @@ class Stream:
         parts: dict[str, str] = {}
         if was is None or was.frame.counted != latest.frame.counted:
             parts |= latest.counters
-        if was is None or was.frame.today != latest.frame.today:
+        if was is None or was.frame.calendar != latest.frame.calendar:
             parts |= latest.today
         is_other_role = self._told_role != self._user.role
         if was is None or was.frame.state != latest.frame.state or is_other_role:
@@ -359,8 +358,6 @@ def _overdue(session: Session, around: Frame, since: datetime) -> list[ChangedRo
 def _newer(latest: Snapshot, since: float) -> set[str]:
     """The events that announce what is newer than `since`, a Unix time."""
     if not latest.at - WINDOW.total_seconds() <= since <= latest.at + AHEAD:  # nan is neither
-        return set(EVERYTHING)
-    if latest.frame.day_of(datetime.fromtimestamp(since, UTC)) != latest.frame.today:
         return set(EVERYTHING)
     return names_of(each for each in latest.changes if each.at.timestamp() > since - SLACK)
 

@@ -161,11 +161,12 @@ class Frame:
     @property
     def today(self) -> date:
         """The shop's date."""
-        return self.day_of(self.now)
+        return self.now.astimezone(shop_service.time_zone(self.shop)).date()
 
-    def day_of(self, at: datetime) -> date:
-        """The shop's date at `at`."""
-        return at.astimezone(shop_service.time_zone(self.shop)).date()
+    @property
+    def calendar(self) -> str:
+        """What every page goes by that says when: which day it is, the clock, the way of writing."""
+        return f"{self.today} {self.zone} {self.language}"
 
     @property
     def held(self) -> Held | None:

@@ -60,12 +60,14 @@
   }
 
   // What is not as it was when the page was made, though no row tells of it.
-  function changes({ role, shown }) {
+  function changes({ role, shown, calendar }) {
     const was = element().dataset;
     const isOtherRole = was.role !== role;
+    const isOtherDay = was.calendar !== calendar;
     const isOther = was.shown !== shown;
-    Object.assign(was, { role, shown });
+    Object.assign(was, { role, shown, calendar });
     if (isOtherRole) return ["role", ...EVERYTHING];
+    if (isOtherDay) return EVERYTHING;
     return isOther ? ["queue", "board"] : [];
   }
 

@@ -165,6 +165,22 @@ def test_an_open_list_moves_on_to_the_next_day_and_leaves_what_is_typed(
     expect(page).to_have_url(f"{path}?q=luis")
 
 
+def test_a_page_that_listens_after_the_shop_got_another_clock_follows_it(
+    page: Page, shop: Dashboard
+) -> None:
+    shop.book(20_000)
+    page.clock.install()
+    page.route("**/live?*", lambda route: route.abort())
+    page.goto("/bookings")
+    expect(page.locator("#live")).to_have_text("reconnecting")
+    row = page.locator("tbody tr")
+    was = row.inner_text()
+    shop.sql("UPDATE shop SET time_zone = 'Etc/GMT-1'")
+    page.unroute("**/live?*")
+    page.clock.fast_forward(3000)
+    expect(row).not_to_have_text(was, use_inner_text=True)
+
+
 def test_an_upgrade_offers_to_reload_the_page_and_takes_nothing_from_it(
     page: Page, shop: Dashboard
 ) -> None:
