@@ -165,7 +165,7 @@ class Frame:
 
     @property
     def calendar(self) -> str:
-        """What every page goes by that says when: which day it is, the clock, the way of writing."""
+        """What every page that says when goes by: the day, the clock, the way of writing."""
         return f"{self.today} {self.zone} {self.language}"
 
     @property
