@@ -8,7 +8,7 @@ from litestar.di import Provide
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
 
-from app.api import bookings, openapi, queue, twilio
+from app.api import bookings, hours, openapi, queue, twilio
 from app.api import reminders as messages
 from app.dashboard import error_pages, live
 from app.dashboard.bookings import form as booking_forms
@@ -18,6 +18,7 @@ from app.dashboard.customers import pages as customer_pages
 from app.dashboard.failed import page as message_pages
 from app.dashboard.queue import page as queue_pages
 from app.dashboard.settings import costs as cost_forms
+from app.dashboard.settings import hours as hour_forms
 from app.dashboard.settings import shop as shop_pages
 from app.dashboard.settings import texts as text_forms
 from app.dashboard.shell import read_form
@@ -59,14 +60,21 @@ def create_app() -> Litestar:
 
 
 def _routes(env: Settings) -> list[Router]:
-    routes = [bookings.router, messages.router, queue.router, twilio.router, static.router()]
+    routes = [
+        bookings.router,
+        hours.router,
+        messages.router,
+        queue.router,
+        twilio.router,
+        static.router(),
+    ]
     # Both have a handler for /bookings, which Litestar merges within a router alone.
     of_bookings = Router(
         "/", route_handlers=[booking_pages.router, booking_forms.router, conversation_pages.router]
     )
     routes += [staff_pages.router, live.router, page.router, of_bookings]
     routes += [message_pages.router, queue_pages.router]
-    routes += [staff_forms.router, shop_pages.router]
+    routes += [staff_forms.router, shop_pages.router, hour_forms.router]
     routes += [text_forms.router, cost_forms.router, customer_pages.router]
     if not env.production:
         from app.dashboard import styleguide

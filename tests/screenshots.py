@@ -92,6 +92,7 @@ PAGES: dict[str, Way] = {
     "staff": at("/staff"),
     "activity": at("/activity"),
     "settings": at("/settings"),
+    "settings-hours": at("/settings/hours"),
     "settings-reminders": at("/settings/reminders"),
     "settings-services": at("/settings/services"),
     "settings-barbers": at("/settings/barbers"),

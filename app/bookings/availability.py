@@ -1,20 +1,104 @@
-"""When a barber can be booked: the shop's hours, less what is booked."""
+"""When a barber can be booked: their hours, or the shop's, less what is booked.
 
+This is the one place that knows. Board, form, API and warnings ask here.
+"""
+
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Select, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from app import clock
 from app.models.booking import Booking
+from app.models.shop import Barber
+from app.models.week import Week, every_day
 from app.shop import hours
+from app.shop.hours import Span
 from app.shop.service import shop, time_zone
 
 LONGEST = timedelta(hours=12)
 """Of a service: how far back a booking may begin and still go on."""
 
 _STEP = timedelta(minutes=15)
+_DAY = timedelta(days=1)
+_LOOK_AHEAD = 21  # days
+_AT_ONCE = 1_000
+
+
+@dataclass(frozen=True)
+class Outside:
+    """Why nobody is booked then as a rule; `hours` are those that begin that day, maybe none."""
+
+    hours: Sequence[Span]
+    is_own: bool
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """When barbers take bookings on the days from `first` to `last`, whatever is booked.
+
+    All of it takes a barber, or None for the shop.
+    """
+
+    first: date
+    last: date
+    zone: ZoneInfo
+    week: Week
+    _open: dict[str, list[Span]] = field(default_factory=dict, repr=False, compare=False)
+
+    def open(self, barber: Barber | None) -> list[Span]:
+        """From when to when, in order; what lies at the edges is whole."""
+        key = barber.id if barber else ""
+        if key not in self._open:
+            spans = hours.around(self._week(barber), self.first, self.last, self.zone)
+            self._open[key] = spans
+        return self._open[key]
+
+    def open_on(self, barber: Barber | None, day: date) -> list[Span]:
+        """What of it is on that day, of hours that began the day before too."""
+        return hours.within(self.open(barber), hours.of_calendar_day(day, self.zone))
+
+    def outside(
+        self, barber: Barber | None, starts_at: datetime, ends_at: datetime
+    ) -> Outside | None:
+        """Why not, if some of the time lies outside of it."""
+        spans = self.open(barber)
+        last = bisect_right(spans, starts_at, key=lambda span: span[0]) - 1
+        if last >= 0 and ends_at <= spans[last][1]:
+            return None
+        day = starts_at.astimezone(self.zone).date()
+        is_own = barber is not None and barber.weekly_hours is not None
+        return Outside(hours.of_day(self._week(barber), day, self.zone), is_own)
+
+    def usual_on(self, day: date) -> Span:
+        """What of a day on which nobody works would be their hours: from when to when."""
+        opens, closes = hours.usual(self.week)
+        [span] = hours.of_day(every_day(opens, closes), day, self.zone) or [
+            hours.of_calendar_day(day, self.zone)
+        ]
+        return span
+
+    def _week(self, barber: Barber | None) -> Week:
+        return self.week if barber is None or barber.weekly_hours is None else barber.weekly_hours
+
+
+def calendar(session: Session, first: date, last: date) -> Calendar:
+    """The calendar of these days of the shop's."""
+    row = shop(session)
+    return Calendar(first, last, time_zone(row), row.weekly_hours)
+
+
+def outside(
+    session: Session, barber: Barber | None, starts_at: datetime, ends_at: datetime
+) -> Outside | None:
+    """Why a booking then is outside of what the barber (None: the shop) takes, if it is."""
+    zone = time_zone(shop(session))
+    days = starts_at.astimezone(zone).date(), ends_at.astimezone(zone).date()
+    return calendar(session, *days).outside(barber, starts_at, ends_at)
 
 
 def free_times(
@@ -22,21 +106,83 @@ def free_times(
 ) -> list[datetime]:
     """When the barber has so much time that day (of the shop's zone): UTC, every 15 minutes.
 
-    Within the opening hours, in the future, and clear of the barber's bookings other than `but`.
-    What begins that day may end after midnight, if the shop is open then.
+    Within their hours, in the future, and clear of their bookings other than `but`. What begins
+    that day may end after midnight, if their hours go on then.
     """
-    row = shop(session)
-    zone = time_zone(row)
-    first = max(clock.midnight(day, zone), clock.now() + timedelta.resolution)
-    last = clock.midnight(day + timedelta(days=1), zone)
+    days = calendar(session, day, day)
+    midnight, last = hours.of_calendar_day(day, days.zone)
+    first = max(midnight, clock.now() + timedelta.resolution)
     taken = _taken(session, barber_id, first, last + length, but)
     return [
         start
-        for opens, closes in hours.around(row, day)
+        for opens, closes in days.open(session.get(Barber, barber_id))
         for start in _steps(opens, closes - length)
         if first <= start < last
         and not any(start < end and begin < start + length for begin, end in taken)
     ]
+
+
+def next_day(session: Session) -> date:
+    """The first day on which the shop is still open, or opens: today, tomorrow after closing.
+
+    Today if it is closed for weeks.
+    """
+    now = clock.now()
+    today = now.astimezone(time_zone(shop(session))).date()
+    days = [today + away * _DAY for away in range(_LOOK_AHEAD)]
+    ahead = calendar(session, days[0], days[-1])
+    return next(
+        (day for day in days if any(now < end for _, end in ahead.open_on(None, day))), today
+    )
+
+
+@dataclass(frozen=True)
+class Stray:
+    """A booking to come that is outside of what its barber takes, with service and barber."""
+
+    booking: Booking
+    why: Outside
+
+
+def strays(session: Session, barber_id: str | None = None, most: int | None = None) -> list[Stray]:
+    """The bookings to come, of a barber or of all, that are outside, by time.
+
+    `most` is how many are looked at, the soonest.
+    """
+    row = shop(session)  # held, it is read once
+    rows = session.execute(
+        select(Booking.id, Booking.barber_id, Booking.starts_at, Booking.ends_at)
+        .where(
+            Booking.status == "confirmed",
+            Booking.starts_at > clock.now(),
+            *([Booking.barber_id == barber_id] if barber_id else []),
+        )
+        .order_by(Booking.starts_at, Booking.id)
+        .limit(most)
+    ).all()
+    if not rows:
+        return []
+    zone = time_zone(row)
+    ends = rows[0].starts_at, max(each.ends_at for each in rows)
+    days = calendar(session, *(at.astimezone(zone).date() for at in ends))
+    barbers = {each.id: each for each in session.scalars(select(Barber))}
+    found = {
+        each.id: why
+        for each in rows
+        if (why := days.outside(barbers[each.barber_id], each.starts_at, each.ends_at))
+    }
+    return [Stray(booking, found[booking.id]) for booking in _with_names(session, [*found])]
+
+
+def _with_names(session: Session, ids: Sequence[str]) -> Iterator[Booking]:
+    """In parts: SQLite takes 32,766 parameters."""
+    for start in range(0, len(ids), _AT_ONCE):
+        yield from session.scalars(
+            select(Booking)
+            .where(Booking.id.in_(ids[start : start + _AT_ONCE]))
+            .order_by(Booking.starts_at, Booking.id)
+            .options(joinedload(Booking.service), joinedload(Booking.barber))
+        )
 
 
 def overlapping(

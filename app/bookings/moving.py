@@ -6,16 +6,14 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from app.bookings import service
-from app.bookings.availability import overlapping
+from app.bookings import availability, service
+from app.bookings.availability import Outside, overlapping
 from app.customers import service as customers
 from app.db import Database
 from app.errors import Conflict
 from app.messages import planned
 from app.messages.service import skip_reason_of
 from app.models.booking import Booking
-from app.shop import hours
-from app.shop.service import shop
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class MovePreview:
 
     `quiet` of the new ones are left out for quiet hours. `skip_reason` says in words why none of
     them will go out; empty if they will. `conflicts` are the barber's other bookings at that time,
-    `outside` the opening hours, if some of the appointment lies outside them.
+    `outside` says why nobody is booked then as a rule, if that is so.
     """
 
     booking: Booking
@@ -49,7 +47,7 @@ class MovePreview:
     old: Stay
     new: Stay
     conflicts: Sequence[Booking]
-    outside: tuple[datetime, datetime] | None
+    outside: Outside | None
     cancelled: int
     planned: Sequence[datetime]
     quiet: int
@@ -123,7 +121,7 @@ def _tried(session: Session, booking_id: str, seen: Placement | None, to: Placem
         old=old,
         new=new,
         conflicts=session.scalars(overlapping(*place, but=booking_id)).all(),
-        outside=hours.outside(shop(session), new.starts_at, new.ends_at),
+        outside=availability.outside(session, booking.barber, booking.starts_at, booking.ends_at),
         cancelled=sum(before[each][0] == "pending" for each in before.keys() - after.keys()),
         planned=sorted(at for state, at in added if state == "pending"),
         quiet=sum(state == "skipped" for state, _ in added),

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.bookings import availability, by_customer, draft, service
-from app.bookings.availability import overlapping
+from app.bookings.availability import Outside, overlapping
 from app.bookings.by_customer import KnownCustomer
 from app.bookings.draft import Draft, StartTime
 from app.bookings.fields import FARTHEST
@@ -27,7 +27,6 @@ from app.models.message import Message
 from app.models.plan import ReminderTimes
 from app.models.shop import Barber, Service
 from app.reminders.plan import PlanTooLong
-from app.shop import hours
 from app.shop import service as shop_service
 from app.shop.policy import of_shop
 from app.shop.service import shop, time_zone
@@ -77,7 +76,7 @@ class BookingPreview:
 
     `draft` has the name and the email of a known customer where none was typed. `contact` is what
     the number said about messages, `skip_reason` why none would go out, in words.
-    `outside` are the opening hours, if the time is not within them.
+    `outside` says why nobody is booked at the time as a rule, if that is so.
     `free` is None until barber, service and day are chosen; then it has the free times in UTC, by
     the choice of the form that means each. `chosen` is the choice that means the draft's own time.
     `turns` are the two times (UTC) at which the clock shows it, if it does so twice.
@@ -97,7 +96,7 @@ class BookingPreview:
     start: StartTime | None
     turns: Sequence[datetime]
     time_problem: str
-    outside: tuple[datetime, datetime] | None
+    outside: Outside | None
     conflicts: Sequence[Booking]
     same: Booking | None
     reminders: Reminders | None
@@ -149,16 +148,8 @@ def preview_booking(
         same=_same(typed, phone, start, conflicts),
         reminders=_reminders(session, typed, choices, start, booking) if start else None,
         changed=_changed(session, typed, booking) if booking else None,
-        outside=hours.outside(row, start.at, start.at + choices.length) if start else None,
+        outside=_outside(session, choices, start) if start else None,
     )
-
-
-def first_day(session: Session) -> date:
-    """The day that a new booking is for unless one says so: today, or tomorrow after closing."""
-    row, now = shop(session), clock.now()
-    today = now.astimezone(time_zone(row)).date()
-    _, closes = hours.opening(row, today)
-    return today if now < closes else today + timedelta(days=1)
 
 
 def _choices(session: Session, typed: Draft, booking: Booking | None) -> Choices:
@@ -262,6 +253,11 @@ def _conflicts(
     if booking and place == (booking.barber_id, booking.starts_at, booking.ends_at):
         return ()  # it is there already
     return session.scalars(overlapping(*place, but=booking.id if booking else "")).all()
+
+
+def _outside(session: Session, choices: Choices, start: StartTime) -> Outside | None:
+    ends_at = start.at + choices.length
+    return availability.outside(session, choices.barber, start.at, ends_at)
 
 
 def _same(

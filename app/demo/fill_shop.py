@@ -14,15 +14,15 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from ulid import ULID
 
+from app.bookings.availability import calendar
 from app.db import forget_callbacks
 from app.demo import replies, troubles
 from app.demo.builder import Appointment, DemoBuilder, End
 from app.models.booking import Booking
-from app.models.shop import Barber, Service, Shop
+from app.models.shop import Barber, Service
 from app.models.staff import AuditEvent, User
 from app.run.trouble import Trouble
 from app.settings import Settings
-from app.shop import hours
 from app.shop.policy import Policy, of_shop
 from app.shop.service import barbers, services, shop, time_zone
 from app.staff import accounts
@@ -124,10 +124,10 @@ def _member(email: str, name: str, role: str, since: datetime) -> tuple[User, Au
 
 
 def _appointments(session: Session, chance: random.Random, now: datetime) -> Iterator[Appointment]:
-    row, offered = shop(session), services(session)
+    offered = services(session)
     for barber in barbers(session):
         taken = _taken(session, barber)
-        for starts_at in _slots(row, chance, now):
+        for starts_at in _slots(session, barber, chance, now):
             each = _appointment(chance, barber, chance.choice(offered), starts_at, now)
             ends_at = starts_at + timedelta(minutes=each.service.minutes)
             if not any(at < ends_at and starts_at < end for at, end in taken):
@@ -142,15 +142,18 @@ def _taken(session: Session, barber: Barber) -> list[tuple[datetime, datetime]]:
     return [(at, end) for at, end in rows]
 
 
-def _slots(row: Shop, chance: random.Random, now: datetime) -> Iterator[datetime]:
-    """Half hours of the opening times, fewer of them the farther ahead."""
-    today = now.astimezone(time_zone(row)).date()
+def _slots(
+    session: Session, barber: Barber, chance: random.Random, now: datetime
+) -> Iterator[datetime]:
+    """Half hours in which the barber takes bookings, fewer of them the farther ahead."""
+    today = now.astimezone(time_zone(shop(session))).date()
     for offset in _DAYS:
-        at, closes = hours.opening(row, today + timedelta(days=offset))
-        while at < closes:
-            if chance.random() < 0.4 / (1 + 0.4 * max(offset, 0)):
-                yield at
-            at += timedelta(minutes=30)
+        day = today + timedelta(days=offset)
+        for at, closes in calendar(session, day, day).open_on(barber, day):
+            while at < closes:
+                if chance.random() < 0.4 / (1 + 0.4 * max(offset, 0)):
+                    yield at
+                at += timedelta(minutes=30)
 
 
 def _appointment(

@@ -7,6 +7,7 @@ from sqlalchemy import CheckConstraint, Numeric, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base
+from app.models.week import Week, WeekType
 
 
 class Shop(Base):
@@ -32,8 +33,7 @@ class Shop(Base):
     at_most: Mapped[int | None]
     quiet_from: Mapped[time | None]
     quiet_until: Mapped[time | None]
-    opens_at: Mapped[time]  # on the shop's clock
-    closes_at: Mapped[time]  # not after opens_at: on the next day (app.shop.hours)
+    weekly_hours: Mapped[Week] = mapped_column(WeekType)
     reminder_text: Mapped[str | None] = mapped_column(Text)
     cancellation_text: Mapped[str | None] = mapped_column(Text)
     confirmation_text: Mapped[str | None] = mapped_column(Text)
@@ -61,7 +61,7 @@ class Service(Base):
 
 
 class Barber(Base):
-    """Somebody who takes bookings."""
+    """Somebody who takes bookings, in hours of their own or (NULL) in the shop's."""
 
     __tablename__ = "barber"
 
@@ -69,3 +69,4 @@ class Barber(Base):
     name: Mapped[str] = mapped_column(String(100))
     position: Mapped[int]
     active: Mapped[bool]
+    weekly_hours: Mapped[Week | None] = mapped_column(WeekType)

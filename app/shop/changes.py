@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from datetime import time
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -14,7 +13,7 @@ from babel.languages import get_official_languages
 from babel.localedata import locale_identifiers
 from sqlalchemy.orm import Session
 
-from app.forms import Form, field, one_of, time_of_day
+from app.forms import Form, field, one_of
 from app.models.shop import Shop
 from app.staff import audit
 from app.staff.accounts import clean_name
@@ -47,22 +46,6 @@ class ShopForm(Form):
     @field
     def time_zone(self, typed: str) -> str | None:
         return one_of(typed, {"", *time_zones(), self._row.time_zone}) or None
-
-    @field
-    def opens_at(self, typed: str) -> time:
-        return time_of_day(typed)
-
-    @field
-    def closes_at(self, typed: str) -> time:
-        return time_of_day(typed)
-
-    def wrong_together(self, values: Mapping[str, Any]) -> Mapping[str, str]:
-        if values["opens_at"] == values["closes_at"] != time():
-            return {
-                "closes_at": "This must differ from when the shop opens; "
-                "a shop that never closes has midnight twice."
-            }
-        return {}
 
 
 def save(session: Session, values: Mapping[str, Any], actor: str) -> bool:

@@ -1,15 +1,15 @@
-"""When the shop is open.
+"""When a week's hours are: times on the shop's clock become moments.
 
-Its hours are times on its clock. Hours that end no later than they begin end on the next day
-(18:00–02:00, 10:00–00:00). They begin and end when the clock first shows their time, or leaps
-over it.
+Hours that end no later than they begin end on the next day (18:00–02:00, 10:00–00:00). They begin
+and end when the clock first shows their time, or leaps over it.
 """
 
-from datetime import date, datetime, timedelta
+from collections.abc import Container, Iterable
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from app import clock
-from app.models.shop import Shop
-from app.shop.service import time_zone
+from app.models.week import Week
 
 Span = tuple[datetime, datetime]
 """From when to when: UTC, the end not included."""
@@ -17,40 +17,67 @@ Span = tuple[datetime, datetime]
 _DAY = timedelta(days=1)
 
 
-def opening(row: Shop, day: date) -> Span:
-    """The hours that begin that day (of the shop's zone)."""
-    last = day + _DAY if row.closes_at <= row.opens_at else day
-    zone = time_zone(row)
-    return (
-        clock.first_moment(day, row.opens_at, zone),
-        clock.first_moment(last, row.closes_at, zone),
-    )
-
-
-def open_on(row: Shop, day: date) -> list[Span]:
-    """What of all hours lies within that day, also of those that began the day before."""
-    zone = time_zone(row)
-    midnight, next_midnight = clock.midnight(day, zone), clock.midnight(day + _DAY, zone)
-    clipped = (
-        (max(opens, midnight), min(closes, next_midnight)) for opens, closes in around(row, day)
-    )
-    return [(opens, closes) for opens, closes in clipped if opens < closes]
-
-
-def around(row: Shop, day: date) -> list[Span]:
-    """The hours that begin the day before, that day and the day after; unbroken ones are one."""
-    spans: list[Span] = []
-    for opens, closes in (opening(row, day + away * _DAY) for away in (-1, 0, 1)):
-        if spans and opens <= spans[-1][1]:
-            spans[-1] = spans[-1][0], max(closes, spans[-1][1])
-        else:
-            spans.append((opens, closes))
+def of_day(week: Week, day: date, zone: ZoneInfo) -> list[Span]:
+    """The hours that begin that day, but for those that the clock leaps over."""
+    spans = []
+    for opens, closes in week[day.weekday()]:
+        last = day + _DAY if closes <= opens else day
+        begin, end = clock.first_moment(day, opens, zone), clock.first_moment(last, closes, zone)
+        if begin < end:
+            spans.append((begin, end))
     return spans
 
 
-def outside(row: Shop, starts_at: datetime, ends_at: datetime) -> Span | None:
-    """The hours of that day if some of the time (aware) lies outside all hours."""
-    day = starts_at.astimezone(time_zone(row)).date()
-    if any(opens <= starts_at and ends_at <= closes for opens, closes in around(row, day)):
-        return None
-    return opening(row, day)
+def around(
+    week: Week, first: date, last: date, zone: ZoneInfo, closed: Container[date] = ()
+) -> list[Span]:
+    """All hours that begin from the day before the first to the day after the last, in order;
+    unbroken ones are one. Those that would begin on a `closed` day are left out.
+    """
+    days = (first + away * _DAY for away in range(-1, (last - first).days + 2))
+    return merged(span for day in days if day not in closed for span in of_day(week, day, zone))
+
+
+def merged(spans: Iterable[Span]) -> list[Span]:
+    """The spans (in the order of their beginnings) with those that touch or overlap as one."""
+    unbroken: list[Span] = []
+    for begin, end in spans:
+        if unbroken and begin <= unbroken[-1][1]:
+            unbroken[-1] = unbroken[-1][0], max(end, unbroken[-1][1])
+        else:
+            unbroken.append((begin, end))
+    return unbroken
+
+
+def within(spans: Iterable[Span], limits: Span) -> list[Span]:
+    """What of the spans lies within the limits."""
+    first, last = limits
+    clipped = ((max(begin, first), min(end, last)) for begin, end in spans)
+    return [(begin, end) for begin, end in clipped if begin < end]
+
+
+def less(spans: Iterable[Span], taken: Iterable[Span]) -> list[Span]:
+    """What is left of the spans without what is taken (in the order of its beginnings)."""
+    left = list(spans)
+    for begin, end in taken:
+        pieces = (
+            ((each[0], min(each[1], begin)) for each in left),
+            ((max(each[0], end), each[1]) for each in left),
+        )
+        left = sorted(each for both in pieces for each in both if each[0] < each[1])
+    return left
+
+
+def of_calendar_day(day: date, zone: ZoneInfo) -> Span:
+    """From midnight to midnight."""
+    return clock.midnight(day, zone), clock.midnight(day + _DAY, zone)
+
+
+def usual(week: Week) -> tuple[time, time]:
+    """From when to when a board goes on a day without hours: as on the days that have some."""
+    hours = [each for day in week for each in day]
+    if not hours:
+        return time(9), time(19)
+    is_past_midnight = any(closes <= opens for opens, closes in hours)
+    closes = time() if is_past_midnight else max(each.closes for each in hours)
+    return min(each.opens for each in hours), closes

@@ -254,9 +254,9 @@ def test_the_present_is_a_line_that_moves_on_by_itself(page: Page, shop: Dashboa
 @pytest.fixture
 def long_day(shop: Dashboard) -> Iterator[Dashboard]:
     """The shop is open all day: the present is in the midst of a board that is scrolled."""
-    shop.sql("UPDATE shop SET opens_at = '00:00:00.000000', closes_at = '23:55:00.000000'")
+    shop.open("00:00", "23:55")
     yield shop
-    shop.sql("UPDATE shop SET opens_at = '09:00:00.000000', closes_at = '19:00:00.000000'")
+    shop.open("09:00", "19:00")
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ def at(clock: str, fold: int) -> datetime:
 
 @pytest.fixture(autouse=True)
 def open_all_night(shop: Dashboard) -> None:
-    shop.sql("UPDATE shop SET opens_at = '18:00:00.000000', closes_at = '05:00:00.000000'")
+    shop.open("18:00", "05:00")
     shop.sql("UPDATE shop SET at_most = 1")
 
 

@@ -134,8 +134,8 @@ def test_a_page_says_which_snapshot_told_it_but_not_right_after_a_change_of_its_
 
 def test_an_open_page_moves_on_to_the_next_day(page: Page, shop: Dashboard) -> None:
     # Open all day: the board says what time it is only while the shop is open.
-    around_the_clock = "opens_at = '00:00:00.000000', closes_at = '00:00:00.000000'"
-    shop.sql(f"UPDATE shop SET time_zone = 'Etc/GMT+12', {around_the_clock}")
+    shop.open("00:00", "00:00")
+    shop.sql("UPDATE shop SET time_zone = 'Etc/GMT+12'")
     page.goto("/today")
     live(page)
     was = page.title(), page.locator("h1").inner_text(), page.locator("#date").inner_text()

@@ -6,6 +6,7 @@ with FakeTwilio() as twilio, Dashboard(folder, twilio, valkey) as shop:
 The tests of a module share one (`tests/e2e/conftest.py`); each begins without bookings.
 """
 
+import json
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Self
@@ -74,6 +75,11 @@ class Dashboard(RunningShop):
             if name not in _KEPT.split():
                 self.sql(f"DELETE FROM {name}")
         self.sql("UPDATE sending SET paused_at = NULL, paused_by = NULL")
+
+    def open(self, opens: str, closes: str) -> None:
+        """The shop's hours of each day from now on: `09:00`, `19:00`."""
+        week = json.dumps([[[opens, closes]]] * 7)
+        self.sql(f"UPDATE shop SET weekly_hours = '{week}'")
 
     def restart_web(self) -> None:
         """The web app once more at the same address, after it has ended."""

@@ -18,7 +18,7 @@ from litestar import Response, Router, get, post
 from sqlalchemy.orm import Session
 
 from app import clock, db, forms
-from app.bookings import draft, phone_corrections, preview, service
+from app.bookings import availability, draft, phone_corrections, preview, service
 from app.bookings.draft import Draft
 from app.bookings.fields import FARTHEST, MAX_NAME
 from app.dashboard.forms import FormState, saved, submit
@@ -50,7 +50,7 @@ def new(request: PageRequest) -> Response[str]:
     typed, errors = Draft().with_typed(barber=asked.get("barber", "")), {}
     with db.database().read() as session:
         zone = shop_service.time_zone(shop_service.shop(session))
-        typed = replace(typed, day=preview.first_day(session).isoformat())
+        typed = replace(typed, day=availability.next_day(session).isoformat())
         if like := asked.get("like"):
             typed = typed.with_typed(**draft.customer_of(service.get(session, like)))
     try:

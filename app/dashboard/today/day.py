@@ -15,7 +15,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from app import clock
-from app.bookings.availability import LONGEST
+from app.bookings import availability
+from app.bookings.availability import LONGEST, Calendar
 from app.channel import Advice
 from app.dashboard.beads import reminders_of
 from app.dashboard.labels import Reminders
@@ -89,11 +90,15 @@ class Slot:
 
 @dataclass(frozen=True)
 class Column:
-    """A barber's day: blocks and free times in the order of time, and what was cancelled."""
+    """A barber's day: blocks and free times in the order of time, and what was cancelled.
+
+    `closed` is the rows, first and number, in which they take no bookings.
+    """
 
     barber: Barber
     cells: Sequence[Block | Slot]
-    traces: Sequence[Trace] = ()
+    traces: Sequence[Trace]
+    closed: Sequence[tuple[int, int]]
 
     @property
     def blocks(self) -> list[Block]:
@@ -103,14 +108,13 @@ class Column:
 
 @dataclass(frozen=True)
 class Board:
-    """A day. Times are aware; `closed` is the rows, first and number, outside opening hours."""
+    """A day. Times are aware."""
 
     date: date
     begins: datetime
     rows: int
     columns: Sequence[Column]
     hours: Sequence[tuple[int, datetime]]
-    closed: Sequence[tuple[int, int]]
     now_row: int | None
     cancelled: int
 
@@ -135,11 +139,10 @@ class Needs:
 
 @dataclass(frozen=True)
 class _Frame:
-    """From when to when the board goes (UTC), when the shop is open, its zone and the time."""
+    """From when to when the board goes (UTC), the shop's zone and the time."""
 
     begins: datetime
     ends: datetime
-    open: Sequence[Span]
     zone: ZoneInfo
     now: datetime
     reminders: Mapping[str, Reminders] = field(repr=False)
@@ -164,10 +167,12 @@ def today(session: Session) -> date:
 def board(session: Session, day: date) -> Board:
     """The day `day` of the shop's zone. A fixed number of queries, whatever it holds."""
     zone = shop_service.time_zone(shop_service.shop(session))
-    limits = clock.midnight(day, zone), clock.midnight(day + timedelta(days=1), zone)
+    limits = hours.of_calendar_day(day, zone)
     bookings = _bookings(session, *limits)
     kept = [each for each in bookings if each.status != "cancelled"]
-    frame = _frame(session, day, kept, limits)
+    barbers, calendar = _barbers(session, kept), availability.calendar(session, day, day)
+    open_by = {each.id: calendar.open_on(each, day) for each in barbers}
+    frame = _frame(session, calendar, kept, list(chain.from_iterable(open_by.values())))
     by_barber: dict[str, list[Booking]] = defaultdict(list)
     cancelled: dict[str, list[Booking]] = defaultdict(list)
     for booking in bookings:
@@ -179,11 +184,17 @@ def board(session: Session, day: date) -> Board:
         begins=frame.begins,
         rows=(frame.ends - frame.begins) // ROW,
         columns=[
-            _column(frame, barber, by_barber[barber.id], cancelled[barber.id], replied)
-            for barber in _barbers(session, kept)
+            _column(
+                frame,
+                barber,
+                open_by[barber.id],
+                by_barber[barber.id],
+                cancelled[barber.id],
+                replied,
+            )
+            for barber in barbers
         ],
         hours=list(_hours(frame)),
-        closed=list(_closed(frame)),
         now_row=frame.row(frame.now) if frame.begins <= frame.now < frame.ends else None,
         cancelled=len(bookings) - len(kept),
     )
@@ -229,19 +240,21 @@ def _barbers(session: Session, bookings: Iterable[Booking]) -> list[Barber]:
     return [*active, *others.values()]
 
 
-def _frame(session: Session, day: date, bookings: Sequence[Booking], limits: Span) -> _Frame:
-    """The opening hours, widened to whole hours for what lies outside them, within the day."""
-    row = shop_service.shop(session)
-    zone = shop_service.time_zone(row)
-    spans = hours.open_on(row, day)
-    shown = [hours.opening(row, day), *spans]
+def _frame(
+    session: Session, calendar: Calendar, bookings: Sequence[Booking], spans: Sequence[Span]
+) -> _Frame:
+    """The hours of shop and barbers (`spans`), and what is booked outside of them, widened to
+    whole hours, within the day.
+    """
+    day, zone = calendar.first, calendar.zone
+    midnight, next_midnight = hours.of_calendar_day(day, zone)
+    shown = [*(calendar.open_on(None, day) or [calendar.usual_on(day)]), *spans]
     shown += [(booking.starts_at, booking.ends_at) for booking in bookings]
     first = min(begin for begin, _ in shown)
     last = max(first + ROW, *(end for _, end in shown))  # hours that the clock leaps over are none
     return _Frame(
-        begins=max(limits[0], _whole_hour(first, zone)),
-        ends=min(limits[1], _whole_hour_after(last, zone)),
-        open=spans,
+        begins=max(midnight, _whole_hour(first, zone)),
+        ends=min(next_midnight, _whole_hour_after(last, zone)),
         zone=zone,
         now=clock.now(),
         reminders=reminders_of(session, [booking.id for booking in bookings]),
@@ -268,15 +281,17 @@ def _whole_hour_after(at: datetime, zone: ZoneInfo) -> datetime:
 def _column(
     frame: _Frame,
     barber: Barber,
+    spans: Sequence[Span],
     bookings: Sequence[Booking],
     cancelled: Sequence[Booking],
     replied: Set[str],
 ) -> Column:
     blocks = list(_blocks(frame, bookings))
-    slots = _slots(frame, blocks) if barber.active else []
+    slots = _slots(frame, spans, blocks) if barber.active else []
     cells: list[Block | Slot] = [*blocks, *slots]
     traces = list(_traces(frame, blocks, cancelled, replied))
-    return Column(barber, sorted(cells, key=lambda cell: cell.row), traces)
+    in_order = sorted(cells, key=lambda cell: cell.row)
+    return Column(barber, in_order, traces, list(_closed(frame, spans)))
 
 
 def _replied(session: Session, bookings: Sequence[Booking]) -> Set[str]:
@@ -361,9 +376,9 @@ def _lanes(places: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return list(zip(lanes, counts, strict=True))
 
 
-def _slots(frame: _Frame, blocks: Sequence[Block]) -> Iterator[Slot]:
-    """The half hours of the opening times that are to come and clear of bookings."""
-    for opens, closes in frame.open:
+def _slots(frame: _Frame, spans: Sequence[Span], blocks: Sequence[Block]) -> Iterator[Slot]:
+    """The half hours of the barber's hours that are to come and clear of bookings."""
+    for opens, closes in spans:
         at = _whole_hour(opens, frame.zone)
         while at < closes:
             row = frame.row(at)
@@ -383,8 +398,8 @@ def _hours(frame: _Frame) -> Iterator[tuple[int, datetime]]:
         at += SLOT_ROWS * ROW
 
 
-def _closed(frame: _Frame) -> Iterator[tuple[int, int]]:
-    edges = [frame.begins, *chain.from_iterable(frame.open), frame.ends]
+def _closed(frame: _Frame, spans: Sequence[Span]) -> Iterator[tuple[int, int]]:
+    edges = [frame.begins, *chain.from_iterable(spans), frame.ends]
     for begin, end in zip(edges[::2], edges[1::2], strict=True):
         row, after = frame.row(begin), frame.row(end)
         if row < after:

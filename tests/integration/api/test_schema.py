@@ -32,6 +32,8 @@ def test_every_call_is_described_and_nothing_else(schema: dict[str, Any]) -> Non
         (booking, "delete"),
         (f"{booking}/reminders", "get"),
         (f"{booking}/reminders/{{number}}/retry", "post"),
+        ("/api/hours", "get"),
+        ("/api/hours", "put"),
         ("/api/queue/stats", "get"),
         ("/health", "get"),
         ("/health", "head"),

@@ -1,7 +1,7 @@
 """Whether a customer came: said by staff once the appointment has begun, and taken back."""
 
 import re
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -15,6 +15,7 @@ from app.models.booking import Booking
 from app.models.conversation import Reply
 from app.models.message import Message
 from app.models.staff import AuditEvent
+from app.models.week import every_day
 from tests import factories
 from tests.fake_twilio import FakeTwilio
 from tests.integration.conftest import Client
@@ -180,7 +181,9 @@ def test_who_came_has_the_chair_until_the_end_and_who_did_not_leaves_it_free(
             return at in availability.free_times(session, "barber_1", timedelta(minutes=30), day)
 
     with shop.write() as session:  # it is ten past one
-        factories.shop(session, opens_at=clock.now().time().replace(minute=0))
+        factories.shop(
+            session, weekly_hours=every_day(clock.now().time().replace(minute=0), time(19))
+        )
     mark(shop, begun, "completed")
     assert not is_free()
     with pytest.raises(Conflict, match="another booking"):

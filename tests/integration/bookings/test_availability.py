@@ -14,7 +14,7 @@ from app.bookings import availability, draft
 from app.bookings.draft import Draft
 from app.db import Database
 from app.models.booking import Booking
-from app.shop import hours
+from app.models.week import every_day
 from tests import factories
 from tests.support.frozen import FrozenClock
 from tests.support.zones import days_near_a_change
@@ -64,29 +64,29 @@ def test_the_last_free_time_ends_when_the_shop_closes_at_midnight_and_past_it(
     sqlite_db: Database, clock: FrozenClock
 ) -> None:
     day = date(2026, 11, 25)
-    until_midnight = free(sqlite_db, day, opens_at=time(10), closes_at=time(0))
+    until_midnight = free(sqlite_db, day, weekly_hours=every_day(time(10), time(0)))
     assert f"{until_midnight[0]:%H:%M}–{until_midnight[-1]:%H:%M}" == "10:00–23:30"
-    night = free(sqlite_db, day, opens_at=time(18), closes_at=time(2))
+    night = free(sqlite_db, day, weekly_hours=every_day(time(18), time(2)))
     assert [f"{at:%d %H:%M}" for at in night if at.minute == 30] == [
         *("25 00:30", "25 01:30", "25 18:30", "25 19:30"),
         *("25 20:30", "25 21:30", "25 22:30", "25 23:30"),
     ]
     assert f"{night[-1]:%d %H:%M}" == "25 23:45"
-    long = free(sqlite_db, day, minutes=150, opens_at=time(18), closes_at=time(2))
+    long = free(sqlite_db, day, minutes=150, weekly_hours=every_day(time(18), time(2)))
     assert f"{long[-1]:%d %H:%M}" == "25 23:30"
 
 
 def test_in_a_night_that_is_an_hour_shorter_nothing_is_offered_that_ends_after_closing(
     sqlite_db: Database, clock: FrozenClock
 ) -> None:
-    times = free(sqlite_db, date(2027, 3, 28), minutes=90, opens_at=time(0), closes_at=time(4))
+    times = free(sqlite_db, date(2027, 3, 28), minutes=90, weekly_hours=every_day(time(0), time(4)))
     assert [f"{at:%H:%M}" for at in times][-3:] == ["01:00", "01:15", "01:30"]
 
 
 def test_in_a_night_that_is_an_hour_longer_each_quarter_of_an_hour_is_offered(
     sqlite_db: Database, clock: FrozenClock
 ) -> None:
-    times = free(sqlite_db, date(2027, 10, 31), opens_at=time(0), closes_at=time(4))
+    times = free(sqlite_db, date(2027, 10, 31), weekly_hours=every_day(time(0), time(4)))
     assert [f"{at:%H:%M %Z}" for at in times if at.minute == 30] == [
         *("00:30 CEST", "01:30 CEST", "02:30 CEST", "02:30 CET", "03:30 CET"),
     ]
@@ -114,11 +114,12 @@ def test_on_any_day_what_is_free_is_within_hours_and_the_form_means_just_that_mo
     begins = app_clock.midnight(day, zone)
     with sqlite_db.write() as session:
         session.execute(delete(Booking))
-        row = factories.shop(
+        factories.shop(
             session,
             time_zone=where[0],
-            opens_at=time(opens // 4, opens % 4 * 15),
-            closes_at=time(closes // 4, closes % 4 * 15),
+            weekly_hours=every_day(
+                time(opens // 4, opens % 4 * 15), time(closes // 4, closes % 4 * 15)
+            ),
         )
         at = begins + timedelta(minutes=5 * taken)
         busy = factories.booking(session, at, barber_id="barber_1")
@@ -128,7 +129,7 @@ def test_on_any_day_what_is_free_is_within_hours_and_the_form_means_just_that_mo
             at
             for at in quarters
             if at.astimezone(zone).date() == day
-            and hours.outside(row, at, at + length) is None
+            and availability.outside(session, None, at, at + length) is None
             and not (at < busy.ends_at and busy.starts_at < at + length)
         ]
     for at in times:

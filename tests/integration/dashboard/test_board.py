@@ -14,13 +14,14 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from app.bookings import availability
 from app.customers import service as customers
 from app.dashboard.today import day
 from app.db import Database
 from app.messages import planned
 from app.models.booking import Booking
 from app.models.staff import AuditEvent
-from app.shop import hours as opening_hours
+from app.models.week import every_day
 from tests import factories
 from tests.conftest import Configure
 from tests.integration.conftest import Client
@@ -389,12 +390,12 @@ def test_the_board_is_as_long_as_the_opening_hours_and_widens_for_what_is_outsid
 ) -> None:
     board = board_of(sqlite_db)
     assert (board.begins, board.rows) == (at(9), 10 * 12)
-    assert list(board.closed) == []
+    assert list(board.columns[0].closed) == []
     book(sqlite_db, 7.25)
     book(sqlite_db, 19.75)
     board = board_of(sqlite_db)
     assert (board.begins, board.rows) == (at(7), 14 * 12)
-    assert list(board.closed) == [(0, 24), (144, 24)]
+    assert list(board.columns[0].closed) == [(0, 24), (144, 24)]
 
 
 def test_a_booking_over_midnight_is_on_both_days_and_cut_off_at_each(
@@ -430,17 +431,17 @@ def test_a_shop_that_is_open_past_midnight_has_both_ends_of_its_nights_on_a_day(
     desk: Client, sqlite_db: Database
 ) -> None:
     with sqlite_db.write() as session:
-        factories.shop(session, opens_at=time(18), closes_at=time(2))
+        factories.shop(session, weekly_hours=every_day(time(18), time(2)))
     board = board_of(sqlite_db, DAY + timedelta(days=1))
     assert (board.begins, board.rows) == (at(24), 24 * 12)
-    assert list(board.closed) == [(2 * 12, 16 * 12)]
+    assert list(board.columns[0].closed) == [(2 * 12, 16 * 12)]
     slots = [(cell.at - at(24)) / timedelta(hours=1) for cell in board.columns[0].cells]
     assert slots == [0, 0.5, 1, 1.5, *(18 + turn / 2 for turn in range(12))]
     with sqlite_db.write() as session:
-        factories.shop(session, opens_at=time(10), closes_at=time(0))
+        factories.shop(session, weekly_hours=every_day(time(10), time(0)))
     until_midnight = board_of(sqlite_db)
     assert (until_midnight.begins, until_midnight.rows) == (at(10), 14 * 12)
-    assert list(until_midnight.closed) == []
+    assert list(until_midnight.columns[0].closed) == []
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -460,20 +461,21 @@ def test_on_any_day_rows_are_real_time_and_free_times_are_within_the_hours(
     zone, on = ZoneInfo(where[0]), where[1]
     clock.set(datetime(2026, 1, 1, tzinfo=UTC))
     with sqlite_shop.write() as session:
-        row = factories.shop(
+        factories.shop(
             session,
             time_zone=where[0],
-            opens_at=time(opens // 4, opens % 4 * 15),
-            closes_at=time(closes // 4, closes % 4 * 15),
+            weekly_hours=every_day(
+                time(opens // 4, opens % 4 * 15), time(closes // 4, closes % 4 * 15)
+            ),
         )
         board = day.board(session, on)
-        spans = opening_hours.open_on(row, on)
+        spans = availability.calendar(session, on, on).open_on(None, on)
     ends = board.begins + board.rows * day.ROW
     assert all(at.astimezone(zone).minute == 0 for _, at in board.hours)
     places = [*board.hours, *((cell.row, cell.at) for cell in board.columns[0].cells)]
     assert all(board.begins + row * day.ROW == at for row, at in places)
     assert all(any(a <= cell.at < b for a, b in spans) for cell in board.columns[0].cells)
-    closed = sum(rows for _, rows in board.closed) * day.ROW
+    closed = sum(rows for _, rows in board.columns[0].closed) * day.ROW
     assert ends - board.begins - closed == sum((b - a for a, b in spans), timedelta())
     assert {at.astimezone(zone).date() for at in (board.begins, ends - day.ROW)} == {on}
 

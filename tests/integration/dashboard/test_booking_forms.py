@@ -13,6 +13,7 @@ from app.db import Database
 from app.errors import Invalid
 from app.models.booking import Booking
 from app.models.staff import AuditEvent
+from app.models.week import every_day
 from tests import factories
 from tests.integration.conftest import Client
 from tests.support import lifecycle
@@ -562,9 +563,13 @@ def night(desk: Client, sqlite_db: Database, clock: FrozenClock) -> Client:
     """Staff of a shop in Berlin that is open all night, on the evening before the clocks change."""
     clock.set(datetime(2026, 10, 24, 20, tzinfo=UTC))
     sign_in(desk, sqlite_db)
-    hours = {"opens_at": time(18), "closes_at": time(5)}
     with sqlite_db.write() as session:
-        factories.shop(session, time_zone="Europe/Berlin", locale="en_GB", **hours)
+        factories.shop(
+            session,
+            time_zone="Europe/Berlin",
+            locale="en_GB",
+            weekly_hours=every_day(time(18), time(5)),
+        )
     return desk
 
 

@@ -34,8 +34,6 @@ SHOP = {
     "locale": "de_AT",
     "country": "AT",
     "time_zone": "Europe/Vienna",
-    "opens_at": "08:30",
-    "closes_at": "18:00",
 }
 RULE = {
     "every": "2",
@@ -111,16 +109,11 @@ def test_the_owner_changes_the_shop_and_the_audit_log_has_the_old_and_the_new(
     assert said(client, client.post("/settings", data=SHOP)) == "Saved."
     kept = row(shop)
     assert (kept.name, kept.locale, kept.country) == ("Salon Müller", "de_AT", "AT")
-    assert (kept.time_zone, kept.opens_at, kept.closes_at) == (
-        "Europe/Vienna",
-        time(8, 30),
-        time(18),
-    )
+    assert kept.time_zone == "Europe/Vienna"
     [(action, details)] = events(shop, "shop")
     assert action == "shop.changed"
     assert details["name"] == ["The barbershop", "Salon Müller"]
     assert details["time_zone"] == [None, "Europe/Vienna"]
-    assert details["opens_at"] == ["09:00:00", "08:30:00"]
     page = client.get("/settings").text
     assert '<option value="de_AT" selected>German (Austria)</option>' in page
     assert '<option value="AT" selected>Austria (+43)</option>' in page
@@ -139,10 +132,6 @@ def test_the_owner_changes_the_shop_and_the_audit_log_has_the_old_and_the_new(
         ("country", "Austria", "This must be one of the list."),
         ("time_zone", "Mars/Olympus", "This must be one of the list."),
         ("time_zone", "../../etc/passwd", "This must be one of the list."),
-        ("opens_at", "25:00", "This must be a time, such as 09:30."),
-        ("opens_at", "", "This must be a time, such as 09:30."),
-        ("closes_at", "24:00", "This must be a time, such as 09:30."),
-        ("closes_at", "08:30", "This must differ from when the shop opens; a shop that never"),
     ],
 )
 def test_what_is_wrong_with_the_shop_stands_beside_its_field_and_nothing_is_kept(
@@ -151,23 +140,10 @@ def test_what_is_wrong_with_the_shop_stands_beside_its_field_and_nothing_is_kept
     before = row(sqlite_db).name
     answer = desk.post("/settings", data={**SHOP, field: value})
     assert words in problem(answer, field)
-    other = "closes_at" if field == "opens_at" else "opens_at"
-    assert f'value="{SHOP[other]}"' in answer.text
+    other = "time_zone" if field == "locale" else "locale"
+    assert f'<option value="{SHOP[other]}" selected>' in answer.text
     assert row(sqlite_db).name == before
     assert events(sqlite_db, "shop") == []
-
-
-@pytest.mark.parametrize(
-    ("opens", "closes"), [("18:00", "02:00"), ("10:00", "00:00"), ("00:00", "00:00")]
-)
-def test_a_shop_may_be_open_until_midnight_and_past_it(
-    client: Client, shop: Database, opens: str, closes: str
-) -> None:
-    hours = {"opens_at": opens, "closes_at": closes}
-    assert said(client, client.post("/settings", data={**SHOP, **hours})) == "Saved."
-    assert f"{row(shop).opens_at:%H:%M}–{row(shop).closes_at:%H:%M}" == f"{opens}–{closes}"
-    page = client.get("/settings").text
-    assert re.search(rf'id="closes_at"[^>]*value="{closes}"', page)
 
 
 def test_what_the_shop_has_can_be_kept_though_no_list_has_it(

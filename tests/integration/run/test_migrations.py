@@ -1,5 +1,6 @@
 """Migrations run up and down on both databases, and end where the models are."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,21 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import CheckConstraint, Connection, inspect
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    Connection,
+    column,
+    inspect,
+    select,
+    table,
+    text,
+)
 
 from app.db import Base, Database
 from tests.support.postgres import Postgres
 
-BEFORE_HOURS_PAST_MIDNIGHT = "0006"
+BEFORE_HOURS_PAST_MIDNIGHT, BEFORE_WEEKLY_HOURS = "0006", "0015"
 ROOT = Path(__file__).parents[3]
 
 
@@ -83,12 +93,36 @@ def test_hours_past_midnight_end_before_it_where_the_database_knew_no_such(
     empty: Database, opens: str, closes: str
 ) -> None:
     with empty.engine.begin() as connection:
-        command.upgrade(config(connection), "head")
+        command.upgrade(config(connection), BEFORE_WEEKLY_HOURS)
         hours = f"opens_at = '{opens}:00.000000', closes_at = '{closes}:00.000000'"
         connection.exec_driver_sql(f"UPDATE shop SET {hours}")
         command.downgrade(config(connection), BEFORE_HOURS_PAST_MIDNIGHT)
         kept = connection.exec_driver_sql("SELECT opens_at, closes_at FROM shop").one()
         assert [str(each)[:5] for each in kept] == [opens, "23:59"]
+
+
+@pytest.mark.parametrize(
+    ("week", "kept"),
+    [
+        ([[["18:00", "02:00"]]] * 7, ["18:00", "02:00"]),
+        ([[], [["09:30", "13:00"], ["14:00", "19:00"]], *[[]] * 5], ["09:30", "19:00"]),
+        ([[]] * 7, ["09:00", "19:00"]),
+    ],
+)
+def test_a_week_of_hours_goes_back_to_those_of_its_first_day_and_comes_again_on_each(
+    empty: Database, week: object, kept: list[str]
+) -> None:
+    with empty.engine.begin() as connection:
+        command.upgrade(config(connection), "0016")
+        connection.execute(text("UPDATE shop SET weekly_hours = :week"), {"week": json.dumps(week)})
+        command.downgrade(config(connection), BEFORE_WEEKLY_HOURS)
+        times = connection.exec_driver_sql("SELECT opens_at, closes_at FROM shop").one()
+        assert [str(each)[:5] for each in times] == kept
+        command.upgrade(config(connection), "0016")
+        [again] = connection.execute(
+            select(column("weekly_hours", JSON)).select_from(table("shop"))
+        ).one()
+        assert again == [[kept]] * 7
 
 
 def test_the_migrated_database_and_the_models_agree(empty: Database) -> None:

@@ -18,8 +18,13 @@ from tests.support.web import web_client
 PAGES = [
     # where the form is and goes, what the first types and the second, what the second is told
     (
-        *("/settings", "/settings", {"closes_at": "02:00"}, {"name": "Salon"}),
-        "Closes: was 19:00, is now 02:00.",
+        *("/settings", "/settings", {"country": "GB"}, {"name": "Salon"}),
+        "Country: was empty, is now GB.",
+    ),
+    (
+        *("/settings/hours", "/settings/hours"),
+        *({"monday_closes": "20:00"}, {"friday_opens": "10:00"}),
+        "Monday closes: was 19:00, is now 20:00.",
     ),
     (
         *("/settings/reminders", "/settings/reminders", {"every": "3"}, {"at_most": "5"}),
