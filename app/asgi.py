@@ -12,6 +12,7 @@ from app.api import bookings, hours, openapi, queue, twilio
 from app.api import reminders as messages
 from app.dashboard import error_pages, live
 from app.dashboard.bookings import form as booking_forms
+from app.dashboard.bookings import notes as booking_notes
 from app.dashboard.bookings import pages as booking_pages
 from app.dashboard.bookings import replies as conversation_pages
 from app.dashboard.customers import pages as customer_pages
@@ -68,10 +69,9 @@ def _routes(env: Settings) -> list[Router]:
         twilio.router,
         static.router(),
     ]
-    # Both have a handler for /bookings, which Litestar merges within a router alone.
-    of_bookings = Router(
-        "/", route_handlers=[booking_pages.router, booking_forms.router, conversation_pages.router]
-    )
+    # Two have a handler for /bookings, which Litestar merges within a router alone.
+    pages = (booking_pages, booking_forms, booking_notes, conversation_pages)
+    of_bookings = Router("/", route_handlers=[each.router for each in pages])
     routes += [staff_pages.router, live.router, page.router, of_bookings]
     routes += [message_pages.router, queue_pages.router]
     routes += [staff_forms.router, shop_pages.router, hour_forms.router]

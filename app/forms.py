@@ -15,6 +15,7 @@ are below.
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Mapping
 from copy import copy
 from datetime import UTC, date, datetime, time
@@ -29,6 +30,7 @@ Value = TypeVar("Value")
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])(?::00)?")
+_JOINERS = "\u200c\u200d"  # parts of names and of emoji, unlike all other format characters
 _NUMBER = re.compile(r"[0-9]{1,8}(?:[.,][0-9]{1,4})?")
 
 
@@ -108,6 +110,27 @@ def as_typed(value: Any) -> str:
     if isinstance(value, time):
         return f"{value:%H:%M}"
     return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
+
+
+def visible(text: str) -> str:
+    """The text without what is invisible or turns text around, in NFC."""
+    shown = (char for char in text if char in _JOINERS or unicodedata.category(char) != "Cf")
+    return unicodedata.normalize("NFC", "".join(shown))
+
+
+def line_ends(text: str) -> str:
+    """A text of several lines as it is kept: a browser sends a carriage return with each end."""
+    return text.replace("\r\n", "\n")
+
+
+def lines(text: str, most: int) -> str | None:
+    """A text of several lines, at most so long; None if there is nothing. Raises ValueError."""
+    plain = visible(line_ends(text).replace("\t", " ")).strip()
+    if any(unicodedata.category(char) in {"Cc", "Cs"} for char in plain.replace("\n", "")):
+        raise ValueError("This must not contain control characters.")
+    if len(plain) > most:
+        raise ValueError(f"This has {len(plain)} characters: {most} at the most.")
+    return plain or None
 
 
 def one_of(text: str, known: Collection[Any]) -> str:

@@ -53,6 +53,13 @@ Consent = Annotated[
         examples=[True],
     ),
 ]
+Notes = Annotated[
+    str | None,
+    Meta(
+        description="What staff want to remember of it: 500 characters at the most, in lines.",
+        examples=["Fade 1.5"],
+    ),
+]
 
 Status = Literal["confirmed", "cancelled", "completed", "no_show"]
 
@@ -79,6 +86,7 @@ class NewBookingBody(Struct, rename="camel", kw_only=True, forbid_unknown_fields
     service_id: ServiceId
     barber_id: BarberId
     scheduled_time: Time
+    notes: Notes = None
     allow_overlap: Overlap = False
     whatsapp_consent: Consent = None
 
@@ -92,6 +100,7 @@ class BookingChanges(Struct, rename="camel", kw_only=True, forbid_unknown_fields
     service_id: ServiceId | UnsetType = UNSET
     barber_id: BarberId | UnsetType = UNSET
     scheduled_time: Time | UnsetType = UNSET
+    notes: Notes | UnsetType = UNSET
     allow_overlap: Overlap | UnsetType = UNSET
     whatsapp_consent: Consent | UnsetType = UNSET
 
@@ -107,6 +116,7 @@ class BookingAnswer(Struct, rename="camel", kw_only=True):
     barber_id: BarberId
     scheduled_time: Annotated[datetime, Meta(examples=["2026-11-23T18:00:00Z"])]
     status: Status
+    notes: Notes
     created_at: datetime
     updated_at: datetime
 
@@ -121,6 +131,7 @@ class BookingAnswer(Struct, rename="camel", kw_only=True):
             barber_id=booking.barber_id,
             scheduled_time=booking.starts_at,
             status=cast(Status, booking.status),
+            notes=booking.notes,
             created_at=booking.created_at,
             updated_at=booking.updated_at,
         )

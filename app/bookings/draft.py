@@ -67,7 +67,8 @@ class Draft:
         if written := _TIME.fullmatch(values["time"]):
             values["time"] = f"{int(written[1]):02}:{written[2]}"
             values["turn"] = written[3] or values["turn"]
-        return cls({name: sent.get(name, "").strip() for name in TYPED.values()}, **values)
+        typed = {name: forms.line_ends(sent.get(name, "")).strip() for name in TYPED.values()}
+        return cls(typed, **values)
 
     @classmethod
     def of_booking(cls, booking: Booking, zone: ZoneInfo) -> Self:

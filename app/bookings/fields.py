@@ -8,16 +8,16 @@ from typing import Any, Literal
 
 from app.clock import OFFSET_HINT
 from app.customers import phones
-from app.forms import Form, email, field
+from app.forms import Form, email, field, lines, visible
 from app.models.booking import Booking
 from app.models.identity import person_of
 
 MAX_NAME = 100
+MAX_NOTES = 500
 FARTHEST = timedelta(days=400)
 """How far ahead a booking may be."""
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
-_JOINERS = "\u200c\u200d"  # parts of names and of emoji, unlike all other format characters
 
 
 class BookingForm(Form):
@@ -71,6 +71,11 @@ class BookingForm(Form):
         return given.astimezone(UTC)
 
     @field
+    def notes(self, given: str | None) -> str | None:
+        """What staff want to remember of it; of several lines."""
+        return lines(given or "", MAX_NOTES)
+
+    @field
     def allow_overlap(self, given: Any) -> bool:
         """Book although the barber has another booking then."""
         return bool(given)
@@ -92,18 +97,12 @@ def clean_name(value: str) -> str:
 
     Raises ValueError with a message for whoever wrote it.
     """
-    text = _without_controls(value)
-    text = "".join(char for char in text if _is_visible(char))
-    text = unicodedata.normalize("NFC", " ".join(text.split()))
+    text = " ".join(visible(_without_controls(value)).split())
     if not any(unicodedata.category(char)[0] in "LNPS" for char in text):
         raise ValueError("This must not be empty.")
     if len(text) > MAX_NAME:
         raise ValueError(f"This has {len(text)} characters: {MAX_NAME} at the most.")
     return text
-
-
-def _is_visible(char: str) -> bool:
-    return char in _JOINERS or unicodedata.category(char) != "Cf"
 
 
 def _without_controls(value: str) -> str:

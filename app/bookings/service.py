@@ -27,6 +27,7 @@ from app.shop.service import shop
 from app.staff import audit
 
 _CHOSEN = frozenset({"service_id", "barber_id"})
+_ANY_TIME = frozenset({"notes"})  # fields that can be changed when the appointment is over, too
 
 MANY = 100
 """More reminders than this staff are asked about before they are planned."""
@@ -94,11 +95,14 @@ def change(
 
     A booking keeps its length until its service is changed, and a service or barber who is switched
     off until it gets another. The customer is told of another time if the shop does that. Changes
-    that change nothing are fine. Raises NotFound, Invalid, and Conflict: `not_confirmed`,
-    `appointment_passed`, `barber_taken`, `same_booking`. `agreed` is as in `create`.
+    that change nothing are fine; notes alone can be changed whatever has become of the booking.
+    Raises NotFound, Invalid, and Conflict: `not_confirmed`, `appointment_passed`, `barber_taken`,
+    `same_booking`. `agreed` is as in `create`.
     """
-    booking = to_change(session, booking_id)
+    booking = locked(session, booking_id)
     wanted = form(session, changes)
+    if wanted.given.keys() - _ANY_TIME or not wanted.given:
+        _check_open(booking)
     values = _checked(session, wanted, wanted.given.keys())
     allow_overlap = values.pop("allow_overlap", False)
     is_agreed = values.pop("whatsapp_consent", None)

@@ -26,6 +26,7 @@ from app.bookings.availability import LONGEST
 from app.customers import service as customers
 from app.db import is_one_of
 from app.errors import Conflict, FieldError, Invalid, NotFound
+from app.forms import line_ends
 from app.messages.eligibility import OPTED_OUT, WINDOW_CLOSED
 from app.messages.enqueue import enqueue_after_commit
 from app.messages.lifecycle import plans
@@ -164,7 +165,7 @@ def answer(session: Session, booking_id: str, text: str, actor: str) -> str:
 
 def _checked(text: str) -> str:
     """Raises Invalid."""
-    text = text.replace("\r\n", "\n").strip()
+    text = line_ends(text).strip()
     if not text:
         raise Invalid([FieldError("text", "Write something first.")])
     if len(text) > MAX_ANSWER:

@@ -37,6 +37,15 @@ def find_all(session: Session, addresses: Sequence[str]) -> dict[str, Customer]:
     return {row.person: row for row in rows}
 
 
+def notes_on(session: Session, people: Sequence[str]) -> dict[str, str]:
+    """What staff want to remember of each of these people, of whom they do."""
+    has_notes = Customer.person.in_(people), Customer.notes.is_not(None)
+    return {row.person: row.notes for row in session.execute(_NOTES.where(*has_notes))}
+
+
+_NOTES = select(Customer.person, Customer.notes)
+
+
 def sent_this_month(session: Session, address: str) -> int:
     """How many messages this address got since the month (UTC) began."""
     key = (month_of(clock.now()), person_of(address))
@@ -91,7 +100,7 @@ def note_spelling(session: Session, number: str) -> None:
 
 
 def carry(session: Session, was: str, number: str) -> None:
-    """Somebody has another number now: what they said about messages holds there too.
+    """Somebody has another number now: what they said about messages holds there too, as do notes.
 
     A STOP is never lost; Twilio's block is of the old number (Twilio error 21610), the wish is not.
     """
@@ -105,8 +114,19 @@ def carry(session: Session, was: str, number: str) -> None:
     if known.consent is not None and (theirs is None or theirs.consent is None):
         names = ("consent", "consent_at", "consent_how")
         values |= {name: getattr(known, name) for name in names}
+    if known.notes and not (theirs and theirs.notes):
+        values["notes"] = known.notes
     if values:
         _put(session, number, **values)
+
+
+def put_notes(session: Session, address: str, notes: str | None) -> bool:
+    """Keep what staff want to remember of somebody; False if that is how it is."""
+    known = find(session, address)
+    if (known.notes if known else None) == notes:
+        return False
+    _put(session, address, notes=notes)
+    return True
 
 
 def window_closes(known: Customer | None) -> datetime | None:

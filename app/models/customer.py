@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, String
+from sqlalchemy import CheckConstraint, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, UtcDateTime
@@ -16,7 +16,8 @@ class Customer(Base):
 
     `whatsapp` is their number as WhatsApp itself spelled it (E.164); messages go there. No row, or
     an empty `consent`, means that the shop vouches for the customer's consent. `written_at` is when
-    they last wrote: free text may be sent to them for 24 hours from then.
+    they last wrote: free text may be sent to them for 24 hours from then. `notes` are
+    what staff want to remember of the person.
     """
 
     __tablename__ = "customer"
@@ -40,6 +41,7 @@ class Customer(Base):
     opted_out_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     opted_out_how: Mapped[str | None] = mapped_column(String(10))
     written_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    notes: Mapped[str | None] = mapped_column(Text)
 
 
 class MonthlySent(Base):

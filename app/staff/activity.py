@@ -40,6 +40,7 @@ WORDS = {
     "customer.agreed": "Agreement to messages noted",
     "customer.declined": "Refusal of messages noted",
     "customer.renumbered": "Number of a customer corrected",
+    "customer.noted": "Notes on the customer changed",
     "customer.opted_out": "“No messages any more” noted",
     "customer.opted_in": "“Messages again” noted",
     "sending.paused": "Paused",

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from app import clock, db
 from app.dashboard.forms import AS_IT_IS, FormState, saved, submit
 from app.dashboard.shell import FormData, PageRequest, page, redirect, toast
+from app.forms import line_ends
 from app.messages import planned, saved_texts, texts
 from app.messages.compose import content_sid, subject_of, values_of
 from app.messages.saved_texts import KINDS, OPTIONAL, Wording
@@ -88,7 +89,7 @@ def show(request: PageRequest, kind: Kind, earlier: FromQuery[int] = 0) -> Respo
 @post(f"{HERE}/{{kind:str}}", opt={"access": "owner"}, sync_to_thread=True)
 def save(request: PageRequest, kind: Kind, form: FormData) -> Response[str]:
     """Save the text; with `look`, only show how it would read."""
-    text = form.get("text", "").replace("\r\n", "\n").rstrip()
+    text = line_ends(form.get("text", "")).rstrip()
     typed = {**form, "text": text}
     if "look" in form:
         return _show(request, kind, FormState(typed=typed))

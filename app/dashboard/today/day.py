@@ -18,6 +18,7 @@ from app import clock
 from app.bookings import availability
 from app.bookings.availability import LONGEST, Calendar
 from app.channel import Advice
+from app.customers import service as customers
 from app.dashboard.beads import reminders_of
 from app.dashboard.labels import Reminders
 from app.messages import failures
@@ -47,6 +48,7 @@ class Block:
     """A booking in its column, `lane` of `lanes` side by side.
 
     One that began the day before or ends the day after is there with its part of this day.
+    `always` are the notes on its customer.
     """
 
     booking: Booking
@@ -57,6 +59,12 @@ class Block:
     lanes: int
     is_past: bool
     is_movable: bool
+    always: str = ""
+
+    @property
+    def notes(self) -> list[str]:
+        """What staff want to remember: of this booking, then of its customer."""
+        return [text for text in (self.booking.notes, self.always) if text]
 
     @property
     def failure(self) -> Advice | None:
@@ -139,13 +147,17 @@ class Needs:
 
 @dataclass(frozen=True)
 class _Frame:
-    """From when to when the board goes (UTC), the shop's zone and the time."""
+    """From when to when the board goes (UTC), the shop's zone and the time.
+
+    `reminders` are the bookings', by id, `notes` those on their customers, by person.
+    """
 
     begins: datetime
     ends: datetime
     zone: ZoneInfo
     now: datetime
     reminders: Mapping[str, Reminders] = field(repr=False)
+    notes: Mapping[str, str] = field(repr=False)
 
     def row(self, at: datetime) -> int:
         """The row in which `at` lies."""
@@ -258,6 +270,7 @@ def _frame(
         zone=zone,
         now=clock.now(),
         reminders=reminders_of(session, [booking.id for booking in bookings]),
+        notes=customers.notes_on(session, [booking.person for booking in bookings]),
     )
 
 
@@ -354,6 +367,7 @@ def _blocks(frame: _Frame, bookings: Sequence[Booking]) -> Iterator[Block]:
             is_movable=booking.status == "confirmed"
             and booking.starts_at > frame.now
             and booking.starts_at >= frame.begins,
+            always=frame.notes.get(booking.person, ""),
         )
 
 

@@ -25,6 +25,7 @@ NEW = Draft(
         "email": "",
         "service": "haircut",
         "barber": "barber_1",
+        "notes": "",
     },
     day="2026-11-23",
     time="10:00",

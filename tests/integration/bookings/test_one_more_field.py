@@ -67,7 +67,8 @@ def test_the_form_has_an_input_for_a_field_and_shows_what_the_booking_has(
 
 
 def test_the_page_of_a_booking_shows_every_field() -> None:
-    facts = (Path(__file__).parents[3] / "templates" / "bookings" / "_facts.html").read_text()
+    folder = Path(__file__).parents[3] / "templates" / "bookings"
+    facts = "".join((folder / name).read_text() for name in ("_facts.html", "_notes.html"))
     relations = {name: name.removesuffix("_id") for name in COLUMNS}
     assert [name for name in COLUMNS if f"booking.{relations[name]}" not in facts] == []
 

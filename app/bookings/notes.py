@@ -1,0 +1,54 @@
+"""What staff want to remember: of a booking, and of its customer whenever they come."""
+
+from collections.abc import Collection, Mapping
+
+from sqlalchemy.orm import Session
+
+from app.bookings import service
+from app.bookings.fields import MAX_NOTES
+from app.customers import service as customers
+from app.forms import Form, as_typed, field, lines
+from app.staff import audit
+
+
+class NotesForm(Form):
+    """The form “Notes”: of this booking, and `always` of its customer."""
+
+    @field
+    def notes(self, typed: str) -> str | None:
+        return lines(typed, MAX_NOTES)
+
+    @field
+    def always(self, typed: str) -> str | None:
+        return lines(typed, MAX_NOTES)
+
+
+def shown(session: Session, booking_id: str) -> dict[str, str]:
+    """The fields as they are. Raises NotFound."""
+    booking = service.get(session, booking_id)
+    known = customers.find(session, booking.customer_phone)
+    return {"notes": as_typed(booking.notes), "always": as_typed(known.notes if known else None)}
+
+
+def save(
+    session: Session,
+    booking_id: str,
+    typed: Mapping[str, str],
+    actor: str,
+    names: Collection[str] = NotesForm.names,
+) -> bool:
+    """Keep those of the form's fields that are in `names`; False if that is how they are.
+
+    A booking takes notes whatever has become of it. Raises NotFound and Invalid.
+    """
+    booking = service.locked(session, booking_id)
+    values = NotesForm(typed).checked(names)
+    is_changed = "notes" in values and booking.notes != values["notes"]
+    if is_changed:
+        service.change(session, booking_id, {"notes": values["notes"]}, actor)
+    if "always" not in values:
+        return is_changed
+    if customers.put_notes(session, booking.customer_phone, values["always"]):
+        audit.record(session, actor, "customer.noted", booking_id)
+        return True
+    return is_changed
