@@ -5,11 +5,12 @@
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from pathlib import Path
+from time import monotonic
 from types import ModuleType
 from typing import Any, Literal
 from typing import cast as cast_type
@@ -38,13 +39,17 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
-from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, ORMExecuteState, Session
 from sqlalchemy.types import TypeDecorator
 
 from app import clock
 from app.settings import settings
 
 _AFTER_COMMIT = "chairtime_after_commit"
+_CHANGED = "chairtime_changed"
+_ORIGIN = "chairtime_origin"
+ANY = "*"
+"""As the name of a table: a statement in plain SQL may have changed any."""
 _BUSY_AFTER = 15
 """Seconds that a writer waits for the one before it."""
 _SQLITE_PRAGMAS = (
@@ -121,6 +126,26 @@ class _Turn:
         self._lock.release()
 
 
+class _Writing(Session):
+    """A session that knows which tables it has changed."""
+
+
+@event.listens_for(_Writing, "after_flush")
+def _note_flush(session: Session, _context: Any) -> None:
+    session.info[_CHANGED] |= _tables_of(session.new, session.dirty, session.deleted)
+
+
+@event.listens_for(_Writing, "do_orm_execute")
+def _note_statement(state: ORMExecuteState) -> None:
+    if not state.is_select:
+        table = getattr(state.statement, "table", None)  # of an INSERT, UPDATE or DELETE
+        state.session.info[_CHANGED].add(ANY if table is None else table.name)
+
+
+def _tables_of(*collections: Iterable[Any]) -> set[str]:
+    return {each.__tablename__ for collection in collections for each in collection}
+
+
 class Database:
     """One database, SQLite or PostgreSQL, and the transactions on it."""
 
@@ -130,12 +155,16 @@ class Database:
         # One writer at a time inside a process: waiting here is fair, spinning on SQLite's is not.
         self._writer = _Turn() if self.is_sqlite else nullcontext()
         self._write_engine = self.engine.execution_options(chairtime_write=True)
+        self.changed_at: dict[str, float] = {}
+        """When this process last changed a table (or ANY), by its steady clock."""
+        self.kept: dict[Any, Any] = {}
+        """What `app.kept` knows of this database."""
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session for reading; nothing that it holds is written."""
         self._keep_time()
-        with Session(self.engine, autoflush=False) as session:
+        with Session(self.engine, autoflush=False, info=self._origin()) as session:
             yield session
 
     @contextmanager
@@ -147,12 +176,16 @@ class Database:
         self._keep_time()
         with (
             self._writer,
-            Session(self._write_engine, expire_on_commit=False) as session,
+            _Writing(self._write_engine, expire_on_commit=False, info=self._origin()) as session,
             session.begin(),
         ):
             yield session
+        self.changed_at |= dict.fromkeys(session.info[_CHANGED], monotonic())
         for callback in session.info.pop(_AFTER_COMMIT, ()):
             callback()
+
+    def _origin(self) -> dict[str, Any]:
+        return {_ORIGIN: (self, monotonic()), _CHANGED: set()}
 
     def _keep_time(self) -> None:
         """Go by the server's clock. What goes wrong here, the caller's own statement will say."""
@@ -199,6 +232,18 @@ def trouble(error: BaseException) -> Trouble | None:
 def database() -> Database:
     """This process's database."""
     return Database(settings().database_url)
+
+
+def origin(session: Session) -> tuple[Database, float]:
+    """The database of a session of `read` or `write`, and when it began, by the steady clock."""
+    found: tuple[Database, float] = session.info[_ORIGIN]
+    return found
+
+
+def has_changed(session: Session, tables: Collection[str]) -> bool:
+    """Whether it has itself changed one of these tables, or is about to."""
+    changed = session.info[_CHANGED] | _tables_of(session.new, session.dirty)
+    return not changed.isdisjoint(tables) if changed else False
 
 
 def after_commit(session: Session, callback: Callable[[], None]) -> None:
@@ -293,6 +338,11 @@ def insert_rows(
 def dialect(session: Session) -> ModuleType:
     """SQLAlchemy's module of this database, of which an INSERT that is made once is made."""
     return sqlite if _is_sqlite(session) else postgresql
+
+
+def locks_rows(session: Session) -> bool:
+    """Whether who writes must hold rows against others; on SQLite, who writes is alone."""
+    return not _is_sqlite(session)
 
 
 def _is_sqlite(session: Session) -> bool:

@@ -5,7 +5,7 @@ from typing import Literal
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.bookings import service
+from app.bookings import place, service
 from app.errors import Conflict
 from app.models.booking import Booking
 from app.staff import audit
@@ -29,7 +29,7 @@ def mark(session: Session, booking_id: str, status: Mark, actor: str) -> Booking
         return booking
     _check(booking, status)
     if status == "confirmed":
-        service.check_no_double(session, booking)
+        place.check_no_double(session, booking)
     booking.status, booking.updated_at = status, clock.now()
     session.flush()
     said = "booking.completed" if status == "completed" else "booking.no_show"

@@ -7,9 +7,10 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, and_, select
 from sqlalchemy.orm import Session, joinedload
 
 from app import clock
@@ -193,17 +194,22 @@ def overlapping(
     A customer who is marked as having come still has the chair until the end. A cancelled booking
     and a no-show leave it free.
     """
-    return (
-        select(Booking)
-        .where(
-            Booking.barber_id == barber_id,
-            Booking.starts_at < ends_at,
-            Booking.starts_at > starts_at - LONGEST,
-            Booking.ends_at > starts_at,
-            Booking.status.in_(("confirmed", "completed")),
-            Booking.id != but,
-        )
-        .order_by(Booking.starts_at, Booking.id)
+    is_there = in_the_way(barber_id, starts_at - LONGEST, starts_at, ends_at)
+    query = select(Booking).where(is_there, Booking.id != but)
+    return query.order_by(Booking.starts_at, Booking.id)
+
+
+def in_the_way(barber_id: Any, earliest: Any, starts_at: Any, ends_at: Any) -> ColumnElement[bool]:
+    """Whether a Booking is the barber's at that time: values, or parameters of a statement.
+
+    `earliest` is LONGEST before `starts_at`.
+    """
+    return and_(
+        Booking.barber_id == barber_id,
+        Booking.starts_at < ends_at,
+        Booking.starts_at > earliest,
+        Booking.ends_at > starts_at,
+        Booking.status.in_(("confirmed", "completed")),
     )
 
 

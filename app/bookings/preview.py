@@ -123,7 +123,7 @@ def preview_booking(
     session: Session, typed: Draft, booking: Booking | None = None
 ) -> BookingPreview:
     """What is typed so far would come to this; `booking` is the one that it changes."""
-    zone = time_zone(row := shop(session))  # held here, the row is read once for all that follows
+    zone = time_zone(row := shop(session))
     phone = _phone(typed, row.country)
     known = _known(session, phone, booking)
     contact = customers.find(session, phone) if phone else None

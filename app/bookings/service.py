@@ -1,15 +1,14 @@
 """Bookings: creating, changing and cancelling them, with what follows for their messages."""
 
-from collections.abc import Collection, Mapping, Set
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 from ulid import ULID
 
 from app import clock
-from app.bookings.availability import overlapping
+from app.bookings import place
 from app.bookings.fields import BookingForm
 from app.customers import consent
 from app.errors import Conflict, FieldError, Invalid, NotFound
@@ -17,16 +16,13 @@ from app.messages.enqueue import enqueue_after_commit, revoke_after_commit
 from app.messages.lifecycle import materialize, plans
 from app.messages.lifecycle.compare_and_set import lock_booking
 from app.models.booking import Booking
-from app.models.identity import person_of
 from app.models.plan import ReminderTimes
-from app.models.shop import Barber, Service
 from app.reminders.plan import PlanTooLong, reminder_times
 from app.settings import settings
 from app.shop.policy import of_shop
 from app.shop.service import shop
 from app.staff import audit
 
-_CHOSEN = frozenset({"service_id", "barber_id"})
 _ANY_TIME = frozenset({"notes"})  # fields that can be changed when the appointment is over, too
 
 MANY = 100
@@ -60,21 +56,17 @@ def create(
     """
     values = _checked(session, form(session, new), BookingForm.names)
     allow_overlap, is_agreed = values.pop("allow_overlap"), values.pop("whatsapp_consent")
-    service, barber = _choices(session, values["service_id"], values["barber_id"])
+    service, barber = place.choices(session, values["service_id"], values["barber_id"])
     starts_at = values.pop("scheduled_time")
-    same = _same(session, {**values, "starts_at": starts_at})
+    values |= {"starts_at": starts_at, "ends_at": starts_at + timedelta(minutes=service.minutes)}
+    same = place.find_same(session, barber, values, allow_overlap)
     if same is not None:
         consent.note(session, same, is_agreed, actor)
         return same, False
-    ends_at = starts_at + timedelta(minutes=service.minutes)
-    if not allow_overlap:
-        _check_free(session, barber, starts_at, ends_at)
     now = clock.now()
     booking = Booking(
         id=f"booking_{ULID()}",
         **values,
-        starts_at=starts_at,
-        ends_at=ends_at,
         status="confirmed",
         created_at=now,
         updated_at=now,
@@ -177,30 +169,13 @@ def to_change(session: Session, booking_id: str) -> Booking:
     return booking
 
 
-def check_place(session: Session, booking: Booking, since: datetime) -> None:
-    """Whether a cancelled booking's place was not taken since then.
-
-    Raises Conflict `same_booking` or `barber_taken`.
-    """
-    _, barber = _choices(session, booking.service_id, booking.barber_id, new=set())
-    check_no_double(session, booking)
-    _check_free(session, barber, booking.starts_at, booking.ends_at, since=since)
-
-
-def check_no_double(session: Session, booking: Booking) -> None:
-    """Raises Conflict `same_booking` if another confirmed booking is the same as this one."""
-    same = _same(session, vars(booking), but=booking.id)
-    if same is not None:
-        raise Conflict("same_booking", f"This customer has this very booking: {same.id}.")
-
-
 def wrong(session: Session, given: Mapping[str, Any]) -> list[FieldError]:
     """All that is wrong with these fields, what does not exist included."""
     try:
         _checked(session, form(session, given), given)
     except Invalid as invalid:
         return invalid.errors
-    return _unknown(session, given, given.keys())
+    return place.unknown(session, given, given.keys())
 
 
 def _checked(session: Session, fields: BookingForm, names: Collection[str]) -> dict[str, Any]:
@@ -209,109 +184,27 @@ def _checked(session: Session, fields: BookingForm, names: Collection[str]) -> d
         return fields.checked(names)
     except Invalid as invalid:
         readable = set(names) - {error.field for error in invalid.errors}
-        raise Invalid([*invalid.errors, *_unknown(session, fields.given, readable)]) from None
+        raise Invalid([*invalid.errors, *place.unknown(session, fields.given, readable)]) from None
 
 
-def _unknown(session: Session, values: Mapping[str, Any], names: Set[str]) -> list[FieldError]:
-    """An error for each service and barber among `names` that there is not."""
-    tables: tuple[tuple[str, type[Service | Barber]], ...] = (
-        ("service", Service),
-        ("barber", Barber),
-    )
-    return [
-        _no_such(kind, values[f"{kind}_id"])
-        for kind, table in tables
-        if f"{kind}_id" in names and session.get(table, values[f"{kind}_id"]) is None
-    ]
-
-
-def _no_such(kind: str, given: str) -> FieldError:
-    return FieldError(f"{kind}_id", f"There is no {kind} {given!r}.")
-
-
-def _choices(
-    session: Session, service_id: str, barber_id: str, new: Set[str] = _CHOSEN
-) -> tuple[Service, Barber]:
-    """The service and the barber; the barber is held, so that two cannot take one time at once.
-
-    Raises Invalid for what does not exist, and for what is not offered any more if its field is
-    `new`: what a booking has, it keeps.
-    """
-    service = session.get(Service, service_id)
-    barber = session.get(Barber, barber_id, with_for_update={"key_share": True})
-    problems = []
-    if service is None:
-        problems.append(_no_such("service", service_id))
-    elif "service_id" in new and not service.active:
-        problems.append(_switched_off("service_id", service))
-    if barber is None:
-        problems.append(_no_such("barber", barber_id))
-    elif "barber_id" in new and not barber.active:
-        problems.append(_switched_off("barber_id", barber))
-    if problems or service is None or barber is None:
-        raise Invalid(problems)
-    return service, barber
-
-
-def _switched_off(field: str, item: Service | Barber) -> FieldError:
-    return FieldError(field, f"{item.name} cannot be booked any more: choose another.")
-
-
-def _same(session: Session, values: Mapping[str, Any], but: str = "") -> Booking | None:
-    """The same booking, other than `but`; the barber is held, so that no other is being made."""
-    return session.scalars(
-        select(Booking)
-        .where(
-            Booking.person == person_of(values["customer_phone"]),
-            Booking.service_id == values["service_id"],
-            Booking.barber_id == values["barber_id"],
-            Booking.starts_at == values["starts_at"],
-            Booking.status == "confirmed",
-            Booking.id != but,
-        )
-        .order_by(Booking.id)
-        .limit(1)
-    ).one_or_none()
-
-
-def _check_free(
-    session: Session,
-    barber: Barber,
-    starts_at: datetime,
-    ends_at: datetime,
-    *,
-    but: str = "",
-    since: datetime | None = None,
-) -> None:
-    """Raises Conflict if the barber has another booking then, made or moved since then.
-
-    `but` is not another.
-    """
-    query = overlapping(barber.id, starts_at, ends_at, but)
-    if since is not None:
-        query = query.where(Booking.updated_at >= since)
-    other = session.scalars(query.limit(1)).one_or_none()
-    if other is not None:
-        taken = f"{other.starts_at:%Y-%m-%dT%H:%M:%SZ} to {other.ends_at:%H:%M:%SZ}"
-        raise Conflict("barber_taken", f"{barber.name} has another booking from {taken}.")
-
-
-def _place(session: Session, booking: Booking, values: dict[str, Any], allow_overlap: bool) -> None:
+def _set(session: Session, booking: Booking, values: dict[str, Any], allow_overlap: bool) -> None:
     """Put the changed values into the booking, if its barber is free and it is no double."""
     length = booking.ends_at - booking.starts_at
     for name, value in values.items():
         setattr(booking, name, value)
-    is_placed = bool(values.keys() & {*_CHOSEN, "starts_at"})
+    is_placed = bool(values.keys() & {*place.CHOSEN, "starts_at"})
     if not is_placed and "customer_phone" not in values:
         return
     with session.no_autoflush:
-        service, barber = _choices(session, booking.service_id, booking.barber_id, values.keys())
+        service, barber = place.choices(
+            session, booking.service_id, booking.barber_id, values.keys()
+        )
         if "service_id" in values:
             length = timedelta(minutes=service.minutes)
         booking.ends_at = booking.starts_at + length
-        check_no_double(session, booking)
-        if is_placed and not allow_overlap:
-            _check_free(session, barber, booking.starts_at, booking.ends_at, but=booking.id)
+        overlaps = allow_overlap or not is_placed
+        other = place.find_same(session, barber, vars(booking), overlaps, booking.id)
+        place.refuse_double(other)
 
 
 def _change(
@@ -323,7 +216,7 @@ def _change(
     agreed: int | None,
 ) -> None:
     is_moved, was = "starts_at" in values, booking.starts_at
-    _place(session, booking, values, allow_overlap)
+    _set(session, booking, values, allow_overlap)
     booking.updated_at = clock.now()
     session.flush()
     if is_moved:

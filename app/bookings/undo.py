@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.bookings import service
+from app.bookings import place, service
 from app.errors import Conflict
 from app.messages.enqueue import enqueue_after_commit, revoke_after_commit
 from app.messages.lifecycle import materialize, plans
@@ -29,7 +29,7 @@ def undo_cancel(session: Session, booking_id: str, actor: str) -> Booking:
     booking = service.locked(session, booking_id)
     if booking.status != "cancelled" or not _is_untold(session, booking_id):
         raise Conflict("told", "The customer has been told already. Make a new booking.")
-    service.check_place(session, booking, since=booking.updated_at)
+    place.check_still_free(session, booking, since=booking.updated_at)
     now = clock.now()
     times = _cancelled_times(session, booking, now)
     booking.status, booking.updated_at = "confirmed", now

@@ -23,6 +23,7 @@ from app.models.shop import Barber, Service
 from app.models.staff import AuditEvent, User
 from app.run.trouble import Trouble
 from app.settings import Settings
+from app.shop import changes
 from app.shop.policy import Policy, of_shop
 from app.shop.service import barbers, services, shop, time_zone
 from app.staff import accounts
@@ -84,7 +85,7 @@ def check_allowed(given: Settings) -> None:
 @contextmanager
 def _long_intervals(session: Session) -> Iterator[Policy]:
     """Reminders at least an hour apart: very short ones, as in tests, would be all there is."""
-    row = shop(session)
+    row = changes.locked(session)
     own, every = row.reminder_every, max(of_shop(row).every, timedelta(hours=1))
     row.reminder_every = round(every.total_seconds())
     yield of_shop(row)

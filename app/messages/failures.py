@@ -20,7 +20,6 @@ from app.messages.lifecycle.compare_and_set import booking_of
 from app.models.booking import Booking
 from app.models.message import Message
 from app.models.shop import Service
-from app.shop.service import shop
 from app.staff import audit
 
 AT_MOST = 500
@@ -106,7 +105,6 @@ def retryable(session: Session, limit: int) -> list[Failure]:
 
     Plain rows of what a list shows: of hundreds, objects take longer than the database does.
     """
-    _shop = shop(session)  # while it is held, its quiet hours are found without a query
     statement = _of_ids(quiet.rule(session))
     return _failures(session, statement, limit, job_ids=worth_retrying(session))
 

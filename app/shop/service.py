@@ -1,37 +1,42 @@
-"""Reading the shop: its single row, its services and its barbers."""
+"""Reading the shop: its single row, its services and its barbers.
 
-from collections.abc import Sequence
+All are kept (`app.kept`): plain rows, which nobody can change, with the columns of their tables.
+"""
+
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple, cast
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.util import identity_key
 
 from app.db import table_of
+from app.kept import Kept
 from app.models.shop import Barber, Service, Shop
 from app.settings import settings
 
 
+class _Catalogue(NamedTuple):
+    """What can be booked and with whom, by id, in the shop's order; also what is switched off."""
+
+    services: Mapping[str, Service]
+    barbers: Mapping[str, Barber]
+
+
 def shop(session: Session) -> Shop:
     """The single row, which the first migration makes."""
-    return session.get_one(Shop, 1)
+    held = session.identity_map.get(_KEY)  # a lock, say, has read it anew
+    return _SHOP.of(session, None) if held is None else held
 
 
 def read_shop(session: Session) -> Shop:
-    """The same as values that belong to no session, read anew in a tenth of the time.
+    """The same, read anew: for what must hold from the moment that it is saved.
 
     It is one object as long as the row stays as it is, and must not be changed.
     """
     return _as_read(session.connection().execute(_ROW).one())
-
-
-_ROW = select(*table_of(Shop).c)
-
-
-@lru_cache(maxsize=4)
-def _as_read(row: Row[*tuple[Any, ...]]) -> Shop:
-    return Shop(**row._mapping)
 
 
 def time_zone(shop: Shop) -> ZoneInfo:
@@ -39,11 +44,43 @@ def time_zone(shop: Shop) -> ZoneInfo:
     return ZoneInfo(shop.time_zone or settings().shop_timezone)
 
 
+def service(session: Session, id: str) -> Service | None:
+    """The service with this id, also if it is switched off."""
+    known = _CATALOGUE.of(session, None).services.get(id)
+    return known or session.get(Service, id)  # it may be quite new
+
+
+def barber(session: Session, id: str) -> Barber | None:
+    """The barber with this id, also if they are switched off."""
+    known = _CATALOGUE.of(session, None).barbers.get(id)
+    return known or session.get(Barber, id)
+
+
 def services(session: Session) -> Sequence[Service]:
     """What can be booked, in the shop's order."""
-    return session.scalars(select(Service).where(Service.active).order_by(Service.position)).all()
+    return [each for each in _CATALOGUE.of(session, None).services.values() if each.active]
 
 
 def barbers(session: Session) -> Sequence[Barber]:
     """Who takes bookings, in the shop's order."""
-    return session.scalars(select(Barber).where(Barber.active).order_by(Barber.position)).all()
+    return [each for each in _CATALOGUE.of(session, None).barbers.values() if each.active]
+
+
+def _read_catalogue(session: Session, _: None) -> _Catalogue:
+    services, barbers = (session.execute(each).all() for each in _LISTS)
+    return _Catalogue(
+        {row.id: cast(Service, row) for row in services},
+        {row.id: cast(Barber, row) for row in barbers},
+    )
+
+
+@lru_cache(maxsize=4)
+def _as_read(row: Row[*tuple[Any, ...]]) -> Shop:
+    return Shop(**row._mapping)
+
+
+_KEY = identity_key(Shop, 1)
+_ROW = select(*table_of(Shop).c)
+_LISTS = [select(*table_of(kind).c).order_by(kind.position, kind.id) for kind in (Service, Barber)]
+_SHOP: Kept[None, Shop] = Kept(lambda session, _: cast(Shop, session.execute(_ROW).one()), Shop)
+_CATALOGUE = Kept(_read_catalogue, Service, Barber)

@@ -78,7 +78,9 @@ async def _token(connection: _Connection, scope: str) -> ApiToken:
     scheme, _, secret = connection.headers.get("authorization", "").partition(" ")
     token = None
     if scheme.lower() == "bearer" and secret.strip():
-        token = await sync_to_thread(_authenticate, secret.strip())
+        written = secret.strip().encode("latin-1").decode("utf-8", "surrogateescape")  # ASGI: bytes
+        token = tokens.known(db.database(), written)
+        token = token or await sync_to_thread(_authenticate, written)
     if token is None:
         raise NotAuthorizedException(
             "A valid token is needed: Authorization: Bearer …",
@@ -92,9 +94,8 @@ async def _token(connection: _Connection, scope: str) -> ApiToken:
 
 
 def _authenticate(secret: str) -> ApiToken | None:
-    written = secret.encode("latin-1").decode("utf-8", "surrogateescape")  # ASGI has bytes
     with db.database().read() as session:
-        return tokens.authenticate(session, written)
+        return tokens.authenticate(session, secret)
 
 
 def _note_use(used_id: str, note: Callable[[Session, str], None]) -> None:

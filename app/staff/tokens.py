@@ -2,14 +2,15 @@
 
 import secrets
 from datetime import timedelta
-from typing import Literal
+from typing import Literal, cast
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.db import insert
+from app.db import Database, insert, table_of
 from app.errors import FieldError, Invalid, NotFound
+from app.kept import Kept
 from app.models.staff import ApiToken
 from app.staff import audit, digests
 
@@ -62,12 +63,12 @@ def ensure(session: Session, name: str, secret: str) -> ApiToken:
 
 def authenticate(session: Session, secret: str) -> ApiToken | None:
     """The token of this secret, unless it was revoked or has expired."""
-    digest = digests.digest(secret)
-    token = session.scalar(select(ApiToken).where(ApiToken.digest == digest))
-    if token is None or not secrets.compare_digest(token.digest, digest):
-        return None
-    has_expired = token.expires_at is not None and token.expires_at <= clock.now()
-    return None if has_expired or token.revoked_at is not None else token
+    return _in_force(_TOKENS.of(session, digests.digest(secret)))
+
+
+def known(database: Database, secret: str) -> ApiToken | None:
+    """The same without a look into the database; None also if it was not looked for lately."""
+    return _in_force(_TOKENS.known(database, digests.digest(secret)))
 
 
 def revoke(session: Session, token_id: str, actor: str) -> None:
@@ -93,3 +94,19 @@ def note_use(session: Session, token_id: str) -> None:
     session.execute(
         update(ApiToken).where(ApiToken.id == token_id, is_due).values(last_used_at=now)
     )
+
+
+def _in_force(token: ApiToken | None) -> ApiToken | None:
+    if token is None or token.revoked_at is not None:
+        return None
+    has_expired = token.expires_at is not None and token.expires_at <= clock.now()
+    return None if has_expired else token
+
+
+def _read(session: Session, digest: str) -> ApiToken | None:
+    row = session.execute(_ROW, {"digest": digest}).one_or_none()
+    return cast(ApiToken | None, row)
+
+
+_ROW = select(*table_of(ApiToken).c).where(ApiToken.digest == bindparam("digest"))
+_TOKENS = Kept(_read, ApiToken)

@@ -6,8 +6,10 @@ with RunningShop(tmp_path, twilio, valkey, REMINDER_EVERY="2s") as shop:
     shop.kill_worker()
 """
 
+import re
 import secrets
 import sqlite3
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
@@ -16,6 +18,7 @@ from typing import Any, Self
 
 import httpx
 
+from app import kept
 from app.db import Database
 from app.run import migrate
 from tests.fake_twilio import FakeTwilio
@@ -30,6 +33,7 @@ _QUICK = {
     "UNCERTAIN_QUIET": "1",
     "RETRY_DELAYS": "0.3,0.6,1,1,1",
 }
+_OF_WHAT_IS_KEPT = re.compile(r"(UPDATE|INSERT INTO|DELETE FROM) (shop|service|barber|api_token)\b")
 WORKER = [
     program("huey_consumer"), "app.worker.huey",
     "-k", "thread", "-w", "16", "-m", "1", "-c", "2", "-g", "TERM", "-t", "55",
@@ -132,10 +136,16 @@ class RunningShop:
         return [row["state"] for row in self.reminders(booking)]
 
     def sql(self, statement: str) -> list[Any]:
-        """Run it in the SQLite database, past everything that would forbid it."""
+        """Run it in the SQLite database, past everything that would forbid it.
+
+        What our programs keep they know by the time that this returns.
+        """
         path = self.folder / "chairtime.db"
         with closing(sqlite3.connect(path, timeout=10)) as database, database:
-            return database.execute(statement).fetchall()
+            rows = database.execute(statement).fetchall()
+        if _OF_WHAT_IS_KEPT.match(statement):
+            time.sleep(kept.FOR + 0.05)
+        return rows
 
     @staticmethod
     def in_seconds(seconds: float) -> str:

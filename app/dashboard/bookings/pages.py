@@ -83,7 +83,6 @@ def show_booking(request: PageRequest, booking_id: BookingId) -> Response[str]:
         shown = timeline.timeline_of(_entries(session, booking, chat), now)
         is_staff, has_begun = request.user.may("staff"), booking.starts_at <= now
         is_confirmed = booking.status == "confirmed"
-        _shop = shop_service.shop(session)  # while it is held, each text finds it without a query
         context: dict[str, Any] = {
             "before": by_customer.before(session, booking),
             "contact": customers.find(session, booking.customer_phone),

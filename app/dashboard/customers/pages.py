@@ -67,7 +67,7 @@ def show_customer(request: PageRequest, booking_id: BookingId) -> Response[str]:
     """One customer: their bookings, what they said about messages, what they wrote."""
     cursor = request.query_params.get("cursor") or None
     with db.database().read() as session:
-        shop = shop_service.shop(session)  # while it is held, it is read once
+        shop = shop_service.shop(session)
         booking = bookings.get(session, booking_id)
         [customer] = by_customer.summaries(session, [booking.person])
         context: dict[str, Any] = {

@@ -17,7 +17,6 @@ from app.dashboard.shell import FormData, PageRequest, is_partial, live_page, pa
 from app.errors import Conflict, Invalid
 from app.messages import failures, service
 from app.messages.failures import Failure, Group, Retried
-from app.shop.service import shop
 from app.web.addresses import ours, with_query
 from app.web.field_names import typed_in
 
@@ -174,7 +173,6 @@ def _again(request: PageRequest, job_id: str, form: FormData, problem: str) -> R
 def _context(code: str, wanted: str, typed: dict[str, str] | None = None) -> dict[str, Any]:
     """What the page shows: all reasons, or the one with this `code` while there is something."""
     with db.database().read() as session:
-        _shop = shop(session)  # while it is held, it is read once
         groups = failures.groups(session)
         past = failures.past(session)
     alone = [group for group in groups if group.advice.code == code]

@@ -118,7 +118,6 @@ def reset(request: PageRequest, kind: Kind) -> Response[str]:
 def _show(request: PageRequest, kind: str, state: FormState = AS_IT_IS) -> Response[str]:
     """The page; for htmx only what follows from the text, as it is being typed."""
     with db.database().read() as session:
-        _shop = shop(session)  # while it is held, all that follows finds it without a query
         shown = state.context(edit_conflicts.shown(_fields(saved_texts.read(session, kind))))
         text = shown["typed"]["text"]
         problem, place = _problem(text)

@@ -82,7 +82,6 @@ def move(request: PageRequest, booking_id: FromPath[str], form: FormData) -> Res
 
 def _context(date: str, barber: str) -> dict[str, Any]:
     with db.database().read() as session:
-        _shop = shop_service.shop(session)  # held, it is read once for all that follows
         today = day.today(session)
         board = day.board(session, _day(date) if date else today)
         needs = day.needs_attention(session)

@@ -20,7 +20,6 @@ from app.messages import gate
 from app.messages.lifecycle import claims
 from app.models.message import Worker
 from app.models.staff import User
-from app.shop import service as shop_service
 from app.staff import sessions
 from app.staff.sessions import SignedIn
 from app.web.rendered_once import Parts
@@ -413,7 +412,7 @@ def test_over_midnight_and_on_another_clock_every_page_is_told(
 ) -> None:
     def set_zone(name: str) -> None:
         with shop.write() as session:
-            shop_service.shop(session).time_zone = name
+            factories.shop(session, time_zone=name)
 
     set_zone("Europe/Berlin")
     clock.set(datetime(2026, 11, 23, 22, 59, 59, tzinfo=UTC))

@@ -222,4 +222,6 @@ def test_a_use_that_cannot_be_noted_does_no_harm(
 def test_a_token_of_the_factories_is_what_authenticate_looks_for(sqlite_db: Database) -> None:
     with sqlite_db.write() as session:
         token = factories.api_token(session, "f" * 40)
-        assert tokens.authenticate(session, "f" * 40) is token
+        found = tokens.authenticate(session, "f" * 40)
+    assert found is not None
+    assert found.id == token.id

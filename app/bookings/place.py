@@ -1,0 +1,160 @@
+"""The place of a booking: its service, its barber and its time, and whether that is still free."""
+
+from collections.abc import Mapping, Set
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import Select, and_, bindparam, select
+from sqlalchemy.orm import Session
+
+from app import db
+from app.bookings.availability import LONGEST, in_the_way, overlapping
+from app.errors import Conflict, FieldError, Invalid
+from app.models.booking import Booking
+from app.models.identity import person_of
+from app.models.shop import Barber, Service
+from app.shop import service as shop_service
+
+CHOSEN = frozenset({"service_id", "barber_id"})
+
+
+def choices(
+    session: Session, service_id: str, barber_id: str, new: Set[str] = CHOSEN
+) -> tuple[Service, Barber]:
+    """The service and the barber; the barber is held, so that two cannot take one time at once.
+
+    Raises Invalid for what does not exist, and for what is not offered any more if its field is
+    `new`: what a booking has, it keeps.
+    """
+    service, barber = shop_service.service(session, service_id), _held(session, barber_id)
+    problems = []
+    if service is None:
+        problems.append(_no_such("service", service_id))
+    elif "service_id" in new and not service.active:
+        problems.append(_switched_off("service_id", service))
+    if barber is None:
+        problems.append(_no_such("barber", barber_id))
+    elif "barber_id" in new and not barber.active:
+        problems.append(_switched_off("barber_id", barber))
+    if problems or service is None or barber is None:
+        raise Invalid(problems)
+    return service, barber
+
+
+def unknown(session: Session, values: Mapping[str, Any], names: Set[str]) -> list[FieldError]:
+    """An error for the service and the barber among `names` if there is none such."""
+    finders = {"service": shop_service.service, "barber": shop_service.barber}
+    return [
+        _no_such(kind, values[f"{kind}_id"])
+        for kind, find in finders.items()
+        if f"{kind}_id" in names and find(session, values[f"{kind}_id"]) is None
+    ]
+
+
+def find_same(
+    session: Session,
+    barber: Barber,
+    values: Mapping[str, Any],
+    allow_overlap: bool,
+    but: str = "",
+) -> Booking | None:
+    """The same booking, confirmed, other than `but`; the barber is held, so none is being made.
+
+    `values` are the columns of a booking. One look, which also tells whether the barber is free
+    then: raises Conflict `barber_taken` unless `allow_overlap`.
+    """
+    found = _found(session, _SAME if allow_overlap else _SAME_OR_IN_THE_WAY, values, but)
+    if found is not None and not _is_same(found, values):
+        raise _taken(barber, found)
+    return found
+
+
+def check_still_free(session: Session, booking: Booking, since: datetime) -> None:
+    """Whether a cancelled booking's place was not taken since then.
+
+    Raises Conflict `same_booking` or `barber_taken`.
+    """
+    _, barber = choices(session, booking.service_id, booking.barber_id, new=set())
+    check_no_double(session, booking)
+    query = overlapping(barber.id, booking.starts_at, booking.ends_at)
+    later = session.scalars(query.where(Booking.updated_at >= since).limit(1)).one_or_none()
+    if later is not None:
+        raise _taken(barber, later)
+
+
+def check_no_double(session: Session, booking: Booking) -> None:
+    """Raises Conflict `same_booking` if another confirmed booking is the same as this one."""
+    refuse_double(_found(session, _SAME, vars(booking), booking.id))
+
+
+def refuse_double(other: Booking | None) -> None:
+    """Raises Conflict `same_booking` if there is one."""
+    if other is not None:
+        raise Conflict("same_booking", f"This customer has this very booking: {other.id}.")
+
+
+def _held(session: Session, id: str) -> Barber | None:
+    if not db.locks_rows(session):
+        return shop_service.barber(session, id)
+    return cast(Barber | None, session.connection().execute(_HELD_BARBER, {"id": id}).one_or_none())
+
+
+def _found(
+    session: Session, query: Select[Booking], values: Mapping[str, Any], but: str
+) -> Booking | None:
+    given = {name: values.get(name) for name in ("service_id", "barber_id", "starts_at", "ends_at")}
+    more = {
+        "person": person_of(values["customer_phone"]),
+        "earliest": values["starts_at"] - LONGEST,
+        "but": but,
+    }
+    return session.scalars(query, given | more).one_or_none()
+
+
+def _is_same(found: Booking, values: Mapping[str, Any]) -> bool:
+    """Of a booking that is at this time with this barber."""
+    return found.status == "confirmed" and (
+        (found.person, found.service_id, found.starts_at)
+        == (person_of(values["customer_phone"]), values["service_id"], values["starts_at"])
+    )
+
+
+def _no_such(kind: str, given: str) -> FieldError:
+    return FieldError(f"{kind}_id", f"There is no {kind} {given!r}.")
+
+
+def _switched_off(field: str, item: Service | Barber) -> FieldError:
+    return FieldError(field, f"{item.name} cannot be booked any more: choose another.")
+
+
+def _taken(barber: Barber, other: Booking) -> Conflict:
+    taken = f"{other.starts_at:%Y-%m-%dT%H:%M:%SZ} to {other.ends_at:%H:%M:%SZ}"
+    return Conflict("barber_taken", f"{barber.name} has another booking from {taken}.")
+
+
+# Made once: to build and to look up a statement takes longer than SQLite does to answer it.
+_HELD_BARBER = (
+    select(*db.table_of(Barber).c)
+    .where(Barber.id == bindparam("id"))
+    .with_for_update(key_share=True)
+)
+_IS_SAME = and_(
+    Booking.person == bindparam("person"),
+    Booking.service_id == bindparam("service_id"),
+    Booking.barber_id == bindparam("barber_id"),
+    Booking.starts_at == bindparam("starts_at"),
+    Booking.status == "confirmed",
+)
+_SAME = (
+    select(Booking).where(_IS_SAME, Booking.id != bindparam("but")).order_by(Booking.id).limit(1)
+)
+# The same booking is in the way too, so it is found first.
+_SAME_OR_IN_THE_WAY = (
+    select(Booking)
+    .where(
+        in_the_way(*map(bindparam, ("barber_id", "earliest", "starts_at", "ends_at"))),
+        Booking.id != bindparam("but"),
+    )
+    .order_by(_IS_SAME.desc(), Booking.starts_at, Booking.id)
+    .limit(1)
+)

@@ -1,0 +1,67 @@
+"""What hardly ever changes and each request needs: read once, then kept in the process.
+
+    _SHOP = Kept(lambda session, _: session.execute(select(*columns)).one(), Shop)
+    _SHOP.of(session)
+
+What this process changes it knows at once, by `Database.changed_at`; what others change, at the
+latest FOR seconds later. No signal tells it: the rows are read again, which is one small statement
+a second however many ask. A session that has itself changed one of the tables reads its own rows.
+"""
+
+from collections.abc import Callable
+from time import monotonic
+from typing import Generic, NamedTuple, TypeVar
+
+from sqlalchemy.orm import Session
+
+from app import db
+from app.db import Base, Database
+
+FOR = 0.9
+"""Seconds; with the time that a look takes it stays under one."""
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class _Entry(NamedTuple, Generic[Value]):
+    """A value, and when the session that read it began: it may have seen nothing later."""
+
+    value: Value
+    began: float
+
+
+class Kept(Generic[Key, Value]):
+    """What `load` reads from these tables, by its key; a value that is None is not kept.
+
+    All who ask get the same value, so it must be one that nobody can change.
+    """
+
+    def __init__(self, load: Callable[[Session, Key], Value], *tables: type[Base]) -> None:
+        self._load = load
+        self._tables = (*(table.__tablename__ for table in tables), db.ANY)
+
+    def known(self, database: Database, key: Key) -> Value | None:
+        """The value, if it is known without a look."""
+        entry: _Entry[Value] | None = database.kept.get((self, key))
+        if entry is None or not entry.began > max(monotonic() - FOR, self._changed_at(database)):
+            return None
+        return entry.value
+
+    def of(self, session: Session, key: Key) -> Value:
+        """The value, as `session` may see it."""
+        if db.has_changed(session, self._tables):
+            return self._load(session, key)
+        database, began = db.origin(session)
+        known = self.known(database, key)
+        if known is not None:
+            return known
+        value = self._load(session, key)
+        if value is None:
+            database.kept.pop((self, key), None)
+        else:
+            database.kept[self, key] = _Entry(value, began)
+        return value
+
+    def _changed_at(self, database: Database) -> float:
+        return max(database.changed_at.get(table, 0.0) for table in self._tables)

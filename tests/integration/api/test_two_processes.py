@@ -1,0 +1,119 @@
+"""Two web processes on one database: what one is told, the other knows within a second."""
+
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.fake_twilio import FakeTwilio
+from tests.integration.conftest import body
+from tests.integration.dashboard.test_settings_pages import RULE
+from tests.support.dashboard import OWNER
+from tests.support.ports import free_port
+from tests.support.processes import Process, program, wait_until
+from tests.support.running import RunningShop
+from tests.support.valkey import Valkey
+
+A_SECOND = 1.0
+
+
+class TwoWebs(RunningShop):
+    """`api` is a client of the one, `other` of the other, with the same token; so are the pages of
+    an owner, `pages` and `other_pages`.
+    """
+
+    def __enter__(self) -> "TwoWebs":
+        super().__enter__()
+        port = str(free_port())
+        environment = {**self.environment, "PORT": port}
+        web = Process([program("chairtime"), "serve"], environment, self.folder, "other-web")
+        self._stack.enter_context(web)
+        self.other = self._client(f"http://127.0.0.1:{port}")
+        self.other.headers["Authorization"] = self.api.headers["Authorization"]
+        wait_until(lambda: _answers(self.other), what="an answer of the other")
+        self.pages = self._client(str(self.api.base_url))
+        self.other_pages = self._client(str(self.other.base_url))
+        typed = {
+            "email": OWNER["CHAIRTIME_OWNER_EMAIL"],
+            "password": OWNER["CHAIRTIME_OWNER_PASSWORD"],
+        }
+        assert self.pages.post("/login", data=typed).status_code == 303
+        self.other_pages.cookies = self.pages.cookies
+        return self
+
+    def _client(self, url: str) -> httpx.Client:
+        return self._stack.enter_context(
+            httpx.Client(base_url=url, headers={"Sec-Fetch-Site": "same-origin"})
+        )
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def webs(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[TwoWebs]:
+    folder = tmp_path_factory.mktemp("two-webs")
+    url = None
+    if request.param == "postgres":
+        cluster = request.getfixturevalue("postgres_cluster")
+        url = cluster.url(cluster.create())
+    valkey = Valkey(folder / "valkey")
+    valkey.start()
+    with FakeTwilio() as twilio, TwoWebs(folder, twilio, valkey, url, **OWNER) as shop:
+        yield shop
+    valkey.stop()
+
+
+def _answers(client: httpx.Client) -> bool:
+    try:
+        return client.get("/livez").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def chairtime(shop: TwoWebs, *arguments: str) -> str:
+    """What the command prints, in a process of its own."""
+    name = "-".join(arguments)
+    with Process([program("chairtime"), *arguments], shop.environment, shop.folder, name) as run:
+        assert run.wait() == 0, run.output()
+        return run.output()
+
+
+def test_a_token_that_was_revoked_elsewhere_is_refused_within_a_second(webs: TwoWebs) -> None:
+    secret = chairtime(webs, "token", "create", "Website").split()[-1]
+    bearer = {"Authorization": f"Bearer {secret}"}
+    for each in (webs.api, webs.other):
+        assert each.get("/api/queue/stats", headers=bearer).status_code == 200
+    token = "_".join(("token", secret.split("_")[1]))
+    chairtime(webs, "token", "revoke", token)
+    time.sleep(A_SECOND)
+    for each in (webs.api, webs.other):
+        assert each.get("/api/queue/stats", headers=bearer).status_code == 401
+
+
+def test_a_barber_who_is_switched_off_in_one_cannot_be_booked_in_the_other_a_second_later(
+    webs: TwoWebs,
+) -> None:
+    ahead = webs.in_seconds(3 * 86_400)
+    booked = body(barberId="barber_3", scheduledTime=ahead)
+    for each in (webs.api, webs.other):
+        assert each.post("/api/bookings", json=booked).status_code in {200, 201}
+    assert webs.pages.post("/settings/barbers/barber_3/switch-off").status_code == 303
+    again = booked | {"scheduledTime": webs.in_seconds(4 * 86_400)}
+    assert webs.api.post("/api/bookings", json=again).status_code == 422, "at once where it was"
+    time.sleep(A_SECOND)
+    assert webs.other.post("/api/bookings", json=again).status_code == 422
+
+
+def test_a_rule_that_is_saved_in_one_holds_in_the_other_a_second_later(webs: TwoWebs) -> None:
+    def book(each: httpx.Client, day: int) -> int:
+        given = body(scheduledTime=webs.in_seconds(day * 86_400 + 60), allowOverlap=True)
+        answer = each.post("/api/bookings", json=given)
+        return len(each.get(f"/api/bookings/{answer.json()['id']}/reminders").json())
+
+    assert [book(webs.api, 10), book(webs.other, 11)] == [120, 132]
+    saved = webs.pages.post("/settings/reminders", data={**RULE, "every": "24"})
+    assert saved.status_code == 303, saved.text
+    assert book(webs.api, 12) == 12, "at once where it was"
+    time.sleep(A_SECOND)
+    assert book(webs.other, 13) == 13
