@@ -15,6 +15,7 @@ from app.dashboard.bookings import form as booking_forms
 from app.dashboard.bookings import notes as booking_notes
 from app.dashboard.bookings import pages as booking_pages
 from app.dashboard.bookings import replies as conversation_pages
+from app.dashboard.bookings import walk_in
 from app.dashboard.customers import pages as customer_pages
 from app.dashboard.failed import page as message_pages
 from app.dashboard.queue import page as queue_pages
@@ -70,7 +71,7 @@ def _routes(env: Settings) -> list[Router]:
         static.router(),
     ]
     # Two have a handler for /bookings, which Litestar merges within a router alone.
-    pages = (booking_pages, booking_forms, booking_notes, conversation_pages)
+    pages = (booking_pages, booking_forms, booking_notes, walk_in, conversation_pages)
     of_bookings = Router("/", route_handlers=[each.router for each in pages])
     routes += [staff_pages.router, live.router, page.router, of_bookings]
     routes += [message_pages.router, queue_pages.router]

@@ -111,7 +111,10 @@ class BookingAnswer(Struct, rename="camel", kw_only=True):
     id: Annotated[str, Meta(examples=["booking_01JDBV5W3NXJ0V4M0F4Z1T7Q8K"])]
     customer_name: Name
     customer_email: Email
-    customer_phone: Annotated[str, Meta(description="E.164.", examples=["+442079460958"])]
+    customer_phone: Annotated[
+        str | None,
+        Meta(description="E.164; null for who walked in.", examples=["+442079460958"]),
+    ]
     service_id: ServiceId
     barber_id: BarberId
     scheduled_time: Annotated[datetime, Meta(examples=["2026-11-23T18:00:00Z"])]

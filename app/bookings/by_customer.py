@@ -114,6 +114,8 @@ def known_customer(session: Session, phone: str) -> KnownCustomer | None:
 
 def before(session: Session, booking: Booking) -> Before:
     """What there had been of its customer when `booking` began, or by now if it is to come."""
+    if booking.person is None:
+        return Before(0, 0)
     row = session.execute(
         select(func.count(case((_CAME, 1))), func.count(case((_MISSED, 1)))).where(
             Booking.person == booking.person,
@@ -125,9 +127,10 @@ def before(session: Session, booking: Booking) -> Before:
 
 def _customers(session: Session, condition: ColumnElement[bool], *order: Any) -> CustomerPage:
     """Those of the first bookings, each once."""
-    query = select(Booking.person).where(condition).order_by(*order).limit(_READ)
+    has_person = Booking.person.is_not(None)  # who walked in is no customer that one knows
+    query = select(Booking.person).where(condition, has_person).order_by(*order).limit(_READ)
     read = session.scalars(query).all()
-    people = list(dict.fromkeys(read))
+    people = list(dict.fromkeys(each for each in read if each is not None))
     return CustomerPage(summaries(session, people[:MOST]), len(people) > MOST or len(read) == _READ)
 
 
@@ -141,7 +144,7 @@ def _names_of(session: Session, people: Sequence[str]) -> dict[str, list[str]]:
     )
     names: dict[str, list[str]] = {}
     for person, name in session.execute(query):
-        names.setdefault(person, []).append(name)
+        names.setdefault(str(person), []).append(name)
     return names
 
 

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app import clock, forms
 from app.bookings import phone_corrections, service
 from app.bookings.availability import overlapping
-from app.bookings.fields import COLUMNS, BookingForm
+from app.bookings.fields import COLUMNS, LONGEST_AGO, BookingForm
 from app.customers import service as customers
 from app.errors import Conflict, FieldError, Invalid
 from app.forms import as_typed
@@ -210,9 +210,14 @@ def changes_of(session: Session, booking: Booking, draft: Draft) -> tuple[Bookin
     return typed, changes
 
 
-def check_time(session: Session, at: datetime) -> None:
-    """Raises Invalid for a time that no booking can have, such as one in the past."""
-    service.form(session, {"scheduled_time": at}).checked(["scheduled_time"])
+def check_time(session: Session, at: datetime, *, is_new: bool) -> None:
+    """Raises Invalid for a time that no booking can have; what is new may have begun today."""
+    form = service.form(session, {"scheduled_time": at}, _begun(is_new))
+    form.checked(["scheduled_time"])
+
+
+def _begun(is_new: bool) -> timedelta:
+    return LONGEST_AGO if is_new else timedelta(0)
 
 
 def _known_consent(session: Session, phone: str) -> bool | None:
@@ -249,7 +254,7 @@ def form(session: Session, draft: Draft, booking: Booking | None = None) -> Book
             given["scheduled_time"] = start_of(draft, zone).at
     except Invalid as invalid:
         errors += invalid.errors
-    form = service.form(session, given)
+    form = service.form(session, given, _begun(booking is None))
     try:
         form.checked(given)
     except Invalid as invalid:

@@ -16,6 +16,8 @@ MAX_NAME = 100
 MAX_NOTES = 500
 FARTHEST = timedelta(days=400)
 """How far ahead a booking may be."""
+LONGEST_AGO = timedelta(days=1)
+"""How long ago an appointment may have begun that staff enter only now."""
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
@@ -24,15 +26,23 @@ class BookingForm(Form):
     """What a booking is made of; of one that is changed, what is to change.
 
     `country` (ISO 3166, of the shop) is that of phone numbers without `+`; `own_number` (E.164) is
-    our sender, which cannot be a customer; `now` is aware. A page gives text, the API its JSON.
+    our sender, which cannot be a customer; `now` is aware, and `begun` is how long before it the
+    appointment may have begun. A page gives text, the API its JSON.
     Whether the service and the barber exist is for the service to see.
     """
 
     def __init__(
-        self, given: Mapping[str, Any], *, country: str | None, own_number: str, now: datetime
+        self,
+        given: Mapping[str, Any],
+        *,
+        country: str | None,
+        own_number: str,
+        now: datetime,
+        begun: timedelta = timedelta(0),
     ) -> None:
         super().__init__(given)
-        self._country, self._own_number, self._now = country, own_number, now
+        self._country, self._own_number = country, own_number
+        self._now, self._begun = now, begun
 
     @field
     def customer_phone(self, given: str) -> str:
@@ -64,8 +74,9 @@ class BookingForm(Form):
         """Aware; kept in UTC."""
         if given.tzinfo is None:
             raise ValueError(OFFSET_HINT)
-        if given <= self._now:
-            raise ValueError("This is in the past.")
+        if given <= self._now - self._begun:
+            long_ago = "more than a day ago" if self._begun else "in the past"
+            raise ValueError(f"This is {long_ago}.")
         if given > self._now + FARTHEST:
             raise ValueError(f"This is more than {FARTHEST.days} days ahead.")
         return given.astimezone(UTC)

@@ -39,7 +39,8 @@ def save(
 ) -> bool:
     """Keep those of the form's fields that are in `names`; False if that is how they are.
 
-    A booking takes notes whatever has become of it. Raises NotFound and Invalid.
+    A booking takes notes whatever has become of it. Raises NotFound, Invalid, and Conflict
+    `no_phone` for who walked in and has nothing that is always theirs.
     """
     booking = service.locked(session, booking_id)
     values = NotesForm(typed).checked(names)
@@ -48,7 +49,7 @@ def save(
         service.change(session, booking_id, {"notes": values["notes"]}, actor)
     if "always" not in values:
         return is_changed
-    if customers.put_notes(session, booking.customer_phone, values["always"]):
+    if customers.put_notes(session, service.phone_of(booking), values["always"]):
         audit.record(session, actor, "customer.noted", booking_id)
         return True
     return is_changed

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, and_, case, func, select, update
+from sqlalchemy import ColumnElement, and_, case, false, func, select, update
 from sqlalchemy.orm import Session, aliased, joinedload
 
 from app import clock
@@ -64,11 +64,12 @@ def correct(
     """Put the number of a booking right, and of all in the scope: those to come, and history.
 
     What the customer said about messages goes with them; what a stranger may write from the wrong
-    number stays with that. Raises what `service.change` raises; then nothing is changed.
+    number stays with that. Raises what `service.change` raises, and Conflict `no_phone`; then
+    nothing is changed.
     """
     booking = service.get(session, booking_id)
     number = service.form(session, {"customer_phone": phone}) if isinstance(phone, str) else phone
-    was, theirs = booking.customer_phone, _in_scope(booking, scope)
+    was, theirs = service.phone_of(booking), _in_scope(booking, scope)
     coming = session.scalars(select(Booking.id).where(theirs, _is_coming())).all()
     for each in sorted({booking_id, *coming}):  # all in one order, as others who hold many do
         lock_booking(session, each, to_change=True)
@@ -78,7 +79,7 @@ def correct(
     for each in coming:
         service.change(session, each, number, actor)
     _move_history(session, theirs, booking)
-    customers.carry(session, was, booking.customer_phone)
+    customers.carry(session, was, service.phone_of(booking))
     audit.record(session, actor, "customer.renumbered", booking_id, bookings=len(coming) + 1)
     return booking
 
@@ -101,6 +102,8 @@ def correct_and_retry(
 
 
 def _theirs(booking: Booking) -> ColumnElement[bool]:
+    if booking.person is None:
+        return false()
     return and_(Booking.person == booking.person, Booking.id != booking.id)
 
 

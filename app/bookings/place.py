@@ -104,7 +104,7 @@ def _found(
 ) -> Booking | None:
     given = {name: values.get(name) for name in ("service_id", "barber_id", "starts_at", "ends_at")}
     more = {
-        "person": person_of(values["customer_phone"]),
+        "person": _person(values),
         "earliest": values["starts_at"] - LONGEST,
         "but": but,
     }
@@ -113,10 +113,21 @@ def _found(
 
 def _is_same(found: Booking, values: Mapping[str, Any]) -> bool:
     """Of a booking that is at this time with this barber."""
-    return found.status == "confirmed" and (
-        (found.person, found.service_id, found.starts_at)
-        == (person_of(values["customer_phone"]), values["service_id"], values["starts_at"])
+    person = _person(values)
+    return (
+        person is not None
+        and found.status == "confirmed"
+        and (
+            (found.person, found.service_id, found.starts_at)
+            == (person, values["service_id"], values["starts_at"])
+        )
     )
+
+
+def _person(values: Mapping[str, Any]) -> str | None:
+    """Of those who walk in nobody knows whether they are the same."""
+    phone = values["customer_phone"]
+    return None if phone is None else person_of(phone)
 
 
 def _no_such(kind: str, given: str) -> FieldError:

@@ -217,7 +217,7 @@ def _start(
         if booking and draft.is_time_of(typed, booking, zone):
             return StartTime(booking.starts_at), ""
         start = draft.start_of(typed, zone)
-        draft.check_time(session, start.at)
+        draft.check_time(session, start.at, is_new=booking is None)
     except Invalid as invalid:
         return None, invalid.errors[0].message
     return start, ""

@@ -32,8 +32,11 @@ Fields = Mapping[str, Any] | BookingForm
 """Of a booking, by the names of BookingForm's fields; as they were given."""
 
 
-def form(session: Session, given: Fields) -> BookingForm:
-    """The fields, to be read by this shop's rules; a form stays as it is."""
+def form(session: Session, given: Fields, begun: timedelta = timedelta(0)) -> BookingForm:
+    """The fields, to be read by this shop's rules; a form stays as it is.
+
+    `begun` is how long ago the appointment may have begun.
+    """
     if isinstance(given, BookingForm):
         return given
     return BookingForm(
@@ -41,6 +44,7 @@ def form(session: Session, given: Fields) -> BookingForm:
         country=shop(session).country,
         own_number=settings().whatsapp_from_number,
         now=clock.now(),
+        begun=begun,
     )
 
 
@@ -63,21 +67,23 @@ def create(
     if same is not None:
         consent.note(session, same, is_agreed, actor)
         return same, False
-    now = clock.now()
-    booking = Booking(
-        id=f"booking_{ULID()}",
-        **values,
-        status="confirmed",
-        created_at=now,
-        updated_at=now,
-    )
-    session.add(booking)
-    session.flush()
-    audit.record(session, actor, "booking.created", booking.id)  # before what it sends
-    _plan(session, booking, agreed)
-    _tell(session, booking, "confirmation")
+    booking = store(session, values, actor)
+    if starts_at > booking.created_at:
+        _plan(session, booking, agreed)
+        _tell(session, booking, "confirmation")
     consent.note(session, booking, is_agreed, actor)
     return booking, True
+
+
+def store(session: Session, columns: Mapping[str, Any], actor: str) -> Booking:
+    """Add a confirmed booking with these columns, checked already; it gets no messages."""
+    now = clock.now()
+    common = {"status": "confirmed", "created_at": now, "updated_at": now}
+    booking = Booking(**{"id": f"booking_{ULID()}", **common, **columns})
+    session.add(booking)
+    session.flush()
+    audit.record(session, actor, "booking.created", booking.id)
+    return booking
 
 
 def change(
@@ -118,17 +124,18 @@ def cancel(
     """Cancel a booking: its reminders stop, and its customer is told. Each time the same answer.
 
     `tell_after` leaves time for `undo.undo_cancel`; a customer who is `told` already gets no
-    message. Raises NotFound, and Conflict `appointment_passed` or `not_confirmed` (it took place).
+    message, nor does who walked in, whose booking can be cancelled when it has begun, too. Raises
+    NotFound, and Conflict `appointment_passed` or `not_confirmed` (it took place).
     """
     booking = locked(session, booking_id)
     if booking.status == "cancelled":
         return booking
-    _check_open(booking)
+    _check_open(booking, may_have_begun=booking.customer_phone is None)
     now = clock.now()
     booking.status, booking.updated_at = "cancelled", now
     session.flush()
     revoke_after_commit(session, plans.cancel_pending(session, booking.id, "booking_cancelled"))
-    if not told:
+    if not told and booking.customer_phone is not None:
         at = now + tell_after
         enqueue_after_commit(session, plans.add(session, booking.id, "cancellation", at))
     audit.record(session, actor, "booking.cancelled", booking.id)
@@ -149,6 +156,13 @@ def get(session: Session, booking_id: str) -> Booking:
     if booking is None:
         raise NotFound("There is no such booking.")
     return booking
+
+
+def phone_of(booking: Booking) -> str:
+    """Its customer's number. Raises Conflict `no_phone` for who walked in."""
+    if booking.customer_phone is None:
+        raise Conflict("no_phone", "There is no phone number in this booking.")
+    return booking.customer_phone
 
 
 def locked(session: Session, booking_id: str) -> Booking:
@@ -252,10 +266,10 @@ def _tell(session: Session, booking: Booking, kind: Literal["confirmation", "mov
         enqueue_after_commit(session, plans.add(session, booking.id, kind, clock.now()))
 
 
-def _check_open(booking: Booking) -> None:
+def _check_open(booking: Booking, *, may_have_begun: bool = False) -> None:
     if booking.status != "confirmed":
         is_missed = booking.status == "no_show"
         is_what = "marked as a no-show" if is_missed else booking.status
         raise Conflict("not_confirmed", f"The booking is {is_what}.")
-    if booking.starts_at <= clock.now():
+    if booking.starts_at <= clock.now() and not may_have_begun:
         raise Conflict("appointment_passed", "The appointment has begun.")

@@ -27,7 +27,8 @@ def undo_cancel(session: Session, booking_id: str, actor: str) -> Booking:
     meanwhile.
     """
     booking = service.locked(session, booking_id)
-    if booking.status != "cancelled" or not _is_untold(session, booking_id):
+    is_untold = booking.customer_phone is None or _is_untold(session, booking_id)
+    if booking.status != "cancelled" or not is_untold:
         raise Conflict("told", "The customer has been told already. Make a new booking.")
     place.check_still_free(session, booking, since=booking.updated_at)
     now = clock.now()

@@ -44,7 +44,8 @@ def who(session: Session, incoming: Incoming, pressed: str | None) -> Sender:
     phone = incoming.sender if incoming.sender.startswith("+") else incoming.number
     writers = {person_of(incoming.sender), person_of(phone or incoming.sender)}
     named = _named(session, writers, pressed, incoming.replied_to)
-    return Sender(phone, frozenset(writers | ({named.person} if named else set())), named)
+    people = writers | ({named.person} if named and named.person else set())
+    return Sender(phone, frozenset(people), named)
 
 
 def _named(

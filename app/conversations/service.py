@@ -212,6 +212,8 @@ def _replies(session: Session, booking: Booking) -> Sequence[Reply]:
 
 
 def _about(booking: Booking) -> ColumnElement[bool]:
+    if booking.person is None:
+        return Reply.booking_id == booking.id
     is_theirs = (Reply.person == booking.person) & Reply.booking_id.is_(None)
     return (Reply.booking_id == booking.id) | is_theirs
 

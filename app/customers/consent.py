@@ -10,7 +10,7 @@ from app.staff import audit
 
 def note(session: Session, booking: Booking, given: bool | None, actor: str) -> None:
     """Keep what a booking's customer said when asked; None: they were not."""
-    if given is None:
+    if given is None or booking.customer_phone is None:
         return
     how: customers.ConsentHow = "api" if actor.startswith("token:") else "form"
     if customers.note_consent(session, booking.customer_phone, given, how):
@@ -19,31 +19,35 @@ def note(session: Session, booking: Booking, given: bool | None, actor: str) -> 
 
 
 def opt_out(session: Session, booking_id: str, actor: str) -> None:
-    """The customer has told staff that they want no messages any more. Raises NotFound."""
-    booking = _get(session, booking_id)
-    customers.opt_out(session, booking.customer_phone, "staff")
+    """The customer has told staff that they want no messages any more.
+
+    Raises NotFound, and Conflict `no_phone`.
+    """
+    customers.opt_out(session, _phone_of(session, booking_id), "staff")
     audit.record(session, actor, "customer.opted_out", booking_id)
 
 
 def opt_in(session: Session, booking_id: str, actor: str) -> None:
     """The customer has told staff that they do want messages, whatever they said before.
 
-    Raises NotFound, and Conflict `blocked` for who wrote STOP to Twilio: it takes nothing for
-    them until they write START (Twilio error 21610).
+    Raises NotFound, and Conflict: `no_phone`, and `blocked` for who wrote STOP to Twilio: it takes
+    nothing for them until they write START (Twilio error 21610).
     """
-    booking = _get(session, booking_id)
-    known = customers.find(session, booking.customer_phone)
+    phone = _phone_of(session, booking_id)
+    known = customers.find(session, phone)
     if known is not None and known.opted_out_how == "twilio":
         said = "Twilio blocks this number until the customer writes START to it."
         raise Conflict("blocked", said)
-    customers.opt_in(session, booking.customer_phone)
+    customers.opt_in(session, phone)
     if known is not None and known.consent is False:
-        customers.note_consent(session, booking.customer_phone, True, "form")
+        customers.note_consent(session, phone, True, "form")
     audit.record(session, actor, "customer.opted_in", booking_id)
 
 
-def _get(session: Session, booking_id: str) -> Booking:
+def _phone_of(session: Session, booking_id: str) -> str:
     booking = session.get(Booking, booking_id)
     if booking is None:
         raise NotFound("There is no such booking.")
-    return booking
+    if booking.customer_phone is None:
+        raise Conflict("no_phone", "There is no phone number in this booking.")
+    return booking.customer_phone

@@ -25,8 +25,10 @@ WINDOW = timedelta(hours=24) - timedelta(minutes=5)
 less what a message may be on its way."""
 
 
-def find(session: Session, address: str) -> Customer | None:
-    """What is known of an address, None if nothing is."""
+def find(session: Session, address: str | None) -> Customer | None:
+    """What is known of an address, None if nothing is, as of who has none."""
+    if address is None:
+        return None
     return session.get(Customer, person_of(address), populate_existing=True)
 
 

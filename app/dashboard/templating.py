@@ -2,7 +2,8 @@
 
 Filters: those of `app.web.times`; `word` and `beads_of` of `app.dashboard.labels` (for a message,
 and for the messages of a booking); `booking_word` (for a booking's status); `action_words` (for an
-action of the audit log); `field_words` (for a field of a booking); `phone` (+1 202-555-0123).
+action of the audit log); `field_words` (for a field of a booking); `phone` (+1 202-555-0123, or
+`no phone`).
 Globals: `asset_version` for the `?v=` of a static file, and `page_version`, by
 which an open page notices an upgrade.
 """
@@ -41,7 +42,7 @@ def environment() -> Environment:
     jinja.filters |= {"word": _word, "beads_of": _beads, "booking_word": labels.booking_word}
     jinja.filters |= {
         "of_the_clock": _of_the_clock,
-        "phone": phones.readable,
+        "phone": _phone,
         "action_words": activity.words_of,
         "field_words": activity.words_of_field,
     }
@@ -69,6 +70,10 @@ def _shown_for(shop: Shop | None) -> AbstractContextManager[None]:
 def _of_the_clock(_context: Any, text: str) -> str:
     """With the context, or Jinja would work out an example once, for the first shop it sees."""
     return times.of_the_clock(text)
+
+
+def _phone(number: str | None) -> str:
+    return "no phone" if number is None else phones.readable(number)
 
 
 def _word(message: Message) -> labels.Word:

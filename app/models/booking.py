@@ -33,7 +33,8 @@ class Booking(Base):
 
     `person` is the customer's (`identity.person_of`): by it go all look-ups. `spellings` and
     `name_folded` are what a search reads. All three follow from `customer_phone`, which is as it
-    was booked, and `customer_name`.
+    was booked, and `customer_name`. Who walked in has no number, and so is no person and gets no
+    messages (ADR 42).
     """
 
     __tablename__ = "booking"
@@ -63,8 +64,8 @@ class Booking(Base):
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     customer_name: Mapped[str] = mapped_column(String(100))
     customer_email: Mapped[str | None] = mapped_column(String(254))
-    customer_phone: Mapped[str] = mapped_column(String(20))
-    person: Mapped[str] = mapped_column(String(20))
+    customer_phone: Mapped[str | None] = mapped_column(String(20))
+    person: Mapped[str | None] = mapped_column(String(20))
     spellings: Mapped[str] = mapped_column(String(50))
     name_folded: Mapped[str] = mapped_column(Text)
     service_id: Mapped[str] = mapped_column(ForeignKey("service.id"))
@@ -80,7 +81,7 @@ class Booking(Base):
     barber: Mapped[Barber] = relationship(lazy="raise_on_sql")
 
     @validates("customer_phone", "customer_name")
-    def _derive(self, field: str, value: str) -> str:
+    def _derive(self, field: str, value: str | None) -> str | None:
         for name, derived in derived_of(field, value).items():
             setattr(self, name, derived)
         return value
@@ -91,9 +92,11 @@ def short_name(field: str) -> str:
     return _AROUND.sub("", field)
 
 
-def derived_of(field: str, value: str) -> dict[str, str]:
+def derived_of(field: str, value: str | None) -> dict[str, str | None]:
     """The columns of Booking that follow from its `customer_phone` or its `customer_name`."""
     if field == "customer_name":
-        return {"name_folded": folding.fold(value)}
+        return {"name_folded": folding.fold(value or "")}
+    if value is None:
+        return {"person": None, "spellings": ""}
     written = identity.spellings(value)
     return {"person": written[0], "spellings": " ".join(written)}

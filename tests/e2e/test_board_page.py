@@ -264,7 +264,10 @@ def ten_barbers(shop: Dashboard) -> Iterator[Dashboard]:
     """Seven more of them, with long names."""
     for turn in range(4, 11):
         name = f"{turn} Maximiliane Obermüller-Weißenborn de la Vega"
-        shop.sql(f"INSERT INTO barber VALUES ('barber_{turn}', '{name}', {turn}, 1)")
+        shop.sql(
+            "INSERT INTO barber (id, name, position, active)"
+            f" VALUES ('barber_{turn}', '{name}', {turn}, 1)"
+        )
     yield shop
     shop.clear()
     shop.sql("DELETE FROM barber WHERE position > 3")

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from app import clock, db, forms
 from app.bookings import availability, draft, phone_corrections, preview, service
 from app.bookings.draft import Draft
-from app.bookings.fields import FARTHEST, MAX_NAME, MAX_NOTES
+from app.bookings.fields import FARTHEST, LONGEST_AGO, MAX_NAME, MAX_NOTES
 from app.dashboard.forms import FormState, saved, submit
 from app.dashboard.shell import FormData, PageRequest, is_partial, page, redirect, toast
 from app.errors import Conflict, Invalid
@@ -165,7 +165,7 @@ def _show(
         differences=differences,
         labels=_LABELS,
         is_new=is_new,
-        days=(today, today + FARTHEST),
+        days=(today if booking else today - LONGEST_AGO, today + FARTHEST),
         longest_name=MAX_NAME,
         longest_notes=MAX_NOTES,
         country=_country(shop),

@@ -11,6 +11,7 @@ from app.bookings.fields import MAX_NOTES
 from app.dashboard.forms import AS_IT_IS, FormState, saved, submit
 from app.dashboard.shell import FormData, PageRequest, page
 from app.forms import line_ends
+from app.models.booking import Booking
 from app.web import edit_conflicts
 from app.web.parameters import BookingId
 
@@ -28,7 +29,8 @@ def save_notes(request: PageRequest, booking_id: BookingId, form: FormData) -> R
 
     def act(session: Session) -> Response[str]:
         service.locked(session, booking_id)
-        now, names = notes.shown(session, booking_id), _names(request)
+        now = notes.shown(session, booking_id)
+        names = _names(request, service.get(session, booking_id))
         edit_conflicts.check(typed, {name: now[name] for name in names})
         is_changed = notes.save(session, booking_id, typed, request.user.actor, names)
         return saved(request, _back(request, booking_id), is_changed, "The notes are saved.")
@@ -40,13 +42,13 @@ def _show(request: PageRequest, booking_id: str, state: FormState = AS_IT_IS) ->
     with db.database().read() as session:
         booking = service.get(session, booking_id)
         now = notes.shown(session, booking_id)
-    as_it_is = {name: now[name] for name in _names(request)}
+    names = _names(request, booking)
     return page(
         request,
         "bookings/notes.html",
-        **state.context(edit_conflicts.shown(as_it_is)),
+        **state.context(edit_conflicts.shown({name: now[name] for name in names})),
         booking=booking,
-        names=_names(request),
+        names=names,
         back=_back(request, booking_id),
         came_from="?from=customer" if _is_from_customer(request) else "",
         longest=MAX_NOTES,
@@ -57,7 +59,10 @@ def _is_from_customer(request: PageRequest) -> bool:
     return request.query_params.get("from") == "customer"
 
 
-def _names(request: PageRequest) -> tuple[str, ...]:
+def _names(request: PageRequest, booking: Booking) -> tuple[str, ...]:
+    """Which of the form's fields are asked for: who walked in has nothing that is always theirs."""
+    if booking.customer_phone is None:
+        return ("notes",)
     return ("always",) if _is_from_customer(request) else notes.NotesForm.names
 
 

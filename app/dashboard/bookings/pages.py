@@ -118,6 +118,8 @@ def cancel(request: PageRequest, booking_id: BookingId) -> Response[str]:
 
     def act(session: Session) -> str:
         booking = service.cancel(session, booking_id, request.user.actor, tell_after=UNDO_FOR)
+        if booking.customer_phone is None:
+            return f"Cancelled: {booking.customer_name}."
         seconds = int(UNDO_FOR.total_seconds())
         return f"Cancelled. {booking.customer_name} is told in {seconds} seconds."
 
@@ -271,7 +273,7 @@ def _outcome(attempt: Attempt) -> str:
 def _may_undo(booking: Booking, shown: timeline.Timeline) -> bool:
     first = shown.next
     is_untold = first is not None and first.kind == "cancellation" and not first.attempts
-    return booking.status == "cancelled" and is_untold
+    return booking.status == "cancelled" and (is_untold or booking.customer_phone is None)
 
 
 router = Router(

@@ -17,7 +17,7 @@ from app.conversations import service as conversations
 from app.customers import consent
 from app.customers import service as customers
 from app.dashboard.beads import reminders_of
-from app.dashboard.shell import PageRequest, is_partial, page, run_action
+from app.dashboard.shell import PageRequest, is_partial, page, redirect, run_action
 from app.errors import Invalid
 from app.models.booking import Booking
 from app.shop import service as shop_service
@@ -64,11 +64,16 @@ def list_customers(request: PageRequest) -> Response[str]:
 
 @get("/{booking_id:str}", opt={"access": "viewer"}, sync_to_thread=True)
 def show_customer(request: PageRequest, booking_id: BookingId) -> Response[str]:
-    """One customer: their bookings, what they said about messages, what they wrote."""
+    """One customer: their bookings, what they said about messages, what they wrote.
+
+    Who walked in is not known, but for their booking.
+    """
     cursor = request.query_params.get("cursor") or None
     with db.database().read() as session:
         shop = shop_service.shop(session)
         booking = bookings.get(session, booking_id)
+        if booking.person is None:
+            return redirect(request, f"/bookings/{booking_id}")
         [customer] = by_customer.summaries(session, [booking.person])
         context: dict[str, Any] = {
             **_bookings(session, customer.person, cursor),

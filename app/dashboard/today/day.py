@@ -270,7 +270,7 @@ def _frame(
         zone=zone,
         now=clock.now(),
         reminders=reminders_of(session, [booking.id for booking in bookings]),
-        notes=customers.notes_on(session, [booking.person for booking in bookings]),
+        notes=customers.notes_on(session, [each.person for each in bookings if each.person]),
     )
 
 
@@ -367,7 +367,7 @@ def _blocks(frame: _Frame, bookings: Sequence[Booking]) -> Iterator[Block]:
             is_movable=booking.status == "confirmed"
             and booking.starts_at > frame.now
             and booking.starts_at >= frame.begins,
-            always=frame.notes.get(booking.person, ""),
+            always=frame.notes.get(booking.person or "", ""),
         )
 
 

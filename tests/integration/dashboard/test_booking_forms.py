@@ -216,10 +216,10 @@ def test_after_closing_time_a_new_booking_is_for_tomorrow(
         ({"time": ""}, "time", "Choose a time of the day."),
         ({"time": "other", "other_time": "25:00"}, "time", "Choose a time of the day."),
         ({"time": "noon"}, "time", "Choose a time of the day."),
-        ({"day": "2026-11-22"}, "time", "This is in the past."),
+        ({"day": "2026-11-21"}, "time", "This is more than a day ago."),
         ({"day": "2028-01-01"}, "time", "This is more than 400 days ahead."),
         ({"day": "9999-12-31", "time": "23:59"}, "time", "This is more than 400 days ahead."),
-        ({"day": "0001-01-01"}, "time", "This is in the past."),
+        ({"day": "0001-01-01"}, "time", "This is more than a day ago."),
     ],
 )
 def test_what_is_wrong_is_said_beside_its_field_and_what_was_typed_stays(
@@ -616,9 +616,9 @@ def test_when_the_first_of_two_times_has_passed_the_second_is_meant(
         *("02:00-2", "02:15-2", "02:30-2"),
     ]
     other = {"day": NIGHT, "time": "other", "other_time": "02:20"}
-    passed = night.post("/bookings", data=typed(**other, turn="1"))
-    assert problem_of(passed.text, "time") == "This is in the past."
-    assert "the second (CET)" in text_of(passed.text)
+    passed = text_of(preview_html(night, **other, turn="1"))
+    assert "No reminder: it has begun already." in passed
+    assert "the second (CET)" in passed
     assert re.search(r'id="turn-2"[^>]*\bchecked', preview_html(night, **other))
     assert night.post("/bookings", data=typed(**other)).status_code == 303
     assert only_booking(sqlite_db).starts_at == datetime(2026, 10, 25, 1, 20, tzinfo=UTC)
