@@ -8,7 +8,7 @@ from litestar.di import Provide
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
 
-from app.api import bookings, hours, openapi, queue, twilio
+from app.api import availability, bookings, hours, openapi, queue, time_off, twilio
 from app.api import reminders as messages
 from app.dashboard import error_pages, live
 from app.dashboard.bookings import form as booking_forms
@@ -23,6 +23,7 @@ from app.dashboard.settings import costs as cost_forms
 from app.dashboard.settings import hours as hour_forms
 from app.dashboard.settings import shop as shop_pages
 from app.dashboard.settings import texts as text_forms
+from app.dashboard.settings import time_off as time_off_forms
 from app.dashboard.shell import read_form
 from app.dashboard.staff import members as staff_forms
 from app.dashboard.staff import pages as staff_pages
@@ -64,7 +65,9 @@ def create_app() -> Litestar:
 def _routes(env: Settings) -> list[Router]:
     routes = [
         bookings.router,
+        availability.router,
         hours.router,
+        time_off.router,
         messages.router,
         queue.router,
         twilio.router,
@@ -76,6 +79,7 @@ def _routes(env: Settings) -> list[Router]:
     routes += [staff_pages.router, live.router, page.router, of_bookings]
     routes += [message_pages.router, queue_pages.router]
     routes += [staff_forms.router, shop_pages.router, hour_forms.router]
+    routes += [time_off_forms.router]
     routes += [text_forms.router, cost_forms.router, customer_pages.router]
     if not env.production:
         from app.dashboard import styleguide

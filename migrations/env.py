@@ -10,6 +10,7 @@ from app.models import install as _queue  # noqa: F401
 from app.models import message as _messages  # noqa: F401
 from app.models import plan as _plans  # noqa: F401
 from app.models import staff as _staff  # noqa: F401
+from app.models import time_off as _time_off  # noqa: F401
 
 
 def run(connection: Connection) -> None:

@@ -10,7 +10,7 @@ Every row is flushed, so the database's constraints have had their say.
 import hashlib
 import itertools
 import uuid
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import func, select
@@ -25,6 +25,7 @@ from app.models.identity import person_of
 from app.models.message import Attempt, Message, Receipt
 from app.models.shop import Barber, Service, Shop
 from app.models.staff import ApiToken, User
+from app.models.time_off import Absence, Closure
 
 _serial = itertools.count(1)
 
@@ -63,6 +64,32 @@ def barber(session: Session, id: str = "barber_1", **values: Any) -> Barber:
     """The barber with this id, made if it is missing."""
     given = {"name": "Sam", "position": 1, "active": True}
     return session.get(Barber, id) or _added(session, Barber(id=id, **(given | values)))
+
+
+def closure(session: Session, first_day: date, **values: Any) -> Closure:
+    """A day on which the shop is closed."""
+    given = {
+        "id": f"closure_{next(_serial)}",
+        "shop_id": shop(session).id,
+        "name": "Works",
+        "first_day": first_day,
+        "last_day": first_day,
+    }
+    return _added(session, Closure(**(given | values)))
+
+
+def absence(session: Session, starts_at: datetime, length: timedelta, **values: Any) -> Absence:
+    """When barber_1 is away, once."""
+    given = {
+        "id": f"absence_{next(_serial)}",
+        "shop_id": shop(session).id,
+        "barber_id": "barber_1",
+        "name": "Training",
+        "starts_at": starts_at,
+        "ends_at": starts_at + length,
+        "repeats": False,
+    }
+    return _added(session, Absence(**(given | values)))
 
 
 def booking(session: Session, starts_at: datetime | None = None, **values: Any) -> Booking:

@@ -6,6 +6,7 @@ Each is the first screen, in light, in dark, and on a phone.
 import sys
 import tempfile
 from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,31 @@ def moving(shop: DemoShop, page: Page) -> None:
     expect(page.get_by_role("dialog")).to_be_visible()
 
 
+def closing(shop: DemoShop, page: Page) -> None:
+    """The shop is closed on a day on which nothing is booked yet."""
+    page.goto(f"{shop.url}/settings/closures")
+    page.get_by_label("Name").fill("Christmas")
+    page.get_by_label("First day").fill(f"{_in_days(90)}")
+    page.get_by_label("Last day").fill(f"{_in_days(91)}")
+    page.get_by_role("button", name="Close the shop").click()
+    expect(page.locator(".toast").first).to_be_visible()
+    page.goto(f"{shop.url}/settings/closures")
+
+
+def going_away(shop: DemoShop, page: Page) -> None:
+    """A barber is away tomorrow, although something is booked with them."""
+    page.goto(f"{shop.url}/settings/barbers/barber_1/absences")
+    page.get_by_label("What").fill("Training")
+    page.get_by_label("First day").fill(f"{_in_days(1)}")
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.locator(".toast").first).to_be_visible()
+    page.goto(f"{shop.url}/settings/barbers/barber_1/absences")
+
+
+def _in_days(days: int) -> date:
+    return datetime.now(UTC).date() + timedelta(days=days)
+
+
 PAGES: dict[str, Way] = {
     "today": at("/today"),
     "move": moving,
@@ -93,6 +119,8 @@ PAGES: dict[str, Way] = {
     "activity": at("/activity"),
     "settings": at("/settings"),
     "settings-hours": at("/settings/hours"),
+    "settings-closures": closing,
+    "settings-absences": going_away,
     "settings-reminders": at("/settings/reminders"),
     "settings-services": at("/settings/services"),
     "settings-barbers": at("/settings/barbers"),

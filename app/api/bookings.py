@@ -14,15 +14,13 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app import db
 from app.bookings import search, service
-from app.errors import FieldError
 from app.models.booking import STATUSES, Booking
 from app.staff import idempotency
 from app.staff.guards import ApiRequest
 from app.web import decoding, etags
 from app.web.bodies import Body, JsonBody
 from app.web.etags import IfMatch, IfNoneMatch
-from app.web.field_names import WrongFields
-from app.web.parameters import BookingId
+from app.web.parameters import BookingId, refuse_unknown
 from app.web.problems import documented
 
 Name = Annotated[str, Meta(description="1 to 100 characters.", examples=["Ana Silva"])]
@@ -198,7 +196,7 @@ def list_bookings(
     ] = None,
 ) -> BookingPage:
     """Bookings by time, a page at a time."""
-    _refuse_unknown(request)
+    refuse_unknown(request.query_params, _QUERY)
     first, last = decoding.times({"from": starts_from, "to": starts_to})
     filters = search.Filters(
         status=status, barber_id=barber_id, starts_from=first, starts_to=last, q=q
@@ -264,16 +262,6 @@ def cancel_booking(
             etags.check(if_match, BookingAnswer.of(service.locked(session, booking_id)))
         cancelled = service.cancel(session, booking_id, f"token:{request.auth.id}")
         return etags.tagged(BookingAnswer.of(cancelled))
-
-
-def _refuse_unknown(request: ApiRequest) -> None:
-    """A misspelt filter would otherwise answer with everything."""
-    unknown = sorted(request.query_params.keys() - _QUERY)
-    if unknown:
-        known = ", ".join(sorted(_QUERY))
-        raise WrongFields(
-            [FieldError(name[:60], f"This is unknown; there are {known}.") for name in unknown]
-        )
 
 
 router = Router(

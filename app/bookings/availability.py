@@ -1,10 +1,11 @@
-"""When a barber can be booked: their hours, or the shop's, less what is booked.
+"""When a barber can be booked: their hours, or the shop's, less closed days, what they are away
+for, and what is booked.
 
 This is the one place that knows. Board, form, API and warnings ask here.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -14,12 +15,15 @@ from sqlalchemy import ColumnElement, Select, and_, select
 from sqlalchemy.orm import Session, joinedload
 
 from app import clock
+from app.bookings.fields import FARTHEST
 from app.models.booking import Booking
 from app.models.shop import Barber
+from app.models.time_off import Absence, Closure
 from app.models.week import Week, every_day
-from app.shop import hours
+from app.shop import hours, time_off
 from app.shop.hours import Span
 from app.shop.service import shop, time_zone
+from app.shop.time_off import Away
 
 LONGEST = timedelta(hours=12)
 """Of a service: how far back a booking may begin and still go on."""
@@ -32,10 +36,14 @@ _AT_ONCE = 1_000
 
 @dataclass(frozen=True)
 class Outside:
-    """Why nobody is booked then as a rule; `hours` are those that begin that day, maybe none."""
+    """Why nobody is booked then as a rule: the shop is `closed` (the name of that), else the barber
+    is `away`, else it is not within the `hours` that begin that day, of which there may be none.
+    """
 
     hours: Sequence[Span]
     is_own: bool
+    closed: str = ""
+    away: Away | None = None
 
 
 @dataclass(frozen=True)
@@ -49,14 +57,18 @@ class Calendar:
     last: date
     zone: ZoneInfo
     week: Week
+    closed: Mapping[date, str] = field(default_factory=dict)
+    away: Mapping[str, Sequence[Away]] = field(default_factory=dict)
     _open: dict[str, list[Span]] = field(default_factory=dict, repr=False, compare=False)
 
     def open(self, barber: Barber | None) -> list[Span]:
         """From when to when, in order; what lies at the edges is whole."""
         key = barber.id if barber else ""
         if key not in self._open:
-            spans = hours.around(self._week(barber), self.first, self.last, self.zone)
-            self._open[key] = spans
+            week, days = self._week(barber), (self.first, self.last)
+            spans = hours.around(week, *days, self.zone, self.closed)
+            taken = [(each.begins, each.ends) for each in self.away.get(key, ())]
+            self._open[key] = hours.less(spans, taken)
         return self._open[key]
 
     def open_on(self, barber: Barber | None, day: date) -> list[Span]:
@@ -73,7 +85,13 @@ class Calendar:
             return None
         day = starts_at.astimezone(self.zone).date()
         is_own = barber is not None and barber.weekly_hours is not None
-        return Outside(hours.of_day(self._week(barber), day, self.zone), is_own)
+        away = self.away.get(barber.id, ()) if barber else ()
+        return Outside(
+            hours.of_day(self._week(barber), day, self.zone),
+            is_own,
+            self.closed.get(day, ""),
+            next((each for each in away if each.begins < ends_at and starts_at < each.ends), None),
+        )
 
     def usual_on(self, day: date) -> Span:
         """What of a day on which nobody works would be their hours: from when to when."""
@@ -90,7 +108,22 @@ class Calendar:
 def calendar(session: Session, first: date, last: date) -> Calendar:
     """The calendar of these days of the shop's."""
     row = shop(session)
-    return Calendar(first, last, time_zone(row), row.weekly_hours)
+    zone, edges = time_zone(row), (first - _DAY, last + _DAY)
+    closed = {
+        day: closure.name
+        for closure in time_off.closures(session, *edges)
+        for day in _days_of(closure, *edges)
+    }
+    limits = clock.midnight(edges[0], zone), clock.midnight(edges[1] + 2 * _DAY, zone)
+    away = time_off.away(session, *limits)
+    return Calendar(first, last, zone, row.weekly_hours, closed, away)
+
+
+def _days_of(closure: Closure, first: date, last: date) -> Iterator[date]:
+    day = max(closure.first_day, first)
+    while day <= min(closure.last_day, last):
+        yield day
+        day += _DAY
 
 
 def outside(
@@ -110,17 +143,39 @@ def free_times(
     Within their hours, in the future, and clear of their bookings other than `but`. What begins
     that day may end after midnight, if their hours go on then.
     """
-    days = calendar(session, day, day)
-    midnight, last = hours.of_calendar_day(day, days.zone)
-    first = max(midnight, clock.now() + timedelta.resolution)
-    taken = _taken(session, barber_id, first, last + length, but)
-    return [
-        start
-        for opens, closes in days.open(session.get(Barber, barber_id))
-        for start in _steps(opens, closes - length)
-        if first <= start < last
-        and not any(start < end and begin < start + length for begin, end in taken)
-    ]
+    limits = hours.of_calendar_day(day, time_zone(shop(session)))
+    barber = session.get(Barber, barber_id)
+    return free_between(session, [barber], length, *limits, but)[barber_id] if barber else []
+
+
+def free_between(
+    session: Session,
+    barbers: Sequence[Barber],
+    length: timedelta,
+    since: datetime,
+    until: datetime,
+    but: str = "",
+) -> dict[str, list[datetime]]:
+    """The same for several barbers, by their ids: all that begins from `since` until before
+    `until` (aware).
+    """
+    now = clock.now()
+    first, until = max(since, now + timedelta.resolution), min(until, now + FARTHEST)
+    ids = [each.id for each in barbers]
+    if first >= until:
+        return {id: [] for id in ids}
+    zone = time_zone(shop(session))
+    days = calendar(session, *(at.astimezone(zone).date() for at in (first, until)))
+    taken = {id: _taken(session, id, first, until + length, but) for id in ids}
+    return {
+        each.id: [
+            start
+            for span in days.open(each)
+            for start in _starts(span, taken[each.id], length)
+            if first <= start < until
+        ]
+        for each in barbers
+    }
 
 
 def next_day(session: Session) -> date:
@@ -142,6 +197,7 @@ class Stray:
     """A booking to come that is outside of what its barber takes, with service and barber."""
 
     booking: Booking
+    day: date
     why: Outside
 
 
@@ -172,7 +228,16 @@ def strays(session: Session, barber_id: str | None = None, most: int | None = No
         for each in rows
         if (why := days.outside(barbers[each.barber_id], each.starts_at, each.ends_at))
     }
-    return [Stray(booking, found[booking.id]) for booking in _with_names(session, [*found])]
+    return [
+        Stray(each, each.starts_at.astimezone(zone).date(), found[each.id])
+        for each in _with_names(session, [*found])
+    ]
+
+
+def is_in(session: Session, absence: Absence, booking: Booking) -> bool:
+    """Whether the barber is away for that during some of the booking."""
+    zone = time_zone(shop(session))
+    return any(time_off.occurrences(absence, booking.starts_at, booking.ends_at, zone))
 
 
 def _with_names(session: Session, ids: Sequence[str]) -> Iterator[Booking]:
@@ -215,14 +280,16 @@ def in_the_way(barber_id: Any, earliest: Any, starts_at: Any, ends_at: Any) -> C
 
 def _taken(
     session: Session, barber_id: str, since: datetime, until: datetime, but: str
-) -> Sequence[tuple[datetime, datetime]]:
+) -> list[Span]:
     query = overlapping(barber_id, since, until, but)
     rows = session.execute(query.with_only_columns(Booking.starts_at, Booking.ends_at))
     return [(row.starts_at, row.ends_at) for row in rows]
 
 
-def _steps(first: datetime, last: datetime) -> Iterator[datetime]:
-    at = first
-    while at <= last:
-        yield at
-        at += _STEP
+def _starts(span: Span, taken: Sequence[Span], length: timedelta) -> Iterator[datetime]:
+    """Every 15 minutes from when the span begins, wherever so much time is left."""
+    for begin, end in hours.less([span], taken):
+        at = span[0] - (span[0] - begin) // _STEP * _STEP
+        while at + length <= end:
+            yield at
+            at += _STEP

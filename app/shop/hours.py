@@ -4,8 +4,10 @@ Hours that end no later than they begin end on the next day (18:00–02:00, 10:0
 and end when the clock first shows their time, or leaps over it.
 """
 
+from bisect import bisect_right
 from collections.abc import Container, Iterable
 from datetime import date, datetime, time, timedelta
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from app import clock
@@ -57,14 +59,18 @@ def within(spans: Iterable[Span], limits: Span) -> list[Span]:
 
 
 def less(spans: Iterable[Span], taken: Iterable[Span]) -> list[Span]:
-    """What is left of the spans without what is taken (in the order of its beginnings)."""
-    left = list(spans)
-    for begin, end in taken:
-        pieces = (
-            ((each[0], min(each[1], begin)) for each in left),
-            ((max(each[0], end), each[1]) for each in left),
-        )
-        left = sorted(each for both in pieces for each in both if each[0] < each[1])
+    """What is left of the spans without what is taken (both in the order of their beginnings)."""
+    gaps, left = merged(taken), list[Span]()
+    for begin, end in spans:
+        after = bisect_right(gaps, begin, key=lambda gap: gap[1])
+        for gap_begin, gap_end in islice(gaps, after, None):
+            if gap_begin >= end:
+                break
+            if begin < gap_begin:
+                left.append((begin, gap_begin))
+            begin = max(begin, gap_end)
+        if begin < end:
+            left.append((begin, end))
     return left
 
 

@@ -16,7 +16,6 @@ from app.errors import NotFound
 from app.models.shop import Barber
 from app.models.week import DAYS
 from app.shop import changes, weekly_hours
-from app.shop.service import shop
 from app.web import edit_conflicts
 
 HERE = "/settings/hours"
@@ -77,7 +76,6 @@ def _show(
             raise NotFound("There is no such barber.")
         fields = edit_conflicts.shown(_fields(session, barber_id))
         strays = availability.strays(session, barber_id, LOOKED_AT)
-        row = shop(session)
     return page(
         request,
         "settings/hours.html",
@@ -87,8 +85,6 @@ def _show(
         breaks=weekly_hours.MOST_BREAKS,
         labels=LABELS,
         strays=strays,
-        looked_at=LOOKED_AT,
-        shop_hours=row.weekly_hours,
     )
 
 

@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from itertools import chain
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -97,16 +96,24 @@ class Slot:
 
 
 @dataclass(frozen=True)
-class Column:
-    """A barber's day: blocks and free times in the order of time, and what was cancelled.
-
-    `closed` is the rows, first and number, in which they take no bookings.
+class Closed:
+    """Rows in which a barber takes no bookings, with the name of what they are away for, or of
+    what the shop is closed for; outside of hours it is empty.
     """
+
+    row: int
+    rows: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Column:
+    """A barber's day: blocks and free times in the order of time, and what was cancelled."""
 
     barber: Barber
     cells: Sequence[Block | Slot]
     traces: Sequence[Trace]
-    closed: Sequence[tuple[int, int]]
+    closed: Sequence[Closed]
 
     @property
     def blocks(self) -> list[Block]:
@@ -183,8 +190,8 @@ def board(session: Session, day: date) -> Board:
     bookings = _bookings(session, *limits)
     kept = [each for each in bookings if each.status != "cancelled"]
     barbers, calendar = _barbers(session, kept), availability.calendar(session, day, day)
-    open_by = {each.id: calendar.open_on(each, day) for each in barbers}
-    frame = _frame(session, calendar, kept, list(chain.from_iterable(open_by.values())))
+    spans = [span for each in barbers for span in calendar.open_on(each, day)]
+    frame = _frame(session, calendar, kept, spans)
     by_barber: dict[str, list[Booking]] = defaultdict(list)
     cancelled: dict[str, list[Booking]] = defaultdict(list)
     for booking in bookings:
@@ -198,8 +205,8 @@ def board(session: Session, day: date) -> Board:
         columns=[
             _column(
                 frame,
+                calendar,
                 barber,
-                open_by[barber.id],
                 by_barber[barber.id],
                 cancelled[barber.id],
                 replied,
@@ -293,18 +300,20 @@ def _whole_hour_after(at: datetime, zone: ZoneInfo) -> datetime:
 
 def _column(
     frame: _Frame,
+    calendar: Calendar,
     barber: Barber,
-    spans: Sequence[Span],
     bookings: Sequence[Booking],
     cancelled: Sequence[Booking],
     replied: Set[str],
 ) -> Column:
+    spans = calendar.open_on(barber, calendar.first)
     blocks = list(_blocks(frame, bookings))
     slots = _slots(frame, spans, blocks) if barber.active else []
     cells: list[Block | Slot] = [*blocks, *slots]
     traces = list(_traces(frame, blocks, cancelled, replied))
     in_order = sorted(cells, key=lambda cell: cell.row)
-    return Column(barber, in_order, traces, list(_closed(frame, spans)))
+    closed = sorted(_closed(frame, calendar, barber, spans), key=lambda each: each.row)
+    return Column(barber, in_order, traces, closed)
 
 
 def _replied(session: Session, bookings: Sequence[Booking]) -> Set[str]:
@@ -412,9 +421,20 @@ def _hours(frame: _Frame) -> Iterator[tuple[int, datetime]]:
         at += SLOT_ROWS * ROW
 
 
-def _closed(frame: _Frame, spans: Sequence[Span]) -> Iterator[tuple[int, int]]:
-    edges = [frame.begins, *chain.from_iterable(spans), frame.ends]
-    for begin, end in zip(edges[::2], edges[1::2], strict=True):
+def _closed(
+    frame: _Frame, calendar: Calendar, barber: Barber, spans: Sequence[Span]
+) -> Iterator[Closed]:
+    day = frame.begins, frame.ends
+    left = hours.less([day], spans)
+    for away in calendar.away.get(barber.id, ()):
+        inside = hours.within(left, (away.begins, away.ends))
+        yield from _rows_of(frame, inside, away.name)
+        left = hours.less(left, inside)
+    yield from _rows_of(frame, left, calendar.closed.get(calendar.first, ""))
+
+
+def _rows_of(frame: _Frame, spans: Sequence[Span], name: str) -> Iterator[Closed]:
+    for begin, end in spans:
         row, after = frame.row(begin), frame.row(end)
         if row < after:
-            yield row, after - row
+            yield Closed(row, after - row, name)

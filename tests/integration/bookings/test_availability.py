@@ -7,14 +7,19 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from app import clock as app_clock
-from app.bookings import availability, draft
+from app.bookings import availability, draft, service
 from app.bookings.draft import Draft
 from app.db import Database
 from app.models.booking import Booking
-from app.models.week import every_day
+from app.models.message import Message
+from app.models.plan import Plan
+from app.models.shop import Barber
+from app.models.staff import AuditEvent
+from app.models.time_off import Absence, Closure
+from app.models.week import Hours, Week, every_day
 from tests import factories
 from tests.support.frozen import FrozenClock
 from tests.support.zones import days_near_a_change
@@ -23,6 +28,7 @@ pytestmark = pytest.mark.usefixtures("valkey")
 
 
 HALF_AN_HOUR = timedelta(minutes=30)
+DAY = timedelta(days=1)
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
@@ -94,7 +100,7 @@ def test_in_a_night_that_is_an_hour_longer_each_quarter_of_an_hour_is_offered(
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    where=days_near_a_change(since=date(2026, 9, 1)),
+    where=days_near_a_change(since=date(2026, 10, 22)),
     opens=st.integers(0, 95),
     closes=st.integers(0, 95),
     minutes=st.integers(1, 12).map(lambda quarters: 15 * quarters),
@@ -109,7 +115,7 @@ def test_on_any_day_what_is_free_is_within_hours_and_the_form_means_just_that_mo
     minutes: int,
     taken: int,
 ) -> None:
-    clock.set(datetime(2026, 9, 1, tzinfo=UTC))
+    clock.set(datetime(2026, 10, 20, tzinfo=UTC))
     zone, day, length = ZoneInfo(where[0]), where[1], timedelta(minutes=minutes)
     begins = app_clock.midnight(day, zone)
     with sqlite_db.write() as session:
@@ -135,3 +141,95 @@ def test_on_any_day_what_is_free_is_within_hours_and_the_form_means_just_that_mo
     for at in times:
         sent = {"day": day.isoformat(), "time": draft.choice_of(at, zone)}
         assert draft.start_of(Draft.of_form(sent), zone).at == at
+
+
+quarters_of_a_day = st.integers(0, 95).map(lambda quarter: time(quarter // 4, quarter % 4 * 15))
+
+
+@st.composite
+def weeks(draw: st.DrawFn) -> Week:
+    """Each day has hours with a break, or is closed."""
+    times = sorted(draw(st.lists(quarters_of_a_day, min_size=4, max_size=4, unique=True)))
+    day = (Hours(times[0], times[1]), Hours(times[2], times[3]))
+    return tuple(day if draw(st.integers(0, 5)) else () for _ in range(7))
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    where=days_near_a_change(since=date(2026, 10, 22)),
+    week=weeks(),
+    own=st.none() | weeks(),
+    minutes=st.integers(1, 8).map(lambda quarters: 15 * quarters),
+    away=st.lists(st.tuples(st.integers(-48, 96), st.integers(1, 40), st.booleans()), max_size=3),
+    closed=st.integers(-1, 12),
+)
+def test_what_is_offered_is_never_outside_hours_breaks_absences_or_open_days_and_can_be_booked(
+    sqlite_db: Database,
+    clock: FrozenClock,
+    where: tuple[str, date],
+    week: Week,
+    own: Week | None,
+    minutes: int,
+    away: list[tuple[int, int, bool]],
+    closed: int,
+) -> None:
+    clock.set(datetime(2026, 10, 20, tzinfo=UTC))
+    zone, day, length = ZoneInfo(where[0]), where[1], timedelta(minutes=minutes)
+    begins = app_clock.midnight(day, zone)
+    closed_day = day + closed * DAY if closed < 2 else None
+    with sqlite_db.write() as session:
+        for table in (Message, AuditEvent, Plan, Booking, Absence, Closure):
+            session.execute(delete(table))
+        factories.shop(session, time_zone=where[0], weekly_hours=week)
+        factories.service(session).minutes = minutes
+        factories.barber(session).weekly_hours = own
+        for start, quarters, repeats in away:
+            factories.absence(
+                session,
+                begins + timedelta(minutes=15 * start) - timedelta(days=7 * repeats),
+                timedelta(minutes=15 * quarters),
+                repeats=repeats,
+            )
+        if closed_day:
+            factories.closure(session, closed_day)
+        times = availability.free_times(session, "barber_1", length, day)
+        absences = session.scalars(select(Absence)).all()
+
+    def is_open(at: datetime) -> bool:
+        """Told moment by moment, by what the clock on the wall shows."""
+        local = at.astimezone(zone)
+        hours = () if local.date() == closed_day else (own or week)[local.weekday()]
+        is_away = any(
+            each.starts_at <= at < each.ends_at
+            if not each.repeats
+            else each.starts_at.astimezone(zone).replace(tzinfo=None)
+            <= local.replace(tzinfo=None) - timedelta(days=7)
+            < each.ends_at.astimezone(zone).replace(tzinfo=None)
+            for each in absences
+        )
+        is_in_hours = any(
+            app_clock.first_moment(local.date(), opens, zone)
+            <= at
+            < app_clock.first_moment(local.date(), closes, zone)
+            for opens, closes in hours
+        )
+        return is_in_hours and not is_away
+
+    for at in times:
+        minutes_of_it = (at + timedelta(minutes=each) for each in range(0, minutes, 5))
+        assert all(is_open(each) for each in minutes_of_it), at
+    for at in dict.fromkeys(times[:1] + times[-1:]):
+        with sqlite_db.write() as session:
+            if times[0] != at and at < times[0] + length:
+                continue
+            fields = {"scheduled_time": at, "barber_id": "barber_1", "service_id": "haircut"}
+            who = {"customer_name": "Ana", "customer_phone": factories.phone()}
+            nothing = {"customer_email": None, "allow_overlap": False, "whatsapp_consent": None}
+            booking, _ = service.create(session, {**fields, **who, **nothing}, "system")
+            assert (
+                availability.outside(
+                    session, session.get(Barber, "barber_1"), booking.starts_at, booking.ends_at
+                )
+                is None
+            )
+            assert at not in availability.free_times(session, "barber_1", length, day)

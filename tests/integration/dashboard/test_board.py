@@ -44,6 +44,10 @@ def staff(shop: Database, valkey: Valkey) -> Iterator[Client]:
         yield client
 
 
+def closed_of(column: day.Column) -> list[tuple[int, int]]:
+    return [(each.row, each.rows) for each in column.closed]
+
+
 def at(hours: float) -> datetime:
     return datetime.combine(DAY, time(), UTC) + timedelta(hours=hours)
 
@@ -390,12 +394,12 @@ def test_the_board_is_as_long_as_the_opening_hours_and_widens_for_what_is_outsid
 ) -> None:
     board = board_of(sqlite_db)
     assert (board.begins, board.rows) == (at(9), 10 * 12)
-    assert list(board.columns[0].closed) == []
+    assert closed_of(board.columns[0]) == []
     book(sqlite_db, 7.25)
     book(sqlite_db, 19.75)
     board = board_of(sqlite_db)
     assert (board.begins, board.rows) == (at(7), 14 * 12)
-    assert list(board.columns[0].closed) == [(0, 24), (144, 24)]
+    assert closed_of(board.columns[0]) == [(0, 24), (144, 24)]
 
 
 def test_a_booking_over_midnight_is_on_both_days_and_cut_off_at_each(
@@ -434,14 +438,14 @@ def test_a_shop_that_is_open_past_midnight_has_both_ends_of_its_nights_on_a_day(
         factories.shop(session, weekly_hours=every_day(time(18), time(2)))
     board = board_of(sqlite_db, DAY + timedelta(days=1))
     assert (board.begins, board.rows) == (at(24), 24 * 12)
-    assert list(board.columns[0].closed) == [(2 * 12, 16 * 12)]
+    assert closed_of(board.columns[0]) == [(2 * 12, 16 * 12)]
     slots = [(cell.at - at(24)) / timedelta(hours=1) for cell in board.columns[0].cells]
     assert slots == [0, 0.5, 1, 1.5, *(18 + turn / 2 for turn in range(12))]
     with sqlite_db.write() as session:
         factories.shop(session, weekly_hours=every_day(time(10), time(0)))
     until_midnight = board_of(sqlite_db)
     assert (until_midnight.begins, until_midnight.rows) == (at(10), 14 * 12)
-    assert list(until_midnight.columns[0].closed) == []
+    assert closed_of(until_midnight.columns[0]) == []
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -475,7 +479,7 @@ def test_on_any_day_rows_are_real_time_and_free_times_are_within_the_hours(
     places = [*board.hours, *((cell.row, cell.at) for cell in board.columns[0].cells)]
     assert all(board.begins + row * day.ROW == at for row, at in places)
     assert all(any(a <= cell.at < b for a, b in spans) for cell in board.columns[0].cells)
-    closed = sum(rows for _, rows in board.columns[0].closed) * day.ROW
+    closed = sum(rows for _, rows in closed_of(board.columns[0])) * day.ROW
     assert ends - board.begins - closed == sum((b - a for a, b in spans), timedelta())
     assert {at.astimezone(zone).date() for at in (board.begins, ends - day.ROW)} == {on}
 
