@@ -77,7 +77,7 @@ def locales() -> dict[str, str]:
 
     Only those that fit into the pages whole: from left to right, with the digits 0 to 9.
     """
-    return _by_words(
+    return latin(
         {
             each: str(Locale.parse(each).get_display_name("en") or each)
             for each in locale_identifiers()
@@ -90,7 +90,7 @@ def locales() -> dict[str, str]:
 def countries() -> dict[str, str]:
     """Countries that have a dialling code: `GB`, and `United Kingdom (+44)`."""
     names = Locale("en").territories
-    return _by_words(
+    return latin(
         {
             each: f"{names.get(each, each)} (+{phonenumbers.country_code_for_region(each)})"
             for each in phonenumbers.SUPPORTED_REGIONS
@@ -103,7 +103,7 @@ def time_zones() -> dict[str, str]:
     """The zones of all countries: `America/New_York`, and as one reads it."""
     table = files("tzdata").joinpath("zoneinfo", "zone.tab").read_text("utf-8")
     lines = [line.split("\t") for line in table.splitlines() if not line.startswith("#")]
-    return _by_words({name: name.replace("_", " ") for _, _, name, *_ in lines} | {"UTC": "UTC"})
+    return latin({name: name.replace("_", " ") for _, _, name, *_ in lines} | {"UTC": "UTC"})
 
 
 def _is_official(locale: str) -> bool:
@@ -118,7 +118,7 @@ def _is_whole(locale: str) -> bool:
     return parsed.text_direction == "ltr" and parsed.default_numbering_system == "latn"
 
 
-def _by_words(fields: Mapping[str, str]) -> dict[str, str]:
+def latin(fields: Mapping[str, str]) -> dict[str, str]:
     """In the order of their words, which are kept to Latin-1: one ā would load a font of 86 kB."""
     words = {
         key: "".join(char if char <= "ÿ" else normalize("NFKD", char)[0] for char in text)

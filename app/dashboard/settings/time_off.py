@@ -4,14 +4,16 @@ The first is for owners; when a barber is away all staff may enter, as somebody 
 before the owner is up.
 """
 
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
+from babel import Locale
 from litestar import Response, Router, get, post
-from litestar.params import PathParameter
+from litestar.params import FromQuery, PathParameter
 from sqlalchemy.orm import Session
 
 from app import clock, db
@@ -20,14 +22,17 @@ from app.bookings.availability import Stray
 from app.dashboard.forms import AS_IT_IS, FormState, submit
 from app.dashboard.settings.hours import LOOKED_AT, BarberId
 from app.dashboard.shell import FormData, PageRequest, page, redirect, run_action, toast
-from app.errors import Conflict, NotFound
+from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.models.shop import Barber
 from app.models.time_off import Absence
-from app.shop import time_off
+from app.shop import public_holidays, time_off
+from app.shop.public_holidays import Holiday
 from app.shop.service import shop, time_zone
 from app.shop.time_off import AbsenceForm, ClosureForm
+from app.web.addresses import with_query
 
 CLOSURES = "/settings/closures"
+HOLIDAYS = f"{CLOSURES}/holidays"
 ABSENCES = "/settings/barbers/{barber_id:str}/absences"
 
 USUAL = ("Day off", "Holiday", "Sick", "Lunch", "Training")
@@ -72,6 +77,44 @@ def close(request: PageRequest, form: FormData) -> Response[str]:
         return toast(redirect(request, CLOSURES), said)
 
     return submit(form, act, partial(_closures, request), partial(_refused, request, CLOSURES))
+
+
+@get(HOLIDAYS, opt={"access": "owner"}, sync_to_thread=True)
+def show_holidays(request: PageRequest, region: FromQuery[str] = "") -> Response[str]:
+    """The public holidays of the coming year, to close the shop on."""
+    with db.database().read() as session:
+        row = shop(session)
+        offered, closed = _offered(session, region)
+    country = row.country or ""
+    return page(
+        request,
+        "settings/holidays.html",
+        country=Locale("en").territories.get(country, country),
+        region=region,
+        regions=public_holidays.regions(country),
+        offered=offered,
+        closed=closed,
+    )
+
+
+@post(HOLIDAYS, opt={"access": "owner"}, sync_to_thread=True)
+def close_on_holidays(request: PageRequest, form: FormData) -> Response[str]:
+    """Close the shop on those that are ticked."""
+    ticked, region = set(form.getall("day", [])), form.get("region", "")
+
+    def act(session: Session) -> str:
+        offered, _ = _offered(session, region)
+        chosen = [each for each in offered or () if each.day.isoformat() in ticked]
+        if not chosen:
+            raise Conflict("none", "Tick the holidays on which the shop is closed.")
+        days = [ClosureForm({"name": each.name, "first_day": f"{each.day}"}) for each in chosen]
+        time_off.add_closures(session, [each.columns() for each in days], request.user.actor)
+        said = f"Closed on {len(chosen)} holiday{'s' if len(chosen) != 1 else ''}."
+        return f"{said}{_lie_in_it(_on_closed_days(session))}"
+
+    return run_action(
+        request, CLOSURES if ticked else with_query(HOLIDAYS, {"region": region}), act
+    )
 
 
 @post(f"{CLOSURES}/{{closure_id:str}}/remove", opt={"access": "owner"}, sync_to_thread=True)
@@ -133,6 +176,26 @@ def _closures(request: PageRequest, state: FormState = AS_IT_IS) -> Response[str
     )
 
 
+def _offered(session: Session, region: str) -> tuple[Sequence[Holiday] | None, Set[date]]:
+    """The holidays to come, None if nobody knows the country's; and on which of them the shop is
+    closed already. Raises Invalid.
+    """
+    row = shop(session)
+    if not row.country:
+        return None, set()
+    if region and region not in public_holidays.regions(row.country):
+        raise Invalid([FieldError("region", "This must be one of the list.")])
+    today = clock.now().astimezone(time_zone(row)).date()
+    offered = public_holidays.coming(row.country, region, row.locale, today)
+    closures = time_off.closures(session, today)
+    closed = {
+        each.day
+        for each in offered or ()
+        if any(closure.first_day <= each.day <= closure.last_day for closure in closures)
+    }
+    return offered, closed
+
+
 def _absences(request: PageRequest, barber_id: str, state: FormState = AS_IT_IS) -> Response[str]:
     with db.database().read() as session:
         zone = time_zone(shop(session))
@@ -177,6 +240,9 @@ def _address(barber_id: str) -> str:
 
 router = Router(
     "/",
-    route_handlers=[show_closures, close, reopen, show_absences, add_absence, remove_absence],
+    route_handlers=[
+        *(show_closures, close, show_holidays, close_on_holidays, reopen),
+        *(show_absences, add_absence, remove_absence),
+    ],
     include_in_schema=False,
 )

@@ -339,3 +339,82 @@ def test_a_question_for_free_times_that_cannot_be_read_is_refused(
 def test_far_off_nothing_is_free(desk: Client, year: str) -> None:
     asked = {**ASKED, "from": f"{year}T00:00:00Z", "to": f"{year}T23:00:00Z"}
     assert desk.get("/api/availability", params=asked, **API).json() == {"items": []}
+
+
+# --- public holidays ---
+
+HOLIDAYS = "/settings/closures/holidays"
+
+
+def in_country(db: Database, country: str | None, locale: str = "en_US") -> None:
+    with db.write() as session:
+        factories.shop(session, country=country, locale=locale)
+
+
+def test_an_owner_closes_the_shop_on_public_holidays_of_its_country(
+    client: Client, shop: Database, clock: FrozenClock
+) -> None:
+    in_country(shop, "GB")
+    page = client.get(HOLIDAYS).text
+    assert "Public holidays of United Kingdom" in text_of(page)
+    assert re.search(r'value="SCT"\s*>Scotland<', page)
+    assert "Christmas Day" in text_of(page)
+    days = {"day": ["2026-12-25", "2027-01-01", "2026-11-24"]}
+    assert said(client, client.post(HOLIDAYS, data=days)) == "Closed on 2 holidays."
+    with shop.read() as session:
+        kept = session.scalars(select(Closure).order_by(Closure.first_day)).all()
+        assert [(each.name, f"{each.first_day}") for each in kept] == [
+            ("Christmas Day", "2026-12-25"),
+            ("New Year's Day", "2027-01-01"),
+        ]
+    again = client.get(HOLIDAYS).text
+    assert len(re.findall("checked disabled", again)) == 2
+    assert said(client, client.post(HOLIDAYS, data=days)) == "Closed on 2 holidays."
+    assert count(shop, Closure) == 2
+
+
+def test_a_region_has_holidays_of_its_own_in_the_shops_language(
+    desk: Client, sqlite_db: Database
+) -> None:
+    in_country(sqlite_db, "DE", "de_DE")
+    everywhere = text_of(desk.get(HOLIDAYS).text)
+    bavaria = text_of(desk.get(HOLIDAYS, params={"region": "BY"}).text)
+    assert "Neujahr" in everywhere
+    assert ("Allerheiligen" in everywhere, "Allerheiligen" in bavaria) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("country", "words"),
+    [(None, "Say on Settings → Shop in which country"), ("AC", "We have no list of the holidays")],
+)
+def test_without_a_country_or_a_list_of_its_holidays_the_page_says_what_to_do(
+    desk: Client, sqlite_db: Database, country: str | None, words: str
+) -> None:
+    in_country(sqlite_db, country)
+    assert words in text_of(desk.get(HOLIDAYS).text)
+    answer = desk.post(HOLIDAYS, data={"day": "2026-12-25"})
+    assert said(desk, answer) == "Tick the holidays on which the shop is closed."
+    assert count(sqlite_db, Closure) == 0
+
+
+def test_a_region_that_there_is_not_and_no_tick_close_nothing(
+    desk: Client, sqlite_db: Database
+) -> None:
+    in_country(sqlite_db, "GB")
+    assert desk.get(HOLIDAYS, params={"region": "XX"}).status_code == 422
+    assert desk.post(HOLIDAYS, data={"region": "XX", "day": "2026-12-25"}).status_code == 422
+    answer = desk.post(HOLIDAYS, data={"region": "SCT"})
+    assert answer.headers["Location"] == f"{HOLIDAYS}?region=SCT"
+    assert said(desk, answer) == "Tick the holidays on which the shop is closed."
+    assert count(sqlite_db, Closure) == 0
+
+
+@pytest.mark.parametrize("country", ["US", "JP", "BR", "EG", "IN", "TW"])
+def test_each_countrys_holidays_can_be_kept(
+    desk: Client, sqlite_db: Database, country: str
+) -> None:
+    in_country(sqlite_db, country)
+    days = re.findall(r'name="day"\s+value="([-\d]+)"', desk.get(HOLIDAYS).text)
+    assert len(days) > 5
+    assert desk.post(HOLIDAYS, data={"day": days}).headers["Location"] == "/settings/closures"
+    assert count(sqlite_db, Closure) == len(days)
