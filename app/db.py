@@ -19,6 +19,7 @@ import psycopg
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
+    Connection,
     DateTime,
     Dialect,
     Engine,
@@ -274,6 +275,12 @@ def table_of(model: type[Base]) -> Table:
     dear as the database itself.
     """
     return cast_type(Table, model.__table__)
+
+
+def past_orm(session: Session) -> Connection:
+    """The connection of a session, for statements that do without its objects."""
+    session.flush()
+    return session.connection()
 
 
 def constant(word: str) -> ColumnElement[str]:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from babel import UnknownLocaleError
@@ -16,15 +16,21 @@ from app.messages import gate, rate_limit, templates
 from app.messages.channels import channel
 from app.messages.compose import Content, content_of
 from app.messages.lifecycle import claims, outcomes
-from app.messages.lifecycle.claims import Claim
-from app.messages.lifecycle.compare_and_set import hold_attempt, kind_of
+from app.messages.lifecycle.claims import Claim, Found
+from app.messages.lifecycle.compare_and_set import kind_of, locked_attempt
+from app.messages.lifecycle.facts import Facts
 from app.messages.reconciliation.lookup import find_sent
 from app.messages.templates import NotUsable
 from app.settings import settings
 
 _log = logging.getLogger(__name__)
 
+_UNWRITABLE = (UnknownLocaleError, LookupError, ValueError)
 _SOON = timedelta(seconds=5)
+_NO_TURN = "no_turn"
+_HOLDS_FOR = 0.5
+"""Seconds for which what was read when an attempt began is taken as it was; after a longer wait for
+its turn it is read again, so that a cancel stops it."""
 _RECORD_AGAIN = (0.5, 1.0, 2.0, 3.0, 4.0)
 """Seconds between tries to record an answer while the database is away."""
 
@@ -34,11 +40,13 @@ def deliver(job_id: str) -> datetime | None:
 
     Safe to call any number of times, by any number of workers.
     """
-    try:
-        taken = _claim(job_id)
-    except IntegrityError:  # another message to the same person was taken at the same moment
-        taken = _claim(job_id)
-    return _send(taken) if isinstance(taken, Claim) else taken
+    with rate_limit.line(_longest()) as is_near:
+        came = _begin_at_once(job_id) if is_near else clock.now() + _SOON
+        if isinstance(came, _Begun):
+            came = _wait(came)
+    if isinstance(came, Claim):
+        came = _begin_after_asking(came)
+    return _post(came) if isinstance(came, _Begun) else came
 
 
 def record(attempt_id: str, outcome: Outcome) -> datetime | None:
@@ -68,8 +76,8 @@ def begin(session: Session, taken: Claim) -> Content | datetime | None:
     if templates.is_missing(facts.kind, facts.written_at):
         return _hold_back(session, taken, templates.NO_TEMPLATE)
     try:
-        content = content_of(facts.shop, facts.kind, facts.text, facts.subject, clock.now())
-    except (UnknownLocaleError, LookupError, ValueError):
+        content = _content(facts)
+    except _UNWRITABLE:
         _log.exception("the text of %s could not be made", taken.job_id)
         claims.mark_unsendable(session, taken, "render_error")
         return None
@@ -79,12 +87,13 @@ def begin(session: Session, taken: Claim) -> Content | datetime | None:
 def note(session: Session, attempt_id: str, outcome: Outcome) -> datetime | None:
     """What `record` writes down, in the caller's transaction."""
     code = outcome.code or "bad_answer"
-    hold_attempt(session, attempt_id)  # before the row of all sending, as receipts do
-    if outcome.kind in {"accepted", Kind.PERMANENT, Kind.RATE}:
+    if outcome.kind == "accepted":
+        sid = str(outcome.sid)
+        return outcomes.accept(session, attempt_id, sid, outcome.status, is_answer=True)
+    locked_attempt(session, attempt_id)  # before the row of all sending, as receipts do
+    if outcome.kind in {Kind.PERMANENT, Kind.RATE}:
         gate.go(session)  # Twilio knows us
     match outcome.kind:
-        case "accepted":
-            return outcomes.accept(session, attempt_id, str(outcome.sid), outcome.status)
         case Kind.PERMANENT:
             outcomes.mark_failed(session, attempt_id, code, outcome.detail)
         case Kind.UNCERTAIN:
@@ -99,44 +108,119 @@ def note(session: Session, attempt_id: str, outcome: Outcome) -> datetime | None
     return None
 
 
-def _claim(job_id: str) -> Claim | datetime | None:
-    with database().write() as session:
-        return claims.claim(session, job_id)
+@dataclass(frozen=True)
+class _Begun:
+    """An attempt whose POST must follow; `since` is before its row was written, in seconds."""
+
+    taken: Claim
+    content: Content
+    since: float
 
 
-def _send(taken: Claim) -> datetime | None:
-    if taken.verify_first:
-        try:
-            match = find_sent(channel(), taken.job_id)
-        except LookupFailed:
-            return _release(taken, clock.now() + _SOON)
-        if match is not None:
-            return _accept(*match)
-    if not rate_limit.wait(settings().send_lease / 2):
-        return _release(taken, clock.now() + _SOON)
+def _longest() -> float:
+    """Seconds after which an attempt that has begun is not posted any more."""
+    return settings().send_lease / 2
+
+
+def _begin_at_once(job_id: str) -> _Begun | Claim | datetime | None:
+    """Claim a message and begin its attempt in one transaction; only the claim if Twilio is to be
+    asked before, or something is wrong with the message.
+    """
     try:
-        template: frozenset[str] | Outcome = templates.variables(channel(), kind_of(taken.job_id))
+        return _take(job_id)
+    except IntegrityError:  # another message to the same person was taken at the same moment
+        return _take(job_id)
+
+
+def _take(job_id: str) -> _Begun | Claim | datetime | None:
+    since = time.monotonic()
+    with database().write() as session:
+        found = claims.find(session, job_id)
+        if not isinstance(found, Found):
+            return found
+        content = _content_at_once(found)
+        if content is None:
+            return found.claim if claims.take(session, found) else None
+        won = claims.take_and_start(session, found, content.body)
+    return _Begun(found.claim, content, since) if won else None
+
+
+def _content_at_once(found: Found) -> Content | None:
+    facts = found.facts
+    is_known = templates.known_variables(channel(), facts.kind) is not None
+    if facts.verify_first or not is_known or templates.is_missing(facts.kind, facts.written_at):
+        return None
+    try:
+        return _content(facts)
+    except _UNWRITABLE:
+        return None
+
+
+def _content(facts: Facts) -> Content:
+    return content_of(facts.shop, facts.kind, facts.text, facts.subject, clock.now())
+
+
+def _begin_after_asking(taken: Claim) -> _Begun | datetime | None:
+    """Ask Twilio for what is not known before a POST, and then begin the attempt."""
+    try:
+        match = find_sent(channel(), taken.job_id) if taken.verify_first else None
+    except LookupFailed:
+        return _release(taken, clock.now() + _SOON)
+    if match is not None:
+        return _accept(*match)
+    unsent = None
+    try:
+        templates.variables(channel(), kind_of(taken.job_id))
     except LookupFailed as failed:
-        template = failed.outcome
+        unsent = _unsent(failed.outcome)
     except NotUsable as error:
         with database().write() as session:
             return _hold_back(session, taken, error.code)
-    return _post(taken, template)
+    return _begin(taken, unsent)
 
 
-def _post(taken: Claim, template: frozenset[str] | Outcome) -> datetime | None:
-    """`template`: the variables it has, or why Twilio could not be asked, and then it gets none."""
-    started = time.monotonic()
-    with database().write() as session:
-        content = begin(session, taken)
-    if not isinstance(content, Content):
-        return content
-    if isinstance(template, Outcome):
-        return record(taken.attempt_id, _unsent(template))
-    if time.monotonic() - started > settings().send_lease / 2:
+def _begin(taken: Claim, unsent: Outcome | None) -> _Begun | datetime | None:
+    """`unsent`: the attempt has no template to be sent by, and so ends as it begins."""
+    with rate_limit.line(_longest()) as is_near:
+        if not is_near:
+            return _release(taken, clock.now() + _SOON)
+        since = time.monotonic()
+        with database().write() as session:
+            content = begin(session, taken)
+        if not isinstance(content, Content):
+            return content
+        if unsent is not None:
+            return record(taken.attempt_id, unsent)
+        return _wait(_Begun(taken, content, since))
+
+
+def _wait(begun: _Begun) -> _Begun | datetime | None:
+    """Wait for the turn of an attempt that has begun, in the line."""
+    if not rate_limit.wait(_longest()):
+        return _give_up(begun, clock.now() + _SOON)
+    waited = time.monotonic() - begun.since
+    if waited > _longest():
         # This process stood still, and its lease may be over: it must not send any more.
-        return record(taken.attempt_id, Outcome(kind=Kind.TRANSIENT, code="unreachable"))
-    return record(taken.attempt_id, channel().send(_outgoing(taken, content, template)))
+        return record(begun.taken.attempt_id, Outcome(kind=Kind.TRANSIENT, code="unreachable"))
+    if waited > _HOLDS_FOR and not _is_still_wanted(begun.taken):
+        return _give_up(begun, clock.now())
+    return begun
+
+
+def _is_still_wanted(taken: Claim) -> bool:
+    with database().read() as session:
+        return claims.is_still_wanted(session, taken)
+
+
+def _give_up(begun: _Begun, until: datetime) -> datetime | None:
+    """Its POST never began: it is due again then, if it is still wanted."""
+    with database().write() as session:
+        return outcomes.mark_waiting(session, begun.taken.attempt_id, _NO_TURN, None, until)
+
+
+def _post(begun: _Begun) -> datetime | None:
+    outgoing = _outgoing(begun.taken, begun.content)
+    return record(begun.taken.attempt_id, channel().send(outgoing))
 
 
 def _unsent(asked: Outcome) -> Outcome:
@@ -170,8 +254,9 @@ def _release(taken: Claim, until: datetime) -> datetime | None:
         return until if claims.release(session, taken, until) else None
 
 
-def _outgoing(taken: Claim, content: Content, variables: frozenset[str]) -> OutgoingMessage:
+def _outgoing(taken: Claim, content: Content) -> OutgoingMessage:
     env = settings()
+    variables = templates.known_variables(channel(), kind_of(taken.job_id)) or ()
     callback = f"{env.public_url}{channel().webhooks}/status/{taken.attempt_id}"
     return OutgoingMessage(
         to=taken.to,

@@ -128,14 +128,12 @@ def _take_due(session: Session, limit: int) -> Due:
 
 def _schedule(due: Due) -> None:
     """Put messages into Huey; those that do not get there are left for the tick."""
-    for turn, (job_id, due_at) in enumerate(due):
-        try:
-            with while_it_answers():
-                send_message.schedule((job_id,), id=job_id, eta=due_at)
-        except (RedisError, OSError) as error:
-            _log.warning("not enqueued, the queue is away", exc_info=error)
-            _forget_enqueued([row[0] for row in due[turn:]])
-            return
+    try:
+        with while_it_answers():
+            huey.schedule_all(send_message.s(row[0], id=row[0], eta=row[1]) for row in due)
+    except (RedisError, OSError) as error:
+        _log.warning("not enqueued, the queue is away", exc_info=error)
+        _forget_enqueued([row[0] for row in due])
 
 
 def _forget_enqueued(job_ids: Iterable[str]) -> None:

@@ -9,12 +9,11 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
 from app import clock, db
 from app.channel import Advice, Kind
-from app.db import table_of
 from app.messages.channels import channel
 from app.models.message import Sending
 from app.staff import audit
@@ -29,7 +28,6 @@ _LONGEST_PLAIN = timedelta(minutes=1)
 _NEW_DAY = timedelta(minutes=5)
 """After midnight (UTC) until a daily limit counts as lifted: Twilio's clock is not ours."""
 _REPLIES_EVERY = timedelta(minutes=5)
-_BREAKER = select(table_of(Sending).c.breaker_code)
 _CLOSED: dict[str, Any] = {"breaker_code": None, "breaker_at": None, "probe_at": None, "probes": 0}
 
 
@@ -103,7 +101,7 @@ def go(session: Session) -> None:
 
     What WhatsApp refuses later is not repaired by that: see `note_arrival`.
     """
-    code: str | None = session.connection().execute(_BREAKER).scalar_one()
+    code = state(session).breaker_code
     if code is not None and not channel().explain(code).comes_later:
         _set_if(session, Sending.breaker_code == code, **_CLOSED)
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Time, and_, case, cast, false, func, literal, or_
+from sqlalchemy import ColumnElement, Dialect, Time, and_, case, cast, false, func, literal, or_
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -57,14 +57,14 @@ def policy_of(row: Shop) -> Policy | None:
 
 def rule(session: Session) -> Rule | None:
     """The quiet hours as they are now; None if there are none."""
-    return rule_of(session, policy_of(shop(session)))
+    return rule_of(session.get_bind().dialect, policy_of(shop(session)))
 
 
-def rule_of(session: Session, policy: Policy | None) -> Rule | None:
+def rule_of(dialect: Dialect, policy: Policy | None) -> Rule | None:
     """The quiet hours of a policy; None if there are none."""
     if policy is None or policy.quiet_from is None:
         return None
-    return Rule(policy, clock.now().year, session.get_bind().dialect.name == "sqlite")
+    return Rule(policy, clock.now().year, dialect.name == "sqlite")
 
 
 def is_left_out(rule: Rule | None, message: Any = Message) -> ColumnElement[bool]:

@@ -6,7 +6,6 @@ has an unknown variable is not sent at all.
 """
 
 from datetime import datetime
-from functools import lru_cache
 
 from app import clock
 from app.channel import Channel
@@ -37,10 +36,21 @@ def kinds(row: Shop) -> list[str]:
 def variables(sender: Channel, kind: str) -> frozenset[str]:
     """The variables that the template for this kind has; none if no template is set.
 
-    Raises NotUsable, and LookupFailed if Twilio cannot be asked.
+    Raises NotUsable, and LookupFailed if Twilio cannot be asked: that happens once in the life of
+    a process, unless there is something wrong with the template.
     """
+    known = known_variables(sender, kind)
+    if known is not None:
+        return known
+    sid = str(content_sid(kind))
+    _known[sender, sid] = _ask(sender, sid)
+    return _known[sender, sid]
+
+
+def known_variables(sender: Channel, kind: str) -> frozenset[str] | None:
+    """The same if Twilio need not be asked, else None."""
     sid = content_sid(kind)
-    return frozenset() if sid is None else _variables(sender, sid)
+    return frozenset() if sid is None else _known.get((sender, sid))
 
 
 def is_missing(kind: str, written_at: datetime | None) -> bool:
@@ -52,9 +62,10 @@ def is_missing(kind: str, written_at: datetime | None) -> bool:
     return written_at is None or written_at + customers.WINDOW <= clock.now()
 
 
-@lru_cache(maxsize=16)
-def _variables(sender: Channel, sid: str) -> frozenset[str]:
-    """Asked once in the life of a process, unless there is something wrong with it."""
+_known: dict[tuple[Channel, str], frozenset[str]] = {}
+
+
+def _ask(sender: Channel, sid: str) -> frozenset[str]:
     template = sender.template(sid)
     if template is None:
         raise NotUsable(NO_SUCH_TEMPLATE, f"Twilio has no {sid}")

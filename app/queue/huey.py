@@ -3,11 +3,13 @@
 import os
 import signal
 import time
+from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from huey import RedisHuey
+from huey.api import Task
 from huey.consumer import Consumer, Scheduler
 from redis import Redis
 from sqlalchemy import text
@@ -28,9 +30,14 @@ knows whole seconds only, and would send up to one late."""
 
 
 class _PromptScheduler(Scheduler):  # type: ignore[misc]
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.interval = _LOOK_EVERY
+    def loop(self, now: datetime | None = None) -> None:
+        """One look; `now` is naive, in UTC."""
+        begun = time.monotonic()
+        try:
+            self.huey.move_due(now)
+        except Exception:
+            self._logger.exception("the schedule could not be read")
+        self.sleep_for_interval(begun, _LOOK_EVERY)
 
 
 class _Consumer(Consumer):  # type: ignore[misc]
@@ -56,6 +63,24 @@ class _Huey(RedisHuey):  # type: ignore[misc]
     def create_consumer(self, **options: Any) -> Consumer:
         """What `huey_consumer` runs."""
         return _Consumer(self, **options)
+
+    def schedule_all(self, tasks: Iterable[Task]) -> None:
+        """What `schedule` does for tasks that have an eta, by one call. Raises RedisError.
+
+        Huey's own way to the schedule is through the list, and through a worker's hands.
+        """
+        now, due, later = self._get_timestamp(), [], {}
+        for task in tasks:
+            data = self.serialize_task(task)
+            if task.eta <= now:
+                due.append(data)
+            else:
+                later[data] = task.eta
+        self.storage.add_all(due, later)
+
+    def move_due(self, now: datetime | None = None) -> None:
+        """Let the workers have what has become due. Raises RedisError."""
+        self.storage.move_due(now or self._get_timestamp())
 
     def _get_timestamp(self) -> datetime:
         """What is due is due by our clock, not by this host's: naive, in UTC, as Huey has it."""

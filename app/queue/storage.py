@@ -2,12 +2,18 @@
 
 A queue that is hung must not hang us. Only a worker's wait for tasks has the patience that
 REDIS_URL says (a task taken by a connection that gave up is lost); all else ends within `ANSWERS`.
+
+Three things are done at less cost than Huey does them: what has become due goes from the schedule
+into the list within Redis, so that no worker can lose it on the way; many tasks are scheduled by
+one call; and of a worker's threads one waits for a task, the others for that one.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cache
+from threading import Lock
 from typing import Any
 
 from huey.storage import RedisStorage
@@ -20,24 +26,59 @@ ANSWERS = 1.0
 """Seconds within which a queue that is well answers, also one far away on a busy machine."""
 
 
+_MOVED_AT_ONCE = 1_000
+_MOVE = """
+local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
+if #due > 0 then
+  redis.call('LPUSH', KEYS[2], unpack(due))
+  redis.call('ZREMRANGEBYRANK', KEYS[1], 0, #due - 1)
+end
+return #due
+"""
+
+
 class Storage(RedisStorage):  # type: ignore[misc]
     """Two ways to one server: `conn`, which is soon tired, and a patient one that takes tasks."""
 
     pool: ConnectionPool
 
     def __init__(self, name: str, url: str) -> None:
-        super().__init__(name, url=url)  # what takes from the schedule keeps this connection
+        super().__init__(name, url=url)
         self._patient = Redis(connection_pool=self.pool)
         self.pool = quick_pool(url)
         self.conn = Redis(connection_pool=self.pool)
+        self._move = self.conn.register_script(_MOVE)
+        self._waiting = Lock()
 
     def dequeue(self) -> Any:
         """A task, or None if none came within a second. Raises RedisError."""
+        if not self._waiting.acquire(timeout=self.read_timeout):
+            return None
         try:
             taken = self._patient.brpop([self.queue_key], timeout=self.read_timeout)
         except TimeoutError:
             return None
+        finally:
+            self._waiting.release()
         return taken[1] if taken else None
+
+    def add_all(self, due: Sequence[bytes], later: Mapping[bytes, datetime]) -> None:
+        """Put tasks into the list, and others into the schedule, each with its time (naive, in
+        UTC). Raises RedisError.
+        """
+        calls = self.conn.pipeline(transaction=False)
+        if due:
+            calls.lpush(self.queue_key, *due)
+        if later:
+            scores = {task: self.convert_ts(at) for task, at in later.items()}
+            calls.zadd(self.schedule_key, scores)
+        calls.execute()
+
+    def move_due(self, at: datetime) -> None:
+        """Into the list with all that is due by then (naive, in UTC). Raises RedisError."""
+        keys, until = [self.schedule_key, self.queue_key], self.convert_ts(at)
+        while self._move(keys=keys, args=[until, _MOVED_AT_ONCE]) == _MOVED_AT_ONCE:
+            pass
 
 
 def quick_pool(url: str) -> ConnectionPool:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple, cast
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.util import identity_key
 
@@ -31,12 +31,17 @@ def shop(session: Session) -> Shop:
     return _SHOP.of(session, None) if held is None else held
 
 
-def read_shop(session: Session) -> Shop:
-    """The same, read anew: for what must hold from the moment that it is saved.
+COLUMNS = tuple(table_of(Shop).c)
 
-    It is one object as long as the row stays as it is, and must not be changed.
+
+@lru_cache(maxsize=4)
+def of_values(values: tuple[Any, ...]) -> Shop:
+    """The row whose COLUMNS a statement has read along with something else.
+
+    For what must hold from the moment that it is saved. It is one object as long as its values are,
+    and must not be changed.
     """
-    return _as_read(session.connection().execute(_ROW).one())
+    return Shop(**{column.key: value for column, value in zip(COLUMNS, values, strict=True)})
 
 
 def time_zone(shop: Shop) -> ZoneInfo:
@@ -74,13 +79,8 @@ def _read_catalogue(session: Session, _: None) -> _Catalogue:
     )
 
 
-@lru_cache(maxsize=4)
-def _as_read(row: Row[*tuple[Any, ...]]) -> Shop:
-    return Shop(**row._mapping)
-
-
 _KEY = identity_key(Shop, 1)
-_ROW = select(*table_of(Shop).c)
+_ROW = select(*COLUMNS)
 _LISTS = [select(*table_of(kind).c).order_by(kind.position, kind.id) for kind in (Service, Barber)]
 _SHOP: Kept[None, Shop] = Kept(lambda session, _: cast(Shop, session.execute(_ROW).one()), Shop)
 _CATALOGUE = Kept(_read_catalogue, Service, Barber)

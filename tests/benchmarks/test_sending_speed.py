@@ -5,6 +5,7 @@ The fake Twilio is a process of its own, and answers after 50 ms.
 """
 
 import json
+import math
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -18,7 +19,8 @@ from urllib.request import urlopen
 import pytest
 from sqlalchemy import func, select
 
-from app.db import Database
+from app.db import Database, insert_rows
+from app.models.booking import Booking, derived_of
 from app.models.message import Message
 from app.run import migrate
 from tests import factories
@@ -120,18 +122,19 @@ class Sending:
 
     def _plan(self, messages: int, per_second: float | None) -> dict[str, float]:
         """When each number's message is due, in seconds since 1970."""
-        first = datetime.now(UTC) + timedelta(seconds=AHEAD)
-        due = {}
         with self.database.write() as session:
             at = session.scalar(select(func.count()).select_from(Message)) or 0
-            for turn in range(messages):
-                phone = f"+4477{at + turn:08d}"
-                booked = factories.booking(session, customer_phone=phone)
-                due_at = first + timedelta(seconds=turn / per_second if per_second else 0)
-                factories.message(session, booked, due_at=due_at)
-                due[phone] = due_at.timestamp()
+            factories.service(session)
+            factories.barber(session)
+            first = datetime.now(UTC) + timedelta(seconds=AHEAD)
+            due = {
+                f"+4477{at + turn:08d}": first + timedelta(seconds=turn / (per_second or math.inf))
+                for turn in range(messages)
+            }
+            insert_rows(session, Booking, [_booking(phone, first) for phone in due])
+            insert_rows(session, Message, [_reminder(phone, at) for phone, at in due.items()])
         assert datetime.now(UTC) < first - timedelta(seconds=2), "too slow to begin in time"
-        return due
+        return {phone: at.timestamp() for phone, at in due.items()}
 
     def _count(self, statement: str) -> int:
         with self.database.engine.connect() as connection:
@@ -140,6 +143,37 @@ class Sending:
     def _posts(self) -> list[Any]:
         with urlopen(f"http://127.0.0.1:{self._port}/posts") as answer:
             return list(json.load(answer))
+
+
+def _booking(phone: str, at: datetime) -> dict[str, Any]:
+    return {
+        "id": f"booking_{phone[1:]}",
+        "customer_name": "Zoë Ångström",
+        "customer_phone": phone,
+        **derived_of("customer_phone", phone),
+        **derived_of("customer_name", "Zoë Ångström"),
+        "service_id": "haircut",
+        "barber_id": "barber_1",
+        "starts_at": at + timedelta(hours=10),
+        "ends_at": at + timedelta(hours=11),
+        "status": "confirmed",
+        "created_at": at,
+        "updated_at": at,
+    }
+
+
+def _reminder(phone: str, at: datetime) -> dict[str, Any]:
+    booking_id = f"booking_{phone[1:]}"
+    return {
+        "id": f"{booking_id}-reminder-1",
+        "booking_id": booking_id,
+        "kind": "reminder",
+        "number": 1,
+        "state": "pending",
+        "planned_for": at,
+        "due_at": at,
+        "updated_at": at,
+    }
 
 
 @pytest.fixture(scope="module")

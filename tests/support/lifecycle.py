@@ -146,8 +146,7 @@ def deliver(job_id: str) -> datetime | None:
 def ready() -> list[Any]:
     """Everything that is due, out of the list and the schedule; what is not due is put off."""
     hand_over.finish()
-    for task in huey.read_schedule(clock.now().replace(tzinfo=None)):
-        huey.enqueue(task)
+    huey.move_due(clock.now().replace(tzinfo=None))
     return [huey.dequeue() for _ in range(huey.pending_count())]
 
 

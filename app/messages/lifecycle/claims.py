@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Integer, Update, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.db import constant, is_one_of, table_of
+from app.db import constant, is_one_of, past_orm, table_of
 from app.messages import gate
 from app.messages.eligibility import UNCOUNTED, is_pending
 from app.messages.lifecycle import materialize
@@ -22,7 +22,7 @@ from app.messages.lifecycle.compare_and_set import (
     pending_or_cancelled,
     set_if,
 )
-from app.messages.lifecycle.facts import Facts
+from app.messages.lifecycle.facts import Facts, read
 from app.messages.lifecycle.outcomes import mark_uncertain
 from app.messages.lifecycle.plans import skip
 from app.messages.quiet import policy_of
@@ -31,36 +31,32 @@ from app.models.message import Attempt, Message
 
 _message = table_of(Message)
 # Made once, as every message needs them.
-_TAKE = (
-    update(_message)
-    .where(
-        _message.c.id == bindparam("job_id"),
-        _message.c.state == constant("pending"),
-        _message.c.attempts == bindparam("as_read"),
-        _message.c.due_at <= bindparam("now"),
-    )
-    .values(
-        state=constant("sending"),
-        attempt_id=bindparam("attempt_id"),
-        sending_to=bindparam("sending_to"),
-        lease_until=bindparam("lease_until"),
-        updated_at=bindparam("now"),
-    )
+_IS_AS_READ = (
+    _message.c.id == bindparam("job_id"),
+    _message.c.state == constant("pending"),
+    _message.c.attempts == bindparam("attempts_before"),
+    _message.c.due_at <= bindparam("now"),
 )
-_START = (
-    update(_message)
-    .where(
-        _message.c.id == bindparam("job_id"),
-        _message.c.state == constant("sending"),
-        _message.c.attempt_id == bindparam("held_for"),
-    )
-    .values(
-        lease_until=bindparam("lease_until"),
-        attempts=bindparam("attempts"),
-        verify_first=False,
-        updated_at=bindparam("now"),
-    )
+_IS_HELD = (
+    _message.c.id == bindparam("job_id"),
+    _message.c.state == constant("sending"),
+    _message.c.attempt_id == bindparam("attempt"),
 )
+_IN_HAND: dict[str, Any] = {
+    "state": constant("sending"),
+    "attempt_id": bindparam("attempt"),
+    "sending_to": bindparam("person"),
+    "lease_until": bindparam("lease"),
+    "updated_at": bindparam("now"),
+}
+_BEGUN = {
+    **_IN_HAND,
+    "attempts": bindparam("attempts_before", type_=Integer) + 1,
+    "verify_first": False,
+}
+_TAKE = update(_message).where(*_IS_AS_READ).values(**_IN_HAND)
+_TAKE_AND_START = update(_message).where(*_IS_AS_READ).values(**_BEGUN)
+_START = update(_message).where(*_IS_HELD).values(**_BEGUN)
 _ATTEMPT = insert(table_of(Attempt))
 _ALMOST = timedelta(seconds=2)
 _PHONE_IS_BUSY = timedelta(seconds=2)
@@ -76,15 +72,30 @@ class Claim:
     verify_first: bool
 
 
-def claim(session: Session, message_id: str) -> Claim | datetime | None:
-    """Take a due message into this worker's hands; None if there is nothing to do.
+@dataclass(frozen=True)
+class Found:
+    """A message that may be sent now, and is in nobody's hands yet."""
 
-    A time instead means: not now (the phone has another message in flight), but then. Raises
-    IntegrityError if another message to the same person is taken at this very moment, on
-    PostgreSQL: who tries again sees it.
+    claim: Claim
+    facts: Facts
+    at: datetime
+
+
+def claim(session: Session, message_id: str) -> Claim | datetime | None:
+    """Take a due message into this worker's hands; None or a time as `find` returns them."""
+    found = find(session, message_id)
+    if not isinstance(found, Found):
+        return found
+    return found.claim if take(session, found) else None
+
+
+def find(session: Session, message_id: str) -> Found | datetime | None:
+    """A message to take, under its booking's lock; None if there is nothing to do.
+
+    A time instead means: not now (the phone has another message in flight), but then.
     """
     now = clock.now()
-    hold_booking(session, booking_of(message_id))
+    hold_booking(past_orm(session), booking_of(message_id))
     facts = _facts(session, message_id, now)
     if facts is None or facts.state != "pending":
         return None
@@ -101,7 +112,21 @@ def claim(session: Session, message_id: str) -> Claim | datetime | None:
         return None
     if facts.is_phone_busy:
         return _wait_for_phone(session, message_id, facts, now)
-    return _take(session, message_id, facts, now)
+    return Found(Claim(message_id, str(uuid.uuid4()), facts.to, facts.verify_first), facts, now)
+
+
+def take(session: Session, found: Found) -> bool:
+    """Take it in hand; False if another was faster. No POST has begun by that.
+
+    Raises IntegrityError if another message to the same person is taken at this very moment, on
+    PostgreSQL: who looks for it again sees that.
+    """
+    return _update(session.connection(), _TAKE, found.claim, found.facts, found.at)
+
+
+def take_and_start(session: Session, found: Found, body: str) -> bool:
+    """Take it in hand and begin its POST, as `start_attempt` does. Raises what `take` does."""
+    return _start(session, _TAKE_AND_START, found.claim, found.facts, body, found.at)
 
 
 def check(session: Session, taken: Claim) -> Facts | None:
@@ -110,8 +135,9 @@ def check(session: Session, taken: Claim) -> Facts | None:
     Then the claim has ended, by what has become of the message.
     """
     now = clock.now()
-    hold_booking(session, booking_of(taken.job_id))
-    facts = Facts.read(session, taken.job_id, now)
+    connection = past_orm(session)
+    hold_booking(connection, booking_of(taken.job_id))
+    facts = read(connection, taken.job_id, now)
     if facts is None or not _is_held(facts, taken, now):
         return None
     if change := _instead_of_sending(facts, taken, now):
@@ -126,27 +152,16 @@ def start_attempt(session: Session, taken: Claim, facts: Facts, body: str) -> bo
 
     The attempt's row is committed before the POST: from here on it may have been sent.
     """
+    return _start(session, _START, taken, facts, body, clock.now())
+
+
+def is_still_wanted(session: Session, taken: Claim) -> bool:
+    """Whether an attempt that has begun, and waited, is to be posted as things are now."""
     now = clock.now()
-    values = {
-        "job_id": taken.job_id,
-        "held_for": taken.attempt_id,
-        "lease_until": lease_from(now),
-        "attempts": facts.attempts + 1,
-        "now": now,
-    }
-    connection = session.connection()
-    if connection.execute(_START, values).rowcount == 0:
+    facts = read(session.connection(), taken.job_id, now)
+    if facts is None or not _is_held(facts, taken, now):
         return False
-    attempt = {
-        "id": taken.attempt_id,
-        "message_id": taken.job_id,
-        "number": facts.attempts + 1,
-        "sent_to": taken.to,
-        "body": body,
-        "started_at": now,
-    }
-    connection.execute(_ATTEMPT, attempt)
-    return True
+    return _instead_of_sending(facts, taken, now) is None
 
 
 def release(session: Session, taken: Claim, until: datetime) -> bool:
@@ -193,11 +208,12 @@ def is_any_held(session: Session) -> bool:
 
 def _facts(session: Session, message_id: str, now: datetime) -> Facts | None:
     """The facts when the booking's due reminders are messages: one of them may be the newest."""
-    facts = Facts.read(session, message_id, now)
+    connection = session.connection()
+    facts = read(connection, message_id, now)
     if facts is None or not facts.is_plan_behind:
         return facts
     materialize.materialize_booking(session, facts.booking_id)
-    return Facts.read(session, message_id, now)
+    return read(connection, message_id, now)
 
 
 def _quiet_until(facts: Facts, now: datetime) -> datetime | None:
@@ -231,18 +247,36 @@ def _wait_for_phone(
     return until if won else None
 
 
-def _take(session: Session, message_id: str, facts: Facts, now: datetime) -> Claim | None:
-    """The claim's UPDATE, of a message as it was read."""
-    taken = Claim(message_id, str(uuid.uuid4()), facts.to, facts.verify_first)
+def _start(
+    session: Session, statement: Update, taken: Claim, facts: Facts, body: str, now: datetime
+) -> bool:
+    connection = session.connection()
+    won = _update(connection, statement, taken, facts, now)
+    attempt = {
+        "id": taken.attempt_id,
+        "message_id": taken.job_id,
+        "number": facts.attempts + 1,
+        "sent_to": taken.to,
+        "body": body,
+        "started_at": now,
+    }
+    if won:
+        connection.execute(_ATTEMPT, attempt)
+    return won
+
+
+def _update(
+    connection: Connection, statement: Update, taken: Claim, facts: Facts, now: datetime
+) -> bool:
     values = {
-        "job_id": message_id,
-        "as_read": facts.attempts,
-        "attempt_id": taken.attempt_id,
-        "sending_to": facts.person,
-        "lease_until": lease_from(now),
+        "job_id": taken.job_id,
+        "attempt": taken.attempt_id,
+        "attempts_before": facts.attempts,
+        "person": facts.person,
+        "lease": lease_from(now),
         "now": now,
     }
-    return taken if session.connection().execute(_TAKE, values).rowcount else None
+    return bool(connection.execute(statement, values).rowcount)
 
 
 def _instead_of_sending(facts: Facts, taken: Claim, now: datetime) -> dict[str, Any] | None:

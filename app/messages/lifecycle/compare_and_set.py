@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Select, bindparam, case, select
+from sqlalchemy import Connection, Select, bindparam, case, select
 from sqlalchemy.orm import Session
 
 from app import clock, db
@@ -34,9 +34,8 @@ _NOT_SENT: dict[str, Any] = {
 }
 
 
-_booking, _attempt = table_of(Booking).c, table_of(Attempt).c
+_booking = table_of(Booking).c
 _HOLD_BOOKING = select(_booking.id).where(_booking.id == bindparam("id")).with_for_update(read=True)
-_HOLD_ATTEMPT = select(_attempt.id).where(_attempt.id == bindparam("id")).with_for_update()
 
 
 def job_id(booking_id: str, kind: str, number: int) -> str:
@@ -69,22 +68,13 @@ def lock_booking(session: Session, booking_id: str, *, to_change: bool = False) 
     ).one_or_none()
 
 
-def hold_booking(session: Session, booking_id: str) -> None:
-    """What `lock_booking` does for senders, if there is no use for the object."""
-    _hold(session, _HOLD_BOOKING, booking_id)
+def hold_booking(connection: Connection, booking_id: str) -> None:
+    """What `lock_booking` does for senders, if there is no use for the object.
 
-
-def hold_attempt(session: Session, attempt_id: str) -> None:
-    """What `locked_attempt` does, if there is no use for the object."""
-    _hold(session, _HOLD_ATTEMPT, attempt_id)
-
-
-def _hold(session: Session, statement: Select[Any], id: str) -> None:
-    """On SQLite a transaction that writes has everything to itself from its beginning."""
-    session.flush()  # what follows goes past the session
-    connection = session.connection()
+    On SQLite a transaction that writes has everything to itself from its beginning.
+    """
     if connection.dialect.name != "sqlite":
-        connection.execute(statement, {"id": id})
+        connection.execute(_HOLD_BOOKING, {"id": booking_id})
 
 
 def locked_attempt(session: Session, attempt_id: str) -> Attempt:

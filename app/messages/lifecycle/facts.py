@@ -2,10 +2,9 @@
 
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
-from sqlalchemy import Select, and_, bindparam, exists, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, Select, bindparam, exists, select
 
 from app.db import table_of
 from app.messages import quiet
@@ -16,7 +15,7 @@ from app.models.customer import Customer
 from app.models.message import Message, Sending
 from app.models.plan import Plan
 from app.models.shop import Barber, Service, Shop
-from app.shop.service import read_shop
+from app.shop.service import COLUMNS, of_values
 
 
 class Facts(NamedTuple):
@@ -56,18 +55,6 @@ class Facts(NamedTuple):
     is_phone_busy: bool
     is_plan_behind: bool
 
-    @classmethod
-    def read(cls, session: Session, job_id: str, now: datetime) -> Self | None:
-        """As they are now; None if there is no such message.
-
-        What has to hold until the transaction's end is locked before: this sees what a lock had to
-        wait for.
-        """
-        shop = read_shop(session)
-        statement = _statement(quiet.rule_of(session, quiet.policy_of(shop)))
-        row = session.connection().execute(statement, {"job_id": job_id, **as_of(now)}).first()
-        return None if row is None else cls(shop, *row)
-
     @property
     def to(self) -> str:
         """Where messages for this number go: to the spelling that WhatsApp uses, if known."""
@@ -80,15 +67,37 @@ class Facts(NamedTuple):
         return Subject(*about, self.service, self.barber)
 
 
+def read(connection: Connection, job_id: str, now: datetime) -> Facts | None:
+    """As they are now; None if there is no such message.
+
+    What has to hold until the transaction's end is locked before: this sees what a lock had to
+    wait for. The quiet hours that the statement is made of are those of the shop as it was read
+    last; it is read along, and if they are others by now, everything is read again by them.
+    """
+    values, dialect = {"job_id": job_id, **as_of(now)}, connection.dialect
+    nights = _nights.get(dialect.name)
+    while row := connection.execute(_statement(nights), values).first():
+        shop = of_values(tuple(row[: len(COLUMNS)]))
+        made_of, nights = nights, quiet.rule_of(dialect, quiet.policy_of(shop))
+        if made_of == nights:
+            return Facts(shop, *row[len(COLUMNS) :])
+        _nights[dialect.name] = nights
+    return None
+
+
+_nights: dict[str, quiet.Rule | None] = {}
+
+
 @lru_cache(maxsize=16)
 def _statement(nights: quiet.Rule | None) -> Select[*tuple[Any, ...]]:
-    """The columns of Facts, in their order."""
+    """The columns of the shop and of Facts, in their order."""
     message, booking = table_of(Message).c, table_of(Booking).c
     customer, sending = table_of(Customer).c, table_of(Sending).c
-    service, barber = table_of(Service).c, table_of(Barber).c
+    service, barber, shop = table_of(Service).c, table_of(Barber).c, table_of(Shop).c
     other, plan = table_of(Message).alias().c, table_of(Plan).c
     return (
         select(
+            *COLUMNS,
             message.kind,
             message.state,
             message.due_at,
@@ -121,6 +130,8 @@ def _statement(nights: quiet.Rule | None) -> Select[*tuple[Any, ...]]:
         .join(table_of(Service), service.id == booking.service_id)
         .join(table_of(Barber), barber.id == booking.barber_id)
         .outerjoin(table_of(Customer), customer.person == booking.person)
-        .join(table_of(Sending), and_(sending.id == 1))
+        # By their ids: else PostgreSQL takes single rows for many, and compiles the query first.
+        .join(table_of(Sending), sending.id == 1)
+        .join(table_of(Shop), shop.id == 1)
         .where(message.id == bindparam("job_id"))
     )

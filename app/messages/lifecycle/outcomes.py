@@ -4,14 +4,14 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Integer, bindparam, update
+from sqlalchemy import Integer, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.channel import Kind
 from app.customers import service as customers
-from app.db import constant, dialect, table_of
+from app.db import constant, dialect, past_orm, table_of
 from app.messages import gate
 from app.messages.channels import channel
 from app.messages.lifecycle.compare_and_set import (
@@ -34,7 +34,7 @@ from app.messages.receipt_ranks import (
     rank_of,
 )
 from app.models.booking import Booking
-from app.models.message import Attempt, DailySent, Message
+from app.models.message import Attempt, DailySent, Message, Sending
 from app.settings import settings
 
 UNRESOLVED = "unresolved"
@@ -50,7 +50,11 @@ _ANSWER = (
         & (bindparam("rank", type_=Integer) > NOT_DELIVERED),
     )
     .values(sid=bindparam("new_sid"), outcome=constant("accepted"), ended_at=bindparam("now"))
-    .returning(_attempt.c.message_id, _attempt.c.sent_to)
+    .returning(
+        _attempt.c.message_id,
+        _attempt.c.sent_to,
+        select(table_of(Sending).c.breaker_code).scalar_subquery().label("breaker_code"),
+    )
 )
 """Of no attempt whose SID is known; what Twilio has called undelivered is so until a receipt says
 that it was delivered after all.
@@ -74,13 +78,20 @@ _SENT = (
 
 
 def accept(
-    session: Session, attempt_id: str, sid: str, status: str | None, code: str | None = None
+    session: Session,
+    attempt_id: str,
+    sid: str,
+    status: str | None,
+    code: str | None = None,
+    *,
+    is_answer: bool = False,
 ) -> datetime | None:
     """Twilio has the message, as its answer, its list or a receipt shows; `status` is its latest.
 
-    If that says "not delivered" (with `code`), returns when the next try is, if there is one.
+    `is_answer`: it has just taken it. If `status` says "not delivered" (with `code`), returns when
+    the next try is, if there is one.
     """
-    is_news = mark_sent(session, attempt_id, sid, status)
+    is_news = mark_sent(session, attempt_id, sid, status, is_answer=is_answer)
     is_news = is_news or raise_status(session, attempt_id, sid, status)
     if not is_news or rank_of(status) < AT_WHATSAPP:
         return None
@@ -90,16 +101,19 @@ def accept(
     return None
 
 
-def mark_sent(session: Session, attempt_id: str, sid: str, status: str | None) -> bool:
+def mark_sent(
+    session: Session, attempt_id: str, sid: str, status: str | None, *, is_answer: bool = False
+) -> bool:
     """From whatever it was to sent, also if another try was due or began: Twilio has it.
 
     What Twilio has called undelivered stays so until a receipt says that it was delivered after
     all. A second SID for one message is a doubled one.
     """
     now, rank = clock.now(), rank_of(status)
-    session.flush()  # what follows goes past the session
     answer = {"attempt": attempt_id, "new_sid": sid, "rank": rank, "now": now}
-    attempt = session.connection().execute(_ANSWER, answer).first()
+    attempt = past_orm(session).execute(_ANSWER, answer).first()
+    if is_answer and (attempt is None or attempt.breaker_code):
+        gate.go(session)  # Twilio knows us; locked later than the attempt, as receipts do
     if attempt is None:
         return False
     sent = {

@@ -1,5 +1,8 @@
 """Sending one message, on both databases, against the fake Twilio."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from types import SimpleNamespace
@@ -27,6 +30,7 @@ from tests.support.frozen import FrozenClock
 from tests.support.lifecycle import (
     HOME,
     at_once,
+    attempts,
     book,
     cancel,
     deliver,
@@ -325,10 +329,12 @@ def test_a_message_that_gets_no_turn_goes_back_for_a_moment(
     clock.move(hours=2)
 
     assert deliver(f"{booking}-reminder-1") == clock.now() + timedelta(seconds=5)
-    assert (twilio.posts(), message(db, f"{booking}-reminder-1").tries) == ([], 0)
+    row = message(db, f"{booking}-reminder-1")
+    assert (twilio.posts(), row.state, row.tries) == ([], "pending", 0)
+    assert sending(db).slow_until is None, "all others go on"
 
 
-def test_a_message_that_lost_its_claim_while_it_waited_for_its_turn_is_not_given_back(
+def test_a_message_that_lost_its_claim_while_it_waited_for_its_turn_is_due_again_and_not_uncertain(
     sqlite_db: Database, clock: FrozenClock, twilio: FakeTwilio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = due_message(sqlite_db)
@@ -341,18 +347,37 @@ def test_a_message_that_lost_its_claim_while_it_waited_for_its_turn_is_not_given
 
     monkeypatch.setattr(rate_limit, "wait", lose_it)
 
-    assert deliver(job_id) is None
+    assert deliver(job_id) == clock.now() + timedelta(seconds=5)
+    row = message(sqlite_db, job_id)
+    assert (row.state, row.tries, twilio.posts()) == ("pending", 0, [])
 
 
-def test_a_cancel_during_the_wait_for_a_turn_stops_the_send(
+def test_a_message_without_a_place_in_the_line_is_not_claimed(
+    sqlite_db: Database, clock: FrozenClock, configure: Configure
+) -> None:
+    configure(WHATSAPP_MAX_PER_SECOND="1", SEND_TIMEOUT="0.2", SEND_LEASE="1")
+    job_id = due_message(sqlite_db)
+
+    with rate_limit.line(0):
+        assert deliver(job_id) == clock.now() + timedelta(seconds=5)
+
+    assert message(sqlite_db, job_id).attempt_id is None
+
+
+def test_a_cancel_during_the_wait_in_the_line_stops_the_send(
     db: Database,
     clock: FrozenClock,
     twilio: FakeTwilio,
     booking: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    @contextmanager
+    def line(longest: float) -> Iterator[bool]:
+        cancel(db, booking)
+        yield True
+
     clock.move(hours=2)
-    monkeypatch.setattr(rate_limit, "wait", lambda longest: cancel(db, booking) or True)
+    monkeypatch.setattr(rate_limit, "line", line)
 
     assert deliver(f"{booking}-reminder-1") is None
 
@@ -361,11 +386,37 @@ def test_a_cancel_during_the_wait_for_a_turn_stops_the_send(
     assert (row.state, row.reason) == ("cancelled", "booking_cancelled")
 
 
+def test_a_cancel_during_a_long_wait_for_a_turn_stops_the_send(
+    db: Database,
+    clock: FrozenClock,
+    twilio: FakeTwilio,
+    booking: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seconds = [0.0]
+
+    def wait(longest: float) -> bool:
+        cancel(db, booking)
+        seconds[0] = 1.0
+        return True
+
+    clock.move(hours=2)
+    monkeypatch.setattr(rate_limit, "wait", wait)
+    monkeypatch.setattr(delivery, "time", SimpleNamespace(monotonic=lambda: seconds[0]))
+
+    deliver(f"{booking}-reminder-1")
+
+    row = message(db, f"{booking}-reminder-1")
+    assert (row.state, row.reason, twilio.posts()) == ("cancelled", "booking_cancelled", [])
+    [attempt] = attempts(db, row.id)
+    assert attempt.outcome == "not_sent"
+
+
 def test_a_process_that_stood_still_between_its_start_and_its_post_does_not_send(
     sqlite_db: Database, clock: FrozenClock, twilio: FakeTwilio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = due_message(sqlite_db)
-    passed = iter([0.0, 31.0])
+    passed = iter([0.0, 0.0, 31.0])  # at the claim, at the start, before the POST
     monkeypatch.setattr(delivery, "time", SimpleNamespace(monotonic=lambda: next(passed)))
 
     assert deliver(job_id) == clock.now() + timedelta(seconds=5)
@@ -556,10 +607,10 @@ def test_an_answer_is_recorded_once_the_database_is_back(
     accept, pauses = outcomes.accept, []
     away = OperationalError("UPDATE", {}, Exception("the database is away"))
 
-    def fail_twice(*args: Any) -> Any:
+    def fail_twice(*args: Any, **values: Any) -> Any:
         if len(pauses) < 2:
             raise away
-        return accept(*args)
+        return accept(*args, **values)
 
     monkeypatch.setattr(outcomes, "accept", fail_twice)
     monkeypatch.setattr(delivery.time, "sleep", pauses.append)
@@ -575,7 +626,7 @@ def test_an_answer_that_could_not_be_recorded_is_found_by_the_look_up_after_the_
 ) -> None:
     job_id = due_message(sqlite_db)
 
-    def fail(*args: Any) -> Any:
+    def fail(*args: Any, **values: Any) -> Any:
         raise OperationalError("UPDATE", {}, Exception("the database is away"))
 
     with monkeypatch.context() as patch:
@@ -638,7 +689,7 @@ def test_what_huey_carries_is_run_at_its_time_and_again_when_it_asks_for_it(
     clock.move(hours=2, minutes=-5)
     materialize_due()
     enqueue.enqueue_due()
-    assert work() == 1  # only moved to the schedule
+    assert (work(), enqueued()) == (0, [job_id])
     assert twilio.posts() == []
     clock.move(minutes=5)
     work()
@@ -649,14 +700,39 @@ def test_what_huey_carries_is_run_at_its_time_and_again_when_it_asks_for_it(
     assert enqueued() == []
 
 
-def test_turns_are_given_at_the_set_rate_over_all_workers(
+def test_turns_are_evenly_spaced_over_all_workers(
     valkey: Valkey, sqlite_db: Database, configure: Configure
 ) -> None:
-    configure(WHATSAPP_MAX_PER_SECOND="5")
+    configure(WHATSAPP_MAX_PER_SECOND="20")
+    begun = time.monotonic()
 
-    assert all(at_once(*[lambda: rate_limit.wait(0.0)] * 5))
+    assert all(at_once(*[lambda: all(rate_limit.wait(5) for _ in range(3))] * 7))
+
+    assert time.monotonic() - begun > 1  # for the first of them and twenty more
+
+
+def test_who_cannot_have_a_turn_soon_enough_takes_none(
+    valkey: Valkey, sqlite_db: Database, configure: Configure
+) -> None:
+    configure(WHATSAPP_MAX_PER_SECOND="1")
+
+    assert rate_limit.wait(0.0)
+    assert not any(rate_limit.wait(0.0) for _ in range(3))
+    assert rate_limit.wait(1.1)
+
+
+def test_a_clock_of_the_server_that_was_set_back_stops_nobody(
+    valkey: Valkey, sqlite_db: Database, configure: Configure
+) -> None:
+    configure(WHATSAPP_MAX_PER_SECOND="1")
+    assert rate_limit.wait(0.0)
+    [key] = valkey.client.keys("limit.*")
+    seconds, _ = valkey.client.time()
+
+    valkey.client.set(key, (seconds + 3600) * 1_000_000)  # of when it was an hour later
+
+    assert rate_limit.wait(0.0)
     assert not rate_limit.wait(0.0)
-    assert rate_limit.wait(2.0)
 
 
 def test_a_queue_that_is_away_limits_nobody(

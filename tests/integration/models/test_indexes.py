@@ -362,7 +362,7 @@ def test_settling_goes_by_an_index(
     clock.move(seconds=120)
     check(big, uncertain.settle_due, at_least=4)
     clock.move(seconds=60)
-    check(big, uncertain.settle_due, at_least=5)
+    check(big, uncertain.settle_due, at_least=6)
 
 
 def test_asking_what_became_of_a_message_goes_by_an_index(
