@@ -4,17 +4,19 @@
     _SHOP.of(session)
 
 What this process changes it knows at once, by `Database.changed_at`; what others change, at the
-latest FOR seconds later. No signal tells it: the rows are read again, which is one small statement
-a second however many ask. A session that has itself changed one of the tables reads its own rows.
+latest FOR seconds later, or as many as are asked for. No signal tells it: the rows are read again,
+which is one small statement a second however many ask. A session that has itself changed one of the
+tables reads its own rows.
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from time import monotonic
 from typing import Generic, NamedTuple, TypeVar
 
 from sqlalchemy.orm import Session
 
-from app import db
+from app import clock, db
 from app.db import Base, Database
 
 FOR = 0.9
@@ -25,28 +27,36 @@ Value = TypeVar("Value")
 
 
 class _Entry(NamedTuple, Generic[Value]):
-    """A value, and when the session that read it began: it may have seen nothing later."""
+    """A value, and when the session that read it began: it may have seen nothing later.
+
+    `at` is what time it was then: once the clock has been set, the value is of another time.
+    """
 
     value: Value
     began: float
+    at: datetime
 
 
 class Kept(Generic[Key, Value]):
     """What `load` reads from these tables, by its key; a value that is None is not kept.
 
-    All who ask get the same value, so it must be one that nobody can change.
+    All who ask get the same value, so it must be one that nobody can change. It is kept for
+    `seconds`, or else for FOR.
     """
 
-    def __init__(self, load: Callable[[Session, Key], Value], *tables: type[Base]) -> None:
-        self._load = load
+    def __init__(
+        self,
+        load: Callable[[Session, Key], Value],
+        *tables: type[Base],
+        seconds: float | None = None,
+    ) -> None:
+        self._load, self.seconds = load, seconds
         self._tables = (*(table.__tablename__ for table in tables), db.ANY)
 
     def known(self, database: Database, key: Key) -> Value | None:
         """The value, if it is known without a look."""
         entry: _Entry[Value] | None = database.kept.get((self, key))
-        if entry is None or not entry.began > max(monotonic() - FOR, self._changed_at(database)):
-            return None
-        return entry.value
+        return None if entry is None or self._is_old(database, entry) else entry.value
 
     def of(self, session: Session, key: Key) -> Value:
         """The value, as `session` may see it."""
@@ -60,8 +70,14 @@ class Kept(Generic[Key, Value]):
         if value is None:
             database.kept.pop((self, key), None)
         else:
-            database.kept[self, key] = _Entry(value, began)
+            database.kept[self, key] = _Entry(value, began, clock.now())
         return value
+
+    def _is_old(self, database: Database, entry: _Entry[Value]) -> bool:
+        seconds = FOR if self.seconds is None else self.seconds
+        if entry.began <= max(monotonic() - seconds, self._changed_at(database)):
+            return True
+        return abs((clock.now() - entry.at).total_seconds()) > seconds
 
     def _changed_at(self, database: Database) -> float:
         return max(database.changed_at.get(table, 0.0) for table in self._tables)

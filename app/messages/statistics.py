@@ -4,12 +4,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, bindparam, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from app import clock
-from app.db import is_one_of
+from app.db import Database, UtcDateTime, is_one_of
+from app.kept import Kept
 from app.messages import planned, quiet
 from app.messages.eligibility import is_pending
 from app.models.message import DailySent, Message, Worker
@@ -17,6 +19,8 @@ from app.models.plan import Plan
 
 ALIVE_FOR = timedelta(seconds=60)
 """A worker that was not seen for longer counts as dead."""
+_COUNTED_FOR = 0.1
+"""Seconds for which the counters of one look are those of all who ask."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Stats:
     `failed` counts also what no retry would help any more, until staff have dismissed it: what
     the dashboard calls failed is `failures.worth_retrying`.
     `delayed` counts what waits in the database, also what quiet hours that were set since will
-    leave out: to tell those apart would read them all, once a second.
+    leave out: to tell those apart would read them all. `oldest_due_at` is of `waiting`.
     """
 
     waiting: int
@@ -34,34 +38,42 @@ class Stats:
     completed: int
     failed: int
     delayed: int
+    oldest_due_at: datetime | None = None
+
+    @property
+    def oldest_due_seconds(self) -> int:
+        """How long the oldest of those that are due has been so; 0 if none is."""
+        if self.oldest_due_at is None:
+            return 0
+        return max(0, int((clock.now() - self.oldest_due_at).total_seconds()))
 
 
 def stats(session: Session) -> Stats:
-    """The counters now, in one statement while a worker works; none grows with history."""
+    """The counters, as this process knows them or in one statement while a worker works.
+
+    They equal the rows but for what other processes did in the last tenth of a second.
+    """
+    return STATS.of(session, None)
+
+
+def known_stats(database: Database) -> Stats | None:
+    """The same without a look into the database; None if it is time for one."""
+    return STATS.known(database, None)
+
+
+def _look(session: Session, _: None) -> Stats:
     now = clock.now()
-    is_open = Plan.next_at.is_not(None)
-    to_come = select(func.coalesce(func.sum(Plan.to_come), 0)).where(is_open).scalar_subquery()
-    is_checked = Message.check_at.is_not(None) & (Message.state == "uncertain")
-    sent = select(func.coalesce(func.sum(DailySent.messages), 0)).scalar_subquery()
-    figures = (
-        _count(is_pending(), Message.due_at <= now),
-        _count(is_pending()),
-        _count(is_one_of(Message.state, "sending")),
-        _count(is_checked),
-        _count(is_one_of(Message.state, "failed"), Message.dismissed_at.is_(None)),
-        sent,
-        to_come,
-        select(func.min(Plan.next_at)).where(is_open).scalar_subquery(),
-    )
-    row = session.execute(select(*figures)).one()
-    waiting, pending, sending, checked, failed, completed, planned_ones, next_at = row
-    overdue = _overdue(session, now) if next_at is not None and next_at <= now else 0
+    row = session.execute(_FIGURES, {"now": now}).one()
+    is_behind = row.next_at is not None and row.next_at <= now
+    overdue = _overdue(session, now) if is_behind else 0
+    due = [at for at in (row.due_at, row.next_at) if at is not None and at <= now]
     return Stats(
-        waiting=waiting + overdue,
-        active=sending + checked,
-        completed=completed,
-        failed=failed,
-        delayed=pending - waiting + planned_ones - overdue,
+        waiting=row.waiting + overdue,
+        active=row.sending + row.checked,
+        completed=row.completed,
+        failed=row.failed,
+        delayed=row.pending - row.waiting + row.to_come - overdue,
+        oldest_due_at=min(due, default=None),
     )
 
 
@@ -147,3 +159,28 @@ def _count(*conditions: ColumnElement[bool]) -> ScalarSelect[int]:
 
 def _minute(first: datetime, at: datetime) -> int:
     return int((at - first).total_seconds() // 60)
+
+
+def _figures() -> Select[*tuple[Any, ...]]:
+    """One row of sums, none of which grows with what was sent."""
+    is_open = Plan.next_at.is_not(None)
+    is_due = Message.due_at <= bindparam("now", type_=UtcDateTime)
+    is_checked = Message.check_at.is_not(None) & is_one_of(Message.state, "uncertain")
+    figures: dict[str, ScalarSelect[Any]] = {
+        "waiting": _count(is_pending(), is_due),
+        "pending": _count(is_pending()),
+        "due_at": select(func.min(Message.due_at)).where(is_pending()).scalar_subquery(),
+        "sending": _count(is_one_of(Message.state, "sending")),
+        "checked": _count(is_checked),
+        "failed": _count(is_one_of(Message.state, "failed"), Message.dismissed_at.is_(None)),
+        "completed": select(func.coalesce(func.sum(DailySent.messages), 0)).scalar_subquery(),
+        "to_come": select(func.coalesce(func.sum(Plan.to_come), 0))
+        .where(is_open)
+        .scalar_subquery(),
+        "next_at": select(func.min(Plan.next_at)).where(is_open).scalar_subquery(),
+    }
+    return select(*(figure.label(name) for name, figure in figures.items()))
+
+
+_FIGURES = _figures()
+STATS: Kept[None, Stats] = Kept(_look, Message, Plan, DailySent, seconds=_COUNTED_FOR)

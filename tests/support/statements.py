@@ -13,6 +13,7 @@ from sqlalchemy import event
 
 from app import kept
 from app.db import Database
+from app.messages import statistics
 from app.shop import service as shop_service
 
 
@@ -36,13 +37,15 @@ def counted(db: Database) -> Iterator[list[str]]:
     with db.read() as session:
         shop_service.shop(session)
         shop_service.services(session)
+        statistics.stats(session)
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         executed.append(statement)
 
-    kept_for, kept.FOR = kept.FOR, 3600.0
+    kept_for, counted_for = kept.FOR, statistics.STATS.seconds
+    kept.FOR = statistics.STATS.seconds = 3600.0
     try:
         with listening(db, "before_cursor_execute", note):
             yield executed
     finally:
-        kept.FOR = kept_for
+        kept.FOR, statistics.STATS.seconds = kept_for, counted_for

@@ -254,9 +254,12 @@ class Lifecycle(RuleBasedStateMachine):
     def the_counters_agree_with_the_rows(self) -> None:
         now = self.clock.now()
         rows = Counter(service.api_state(message, now) for message in self._messages())
+        due = [each.due_at for each in self._messages() if each.state == "pending"]
         with self.db.read() as session:
-            counted = vars(stats(session))
+            counted = dict(vars(stats(session)))
+        oldest = counted.pop("oldest_due_at")
         assert counted == {name: rows[name] for name in counted}
+        assert oldest == min((at for at in due if at <= now), default=None)
 
     def teardown(self) -> None:
         """In the end, with everything repaired, nothing is left waiting or unexplained."""

@@ -50,7 +50,8 @@ def test_each_state_is_counted_under_the_apis_word(db: Database, clock: FrozenCl
         session.add(DailySent(day=clock.now().date() - timedelta(days=1), messages=2))
     with db.read() as session:
         stats = statistics.stats(session)
-    assert stats == statistics.Stats(waiting=1, active=2, completed=9, failed=2, delayed=1)
+    figures = {"waiting": 1, "active": 2, "completed": 9, "failed": 2, "delayed": 1}
+    assert stats == statistics.Stats(**figures, oldest_due_at=clock.now())
 
 
 def test_the_last_hour_has_sixty_minutes_the_oldest_first(db: Database, clock: FrozenClock) -> None:
