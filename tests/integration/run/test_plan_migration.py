@@ -19,6 +19,7 @@ from app.messages.lifecycle import claims
 from app.messages.tick import Process, tick
 from app.models.booking import Booking
 from app.models.plan import Plan
+from app.run.migrate import alone
 from tests import factories
 from tests.conftest import Configure
 from tests.fake_twilio import FakeTwilio, Fault
@@ -51,7 +52,7 @@ def _migrated() -> Database:
 
 
 def migrate(database: Database, to: str) -> None:
-    with database.engine.begin() as connection:
+    with alone(database) as connection:
         act = command.downgrade if to == BEFORE else command.upgrade
         act(config(connection), to)
 
