@@ -1,5 +1,7 @@
 # What can be done here: `make help`.
 
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
@@ -8,12 +10,15 @@ PIP := $(PYTHON) -m pip --python $(BIN)/python install --disable-pip-version-che
 LOCK := uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-annotate \
   --no-header --no-strip-extras --quiet
 
+# Of two that run side by side, each line says whose it is.
+SIDE_BY_SIDE = $(if $(WITH_NAMES),2>&1 | sed -u 's/^/$@ | /')
+
 # A start takes three times as long where every import is compiled anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-unit e2e storm fuzz: export TMPDIR = $(shell tests/temporary-folder)
+unit e2e timed storm fuzz: export TMPDIR = $(shell tests/temporary-folder)
 
-.PHONY: help install run test unit e2e lint format lock storm fuzz bench screenshots system clean
+.PHONY: help install run test unit e2e timed lint format lock storm fuzz bench screenshots system clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -26,14 +31,17 @@ run: .venv/.installed ## Run everything: web app, worker, queue, database, simul
 
 test: .venv/.installed-dev ## Check everything, then run all tests; installs what they need
 	@$(MAKE) --no-print-directory -j2 lint system
-	@$(MAKE) --no-print-directory unit e2e
+	@$(MAKE) --no-print-directory -j2 unit e2e WITH_NAMES=1  # one waits while the other computes
+	@$(MAKE) --no-print-directory timed
 
 unit: .venv/.installed-dev system ## Run the unit and integration tests, with their coverage
-	$(COVERED) --json --out .coverage.json -m pytest -n auto --dist worksteal -m 'not fuzz' tests/unit tests/integration
-	$(COVERED) --fail-under 95 --out .coverage.json --merge .coverage.json
+	$(COVERED) --json --out .coverage.json -m pytest -n auto --dist worksteal -m 'not fuzz' tests/unit tests/integration $(SIDE_BY_SIDE)
+	$(COVERED) --fail-under 95 --out .coverage.json --merge .coverage.json $(SIDE_BY_SIDE)
 
-e2e: .venv/.installed-dev system ## Run the end-to-end tests, then one at a time those that measure time
-	$(PYTEST) -n 3 --dist worksteal -m 'not timed and not storm' tests/e2e tests/faults
+e2e: .venv/.installed-dev system ## Run the end-to-end tests
+	$(PYTEST) -n 3 --dist worksteal -m 'not timed and not storm' tests/e2e tests/faults $(SIDE_BY_SIDE)
+
+timed: .venv/.installed-dev system ## Run the tests that measure time, one after the other
 	$(PYTEST) -m 'timed and not storm' tests/e2e tests/faults
 
 storm: .venv/.installed-dev system ## Run long tests with faults at random

@@ -20,6 +20,7 @@ from redis import Redis
 
 from tests.fake_twilio import FakeTwilio
 from tests.support.ports import free_port
+from tests.support.postgres import Postgres
 from tests.support.processes import Process, program, wait_until
 from tests.support.valkey import Valkey
 
@@ -92,12 +93,26 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """Where it has run, for those who leave it like that; the queue holds the id of a booking."""
+    """Where it has run and a booking was made, for those who leave it like that."""
     with _place(tmp_path_factory.mktemp("ended")) as made:
         with made.up() as up:
-            made.queue().set("booked", bash(printed_curl(up))["id"])
-            up.stop()
+            _use(made, up)
         yield made
+
+
+def _use(place: Place, up: Process) -> None:
+    """What one does at first: wait, paste the line that is printed, press Ctrl-C."""
+    up.wait_for(READY)
+    assert set(place.health()["checks"].values()) == {"ok"}
+
+    booking = bash(printed_curl(up))
+    assert booking["status"] == "confirmed"
+    assert booking["scheduledTime"].endswith("T10:00:00Z")
+    assert bash(printed_curl(up))["id"] == booking["id"]
+    place.queue().set("booked", booking["id"])
+
+    assert up.stop() == 0
+    assert place.processes() == {}
 
 
 @pytest.fixture(scope="module")
@@ -155,23 +170,11 @@ def child(place: Place, name: str) -> int:
 # --- the normal course ---
 
 
-def test_the_printed_curl_line_books_and_ctrl_c_ends_everything(place: Place) -> None:
-    with place.up() as up:
-        up.wait_for(READY)
-        assert set(place.health()["checks"].values()) == {"ok"}
-
-        booking = bash(printed_curl(up))
-        assert booking["status"] == "confirmed"
-        assert booking["scheduledTime"].endswith("T10:00:00Z")
-        assert bash(printed_curl(up))["id"] == booking["id"]
-
-        assert up.stop() == 0
-        output = up.output()
-
-    assert place.processes() == {}
+def test_the_printed_curl_line_books_and_ctrl_c_ends_everything(ended: Place) -> None:
+    output = (ended.folder / "up-1.log").read_text()
     assert re.search(r"^web \| ", output, re.MULTILINE)
     assert re.search(r"^worker \| ", output, re.MULTILINE)
-    assert f"http://127.0.0.1:{place.port}/simulator" in output
+    assert f"http://127.0.0.1:{ended.port}/simulator" in output
     assert "Traceback" not in output
 
 
@@ -205,15 +208,6 @@ def test_nothing_that_it_leaves_is_readable_by_others(ended: Place) -> None:
     readable = [path for path in ended.state.rglob("*") if path.stat().st_mode & 0o077]
     assert readable == []
     assert ended.state.stat().st_mode & 0o077 == 0
-
-
-def test_sigterm_ends_everything_as_ctrl_c_does(place: Place) -> None:
-    with place.up() as up:
-        up.wait_for(READY)
-        up.send(signal.SIGTERM)
-        assert up.wait() == 0
-
-    assert place.processes() == {}
 
 
 def test_ctrl_c_lets_the_worker_finish_what_it_is_sending(place: Place, twilio: FakeTwilio) -> None:
@@ -267,11 +261,15 @@ def test_ctrl_c_during_the_start_leaves_nothing_behind(place: Place) -> None:
     assert place.processes() == {}
 
 
-def test_a_second_start_has_all_that_the_first_one_had(ended: Place) -> None:
+def test_a_second_start_has_all_that_the_first_one_had_and_sigterm_ends_it(ended: Place) -> None:
     with ended.up() as up:
         booked = bash(printed_curl(up))["id"]
         assert ended.queue().get("booked") == booked.encode()
         assert "the database was" not in up.output()
+        up.send(signal.SIGTERM)
+        assert up.wait() == 0
+
+    assert ended.processes() == {}
 
 
 def test_a_revoked_development_token_is_replaced(ended: Place) -> None:
@@ -284,29 +282,23 @@ def test_a_revoked_development_token_is_replaced(ended: Place) -> None:
         assert bash(printed_curl(up))["status"] == "confirmed"
 
 
-def test_it_works_with_a_queue_a_database_and_a_token_of_ones_own(
-    place: Place, valkey: Valkey, tmp_path: Path
+def test_it_works_with_a_queue_a_postgresql_and_a_token_of_ones_own(
+    place: Place, valkey: Valkey, postgres_cluster: Postgres
 ) -> None:
     own = {
         "REDIS_URL": valkey.url,
-        "DATABASE_URL": f"sqlite:///{tmp_path / 'own.db'}",
+        "DATABASE_URL": postgres_cluster.url(postgres_cluster.create()),
         "CHAIRTIME_API_TOKEN": SECRET,
     }
     with place.up(**own) as up:
         curl = printed_curl(up)
         assert bash(curl, CHAIRTIME_API_TOKEN=SECRET)["status"] == "confirmed"
         assert place.queue_server() is None
-        up.stop()
+        assert up.stop() == 0
 
     assert SECRET not in up.output()
     assert valkey.client.ping()
-    assert (tmp_path / "own.db").exists()
-
-
-def test_it_works_on_postgresql(place: Place, postgres_cluster: Any) -> None:
-    with place.up(DATABASE_URL=postgres_cluster.url(postgres_cluster.create())) as up:
-        assert bash(printed_curl(up))["status"] == "confirmed"
-        assert up.stop() == 0
+    assert not (place.state / "chairtime.db").exists()
 
 
 # --- kill -9 ---

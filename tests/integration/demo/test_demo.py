@@ -67,7 +67,7 @@ def messages(db: Database, *conditions: object) -> list[Message]:
         return list(session.scalars(select(Message).where(*conditions)))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("hour", [0, 6, 9, 18])
+@pytest.mark.parametrize("hour", [0, 9, 18])
 def test_at_any_hour_each_state_is_there_nothing_is_overdue_and_five_have_written(
     sqlite_db: Database, clock: FrozenClock, hour: int
 ) -> None:
