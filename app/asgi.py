@@ -8,7 +8,7 @@ from litestar.di import Provide
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
 
-from app.api import availability, bookings, hours, openapi, queue, time_off, twilio
+from app.api import availability, bookings, catalogue, hours, openapi, queue, time_off, twilio
 from app.api import reminders as messages
 from app.dashboard import error_pages, live
 from app.dashboard.bookings import form as booking_forms
@@ -66,6 +66,7 @@ def _routes(env: Settings) -> list[Router]:
     routes = [
         bookings.router,
         availability.router,
+        *catalogue.routers,
         hours.router,
         time_off.router,
         messages.router,

@@ -61,10 +61,11 @@ def list_free_times(
         str | None, QueryParameter(name="barberId", description="A barber; without one, any.")
     ] = None,
 ) -> FreeTimes:
-    """When a service can be booked: within hours, while its barber is there and free."""
+    """When a service can be booked: within hours, while a barber who does it is there and free."""
     refuse_unknown(request.query_params, _QUERY)
     with db.database().read() as session:
-        service, barbers, limits = _asked(session, service_id, barber_id, starts_from, starts_to)
+        service, asked, limits = _asked(session, service_id, barber_id, starts_from, starts_to)
+        barbers = [each for each in asked if shop_service.does(session, each.id, service.id)]
         length = timedelta(minutes=service.minutes)
         free = availability.free_between(session, barbers, length, *limits)
     items = [

@@ -15,6 +15,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from app import db
 from app.bookings import search, service
 from app.models.booking import STATUSES, Booking
+from app.shop.money import Price, price_of
 from app.staff import idempotency
 from app.staff.guards import ApiRequest
 from app.web import decoding, etags
@@ -58,6 +59,13 @@ Notes = Annotated[
         examples=["Fade 1.5"],
     ),
 ]
+BookingPrice = Annotated[
+    Price | None,
+    Meta(
+        description="In the shop's currency. Left out or null: what the service costs.",
+        examples=[{"amount": "25.00", "currency": "GBP"}],
+    ),
+]
 
 Status = Literal["confirmed", "cancelled", "completed", "no_show"]
 
@@ -85,6 +93,7 @@ class NewBookingBody(Struct, rename="camel", kw_only=True, forbid_unknown_fields
     barber_id: BarberId
     scheduled_time: Time
     notes: Notes = None
+    price: BookingPrice = None
     allow_overlap: Overlap = False
     whatsapp_consent: Consent = None
 
@@ -99,6 +108,7 @@ class BookingChanges(Struct, rename="camel", kw_only=True, forbid_unknown_fields
     barber_id: BarberId | UnsetType = UNSET
     scheduled_time: Time | UnsetType = UNSET
     notes: Notes | UnsetType = UNSET
+    price: BookingPrice | UnsetType = UNSET
     allow_overlap: Overlap | UnsetType = UNSET
     whatsapp_consent: Consent | UnsetType = UNSET
 
@@ -118,6 +128,10 @@ class BookingAnswer(Struct, rename="camel", kw_only=True):
     scheduled_time: Annotated[datetime, Meta(examples=["2026-11-23T18:00:00Z"])]
     status: Status
     notes: Notes
+    price: Annotated[
+        Price | None,
+        Meta(description="What it was made at, or was given since. Null: none."),
+    ]
     created_at: datetime
     updated_at: datetime
 
@@ -133,6 +147,7 @@ class BookingAnswer(Struct, rename="camel", kw_only=True):
             scheduled_time=booking.starts_at,
             status=cast(Status, booking.status),
             notes=booking.notes,
+            price=price_of(booking.price, booking.currency),
             created_at=booking.created_at,
             updated_at=booking.updated_at,
         )

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Literal
 
 from app.clock import OFFSET_HINT
@@ -11,6 +12,8 @@ from app.customers import phones
 from app.forms import Form, email, field, lines, visible
 from app.models.booking import Booking
 from app.models.identity import person_of
+from app.shop import money
+from app.shop.money import Price
 
 MAX_NAME = 100
 MAX_NOTES = 500
@@ -27,7 +30,7 @@ class BookingForm(Form):
 
     `country` (ISO 3166, of the shop) is that of phone numbers without `+`; `own_number` (E.164) is
     our sender, which cannot be a customer; `now` is aware, and `begun` is how long before it the
-    appointment may have begun. A page gives text, the API its JSON.
+    appointment may have begun; `currency` is that of prices. A page gives text, the API its JSON.
     Whether the service and the barber exist is for the service to see.
     """
 
@@ -39,9 +42,10 @@ class BookingForm(Form):
         own_number: str,
         now: datetime,
         begun: timedelta = timedelta(0),
+        currency: str = "",
     ) -> None:
         super().__init__(given)
-        self._country, self._own_number = country, own_number
+        self._country, self._own_number, self._currency = country, own_number, currency
         self._now, self._begun = now, begun
 
     @field
@@ -85,6 +89,11 @@ class BookingForm(Form):
     def notes(self, given: str | None) -> str | None:
         """What staff want to remember of it; of several lines."""
         return lines(given or "", MAX_NOTES)
+
+    @field
+    def price(self, given: str | Price | None) -> Decimal | None:
+        """In the shop's currency; None for what the service costs."""
+        return money.read(given, self._currency)
 
     @field
     def allow_overlap(self, given: Any) -> bool:

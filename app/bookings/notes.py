@@ -1,6 +1,9 @@
-"""What staff want to remember: of a booking, and of its customer whenever they come."""
+"""What staff want to remember: of a booking, and of its customer whenever they come; and what a
+visit cost in the end.
+"""
 
 from collections.abc import Collection, Mapping
+from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
@@ -8,11 +11,25 @@ from app.bookings import service
 from app.bookings.fields import MAX_NOTES
 from app.customers import service as customers
 from app.forms import Form, as_typed, field, lines
+from app.shop import money
+from app.shop.service import shop
 from app.staff import audit
 
 
 class NotesForm(Form):
-    """The form “Notes”: of this booking, and `always` of its customer."""
+    """The form “Notes and price”: of this booking, and `always` of its customer.
+
+    `currency` is the shop's.
+    """
+
+    def __init__(self, given: Mapping[str, str], currency: str) -> None:
+        super().__init__(given)
+        self._currency = currency
+
+    @field
+    def price(self, typed: str) -> Decimal | None:
+        """Empty for what the service costs."""
+        return money.read(typed, self._currency)
 
     @field
     def notes(self, typed: str) -> str | None:
@@ -27,7 +44,11 @@ def shown(session: Session, booking_id: str) -> dict[str, str]:
     """The fields as they are. Raises NotFound."""
     booking = service.get(session, booking_id)
     known = customers.find(session, booking.customer_phone)
-    return {"notes": as_typed(booking.notes), "always": as_typed(known.notes if known else None)}
+    return {
+        "price": as_typed(booking.price),
+        "notes": as_typed(booking.notes),
+        "always": as_typed(known.notes if known else None),
+    }
 
 
 def save(
@@ -43,10 +64,12 @@ def save(
     `no_phone` for who walked in and has nothing that is always theirs.
     """
     booking = service.locked(session, booking_id)
-    values = NotesForm(typed).checked(names)
-    is_changed = "notes" in values and booking.notes != values["notes"]
+    values = NotesForm(typed, money.currency_of(shop(session))).checked(names)
+    of_booking = {name: values[name] for name in ("price", "notes") if name in values}
+    changes = {name: each for name, each in of_booking.items() if getattr(booking, name) != each}
+    is_changed = bool(changes)
     if is_changed:
-        service.change(session, booking_id, {"notes": values["notes"]}, actor)
+        service.change(session, booking_id, {name: typed[name] for name in changes}, actor)
     if "always" not in values:
         return is_changed
     if customers.put_notes(session, service.phone_of(booking), values["always"]):

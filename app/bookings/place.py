@@ -36,6 +36,9 @@ def choices(
         problems.append(_no_such("barber", barber_id))
     elif "barber_id" in new and not barber.active:
         problems.append(_switched_off("barber_id", barber))
+    elif service and new & CHOSEN and not shop_service.does(session, barber_id, service_id):
+        says = f"{barber.name} does not do {service.name}: choose another."
+        problems.append(FieldError("barber_id", says))
     if problems or service is None or barber is None:
         raise Invalid(problems)
     return service, barber

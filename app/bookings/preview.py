@@ -37,7 +37,7 @@ class Choices:
     """What can be chosen; `service` and `barber` are what the draft has chosen.
 
     `minutes` is how long each service would take, by id: a booking keeps its length until its
-    service is changed.
+    service is changed. `is_done`: the barber does the service, or the booking has them both.
     """
 
     services: Sequence[Service]
@@ -45,6 +45,7 @@ class Choices:
     minutes: Mapping[str, int]
     service: Service | None
     barber: Barber | None
+    is_done: bool
 
     @property
     def length(self) -> timedelta:
@@ -163,12 +164,15 @@ def _choices(session: Session, typed: Draft, booking: Booking | None) -> Choices
     minutes = {each.id: each.minutes for each in services}
     if booking:
         minutes[booking.service_id] = (booking.ends_at - booking.starts_at) // timedelta(minutes=1)
+    chosen = typed.typed["barber"], typed.typed["service"]
+    has_them = booking is not None and chosen == (booking.barber_id, booking.service_id)
     return Choices(
         services,
         barbers,
         minutes,
         next((each for each in services if each.id == typed.typed["service"]), None),
         next((each for each in barbers if each.id == typed.typed["barber"]), None),
+        has_them or shop_service.does(session, *chosen),
     )
 
 
@@ -239,6 +243,8 @@ def _free(
 ) -> Mapping[str, datetime] | None:
     if not (day and choices.service and choices.barber):
         return None
+    if not choices.is_done:
+        return {}
     but = booking.id if booking else ""
     free = availability.free_times(session, choices.barber.id, choices.length, day, but)
     return {draft.choice_of(at, zone): at for at in free}

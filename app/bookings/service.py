@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Literal
 
 from sqlalchemy.orm import Session
@@ -17,13 +18,16 @@ from app.messages.lifecycle import materialize, plans
 from app.messages.lifecycle.compare_and_set import lock_booking
 from app.models.booking import Booking
 from app.models.plan import ReminderTimes
+from app.models.shop import Service
 from app.reminders.plan import PlanTooLong, reminder_times
 from app.settings import settings
+from app.shop import money
+from app.shop import service as shop_service
 from app.shop.policy import of_shop
 from app.shop.service import shop
 from app.staff import audit
 
-_ANY_TIME = frozenset({"notes"})  # fields that can be changed when the appointment is over, too
+_ANY_TIME = frozenset({"notes", "price"})  # can be changed when the appointment is over, too
 
 MANY = 100
 """More reminders than this staff are asked about before they are planned."""
@@ -45,6 +49,7 @@ def form(session: Session, given: Fields, begun: timedelta = timedelta(0)) -> Bo
         own_number=settings().whatsapp_from_number,
         now=clock.now(),
         begun=begun,
+        currency=money.currency_of(shop(session)),
     )
 
 
@@ -63,6 +68,7 @@ def create(
     service, barber = place.choices(session, values["service_id"], values["barber_id"])
     starts_at = values.pop("scheduled_time")
     values |= {"starts_at": starts_at, "ends_at": starts_at + timedelta(minutes=service.minutes)}
+    values |= priced(session, values["price"], service)
     same = place.find_same(session, barber, values, allow_overlap)
     if same is not None:
         consent.note(session, same, is_agreed, actor)
@@ -86,6 +92,13 @@ def store(session: Session, columns: Mapping[str, Any], actor: str) -> Booking:
     return booking
 
 
+def priced(session: Session, price: Decimal | None, service: Service) -> dict[str, Any]:
+    """The columns of a booking's price: its own, or what the service costs now."""
+    amount = service.price if price is None else price
+    currency = None if amount is None else money.currency_of(shop(session))
+    return {"price": amount, "currency": currency}
+
+
 def change(
     session: Session, booking_id: str, changes: Fields, actor: str, agreed: int | None = None
 ) -> Booking:
@@ -93,7 +106,8 @@ def change(
 
     A booking keeps its length until its service is changed, and a service or barber who is switched
     off until it gets another. The customer is told of another time if the shop does that. Changes
-    that change nothing are fine; notes alone can be changed whatever has become of the booking.
+    that change nothing are fine; notes and the price can be changed whatever has become of the
+    booking. A booking keeps its price, too, until it gets another one or another service.
     Raises NotFound, Invalid, and Conflict: `not_confirmed`, `appointment_passed`, `barber_taken`,
     `same_booking`. `agreed` is as in `create`.
     """
@@ -204,7 +218,10 @@ def _checked(session: Session, fields: BookingForm, names: Collection[str]) -> d
 def _set(session: Session, booking: Booking, values: dict[str, Any], allow_overlap: bool) -> None:
     """Put the changed values into the booking, if its barber is free and it is no double."""
     length = booking.ends_at - booking.starts_at
-    for name, value in values.items():
+    chosen = shop_service.service(session, values.get("service_id", booking.service_id))
+    is_priced = chosen and values.keys() & {"price", "service_id"}
+    price = priced(session, values.get("price"), chosen) if chosen and is_priced else {}
+    for name, value in {**values, **price}.items():
         setattr(booking, name, value)
     is_placed = bool(values.keys() & {*place.CHOSEN, "starts_at"})
     if not is_placed and "customer_phone" not in values:

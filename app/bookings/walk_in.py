@@ -149,6 +149,7 @@ def _columns(session: Session, typed: Mapping[str, str]) -> dict[str, Any]:
         "starts_at": starts_at,
         "ends_at": starts_at + timedelta(minutes=offered.minutes),
         "notes": values["notes"],
+        **service.priced(session, None, offered),
     }
 
 

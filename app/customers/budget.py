@@ -9,12 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import cache
 from typing import Any
 
-from babel import Locale
-from babel.core import get_global
-from babel.numbers import format_currency, get_territory_currencies
+from babel.numbers import format_currency
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -24,6 +21,7 @@ from app.forms import Form, field, one_of, whole_number
 from app.models.customer import MonthlySent
 from app.models.message import DailySent
 from app.models.shop import Shop
+from app.shop.money import currencies
 from app.shop.service import shop
 
 NEARLY = 80
@@ -119,17 +117,6 @@ def cost(row: Shop, messages: int) -> str:
     is_small = amount < _SMALL
     return format_currency(
         amount, row.currency, locale=row.locale, decimal_quantization=not is_small
-    )
-
-
-@cache
-def currencies() -> tuple[tuple[str, str], ...]:
-    """What is paid with somewhere today: code and English name, by name."""
-    territories = get_global("territory_currencies")
-    codes = {code for each in territories for code in get_territory_currencies(each)}
-    names = Locale("en").currencies
-    return tuple(
-        sorted(((code, names.get(code, code)) for code in codes), key=lambda each: each[1])
     )
 
 

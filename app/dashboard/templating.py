@@ -3,7 +3,8 @@
 Filters: those of `app.web.times`; `word` and `beads_of` of `app.dashboard.labels` (for a message,
 and for the messages of a booking); `booking_word` (for a booking's status); `action_words` (for an
 action of the audit log); `field_words` (for a field of a booking); `phone` (+1 202-555-0123, or
-`no phone`).
+`no phone`);
+`money` (an amount in a currency: £25).
 Globals: `asset_version` for the `?v=` of a static file, and `page_version`, by
 which an open page notices an upgrade.
 """
@@ -11,6 +12,7 @@ which an open page notices an upgrade.
 import hashlib
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from app.customers import phones
 from app.dashboard import labels
 from app.models.message import Message
 from app.models.shop import Shop
+from app.shop import money
 from app.shop.service import time_zone
 from app.staff import activity
 from app.web import times
@@ -43,6 +46,7 @@ def environment() -> Environment:
     jinja.filters |= {
         "of_the_clock": _of_the_clock,
         "phone": _phone,
+        "money": _money,
         "action_words": activity.words_of,
         "field_words": activity.words_of_field,
     }
@@ -74,6 +78,12 @@ def _of_the_clock(_context: Any, text: str) -> str:
 
 def _phone(number: str | None) -> str:
     return "no phone" if number is None else phones.readable(number)
+
+
+@pass_context
+def _money(_context: Any, amount: Decimal, currency: str) -> str:
+    """With the context, for the reason that `_of_the_clock` has."""
+    return money.words(amount, currency, times.locale())
 
 
 def _word(message: Message) -> labels.Word:

@@ -9,8 +9,9 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from decimal import Decimal
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 from ulid import ULID
 
@@ -39,6 +40,13 @@ _CUSTOMERS = """
 _NAMES = [" ".join(name.split()) for name in _CUSTOMERS.split(",")]
 _PHONES = "+4477009{:05d}"  # 900000 to 900999 are kept for fiction (Ofcom)
 
+_PRICES = {
+    "haircut": (Decimal(22), "blue"),
+    "beard-trim": (Decimal("12.50"), "teal"),
+    "cut-and-shave": (Decimal(38), "rust"),
+    "kids-cut": (Decimal(16), "pink"),
+}
+
 _STAFF = {"Maya Okafor": "staff", "Theo Lang": "viewer"}
 _WORKED_FOR = timedelta(days=60)
 
@@ -58,6 +66,7 @@ def fill(session: Session, given: Settings, *, add: bool) -> int:
     if there and not add:
         raise Trouble(f"there are {there} bookings already: use --add, or another STATE_DIR")
     chance = random.Random(_SEED + there)  # noqa: S311
+    _price_services(session)
     builder = DemoBuilder(session, chance)
     appointments = list(_appointments(session, chance, builder.now))
     actors = _staff(session, builder.now)
@@ -90,6 +99,15 @@ def _long_intervals(session: Session) -> Iterator[Policy]:
     row.reminder_every = round(every.total_seconds())
     yield of_shop(row)
     row.reminder_every = own
+
+
+def _price_services(session: Session) -> None:
+    """Give those of a new shop a price and a colour, unless somebody has done so."""
+    if session.scalar(select(Service.id).where(Service.price.is_not(None)).limit(1)) is not None:
+        return
+    for service_id, (price, colour) in _PRICES.items():
+        values = {"price": price, "colour": colour}
+        session.execute(update(Service).where(Service.id == service_id).values(values))
 
 
 def _staff(session: Session, now: datetime) -> list[str]:

@@ -2,8 +2,9 @@
 
 import re
 from datetime import datetime
+from decimal import Decimal
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from app.db import Base, UtcDateTime
@@ -42,6 +43,7 @@ class Booking(Base):
         CheckConstraint(f"status IN {STATUSES}", name="status"),
         CheckConstraint("ends_at > starts_at", name="length"),
         CheckConstraint("customer_phone LIKE '+%'", name="phone_e164"),
+        CheckConstraint("(price IS NULL) = (currency IS NULL)", name="price"),
         Index(
             "uq_booking_same",
             "customer_phone",
@@ -74,6 +76,8 @@ class Booking(Base):
     ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
     status: Mapped[str] = mapped_column(String(20))
     notes: Mapped[str | None] = mapped_column(Text)
+    price: Mapped[Decimal | None] = mapped_column(Numeric(11, 3))
+    currency: Mapped[str | None] = mapped_column(String(3))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 

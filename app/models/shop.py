@@ -3,11 +3,13 @@
 from datetime import time
 from decimal import Decimal
 
-from sqlalchemy import CheckConstraint, Numeric, String, Text
+from sqlalchemy import CheckConstraint, ForeignKey, Numeric, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base
 from app.models.week import Week, WeekType
+
+COLOURS = ("blue", "teal", "green", "amber", "rust", "pink", "purple", "grey")
 
 
 class Shop(Base):
@@ -44,7 +46,8 @@ class Shop(Base):
     budget_per_customer: Mapped[int | None]  # messages in a month
     budget_per_month: Mapped[int | None]  # messages of the whole shop
     message_price: Mapped[Decimal | None] = mapped_column(Numeric(10, 4))
-    currency: Mapped[str | None] = mapped_column(String(3))
+    currency: Mapped[str | None] = mapped_column(String(3))  # of message_price
+    prices_in: Mapped[str | None] = mapped_column(String(3))  # the currency of services
 
 
 class Service(Base):
@@ -58,6 +61,17 @@ class Service(Base):
     minutes: Mapped[int]
     position: Mapped[int]
     active: Mapped[bool]
+    price: Mapped[Decimal | None] = mapped_column(Numeric(11, 3))  # in the shop's currency
+    colour: Mapped[str | None] = mapped_column(String(10))  # one of COLOURS, on the board
+
+
+class ServiceBarber(Base):
+    """A barber who does a service; every barber does a service that has no rows here."""
+
+    __tablename__ = "service_barber"
+
+    service_id: Mapped[str] = mapped_column(ForeignKey("service.id"), primary_key=True)
+    barber_id: Mapped[str] = mapped_column(ForeignKey("barber.id"), primary_key=True)
 
 
 class Barber(Base):

@@ -1,23 +1,27 @@
 """What can be booked, and with whom: services and barbers, as the shop's owner keeps them.
 
-A service or barber is never deleted, as old bookings are of them: it is switched off. Its id is
+A service or barber that was ever booked is never deleted: it is switched off. Its id is
 made from its first name and stays, as bookings and the API's callers go by it.
 """
 
 import re
 import unicodedata
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
+from decimal import Decimal
 from itertools import chain, count
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.errors import Conflict, NotFound
-from app.forms import Form, field, whole_number
+from app.errors import Conflict, FieldError, Invalid, NotFound
+from app.forms import Form, as_typed, field, one_of, whole_number
 from app.models.booking import Booking
-from app.models.shop import Barber, Service, Shop
+from app.models.shop import COLOURS, Barber, Service, ServiceBarber, Shop
+from app.shop import money
+from app.shop.money import Price
+from app.shop.service import shop
 from app.staff import audit
 from app.staff.accounts import clean_name
 
@@ -33,7 +37,7 @@ _LONGEST_SLUG = 34  # leaves room for a number behind it
 class BarberForm(Form):
     """The form of a barber; `others` are those whose names are taken."""
 
-    def __init__(self, given: Mapping[str, str], others: Sequence[CatalogueItem] = ()) -> None:
+    def __init__(self, given: Mapping[str, Any], others: Sequence[CatalogueItem] = ()) -> None:
         super().__init__(given)
         self._others = others
 
@@ -48,17 +52,81 @@ class BarberForm(Form):
 
 
 class ServiceForm(BarberForm):
-    """The form of a service."""
+    """The form of a service; `currency` is the shop's, `barbers` are all that there are, by id.
+
+    A page gives the barbers as one text with commas between, the API as a list.
+    """
+
+    def __init__(
+        self,
+        given: Mapping[str, Any],
+        others: Sequence[CatalogueItem] = (),
+        currency: str = "",
+        barbers: Collection[str] = (),
+    ) -> None:
+        super().__init__(given, others)
+        self._currency, self._barbers = currency, barbers
+
+    @field
+    def price(self, given: str | Price | None) -> Decimal | None:
+        return money.read(given, self._currency)
+
+    @field
+    def colour(self, typed: str | None) -> str | None:
+        return one_of(typed or "", ("", *COLOURS)) or None
+
+    @field
+    def barber_ids(self, given: str | Sequence[str]) -> list[str]:
+        """Who does it; in the order of their ids, and empty if everybody does."""
+        chosen = set(given.split(",") if isinstance(given, str) else given) - {""}
+        if not chosen:
+            raise ValueError("Choose at least one barber.")
+        if chosen - set(self._barbers):
+            raise ValueError(f"There is no barber {min(chosen - set(self._barbers))!r}.")
+        return [] if chosen == set(self._barbers) else sorted(chosen)
 
     @field
     def minutes(self, typed: str) -> int:
         hint = f"This must be a whole number of minutes, from {SHORTEST} to {LONGEST}."
-        return whole_number(typed, SHORTEST, LONGEST, hint)
+        return whole_number(str(typed), SHORTEST, LONGEST, hint)
 
 
-def form_of(kind: Kind) -> type[BarberForm]:
-    """The form of one of a kind."""
-    return ServiceForm if kind is Service else BarberForm
+def form(
+    session: Session, kind: Kind, given: Mapping[str, Any], others: Sequence[CatalogueItem] = ()
+) -> BarberForm:
+    """The form of one of a kind, by this shop's rules."""
+    if kind is not Service:
+        return BarberForm(given, others)
+    barbers = [each.id for each in listed(session, Barber)]
+    given = {"barber_ids": barbers, **given}
+    return ServiceForm(given, others, money.currency_of(shop(session)), barbers)
+
+
+def shown(session: Session, item: CatalogueItem) -> dict[str, str]:
+    """The fields of its form as they are."""
+    if isinstance(item, Barber):
+        return BarberForm.shown(item)
+    columns = {
+        name: as_typed(getattr(item, name)) for name in ServiceForm.names if name != "barber_ids"
+    }
+    return {**columns, "barber_ids": ",".join(doers(session, item.id))}
+
+
+def wrong(session: Session, kind: Kind, given: Mapping[str, Any], id: str = "") -> list[FieldError]:
+    """All that is wrong with these fields of one of a kind, `id` of one that is there."""
+    others = [each for each in listed(session, kind) if each.id != id]
+    try:
+        form(session, kind, given, others).checked(given.keys())
+    except Invalid as invalid:
+        return invalid.errors
+    return []
+
+
+def doers(session: Session, service_id: str) -> list[str]:
+    """The barbers who do a service, in the shop's order."""
+    some = select(ServiceBarber.barber_id).where(ServiceBarber.service_id == service_id)
+    chosen = set(session.scalars(some))
+    return [each.id for each in listed(session, Barber) if not chosen or each.id in chosen]
 
 
 def listed(session: Session, kind: Kind) -> Sequence[CatalogueItem]:
@@ -67,10 +135,11 @@ def listed(session: Session, kind: Kind) -> Sequence[CatalogueItem]:
     return cast(Sequence[CatalogueItem], session.scalars(select(kind).order_by(*order)).all())
 
 
-def add(session: Session, kind: Kind, typed: Mapping[str, str], actor: str) -> CatalogueItem:
+def add(session: Session, kind: Kind, typed: Mapping[str, Any], actor: str) -> CatalogueItem:
     """Add one, after those that are there. Raises Invalid."""
     others = _locked(session, kind)
-    values = form_of(kind)(typed, others).checked()
+    values = form(session, kind, typed, others).checked()
+    barbers = values.pop("barber_ids", [])
     new = kind(
         id=_new_id(kind, values["name"], {each.id for each in others}),
         position=len(others) + 1,
@@ -79,13 +148,16 @@ def add(session: Session, kind: Kind, typed: Mapping[str, str], actor: str) -> C
     )
     session.add(new)
     session.flush()
+    _set_doers(session, new, barbers)
+    _fix_currency(session, values)
     _renumber(listed(session, kind))
-    audit.record(session, actor, f"{_word(kind)}.added", _subject(new), **values)
+    given = {name: value for name, value in _plain(values).items() if value is not None}
+    audit.record(session, actor, f"{_word(kind)}.added", _subject(new), **given)
     return new
 
 
 def change(
-    session: Session, kind: Kind, id: str, typed: Mapping[str, str], actor: str
+    session: Session, kind: Kind, id: str, typed: Mapping[str, Any], actor: str
 ) -> tuple[CatalogueItem, bool]:
     """Change what was typed; False if that is how it is. Raises NotFound and Invalid.
 
@@ -94,14 +166,40 @@ def change(
     every = _locked(session, kind)
     item = _one(every, id)
     others = [each for each in every if each is not item]
-    values = form_of(kind)(typed, others).checked()
+    values = form(session, kind, typed, others).checked()
+    barbers = values.pop("barber_ids", [])
     old = {name: getattr(item, name) for name in values}
-    changes = {name: [old[name], new] for name, new in values.items() if new != old[name]}
+    changes: dict[str, Any] = {
+        name: [old[name], new] for name, new in values.items() if new != old[name]
+    }
     for name in changes:
         setattr(item, name, values[name])
+    if _set_doers(session, item, barbers):
+        changes["barber_ids"] = ", ".join(barbers) or "all"
+    _fix_currency(session, values)
     if changes:
-        audit.record(session, actor, f"{_word(kind)}.changed", _subject(item), **changes)
+        audit.record(session, actor, f"{_word(kind)}.changed", _subject(item), **_plain(changes))
     return item, bool(changes)
+
+
+def remove(session: Session, kind: Kind, id: str, actor: str) -> CatalogueItem | None:
+    """Delete one that was never booked, and switch off any other; returns it if it is still there.
+
+    Raises NotFound, and Conflict `last_one`.
+    """
+    every = _locked(session, kind)
+    item = _one(every, id)
+    _check_not_last(every, item)
+    of_item = Booking.service_id if kind is Service else Booking.barber_id
+    if session.scalar(select(of_item).where(of_item == id).limit(1)) is not None:
+        return switch(session, kind, id, False, actor)
+    its_rows = ServiceBarber.service_id if kind is Service else ServiceBarber.barber_id
+    session.execute(delete(ServiceBarber).where(its_rows == id))
+    session.delete(item)
+    session.flush()
+    _renumber(listed(session, kind))
+    audit.record(session, actor, f"{_word(kind)}.deleted", _subject(item), name=item.name)
+    return None
 
 
 def move(session: Session, kind: Kind, id: str, by: int, actor: str) -> CatalogueItem:
@@ -127,8 +225,8 @@ def switch(session: Session, kind: Kind, id: str, is_on: bool, actor: str) -> Ca
     item = _one(every, id)
     if item.active == is_on:
         return item
-    if not is_on and sum(each.active for each in every) == 1:
-        raise Conflict("last_one", f"{item.name} is the only {_word(kind)} that can be booked.")
+    if not is_on:
+        _check_not_last(every, item)
     item.active = is_on
     session.flush()
     _renumber(listed(session, kind))
@@ -150,11 +248,55 @@ def _locked(session: Session, kind: Kind) -> Sequence[CatalogueItem]:
     return listed(session, kind)
 
 
+def get(session: Session, kind: Kind, id: str) -> CatalogueItem:
+    """Raises NotFound."""
+    return _one(listed(session, kind), id)
+
+
 def _one(every: Sequence[CatalogueItem], id: str) -> CatalogueItem:
     for each in every:
         if each.id == id:
             return each
     raise NotFound("There is no such thing in this shop.")
+
+
+def _check_not_last(every: Sequence[CatalogueItem], item: CatalogueItem) -> None:
+    """Raises Conflict `last_one`."""
+    if item.active and sum(each.active for each in every) == 1:
+        kind = _word(type(item))
+        raise Conflict("last_one", f"{item.name} is the only {kind} that can be booked.")
+
+
+def _set_doers(session: Session, item: CatalogueItem, barbers: Sequence[str]) -> bool:
+    """Keep who does it, nobody for everybody; whether that is a change."""
+    its = ServiceBarber.service_id == item.id
+    if not isinstance(item, Service):
+        return False
+    if sorted(session.scalars(select(ServiceBarber.barber_id).where(its))) == list(barbers):
+        return False
+    session.execute(delete(ServiceBarber).where(its))
+    session.add_all(ServiceBarber(service_id=item.id, barber_id=each) for each in barbers)
+    session.flush()
+    return True
+
+
+def _fix_currency(session: Session, values: Mapping[str, Any]) -> None:
+    """With the first price the shop's currency is set: its country alone changes no price."""
+    row = session.get_one(Shop, 1)
+    if values.get("price") is not None and row.prices_in is None:
+        row.prices_in = money.currency_of(row)
+        session.flush()
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """As JSON can hold it."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, list):
+            return [plain(each) for each in value]
+        return as_typed(value) if isinstance(value, Decimal) else value
+
+    return {name: plain(value) for name, value in values.items()}
 
 
 def _new_id(kind: Kind, name: str, taken: Container[str]) -> str:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.forms import Form, field, one_of
 from app.models.shop import Shop
+from app.shop import money
 from app.staff import audit
 from app.staff.accounts import clean_name
 
@@ -46,6 +47,10 @@ class ShopForm(Form):
     @field
     def time_zone(self, typed: str) -> str | None:
         return one_of(typed, {"", *time_zones(), self._row.time_zone}) or None
+
+    @field
+    def prices_in(self, typed: str) -> str | None:
+        return one_of(typed, {"", *dict(money.currencies()), self._row.prices_in}) or None
 
 
 def save(session: Session, values: Mapping[str, Any], actor: str) -> bool:

@@ -3,6 +3,7 @@
 All are kept (`app.kept`): plain rows, which nobody can change, with the columns of their tables.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
@@ -14,15 +15,19 @@ from sqlalchemy.orm.util import identity_key
 
 from app.db import table_of
 from app.kept import Kept
-from app.models.shop import Barber, Service, Shop
+from app.models.shop import Barber, Service, ServiceBarber, Shop
 from app.settings import settings
 
 
 class _Catalogue(NamedTuple):
-    """What can be booked and with whom, by id, in the shop's order; also what is switched off."""
+    """What can be booked and with whom, by id, in the shop's order; also what is switched off.
+
+    `done_by` has the barbers of those services that not every barber does.
+    """
 
     services: Mapping[str, Service]
     barbers: Mapping[str, Barber]
+    done_by: Mapping[str, frozenset[str]]
 
 
 def shop(session: Session) -> Shop:
@@ -71,11 +76,26 @@ def barbers(session: Session) -> Sequence[Barber]:
     return [each for each in _CATALOGUE.of(session, None).barbers.values() if each.active]
 
 
+def does(session: Session, barber_id: str, service_id: str) -> bool:
+    """Whether the barber does that service."""
+    done_by = _CATALOGUE.of(session, None).done_by.get(service_id)
+    return done_by is None or barber_id in done_by
+
+
+def done_by(session: Session) -> Mapping[str, frozenset[str]]:
+    """Of each service that not every barber does, who does it: ids."""
+    return _CATALOGUE.of(session, None).done_by
+
+
 def _read_catalogue(session: Session, _: None) -> _Catalogue:
     services, barbers = (session.execute(each).all() for each in _LISTS)
+    done_by: dict[str, set[str]] = defaultdict(set)
+    for service_id, barber_id in session.execute(_DOERS):
+        done_by[service_id].add(barber_id)
     return _Catalogue(
         {row.id: cast(Service, row) for row in services},
         {row.id: cast(Barber, row) for row in barbers},
+        {service_id: frozenset(barbers) for service_id, barbers in done_by.items()},
     )
 
 
@@ -83,4 +103,5 @@ _KEY = identity_key(Shop, 1)
 _ROW = select(*COLUMNS)
 _LISTS = [select(*table_of(kind).c).order_by(kind.position, kind.id) for kind in (Service, Barber)]
 _SHOP: Kept[None, Shop] = Kept(lambda session, _: cast(Shop, session.execute(_ROW).one()), Shop)
-_CATALOGUE = Kept(_read_catalogue, Service, Barber)
+_DOERS = select(ServiceBarber.service_id, ServiceBarber.barber_id)
+_CATALOGUE = Kept(_read_catalogue, Service, Barber, ServiceBarber)

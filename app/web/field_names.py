@@ -11,6 +11,8 @@ _IN_WORDS = (
     ("Expected `bool`", "This must be true or false."),
     ("Expected `bool | null`", "This must be true, false or null."),
     ("Expected `int`", "This must be a whole number."),
+    ("Expected `array`", "This must be a list of ids."),
+    ("Expected `object", 'This must be such as {"amount": "25.00", "currency": "GBP"}.'),
     ("Expected `datetime`", _A_TIME),
     ("Invalid RFC3339", _A_TIME),
 )

@@ -59,6 +59,11 @@ def shown_in(zone: ZoneInfo, locale: str, now: datetime) -> Iterator[None]:
         _shown.reset(token)
 
 
+def locale() -> str:
+    """The language in which a page is shown, for what else is written in it: `en_US`."""
+    return _shown.get().locale
+
+
 def clock_time(at: datetime) -> Markup:
     """`14:00`, or `2:00 PM` where one says so."""
     return _time(at, clock_text(at))

@@ -104,6 +104,23 @@ def test_a_drag_shows_what_it_changes_before_it_is_kept_and_can_be_undone(
     assert problems == []
 
 
+def test_two_presses_of_a_key_put_who_walks_in_into_a_chair_and_one_takes_it_back(
+    page: Page, shop: Dashboard
+) -> None:
+    problems = problems_of(page)
+    page.goto("/today")
+    page.get_by_role("link", name="Walk-in").press("Enter")
+    page.wait_for_url("**/bookings/walk-in")
+    expect(page.get_by_role("radio", name=re.compile("Haircut"))).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/today")
+    expect(page.locator("#toasts")).to_contain_text("Walk-in with ")
+    expect(page.locator(".block")).to_contain_text("Walk-in")
+    page.locator("#toasts").get_by_role("button", name="Undo").click()
+    expect(page.locator("#facts")).to_contain_text("Cancelled")
+    assert problems == []
+
+
 def test_a_drag_that_is_not_kept_changes_nothing_and_a_click_opens_the_booking(
     page: Page, shop: Dashboard
 ) -> None:

@@ -26,7 +26,7 @@ from app.dashboard.shell import FormData, PageRequest, is_partial, page, redirec
 from app.errors import Conflict, Invalid
 from app.models.booking import Booking, short_name
 from app.models.shop import Barber, Service, Shop
-from app.shop import catalogue
+from app.shop import catalogue, money
 from app.shop import service as shop_service
 from app.web import edit_conflicts
 from app.web.edit_conflicts import Difference
@@ -169,6 +169,7 @@ def _show(
         longest_name=MAX_NAME,
         longest_notes=MAX_NOTES,
         country=_country(shop),
+        currency=money.currency_of(shop),
         every=_every(shown),
     )
 

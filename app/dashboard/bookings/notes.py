@@ -1,4 +1,6 @@
-"""The notes of a booking and of its customer, on a page of their own: also once it is over."""
+"""The notes of a booking and of its customer, and its price, on a page of their own: also once it
+is over.
+"""
 
 from functools import partial
 
@@ -12,6 +14,8 @@ from app.dashboard.forms import AS_IT_IS, FormState, saved, submit
 from app.dashboard.shell import FormData, PageRequest, page
 from app.forms import line_ends
 from app.models.booking import Booking
+from app.shop import money
+from app.shop.service import shop
 from app.web import edit_conflicts
 from app.web.parameters import BookingId
 
@@ -33,7 +37,7 @@ def save_notes(request: PageRequest, booking_id: BookingId, form: FormData) -> R
         names = _names(request, service.get(session, booking_id))
         edit_conflicts.check(typed, {name: now[name] for name in names})
         is_changed = notes.save(session, booking_id, typed, request.user.actor, names)
-        return saved(request, _back(request, booking_id), is_changed, "The notes are saved.")
+        return saved(request, _back(request, booking_id), is_changed, "Saved.")
 
     return submit(typed, act, partial(_show, request, booking_id))
 
@@ -42,6 +46,7 @@ def _show(request: PageRequest, booking_id: str, state: FormState = AS_IT_IS) ->
     with db.database().read() as session:
         booking = service.get(session, booking_id)
         now = notes.shown(session, booking_id)
+        currency = money.currency_of(shop(session))
     names = _names(request, booking)
     return page(
         request,
@@ -52,6 +57,7 @@ def _show(request: PageRequest, booking_id: str, state: FormState = AS_IT_IS) ->
         back=_back(request, booking_id),
         came_from="?from=customer" if _is_from_customer(request) else "",
         longest=MAX_NOTES,
+        currency=currency,
     )
 
 
@@ -62,7 +68,7 @@ def _is_from_customer(request: PageRequest) -> bool:
 def _names(request: PageRequest, booking: Booking) -> tuple[str, ...]:
     """Which of the form's fields are asked for: who walked in has nothing that is always theirs."""
     if booking.customer_phone is None:
-        return ("notes",)
+        return ("price", "notes")
     return ("always",) if _is_from_customer(request) else notes.NotesForm.names
 
 

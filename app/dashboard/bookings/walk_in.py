@@ -13,6 +13,7 @@ from app.dashboard.forms import AS_IT_IS, FormState, submit
 from app.dashboard.shell import FormData, PageRequest, page, redirect, toast
 from app.errors import Conflict
 from app.models.booking import Booking
+from app.shop import money
 from app.shop import service as shop_service
 from app.shop.service import services
 from app.web import times
@@ -47,6 +48,7 @@ def add_walk_in(request: PageRequest, form: FormData) -> Response[str]:
 def _show(request: PageRequest, state: FormState = AS_IT_IS, conflicts: Any = ()) -> Response[str]:
     with db.database().read() as session:
         offered, chairs = services(session), walk_in.chairs(session)
+        currency = money.currency_of(shop_service.shop(session))
     best = walk_in.first_free(chairs)
     at_first = dict.fromkeys(_FIELDS, "") | {"id": walk_in.new_id()}
     at_first["service"] = offered[0].id if offered else ""
@@ -56,6 +58,7 @@ def _show(request: PageRequest, state: FormState = AS_IT_IS, conflicts: Any = ()
         "bookings/walk_in.html",
         **state.context(at_first),
         services=offered,
+        currency=currency,
         chairs=chairs,
         conflicts=conflicts,
         overlap=draft.ids_of(conflicts),

@@ -10,13 +10,22 @@ from sqlalchemy.orm import Session
 from app import db
 from app.dashboard.forms import AS_IT_IS, FormState, saved, submit
 from app.dashboard.shell import FormData, PageRequest, page, redirect, run_action, toast
-from app.models.shop import Barber, Service
-from app.shop import catalogue, changes
+from app.models.shop import COLOURS, Barber, Service
+from app.shop import catalogue, changes, money
+from app.shop.catalogue import ServiceForm
+from app.shop.service import shop
 from app.web import edit_conflicts
 
 ItemId = Annotated[
     str, PathParameter(pattern=r"^[A-Za-z0-9_-]{1,40}$", description="A service or a barber.")
 ]
+
+
+def _typed(form: FormData) -> dict[str, str]:
+    """The form, with the barbers that are ticked as one text."""
+    return {
+        name: ",".join(form.getall(name)) if name == "barber_ids" else form[name] for name in form
+    }
 
 
 class _Forms(Controller):
@@ -33,26 +42,29 @@ class _Forms(Controller):
     def add(self, request: PageRequest, form: FormData) -> Response[str]:
         """Add one."""
 
+        typed = _typed(form)
+
         def act(session: Session) -> Response[str]:
-            added = catalogue.add(session, self.kind, form, request.user.actor)
+            added = catalogue.add(session, self.kind, typed, request.user.actor)
             onwards = redirect(request, self._address(added.id))
             return toast(onwards, f"{added.name} can be booked now.")
 
-        return submit(form, act, partial(self._show, request, ""))
+        return submit(typed, act, partial(self._show, request, ""))
 
     @post("/{item_id:str}", opt={"access": "owner"}, sync_to_thread=True)
     def change(self, request: PageRequest, item_id: ItemId, form: FormData) -> Response[str]:
-        """Rename it, or change its length."""
+        """Rename it, or change what else it is made of."""
+        typed = _typed(form)
 
         def act(session: Session) -> Response[str]:
             changes.locked(session)
             for now in catalogue.listed(session, self.kind):
                 if now.id == item_id:
-                    edit_conflicts.check(form, self._fields(now))
-            _, is_changed = catalogue.change(session, self.kind, item_id, form, request.user.actor)
+                    edit_conflicts.check(typed, catalogue.shown(session, now))
+            _, is_changed = catalogue.change(session, self.kind, item_id, typed, request.user.actor)
             return saved(request, self._address(item_id), is_changed)
 
-        return submit(form, act, partial(self._show, request, item_id))
+        return submit(typed, act, partial(self._show, request, item_id))
 
     @post("/{item_id:str}/move", opt={"access": "owner"}, sync_to_thread=True)
     def move(self, request: PageRequest, item_id: ItemId, form: FormData) -> Response[str]:
@@ -93,23 +105,31 @@ class _Forms(Controller):
         with db.database().read() as session:
             listed = catalogue.listed(session, self.kind)
             upcoming = catalogue.upcoming(session) if self.kind is Barber else {}
-        opened = (
-            edit_conflicts.shown(self._fields(each)) for each in listed if each.id == changed_id
-        )
+            opened = [
+                edit_conflicts.shown(catalogue.shown(session, each))
+                for each in listed
+                if each.id == changed_id
+            ]
+            barbers = catalogue.listed(session, Barber)
+            done_by = {each.id: catalogue.doers(session, each.id) for each in listed}
+            currency = money.currency_of(shop(session))
+        empty = dict.fromkeys((*ServiceForm.names, edit_conflicts.FIELD), "")
+        empty["barber_ids"] = ",".join(each.id for each in barbers)
         return page(
             request,
             "settings/catalogue.html",
-            **state.context(next(opened, {"name": "", "minutes": "", edit_conflicts.FIELD: ""})),
+            **state.context(opened[0] if opened else empty),
             address=f"/settings{self.path}",
             kind=self.kind.__tablename__,
             items=listed,
             upcoming=upcoming,
             changed_id=changed_id,
             minutes=(catalogue.SHORTEST, catalogue.LONGEST),
+            barbers=barbers,
+            done_by=done_by,
+            currency=currency,
+            colours=COLOURS,
         )
-
-    def _fields(self, item: catalogue.CatalogueItem) -> dict[str, str]:
-        return catalogue.form_of(self.kind).shown(item)
 
     def _address(self, item_id: str) -> str:
         """The list, from this one on: so who uses the keyboard goes on where they were."""
@@ -117,7 +137,7 @@ class _Forms(Controller):
 
 
 class ServiceForms(_Forms):
-    """Services, with how long each takes."""
+    """Services: how long each takes, what it costs, who does it."""
 
     path = "/services"
     kind = Service

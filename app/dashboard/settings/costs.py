@@ -12,7 +12,7 @@ from app.customers.budget import BudgetForm
 from app.dashboard.forms import AS_IT_IS, FormState, saved, submit
 from app.dashboard.shell import FormData, PageRequest, page
 from app.models.shop import Shop
-from app.shop import changes
+from app.shop import changes, money
 from app.shop import service as shop_service
 from app.web import edit_conflicts
 
@@ -67,7 +67,7 @@ def _show(request: PageRequest, state: FormState = AS_IT_IS) -> Response[str]:
         price=budget.cost(row, 1),
         currencies=[
             ("", "No currency"),
-            *((code, f"{name} ({code})") for code, name in budget.currencies()),
+            *((code, f"{name} ({code})") for code, name in money.currencies()),
         ],
         next_month=budget.ends_at(),
     )

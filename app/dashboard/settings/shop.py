@@ -17,7 +17,7 @@ from app.models.shop import Shop
 from app.reminders import changes as policy
 from app.reminders.changes import PolicyForm
 from app.settings import settings
-from app.shop import changes
+from app.shop import changes, money
 from app.shop.changes import ShopForm
 from app.shop.service import shop
 from app.web import edit_conflicts
@@ -79,6 +79,10 @@ def _shop(request: PageRequest, state: FormState = AS_IT_IS) -> Response[str]:
         countries=_options(changes.countries(), row.country),
         time_zones=_options(changes.time_zones(), row.time_zone),
         default_zone=settings().shop_timezone,
+        currencies=_options(
+            {code: f"{name} ({code})" for code, name in money.currencies()}, row.prices_in
+        ),
+        default_currency=money.currency_of(row),
     )
 
 

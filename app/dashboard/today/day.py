@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -119,6 +120,13 @@ class Column:
     def blocks(self) -> list[Block]:
         """The bookings."""
         return [cell for cell in self.cells if isinstance(cell, Block)]
+
+    def booked(self, currency: str) -> Decimal:
+        """What its bookings come to in that currency, without those who did not come."""
+        bookings = (block.booking for block in self.blocks)
+        counted = (each for each in bookings if each.status != "no_show")
+        prices = (each.price for each in counted if each.currency == currency)
+        return sum((price for price in prices if price is not None), Decimal(0))
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from app.dashboard.today import day
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.messages import statistics
 from app.models.booking import Booking
+from app.shop import money
 from app.shop import service as shop_service
 from app.web import times
 from app.web.addresses import with_query
@@ -87,10 +88,12 @@ def _context(date: str, barber: str) -> dict[str, Any]:
         needs = day.needs_attention(session)
         replies = conversations.open_replies(session, MOST_REPLIES + 1)
         due = statistics.next_due(session, NEXT_TO_SEND)
+        currency = money.currency_of(shop_service.shop(session))
     return {
         "board": board,
         "columns": _shown(board, barber),
         "barber": barber,
+        "currency": currency,
         # Without a date it is today's, also after midnight.
         "address": with_query("/today", {"date": date, "barber": barber}),
         "today": today,

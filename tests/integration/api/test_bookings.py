@@ -39,6 +39,7 @@ def test_a_booking_is_answered_with_201_its_address_and_all_its_fields(
         "scheduledTime": "2026-11-23T10:00:00Z",
         "status": "confirmed",
         "notes": None,
+        "price": None,
         "createdAt": "2026-11-23T00:00:00Z",
         "updatedAt": "2026-11-23T00:00:00Z",
     }

@@ -33,6 +33,12 @@ def test_every_call_is_described_and_nothing_else(schema: dict[str, Any]) -> Non
         (f"{booking}/reminders", "get"),
         (f"{booking}/reminders/{{number}}/retry", "post"),
         ("/api/availability", "get"),
+        *((path, verb) for path in ("/api/barbers", "/api/services") for verb in ("get", "post")),
+        *(
+            (f"/api/{kind}/{{item_id}}", verb)
+            for kind in ("barbers", "services")
+            for verb in ("get", "patch", "delete")
+        ),
         ("/api/barbers/{barber_id}/absences", "get"),
         ("/api/barbers/{barber_id}/absences", "post"),
         ("/api/barbers/{barber_id}/absences/{absence_id}", "delete"),

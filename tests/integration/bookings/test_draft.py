@@ -26,6 +26,7 @@ NEW = Draft(
         "service": "haircut",
         "barber": "barber_1",
         "notes": "",
+        "price": "",
     },
     day="2026-11-23",
     time="10:00",

@@ -1,0 +1,337 @@
+"""Services and barbers over JSON."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from litestar import Response, Router, delete, get, patch, post
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import JSONBody, PathParameter
+from msgspec import UNSET, Meta, Struct, UnsetType
+from sqlalchemy.orm import Session
+
+from app import db
+from app.errors import FieldError
+from app.models.shop import Barber, Service
+from app.shop import catalogue, money
+from app.shop.money import Price
+from app.shop.service import shop
+from app.staff.guards import ApiRequest
+from app.web import etags
+from app.web.bodies import Body, JsonBody
+from app.web.etags import IfMatch, IfNoneMatch
+from app.web.problems import documented
+
+Id = Annotated[str, PathParameter(pattern=r"^[A-Za-z0-9_-]{1,40}$", description="Its id.")]
+Name = Annotated[str, Meta(description="1 to 100 characters, unlike all others.")]
+Minutes = Annotated[int, Meta(description="5 to 720.", examples=[30])]
+Cost = Annotated[Price | None, Meta(description="In the shop's currency.")]
+Colour = Literal["blue", "teal", "green", "amber", "rust", "pink", "purple", "grey"] | None
+BarberIds = Annotated[
+    list[str],
+    Meta(description="Who does it. All barbers: so will those who are added later."),
+]
+
+_REFUSALS = (400, 401, 403, 413, 415, 422)
+_KNOWN = ResponseSpec(None, description="The caller has it already.", media_type="")
+_GONE = ResponseSpec(None, description="It was never booked, and is deleted.", media_type="")
+
+
+class NewService(Struct, rename="camel", kw_only=True, forbid_unknown_fields=True):
+    """A service to be added."""
+
+    name: Name
+    minutes: Minutes
+    price: Cost = None
+    colour: Colour = None
+    barber_ids: BarberIds | UnsetType = UNSET
+
+
+class ServiceChanges(Struct, rename="camel", kw_only=True, forbid_unknown_fields=True):
+    """What to change; fields that are left out stay as they are."""
+
+    name: Name | UnsetType = UNSET
+    minutes: Minutes | UnsetType = UNSET
+    price: Cost | UnsetType = UNSET
+    colour: Colour | UnsetType = UNSET
+    barber_ids: BarberIds | UnsetType = UNSET
+    active: bool | UnsetType = UNSET
+
+
+class ServiceAnswer(Struct, rename="camel", kw_only=True):
+    """A service. One that is not active is not offered for new bookings."""
+
+    id: str
+    name: Name
+    minutes: Minutes
+    price: Cost
+    colour: Colour
+    barber_ids: list[str]
+    active: bool
+
+    @classmethod
+    def of(cls, session: Session, item: catalogue.CatalogueItem) -> "ServiceAnswer":
+        assert isinstance(item, Service)
+        currency = money.currency_of(shop(session))
+        return cls(
+            id=item.id,
+            name=item.name,
+            minutes=item.minutes,
+            price=money.price_of(item.price, currency),
+            colour=item.colour,  # type: ignore[arg-type]
+            barber_ids=catalogue.doers(session, item.id),
+            active=item.active,
+        )
+
+
+class NewBarber(Struct, rename="camel", kw_only=True, forbid_unknown_fields=True):
+    """A barber to be added."""
+
+    name: Name
+
+
+class BarberChanges(Struct, rename="camel", kw_only=True, forbid_unknown_fields=True):
+    """What to change; fields that are left out stay as they are."""
+
+    name: Name | UnsetType = UNSET
+    active: bool | UnsetType = UNSET
+
+
+class BarberAnswer(Struct, rename="camel", kw_only=True):
+    """A barber. One who is not active takes no new bookings."""
+
+    id: str
+    name: Name
+    active: bool
+
+    @classmethod
+    def of(cls, item: catalogue.CatalogueItem) -> "BarberAnswer":
+        return cls(id=item.id, name=item.name, active=item.active)
+
+
+class ServiceList(Struct):
+    """All services in the shop's order; those that are not active come last."""
+
+    items: list[ServiceAnswer]
+
+
+class BarberList(Struct):
+    """All barbers in the shop's order; those who are not active come last."""
+
+    items: list[BarberAnswer]
+
+
+Answer = TypeVar("Answer", ServiceAnswer, BarberAnswer)
+
+
+@get("/", opt={"access": "read"}, responses=documented(400, 401, 403), sync_to_thread=True)
+def list_services() -> ServiceList:
+    """All services."""
+    with db.database().read() as session:
+        listed = catalogue.listed(session, Service)
+        return ServiceList([ServiceAnswer.of(session, each) for each in listed])
+
+
+@get(
+    "/{item_id:str}",
+    opt={"access": "read"},
+    responses=documented(400, 401, 403, 404, 422) | {304: _KNOWN},
+    response_headers=etags.HEADERS,
+    sync_to_thread=True,
+)
+def get_service(item_id: Id, if_none_match: IfNoneMatch = None) -> Response[ServiceAnswer]:
+    """One service."""
+    with db.database().read() as session:
+        return etags.unless_known(_service(session, item_id), if_none_match)
+
+
+@post(
+    "/",
+    dto=JsonBody[NewService],
+    opt={"access": "write"},
+    responses=documented(*_REFUSALS),
+    sync_to_thread=True,
+)
+def add_service(data: JSONBody[Body[NewService]], request: ApiRequest) -> Response[ServiceAnswer]:
+    """Add a service, after those that are there."""
+    with db.database().write() as session:
+        added = _add(session, Service, data, request)
+        return _created("services", ServiceAnswer.of(session, added))
+
+
+@patch(
+    "/{item_id:str}",
+    dto=JsonBody[ServiceChanges],
+    opt={"access": "write"},
+    responses=documented(404, 409, 412, *_REFUSALS),
+    sync_to_thread=True,
+)
+def change_service(
+    item_id: Id,
+    data: JSONBody[Body[ServiceChanges]],
+    request: ApiRequest,
+    if_match: IfMatch = None,
+) -> Response[ServiceAnswer]:
+    """Change a service; what is booked keeps its length and its price."""
+    with db.database().write() as session:
+        etags.check(if_match, _service(session, item_id))
+        _change(session, Service, item_id, data, request)
+        return etags.tagged(_service(session, item_id))
+
+
+@delete(
+    "/{item_id:str}",
+    status_code=200,
+    opt={"access": "write"},
+    responses=documented(400, 401, 403, 404, 409, 412, 422) | {204: _GONE},
+    sync_to_thread=True,
+)
+def remove_service(
+    item_id: Id, request: ApiRequest, if_match: IfMatch = None
+) -> Response[ServiceAnswer | None]:
+    """Delete a service that was never booked; any other is switched off, and answered."""
+    with db.database().write() as session:
+        etags.check(if_match, _service(session, item_id))
+        left = catalogue.remove(session, Service, item_id, _actor(request))
+        return _removed(ServiceAnswer.of(session, left) if left else None)
+
+
+@get("/", opt={"access": "read"}, responses=documented(400, 401, 403), sync_to_thread=True)
+def list_barbers() -> BarberList:
+    """All barbers."""
+    with db.database().read() as session:
+        return BarberList([BarberAnswer.of(each) for each in catalogue.listed(session, Barber)])
+
+
+@get(
+    "/{item_id:str}",
+    opt={"access": "read"},
+    responses=documented(400, 401, 403, 404, 422) | {304: _KNOWN},
+    response_headers=etags.HEADERS,
+    sync_to_thread=True,
+)
+def get_barber(item_id: Id, if_none_match: IfNoneMatch = None) -> Response[BarberAnswer]:
+    """One barber."""
+    with db.database().read() as session:
+        return etags.unless_known(_barber(session, item_id), if_none_match)
+
+
+@post(
+    "/",
+    dto=JsonBody[NewBarber],
+    opt={"access": "write"},
+    responses=documented(*_REFUSALS),
+    sync_to_thread=True,
+)
+def add_barber(data: JSONBody[Body[NewBarber]], request: ApiRequest) -> Response[BarberAnswer]:
+    """Add a barber, after those who are there."""
+    with db.database().write() as session:
+        return _created("barbers", BarberAnswer.of(_add(session, Barber, data, request)))
+
+
+@patch(
+    "/{item_id:str}",
+    dto=JsonBody[BarberChanges],
+    opt={"access": "write"},
+    responses=documented(404, 409, 412, *_REFUSALS),
+    sync_to_thread=True,
+)
+def change_barber(
+    item_id: Id,
+    data: JSONBody[Body[BarberChanges]],
+    request: ApiRequest,
+    if_match: IfMatch = None,
+) -> Response[BarberAnswer]:
+    """Rename a barber, or switch them off or on."""
+    with db.database().write() as session:
+        etags.check(if_match, _barber(session, item_id))
+        _change(session, Barber, item_id, data, request)
+        return etags.tagged(_barber(session, item_id))
+
+
+@delete(
+    "/{item_id:str}",
+    status_code=200,
+    opt={"access": "write"},
+    responses=documented(400, 401, 403, 404, 409, 412, 422) | {204: _GONE},
+    sync_to_thread=True,
+)
+def remove_barber(
+    item_id: Id, request: ApiRequest, if_match: IfMatch = None
+) -> Response[BarberAnswer | None]:
+    """Delete a barber who was never booked; any other is switched off, and answered."""
+    with db.database().write() as session:
+        etags.check(if_match, _barber(session, item_id))
+        left = catalogue.remove(session, Barber, item_id, _actor(request))
+        return _removed(BarberAnswer.of(left) if left else None)
+
+
+def _service(session: Session, id: str) -> ServiceAnswer:
+    return ServiceAnswer.of(session, catalogue.get(session, Service, id))
+
+
+def _barber(session: Session, id: str) -> BarberAnswer:
+    return BarberAnswer.of(catalogue.get(session, Barber, id))
+
+
+def _add(
+    session: Session, kind: catalogue.Kind, data: Body[Any], request: ApiRequest
+) -> catalogue.CatalogueItem:
+    asked = data.checked(partial(catalogue.wrong, session, kind))
+    return catalogue.add(session, kind, _given(asked), _actor(request))
+
+
+def _change(
+    session: Session, kind: catalogue.Kind, id: str, data: Body[Any], request: ApiRequest
+) -> None:
+    item = catalogue.get(session, kind, id)
+    asked = data.checked(partial(_wrong, session, kind, id))
+    changes = _given(asked)
+    is_on = changes.pop("active", None)
+    if changes:
+        given = {**catalogue.shown(session, item), **changes}
+        catalogue.change(session, kind, id, given, _actor(request))
+    if is_on is not None:
+        catalogue.switch(session, kind, id, is_on, _actor(request))
+
+
+def _wrong(
+    session: Session, kind: catalogue.Kind, id: str, given: Mapping[str, Any]
+) -> list[FieldError]:
+    fields = {name: value for name, value in given.items() if name != "active"}
+    return catalogue.wrong(session, kind, fields, id)
+
+
+def _given(asked: Struct) -> dict[str, Any]:
+    values = msgspec.structs.asdict(asked)
+    return {name: value for name, value in values.items() if value is not UNSET}
+
+
+def _actor(request: ApiRequest) -> str:
+    return f"token:{request.auth.id}"
+
+
+def _created(where: str, answer: Answer) -> Response[Answer]:
+    headers = {"Location": f"/api/{where}/{answer.id}"}
+    return Response(answer, status_code=201, headers=headers)
+
+
+def _removed(left: Answer | None) -> Response[Answer | None]:
+    return Response(left, status_code=200 if left else 204)
+
+
+_HANDLERS = {
+    "services": [list_services, get_service, add_service, change_service, remove_service],
+    "barbers": [list_barbers, get_barber, add_barber, change_barber, remove_barber],
+}
+
+routers = [
+    Router(
+        f"/api/{name}",
+        route_handlers=handlers,
+        tags=[name.capitalize()],
+        security=[{"bearer": []}],
+    )
+    for name, handlers in _HANDLERS.items()
+]
