@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import StorageState, expect
+from playwright.sync_api import Browser, StorageState, expect
 
 from tests.fake_twilio import FakeTwilio
 from tests.support.browser import launch_options
@@ -23,6 +23,13 @@ expect.set_options(timeout=PATIENCE * 1000)
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
     return {**browser_type_launch_args, **launch_options()}
+
+
+@pytest.fixture(scope="session")
+def browser(browser: Browser) -> Browser:
+    """Whatever is done in it may take as long as what is expected."""
+    browser.on("context", lambda context: context.set_default_timeout(PATIENCE * 1000))
+    return browser
 
 
 @pytest.fixture(scope="module")
