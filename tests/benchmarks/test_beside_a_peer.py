@@ -120,7 +120,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 def sides(kind: str, tmp_path: Path) -> Iterator[tuple[Side, Side]]:
     """Ours and the peer."""
     if not shutil.which("npm"):
-        pytest.skip("the peer needs nodejs and npm")
+        pytest.fail("the peer needs Node.js: run `apt-get install nodejs npm`", pytrace=False)
     if not (PEER / "node_modules").is_dir():
         subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=PEER, check=True)
     with ExitStack() as stack:
