@@ -207,4 +207,5 @@ def test_the_queue_is_counted(api: Client) -> None:
         "completed": 0,
         "failed": 0,
         "delayed": 4,
+        "oldestDueSeconds": 0,
     }
