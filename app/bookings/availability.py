@@ -22,7 +22,7 @@ from app.models.time_off import Absence, Closure
 from app.models.week import Week, every_day
 from app.shop import hours, time_off
 from app.shop.hours import Span
-from app.shop.service import shop, time_zone
+from app.shop.service import barber, shop, time_zone
 from app.shop.time_off import Away
 
 LONGEST = timedelta(hours=12)
@@ -93,6 +93,12 @@ class Calendar:
             next((each for each in away if each.begins < ends_at and starts_at < each.ends), None),
         )
 
+    def day_off(self, barber: Barber | None, day: date) -> Outside | None:
+        """Why they take no bookings on that day at all, if they do not."""
+        if self.open_on(barber, day):
+            return None
+        return self.outside(barber, *hours.of_calendar_day(day, self.zone))
+
     def usual_on(self, day: date) -> Span:
         """What of a day on which nobody works would be their hours: from when to when."""
         opens, closes = hours.usual(self.week)
@@ -126,26 +132,44 @@ def _days_of(closure: Closure, first: date, last: date) -> Iterator[date]:
         day += _DAY
 
 
+Place = tuple[Barber | None, datetime, datetime]
+"""A barber (None: the shop), from when and to when."""
+
+
 def outside(
     session: Session, barber: Barber | None, starts_at: datetime, ends_at: datetime
 ) -> Outside | None:
     """Why a booking then is outside of what the barber (None: the shop) takes, if it is."""
+    return outside_of_each(session, [(barber, starts_at, ends_at)])[0]
+
+
+def outside_of_each(session: Session, places: Sequence[Place]) -> list[Outside | None]:
+    """The same of several, in as many statements as of one."""
+    if not places:
+        return []
     zone = time_zone(shop(session))
-    days = starts_at.astimezone(zone).date(), ends_at.astimezone(zone).date()
-    return calendar(session, *days).outside(barber, starts_at, ends_at)
+    first = min(starts_at for _, starts_at, _ in places).astimezone(zone).date()
+    last = max(ends_at for _, _, ends_at in places).astimezone(zone).date()
+    days = calendar(session, first, last)
+    return [days.outside(*place) for place in places]
 
 
 def free_times(
-    session: Session, barber_id: str, length: timedelta, day: date, but: str = ""
+    session: Session,
+    barber_id: str,
+    length: timedelta,
+    day: date,
+    but: str = "",
+    days: Calendar | None = None,
 ) -> list[datetime]:
     """When the barber has so much time that day (of the shop's zone): UTC, every 15 minutes.
 
     Within their hours, in the future, and clear of their bookings other than `but`. What begins
-    that day may end after midnight, if their hours go on then.
+    that day may end after midnight, if their hours go on then. `days` is a calendar that has it.
     """
     limits = hours.of_calendar_day(day, time_zone(shop(session)))
-    barber = session.get(Barber, barber_id)
-    return free_between(session, [barber], length, *limits, but)[barber_id] if barber else []
+    who = barber(session, barber_id)
+    return free_between(session, [who], length, *limits, but, days)[barber_id] if who else []
 
 
 def free_between(
@@ -155,6 +179,7 @@ def free_between(
     since: datetime,
     until: datetime,
     but: str = "",
+    days: Calendar | None = None,
 ) -> dict[str, list[datetime]]:
     """The same for several barbers, by their ids: all that begins from `since` until before
     `until` (aware).
@@ -164,8 +189,9 @@ def free_between(
     ids = [each.id for each in barbers]
     if first >= until:
         return {id: [] for id in ids}
-    zone = time_zone(shop(session))
-    days = calendar(session, *(at.astimezone(zone).date() for at in (first, until)))
+    if days is None:
+        zone = time_zone(shop(session))
+        days = calendar(session, *(at.astimezone(zone).date() for at in (first, until)))
     taken = {id: _taken(session, id, first, until + length, but) for id in ids}
     return {
         each.id: [
@@ -219,15 +245,11 @@ def strays(session: Session, barber_id: str | None = None, most: int | None = No
     ).all()
     if not rows:
         return []
-    zone = time_zone(row)
-    ends = rows[0].starts_at, max(each.ends_at for each in rows)
-    days = calendar(session, *(at.astimezone(zone).date() for at in ends))
     barbers = {each.id: each for each in session.scalars(select(Barber))}
-    found = {
-        each.id: why
-        for each in rows
-        if (why := days.outside(barbers[each.barber_id], each.starts_at, each.ends_at))
-    }
+    places = [(barbers[each.barber_id], each.starts_at, each.ends_at) for each in rows]
+    why = outside_of_each(session, places)
+    found = {each.id: its for each, its in zip(rows, why, strict=True) if its}
+    zone = time_zone(row)
     return [
         Stray(each, each.starts_at.astimezone(zone).date(), found[each.id])
         for each in _with_names(session, [*found])

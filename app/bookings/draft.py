@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session
 
 from app import clock, forms
 from app.bookings import phone_corrections, service
-from app.bookings.availability import overlapping
+from app.bookings.availability import outside, overlapping
 from app.bookings.fields import COLUMNS, LONGEST_AGO, BookingForm
 from app.customers import service as customers
 from app.errors import Conflict, FieldError, Invalid
 from app.forms import as_typed
 from app.models.booking import Booking, short_name
-from app.shop.service import shop, time_zone
+from app.shop.service import barber, shop, time_zone
 
 OTHER = "other"
 """What the form says for a time that it does not offer: it is in `other_time` then."""
@@ -43,6 +43,7 @@ class Draft:
     are on the shop's clock. Of a time that the clock shows twice, `turn` says which is meant: "1",
     "2", or empty for the first that is still to come. `consent` is "yes" or "no", or empty: the
     customer was not asked. `overlap` has the ids of the bookings beside which it is to be made,
+    `outside` the place (`place_of`) of which the form has said that it is outside of hours,
     `sure` the number of reminders agreed to, `seen` the `fields` of the booking as the form showed
     it at first. `others` is for what a corrected number holds: a numbers.Scope.
     """
@@ -53,6 +54,7 @@ class Draft:
     turn: str = ""
     consent: str = ""
     overlap: str = ""
+    outside: str = ""
     sure: str = ""
     seen: str = ""
     others: str = ""
@@ -161,8 +163,8 @@ def ids_of(bookings: Iterable[Booking]) -> str:
 def book(session: Session, draft: Draft, actor: str) -> tuple[Booking, bool]:
     """Make the booking; False if it was there already.
 
-    Raises Invalid with all the fields that are wrong, and Conflict `barber_taken` for a booking
-    beside it that the draft does not name.
+    Raises Invalid with all the fields that are wrong, and Conflict: `barber_taken` for a booking
+    beside it that the draft does not name, `outside_hours` for a time of which it does not know.
     """
     new = form(session, draft)
     booking, is_new = service.create(session, new, actor, draft.agreed)
@@ -174,8 +176,8 @@ def book(session: Session, draft: Draft, actor: str) -> tuple[Booking, bool]:
 def change(session: Session, booking_id: str, draft: Draft, actor: str) -> tuple[Booking, bool]:
     """Change the booking to what the draft says; False if that is how it is.
 
-    Raises what `service.change` raises, and Conflict `changed_meanwhile` if the form showed
-    another state than there is.
+    Raises what `service.change` raises, Conflict `outside_hours` as `book`, and `changed_meanwhile`
+    if the form showed another state than there is.
     """
     booking = service.to_change(session, booking_id)
     typed, changes = changes_of(session, booking, draft)
@@ -264,9 +266,20 @@ def form(session: Session, draft: Draft, booking: Booking | None = None) -> Book
     return form
 
 
+def place_of(barber_id: str, starts_at: datetime, ends_at: datetime) -> str:
+    """A barber's time, as `Draft.outside` has it."""
+    return f"{barber_id} {starts_at.isoformat()} {ends_at.isoformat()}"
+
+
 def _check_conflicts(session: Session, booking: Booking, draft: Draft) -> None:
-    """Raises Conflict for a booking in the way that was not shown; the barber is locked."""
+    """Raises Conflict for a booking in the way that was not shown (the barber is locked), and for
+    a time outside of what the barber takes of which that was not said.
+    """
     place = (booking.barber_id, booking.starts_at, booking.ends_at)
     there = session.scalars(overlapping(*place, but=booking.id))
     if {other.id for other in there} - set(draft.overlap.split(",")):
         raise Conflict("barber_taken", "The barber has another booking then.")
+    if booking.starts_at <= clock.now() or draft.outside == place_of(*place):
+        return  # what has begun is entered as it was
+    if outside(session, barber(session, place[0]), *place[1:]):
+        raise Conflict("outside_hours", "Nobody is booked then as a rule.")

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.bookings import availability, by_customer, draft, service
-from app.bookings.availability import Outside, overlapping
+from app.bookings.availability import Calendar, Outside, overlapping
 from app.bookings.by_customer import KnownCustomer
 from app.bookings.draft import Draft, StartTime
 from app.bookings.fields import FARTHEST
@@ -80,6 +80,7 @@ class BookingPreview:
     `outside` says why nobody is booked at the time as a rule, if that is so.
     `free` is None until barber, service and day are chosen; then it has the free times in UTC, by
     the choice of the form that means each. `chosen` is the choice that means the draft's own time.
+    `day_off` says why the barber takes no bookings on that day at all, if that is so.
     `turns` are the two times (UTC) at which the clock shows it, if it does so twice.
     `conflicts` are the barber's other bookings then; `same` is the one that is this very booking.
     `changed` names the fields of BookingForm in which the draft differs from the booking that it
@@ -93,6 +94,7 @@ class BookingPreview:
     skip_reason: str
     day: date | None
     free: Mapping[str, datetime] | None
+    day_off: Outside | None
     chosen: str
     start: StartTime | None
     turns: Sequence[datetime]
@@ -114,6 +116,14 @@ class BookingPreview:
         return draft.ids_of(self.conflicts)
 
     @property
+    def place(self) -> str:
+        """The time with its barber, as `Draft.outside` has it; empty until both are chosen."""
+        if not (self.start and self.choices.barber):
+            return ""
+        ends_at = self.start.at + self.choices.length
+        return draft.place_of(self.choices.barber.id, self.start.at, ends_at)
+
+    @property
     def is_many(self) -> bool:
         """Whether so many reminders need a yes."""
         plan = self.reminders.plan if self.reminders else None
@@ -132,6 +142,8 @@ def preview_booking(
     choices = _choices(session, typed, booking)
     day = _day(typed)
     start, problem = _start(session, typed, zone, booking)
+    shown = day or (start.at if start else clock.now()).astimezone(zone).date()
+    days = availability.calendar(session, shown, shown)
     conflicts = _conflicts(session, choices, start, booking)
     return BookingPreview(
         draft=typed,
@@ -140,7 +152,8 @@ def preview_booking(
         contact=contact,
         skip_reason=_skip_reason(typed, contact),
         day=day,
-        free=_free(session, choices, day, zone, booking),
+        free=_free(session, choices, days, booking) if day else None,
+        day_off=days.day_off(choices.barber, day) if day and choices.barber else None,
         chosen=draft.choice_of(start.at, zone) if start else typed.time,
         start=start,
         turns=_turns(typed, zone),
@@ -149,7 +162,7 @@ def preview_booking(
         same=_same(typed, phone, start, conflicts),
         reminders=_reminders(session, typed, choices, start, booking) if start else None,
         changed=_changed(session, typed, booking) if booking else None,
-        outside=_outside(session, choices, start) if start else None,
+        outside=_outside(days, choices, start) if start else None,
     )
 
 
@@ -235,19 +248,16 @@ def _turns(typed: Draft, zone: ZoneInfo) -> Sequence[datetime]:
 
 
 def _free(
-    session: Session,
-    choices: Choices,
-    day: date | None,
-    zone: ZoneInfo,
-    booking: Booking | None,
+    session: Session, choices: Choices, days: Calendar, booking: Booking | None
 ) -> Mapping[str, datetime] | None:
-    if not (day and choices.service and choices.barber):
+    if not (choices.service and choices.barber):
         return None
     if not choices.is_done:
         return {}
     but = booking.id if booking else ""
-    free = availability.free_times(session, choices.barber.id, choices.length, day, but)
-    return {draft.choice_of(at, zone): at for at in free}
+    chosen = choices.barber.id, choices.length
+    free = availability.free_times(session, *chosen, days.first, but, days)
+    return {draft.choice_of(at, days.zone): at for at in free}
 
 
 def _conflicts(
@@ -261,9 +271,8 @@ def _conflicts(
     return session.scalars(overlapping(*place, but=booking.id if booking else "")).all()
 
 
-def _outside(session: Session, choices: Choices, start: StartTime) -> Outside | None:
-    ends_at = start.at + choices.length
-    return availability.outside(session, choices.barber, start.at, ends_at)
+def _outside(days: Calendar, choices: Choices, start: StartTime) -> Outside | None:
+    return days.outside(choices.barber, start.at, start.at + choices.length)
 
 
 def _same(

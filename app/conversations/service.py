@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased, contains_eager
 
 from app import clock, db
+from app.bookings import availability
 from app.bookings import service as bookings
 from app.bookings.availability import LONGEST
 from app.customers import service as customers
@@ -70,7 +71,8 @@ class Chat:
 class OpenReply:
     """What nobody has looked after yet; `booking` with its barber, if it seems to be about one.
 
-    `is_place_free`: the booking was cancelled, is to come, and nobody else has its time by now.
+    `is_place_free`: the booking was cancelled, is to come, nobody else has its time by now, and its
+    barber takes bookings then.
     """
 
     reply: Reply
@@ -110,8 +112,13 @@ def open_replies(session: Session, limit: int) -> list[OpenReply]:
         .order_by(Reply.received_at.desc())
         .limit(limit)
         .options(contains_eager(Booking.barber))
-    )
-    return [OpenReply(*row) for row in rows]
+    ).all()
+    places = [(each.barber, each.starts_at, each.ends_at) for _, each, is_free in rows if is_free]
+    outside = dict(zip(places, availability.outside_of_each(session, places), strict=True))
+    return [
+        OpenReply(reply, each, is_free and not outside[each.barber, each.starts_at, each.ends_at])
+        for reply, each, is_free in rows
+    ]
 
 
 def open_count(most: int) -> ScalarSelect[int]:

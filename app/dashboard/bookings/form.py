@@ -2,7 +2,8 @@
 
 The time is a radio among the free ones, or `other` with the minute in `other_time`. The tick "Book
 anyway" carries the ids of the bookings that it was shown for, "Yes, really" the number of
-reminders: whoever ticks agrees to what they saw, and to nothing that came after.
+reminders: whoever ticks agrees to what they saw, and to nothing that came after. What is said of a
+time outside hours carries that time, so that who has not seen it is told before it is booked.
 """
 
 from collections.abc import Mapping
@@ -35,7 +36,7 @@ from app.web.parameters import BookingId
 _ORDER = (*draft.TYPED.values(), "day", "time")
 _LABELS = {name: name.capitalize().replace("_", " ") for name in _ORDER}
 _LABELS |= {"when": "Time", "sure": "Reminders"}
-_ASK_AGAIN = {"barber_taken", "changed_meanwhile", "same_booking"}
+_ASK_AGAIN = {"barber_taken", "changed_meanwhile", "outside_hours", "same_booking"}
 """Conflicts that the form is shown again for; the others end on the booking's page."""
 
 

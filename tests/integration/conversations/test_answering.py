@@ -281,6 +281,18 @@ def test_a_place_that_was_taken_since_is_not_called_free(
     assert "Book this time" not in page
 
 
+def test_a_place_outside_of_hours_or_while_the_barber_is_away_is_not_called_free(
+    client: Client, shop: Database, clock: FrozenClock
+) -> None:
+    cancelled(shop, clock)
+    with shop.write() as session:
+        at = clock.now() + timedelta(hours=33)
+        factories.absence(session, at, timedelta(hours=2))
+    page = words(client.get("/today").text)
+    assert "Cancelled tomorrow 10:00 AM. The time is taken again, or closed." in page
+    assert "Book this time" not in page
+
+
 def test_a_place_that_has_passed_is_not_called_free(
     client: Client, shop: Database, clock: FrozenClock
 ) -> None:

@@ -115,6 +115,15 @@ def edit_form(client: Client, booking_id: str) -> dict[str, str]:
     return {**fields, "seen": unescape(seen[1]), "time": time[1]}
 
 
+def warned(client: Client, **fields: str) -> dict[str, str]:
+    """What the form sends once it has said that its time is outside of hours."""
+    data = typed(**fields)
+    html = client.post("/bookings/preview", data=data, headers=HTMX).text
+    said = re.search(r'name="outside"\s+value="([^"]+)"', html)
+    assert said
+    return {**data, "outside": unescape(said[1])}
+
+
 # --- a new booking ---
 
 
@@ -409,13 +418,33 @@ def test_the_very_booking_that_is_typed_again_is_no_conflict(
     assert "Book anyway" not in shown
 
 
-def test_a_time_outside_opening_hours_is_remarked_on_and_can_be_booked(
-    desk: Client, sqlite_db: Database
+def test_a_time_outside_opening_hours_is_booked_once_the_form_has_said_so(
+    client: Client, shop: Database
 ) -> None:
-    assert "Outside opening hours" in preview(desk, time="other", other_time="23:00")
-    assert "Outside opening hours" not in preview(desk)
-    answer = desk.post("/bookings", data=typed(time="other", other_time="23:00"))
-    assert answer.status_code == 303
+    late = typed(time="other", other_time="23:00")
+    assert "Outside opening hours" in preview(client, **late)
+    assert "Outside opening hours" not in preview(client)
+    refused = client.post("/bookings", data=late)
+    assert refused.status_code == 409
+    assert "Not saved yet: look at the time." in text_of(refused.text)
+    assert "Outside opening hours" in text_of(refused.text)
+    other = {**warned(client, **late), "other_time": "23:15"}
+    assert client.post("/bookings", data=other).status_code == 409, "that was said of another time"
+    assert count(shop) == 0
+    assert client.post("/bookings", data=warned(client, **late)).status_code == 303
+
+
+def test_a_change_to_outside_of_hours_is_kept_once_the_form_has_said_so(
+    client: Client, shop: Database
+) -> None:
+    booking_id = lifecycle.book(shop)
+    address = f"/bookings/{booking_id}"
+    fields = {**edit_form(client, booking_id), "time": "other", "other_time": "23:00"}
+    assert client.post(address, data=fields).status_code == 409
+    kept = client.post(address, data=warned(client, **fields, id=booking_id))
+    assert kept.status_code == 303
+    renamed = {**edit_form(client, booking_id), "name": "Anna Silva"}
+    assert client.post(address, data=renamed).status_code == 303, "its time was settled before"
 
 
 # --- the reminders ---
@@ -453,7 +482,8 @@ def test_many_reminders_need_a_yes_for_as_many(desk: Client, sqlite_db: Database
         assert refused.status_code == 422
         assert "These are 359 reminders to one customer." in text_of(refused.text)
     assert count(sqlite_db) == 0
-    assert desk.post("/bookings", data={**far, "sure": "359"}).status_code == 303
+    sure = warned(desk, **far, sure="359")
+    assert desk.post("/bookings", data=sure).status_code == 303
 
 
 def test_a_text_of_the_shops_that_cannot_be_filled_in_shows_no_message(
@@ -498,7 +528,7 @@ def test_a_time_that_the_clock_leaps_over_is_refused_with_the_next_that_there_is
     refused = desk.post("/bookings", data=typed(day=day, time=time))
     assert refused.status_code == 422
     assert problem_of(refused.text, "time") == f"{problem}{next_time}."
-    assert desk.post("/bookings", data=typed(day=day, time=next_time)).status_code == 303
+    assert desk.post("/bookings", data=warned(desk, day=day, time=next_time)).status_code == 303
 
 
 TWICE = [
@@ -527,9 +557,8 @@ def test_of_a_time_that_comes_twice_one_chooses_the_first_unless_one_says_the_se
     assert f"the first ({one})" in shown
     assert f"the second ({other})" in shown
     for turn, at in (("", first), ("1", first), ("2", second)):
-        desk.post(
-            "/bookings", data=typed(day=day, time=time, turn=turn, phone=f"+4477009001{at[:2]}")
-        )
+        who = f"+4477009001{at[:2]}"
+        desk.post("/bookings", data=warned(desk, day=day, time=time, turn=turn, phone=who))
         with sqlite_db.read() as session:
             starts = session.scalars(select(Booking.starts_at)).all()
         assert datetime.fromisoformat(f"{day}T{at}:00+00:00") in starts
@@ -541,7 +570,7 @@ def test_the_second_of_two_same_times_stays_the_second_in_the_change_form(
 ) -> None:
     with sqlite_db.write() as session:
         factories.shop(session, time_zone="Europe/London", at_most=4)
-    data = typed(day="2027-10-31", time="01:30", turn="2")
+    data = warned(desk, day="2027-10-31", time="01:30", turn="2")
     address = desk.post("/bookings", data=data).headers["Location"]
     html = desk.get(f"{address}/edit").text
     assert re.search(r'id="turn-2"[^>]*\bchecked', html)
@@ -677,7 +706,8 @@ def test_a_new_time_replaces_the_reminders_and_says_so_before(
     fields = {**edit_form(client, booking_id), "time": "other", "other_time": "07:00"}
     shown = preview(client, **fields, id=booking_id)
     assert "4 planned reminders are replaced by 3: today 02:00, 04:00, 06:00." in shown
-    answer = client.post(f"/bookings/{booking_id}", data=fields)
+    sent = warned(client, **fields, id=booking_id)
+    answer = client.post(f"/bookings/{booking_id}", data=sent)
     assert answer.status_code == 303, answer.text
     assert "The booking is changed." in client.get(f"/bookings/{booking_id}").text
     states = [state for state, _ in lifecycle.states(shop, booking_id)]
@@ -843,8 +873,10 @@ def test_the_same_change_twice_at_the_same_moment_is_made_once(
     booking_id = lifecycle.book(shop)
     fields = {**edit_form(client, booking_id), "time": "other", "other_time": "07:00"}
 
+    sent = warned(client, **fields, id=booking_id)
+
     def post() -> int:
-        return client.post(f"/bookings/{booking_id}", data=fields).status_code
+        return client.post(f"/bookings/{booking_id}", data=sent).status_code
 
     assert at_once(post, post) == [303, 303]
     assert len(lifecycle.messages(shop, booking_id)) == 7
