@@ -126,6 +126,7 @@ class BookingAnswer(Struct, rename="camel", kw_only=True):
     service_id: ServiceId
     barber_id: BarberId
     scheduled_time: Annotated[datetime, Meta(examples=["2026-11-23T18:00:00Z"])]
+    ends_at: Annotated[datetime, Meta(examples=["2026-11-23T18:30:00Z"])]
     status: Status
     notes: Notes
     price: Annotated[
@@ -145,6 +146,7 @@ class BookingAnswer(Struct, rename="camel", kw_only=True):
             service_id=booking.service_id,
             barber_id=booking.barber_id,
             scheduled_time=booking.starts_at,
+            ends_at=booking.ends_at,
             status=cast(Status, booking.status),
             notes=booking.notes,
             price=price_of(booking.price, booking.currency),

@@ -84,7 +84,7 @@ def read(body: bytes, shape: type[T]) -> Body[T]:
     values = _object(body)
     known = {field.encode_name: field for field in msgspec.structs.fields(shape)}
     errors = [
-        FieldError(decoding.shown(name), f"This is unknown; there are {', '.join(known)}.")
+        FieldError(decoding.shown(name), f"This is unknown; known are {', '.join(known)}.")
         for name in values
         if name not in known
     ]

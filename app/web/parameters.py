@@ -21,5 +21,5 @@ def refuse_unknown(given: Iterable[str], known: Collection[str]) -> None:
     """
     unknown = sorted(set(given) - set(known))
     if unknown:
-        words = f"This is unknown; there are {', '.join(sorted(known))}."
+        words = f"This is unknown; known are {', '.join(sorted(known))}."
         raise WrongFields([FieldError(name[:60], words) for name in unknown])

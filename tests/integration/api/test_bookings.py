@@ -37,6 +37,7 @@ def test_a_booking_is_answered_with_201_its_address_and_all_its_fields(
         "serviceId": "haircut",
         "barberId": "barber_1",
         "scheduledTime": "2026-11-23T10:00:00Z",
+        "endsAt": "2026-11-23T10:30:00Z",
         "status": "confirmed",
         "notes": None,
         "price": None,
