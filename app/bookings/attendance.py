@@ -1,4 +1,4 @@
-"""Whether a customer came: staff say so once the appointment has begun, and can take it back."""
+"""Whether a customer came, and paid: staff say so once it has begun, and can take it back."""
 
 from typing import Literal
 
@@ -31,10 +31,24 @@ def mark(session: Session, booking_id: str, status: Mark, actor: str) -> Booking
     if status == "confirmed":
         place.check_no_double(session, booking)
     booking.status, booking.updated_at = status, clock.now()
+    booking.paid_at = None
     session.flush()
     said = "booking.completed" if status == "completed" else "booking.no_show"
     action = "booking.reopened" if status == "confirmed" else said
     audit.record(session, actor, action, booking_id)
+    return booking
+
+
+def mark_paid(session: Session, booking_id: str, actor: str) -> Booking:
+    """Note that the customer came and has paid. Each time the same answer.
+
+    `mark` takes it back. Raises what that raises.
+    """
+    booking = mark(session, booking_id, "completed", actor)
+    if booking.paid_at is None:
+        booking.paid_at = booking.updated_at = clock.now()
+        session.flush()
+        audit.record(session, actor, "booking.paid", booking_id)
     return booking
 
 

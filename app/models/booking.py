@@ -78,6 +78,7 @@ class Booking(Base):
     notes: Mapped[str | None] = mapped_column(Text)
     price: Mapped[Decimal | None] = mapped_column(Numeric(11, 3))
     currency: Mapped[str | None] = mapped_column(String(3))
+    paid_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 

@@ -29,6 +29,7 @@ WORDS = {
     "booking.cancellation_undone": "Cancellation undone",
     "booking.reminded": "Reminder asked for",
     "booking.completed": "Marked as came",
+    "booking.paid": "Marked as paid",
     "booking.no_show": "Marked as did not come",
     "booking.reopened": "Attendance undone",
     "booking.answered": "Answered",

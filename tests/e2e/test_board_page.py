@@ -121,6 +121,23 @@ def test_two_presses_of_a_key_put_who_walks_in_into_a_chair_and_one_takes_it_bac
     assert problems == []
 
 
+def test_the_menu_of_a_block_says_that_they_paid_by_keyboard_and_takes_it_back(
+    page: Page, shop: Dashboard
+) -> None:
+    problems = problems_of(page)
+    page.goto("/bookings/walk-in")
+    page.get_by_role("button", name="Start now").press("Enter")
+    page.wait_for_url("**/today")
+    walked_in = page.locator(".block")
+    for action, then in (("Paid", "Paid · "), ("Undo", "Came?")):
+        walked_in.locator("summary").press("Enter")
+        walked_in.get_by_role("button", name=action).press("Enter")
+        expect(walked_in).to_contain_text(then)
+    walked_in.locator("summary").press("Enter")
+    assert serious_problems(page) == []
+    assert problems == []
+
+
 def test_a_drag_that_is_not_kept_changes_nothing_and_a_click_opens_the_booking(
     page: Page, shop: Dashboard
 ) -> None:

@@ -102,6 +102,7 @@ def show_booking(request: PageRequest, booking_id: BookingId) -> Response[str]:
         errors={},
         may_act=is_staff and is_confirmed and not has_begun,
         may_mark=is_staff and is_confirmed and has_begun,
+        may_be_paid=is_staff and booking.status == "completed" and booking.paid_at is None,
         may_reopen=is_staff and booking.status in ("completed", "no_show"),
         may_undo=is_staff and _may_undo(booking, shown),
         undo_seconds=int(UNDO_FOR.total_seconds()),
@@ -154,6 +155,17 @@ def completed(request: PageRequest, booking_id: BookingId) -> Response[str]:
     return _mark(request, booking_id, "completed", "Noted: {} came.")
 
 
+@post("/{booking_id:str}/paid", opt={"access": "staff"}, sync_to_thread=True)
+def paid(request: PageRequest, booking_id: BookingId) -> Response[str]:
+    """The customer came and has paid."""
+
+    def act(session: Session) -> str:
+        booking = attendance.mark_paid(session, booking_id, request.user.actor)
+        return f"Noted: {booking.customer_name} has paid."
+
+    return run_action(request, _back(request, booking_id), act, _undo(request, booking_id))
+
+
 @post("/{booking_id:str}/no-show", opt={"access": "staff"}, sync_to_thread=True)
 def no_show(request: PageRequest, booking_id: BookingId) -> Response[str]:
     """The customer did not come."""
@@ -173,8 +185,26 @@ def _mark(
         booking = attendance.mark(session, booking_id, status, request.user.actor)
         return said.format(booking.customer_name)
 
-    undo = None if status == "confirmed" else f"/bookings/{booking_id}/reopen"
-    return run_action(request, f"/bookings/{booking_id}", act, undo)
+    undo = None if status == "confirmed" else _undo(request, booking_id)
+    return run_action(request, _back(request, booking_id), act, undo)
+
+
+def _day_of_board(request: PageRequest) -> str:
+    """The day of the board that a button stands on; empty for one on the booking's page."""
+    try:
+        return forms.day(request.query_params.get("day", "")).isoformat()
+    except ValueError:
+        return ""
+
+
+def _back(request: PageRequest, booking_id: str) -> str:
+    day = _day_of_board(request)
+    return f"/today?date={day}" if day else f"/bookings/{booking_id}"
+
+
+def _undo(request: PageRequest, booking_id: str) -> str:
+    day = _day_of_board(request)
+    return with_query(f"/bookings/{booking_id}/reopen", {"day": day})
 
 
 def _listed(session: Session, asked: Mapping[str, str]) -> dict[str, Any]:
@@ -285,6 +315,7 @@ router = Router(
         undo,
         remind,
         completed,
+        paid,
         no_show,
         reopen,
     ],

@@ -60,6 +60,14 @@ class Block:
     is_past: bool
     is_movable: bool
     always: str = ""
+    has_begun: bool = False
+
+    @property
+    def outcome(self) -> str:
+        """What became of it, in a word; empty as long as nobody has said."""
+        if self.booking.paid_at:
+            return "Paid"
+        return {"completed": "Came", "no_show": "No-show"}.get(self.booking.status, "")
 
     @property
     def notes(self) -> list[str]:
@@ -384,6 +392,7 @@ def _blocks(frame: _Frame, bookings: Sequence[Booking]) -> Iterator[Block]:
             is_movable=booking.status == "confirmed"
             and booking.starts_at > frame.now
             and booking.starts_at >= frame.begins,
+            has_begun=booking.starts_at <= frame.now,
             always=frame.notes.get(booking.person or "", ""),
         )
 

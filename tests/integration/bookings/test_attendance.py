@@ -6,6 +6,7 @@ from datetime import time, timedelta
 import pytest
 from sqlalchemy import select
 
+from app import clock as clocks
 from app.bookings import attendance, availability, send_now, service, undo
 from app.channel import Incoming
 from app.conversations import inbound
@@ -263,7 +264,7 @@ def test_the_page_asks_once_it_has_begun_says_who_answered_and_takes_it_back_by_
     page = client.get(f"/bookings/{begun}").text
     assert "The booking of Luis Ortega is confirmed again." in page
     assert re.search(r"<b>Attendance undone</b> by\s+Ann Lee", page)
-    assert list(actions(client, begun)) == ["Came", "Did not come"]
+    assert list(actions(client, begun)) == ["Came", "Came and paid", "Did not come"]
 
 
 def test_the_page_does_not_ask_before_the_appointment_nor_of_a_cancelled_booking(
@@ -305,3 +306,55 @@ def test_viewers_see_the_mark_and_cannot_make_or_take_it(
     mark(shop, begun, "no_show")
     assert "No-show" in content(client, begun)
     assert actions(client, begun) == {}
+
+
+# --- paid, and the menu on the board ---
+
+
+def test_paid_means_that_they_came_too_and_taking_it_back_takes_both(
+    sqlite_api: Client, sqlite_shop: Database
+) -> None:
+    sign_in(sqlite_api, sqlite_shop, "staff")
+    with sqlite_shop.write() as session:
+        booking = factories.booking(session, starts_at=clocks.now() - timedelta(hours=1)).id
+    day = f"?day={clocks.now().date()}"
+    for action, status, is_paid in (
+        ("completed", "completed", False),
+        ("paid", "completed", True),
+        ("paid", "completed", True),
+        ("reopen", "confirmed", False),
+        ("paid", "completed", True),
+        ("reopen", "confirmed", False),
+        ("no-show", "no_show", False),
+    ):
+        answer = sqlite_api.post(f"/bookings/{booking}/{action}{day}")
+        assert answer.headers["Location"] == f"/today?date={clocks.now().date()}"
+        with sqlite_shop.read() as session:
+            row = session.get_one(Booking, booking)
+            assert (row.status, row.paid_at is not None) == (status, is_paid), action
+    refused = sqlite_api.post(f"/bookings/{booking}/paid?day=nonsense")
+    assert refused.headers["Location"] == f"/bookings/{booking}"
+    with sqlite_shop.read() as session:
+        assert session.get_one(Booking, booking).paid_at is None
+
+
+def test_the_board_asks_of_what_has_begun_and_says_what_became_of_it(
+    sqlite_api: Client, sqlite_shop: Database
+) -> None:
+    with sqlite_shop.write() as session:
+        booking = factories.booking(session, starts_at=clocks.now()).id
+        coming = factories.booking(session, starts_at=clocks.now() + timedelta(hours=2)).id
+    sign_in(sqlite_api, sqlite_shop, "viewer")
+    assert f"menu-{booking}" not in sqlite_api.get("/today").text
+    sign_in(sqlite_api, sqlite_shop, "staff")
+    page = sqlite_api.get("/today").text
+    assert f"menu-{booking}" in page
+    assert f"menu-{coming}" not in page
+    assert "Came?" in page
+    sqlite_api.post(f"/bookings/{booking}/completed")
+    page = sqlite_api.get("/today").text
+    assert "Came · Haircut" in page
+    assert f"/bookings/{booking}/paid?day=" in page
+    sqlite_api.post(f"/bookings/{booking}/paid")
+    assert "Paid · Haircut" in sqlite_api.get("/today").text
+    assert "Marked as paid" in sqlite_api.get(f"/bookings/{booking}").text
