@@ -328,7 +328,7 @@ def _column(
     cells: list[Block | Slot] = [*blocks, *slots]
     traces = list(_traces(frame, blocks, cancelled, replied))
     in_order = sorted(cells, key=lambda cell: cell.row)
-    closed = sorted(_closed(frame, calendar, barber, spans), key=lambda each: each.row)
+    closed = sorted(_closed(frame, calendar, barber, spans, bookings), key=lambda each: each.row)
     return Column(barber, in_order, traces, closed)
 
 
@@ -439,15 +439,28 @@ def _hours(frame: _Frame) -> Iterator[tuple[int, datetime]]:
 
 
 def _closed(
-    frame: _Frame, calendar: Calendar, barber: Barber, spans: Sequence[Span]
+    frame: _Frame,
+    calendar: Calendar,
+    barber: Barber,
+    spans: Sequence[Span],
+    bookings: Sequence[Booking],
 ) -> Iterator[Closed]:
-    day = frame.begins, frame.ends
-    left = hours.less([day], spans)
+    """Named where no booking lies over it, so that the name is seen however much is booked."""
+    taken = [(each.starts_at, each.ends_at) for each in bookings]
+    left = hours.less([(frame.begins, frame.ends)], spans)
     for away in calendar.away.get(barber.id, ()):
         inside = hours.within(left, (away.begins, away.ends))
-        yield from _rows_of(frame, inside, away.name)
+        yield from _named(frame, inside, taken, away.name)
         left = hours.less(left, inside)
-    yield from _rows_of(frame, left, calendar.closed.get(calendar.first, ""))
+    yield from _named(frame, left, taken, calendar.closed.get(calendar.first, ""))
+
+
+def _named(
+    frame: _Frame, spans: Sequence[Span], taken: Sequence[Span], name: str
+) -> Iterator[Closed]:
+    seen = hours.less(spans, taken) if name else []
+    yield from _rows_of(frame, seen, name)
+    yield from _rows_of(frame, hours.less(spans, seen), "")
 
 
 def _rows_of(frame: _Frame, spans: Sequence[Span], name: str) -> Iterator[Closed]:

@@ -146,6 +146,19 @@ def test_while_a_barber_is_away_they_are_not_free_and_the_board_has_its_name(
     )
 
 
+def test_the_name_of_an_absence_stands_where_no_booking_lies_over_it(
+    desk: Client, sqlite_db: Database, clock: FrozenClock
+) -> None:
+    with sqlite_db.write() as session:
+        factories.booking(session, datetime(2026, 11, 23, 13, tzinfo=UTC))
+    away(desk, "Training", from_time="13:00", until_time="15:00")
+    with sqlite_db.read() as session:
+        column, *_ = day.board(session, MONDAY).columns
+    assert [(each.row, each.rows, each.name) for each in column.closed] == [
+        *((48, 6, ""), (54, 18, "Training")),
+    ]
+
+
 def test_the_form_and_a_move_say_why_a_barber_is_not_to_be_booked(
     desk: Client, sqlite_db: Database, clock: FrozenClock
 ) -> None:
