@@ -109,8 +109,10 @@ def subject_of(session: Session, booking: Booking) -> Subject:
 def values_of(row: Shop, subject: Subject, at: datetime) -> dict[str, str]:
     """What stands for each placeholder in a message about `subject` that goes out at `at`."""
     when = texts.format_date_time(subject.starts_at, time_zone(row), row.locale)
+    name = texts.clean_value(subject.customer_name, "there")
     return {
-        "customerName": texts.clean_value(subject.customer_name, "there"),
+        "customerName": name,
+        "firstName": texts.first_name(name),
         "formattedDateTime": when,
         "serviceName": texts.clean_value(subject.service, "your appointment"),
         "barberName": texts.clean_value(subject.barber, "your barber"),

@@ -80,6 +80,7 @@ DEFAULTS = {
 
 PLACEHOLDERS = (
     "customerName",
+    "firstName",
     "formattedDateTime",
     "serviceName",
     "barberName",
@@ -191,6 +192,15 @@ def clean_value(value: str, default: str) -> str:
         text = unicodedata.normalize("NFC", _JOINER.sub("", text))
     text = _one_line(text)[:MAX_VALUE].rstrip(" \u200c\u200d")
     return text if any(unicodedata.category(char)[0] in "LNPS" for char in text) else default
+
+
+def first_name(name: str) -> str:
+    """The first word of a name that is fit for a message, or all of it where that is no name: a
+    title, an initial, or a family's name before a comma.
+    """
+    first, *rest = name.split()
+    is_name = len(first) > 1 and not first.endswith(".") and "," not in name
+    return first if rest and is_name else name
 
 
 def format_date_time(at: datetime, time_zone: ZoneInfo, locale: str) -> str:

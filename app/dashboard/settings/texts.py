@@ -37,6 +37,7 @@ NAMES = {
 }
 MEANINGS = {
     "customerName": "the customer’s name",
+    "firstName": "the customer’s first name",
     "formattedDateTime": "day and time",
     "serviceName": "what is booked",
     "barberName": "with whom",

@@ -19,6 +19,7 @@ from app.messages.texts import (
     TextError,
     check_text,
     clean_value,
+    first_name,
     format_date_time,
     placeholders,
     render,
@@ -34,6 +35,7 @@ VALUES = {
     "barberName": "Sam",
     "timeUntil": "4 hours",
     "shopName": "Fade & Co",
+    "firstName": "Luis",
 }
 
 # --- the texts ---
@@ -78,7 +80,7 @@ def test_our_own_texts_pass_the_check_and_fit_with_the_longest_values():
 
 
 def test_the_placeholders_of_a_text_are_found_once_each():
-    assert placeholders(REMINDER_TEXT) == set(PLACEHOLDERS) - {"shopName"}
+    assert placeholders(REMINDER_TEXT) == set(PLACEHOLDERS) - {"shopName", "firstName"}
     assert placeholders("{customerName} {customerName} {nme} {}") == {"customerName", "nme"}
     assert placeholders("See you!") == set()
 
@@ -358,3 +360,19 @@ def test_every_minute_up_to_sixty_days_is_well_worded_near_and_never_runs_backwa
 @given(st.floats(60, 60 * 86400))
 def test_any_moment_between_two_minutes_is_well_worded_too(seconds: float):
     assert WELL_WORDED.fullmatch(until(seconds=seconds))
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        ("Ada Lovelace", "Ada"),
+        ("Ada", "Ada"),
+        ("there", "there"),
+        ("Dr. Ada Lovelace", "Dr. Ada Lovelace"),
+        ("A Lovelace", "A Lovelace"),
+        ("Lovelace, Ada", "Lovelace, Ada"),
+        ("Jean-Luc Picard", "Jean-Luc"),
+    ],
+)
+def test_the_first_name_is_the_first_word_unless_that_is_none(name: str, first: str) -> None:
+    assert first_name(name) == first
