@@ -8,7 +8,18 @@ from litestar.di import Provide
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
 
-from app.api import availability, bookings, catalogue, hours, openapi, queue, time_off, twilio
+from app import db
+from app.api import (
+    availability,
+    bookings,
+    catalogue,
+    hours,
+    metrics,
+    openapi,
+    queue,
+    time_off,
+    twilio,
+)
 from app.api import reminders as messages
 from app.dashboard import error_pages, live
 from app.dashboard.bookings import form as booking_forms
@@ -31,7 +42,7 @@ from app.dashboard.templating import environment
 from app.dashboard.today import page
 from app.settings import Settings, settings
 from app.staff import guards
-from app.web import incoming, static, threads
+from app.web import incoming, measured, static, threads
 from app.web.bodies import MAX_BODY
 from app.web.compression import compression_config
 from app.web.headers import security_headers
@@ -53,12 +64,13 @@ def create_app() -> Litestar:
         template_config=TemplateConfig(
             instance=JinjaTemplateEngine.from_environment(environment())
         ),
-        on_startup=[_limit_threads],
+        on_startup=[_limit_threads, _watch_connections],
         lifespan=[live.lifespan],
         logging_config=None,
         debug=False,
     )
-    app.asgi_handler = incoming.guarded(app.asgi_handler, error_pages.HANDLERS, env.answers_to)
+    guarded = incoming.guarded(app.asgi_handler, error_pages.HANDLERS, env.answers_to)
+    app.asgi_handler = measured.measured(guarded)
     return app
 
 
@@ -71,6 +83,7 @@ def _routes(env: Settings) -> list[Router]:
         time_off.router,
         messages.router,
         queue.router,
+        metrics.router,
         twilio.router,
         static.router(),
     ]
@@ -96,6 +109,10 @@ def _routes(env: Settings) -> list[Router]:
 async def _limit_threads() -> None:
     """The loop ends its default threads itself when it closes."""
     asyncio.get_running_loop().set_default_executor(threads.Threads())
+
+
+async def _watch_connections() -> None:
+    measured.watch_connections(db.database().engine)
 
 
 # A login's address is the customer's own, not the proxy's; nobody else may say whose it is.

@@ -1,6 +1,7 @@
 """The `chairtime` command. What a user can get wrong is answered in one line, on stderr."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -67,9 +68,22 @@ def serve(workers: int, grace: int) -> None:
     given = settings()
     if not supervisor.end_with_parent():  # `up` has looked, and importing all takes a second
         _prepare_web(given)
+    _share_measurements(given)
     options = f"--interface asgi --workers {workers} --workers-kill-timeout {grace}"
     address = ["--host", given.host, "--port", str(given.port)]
     _become("granian", [*options.split(), "--respawn-failed-workers", *address, "app.asgi:app"])
+
+
+def _share_measurements(given: Settings) -> None:
+    """Have the processes of this web app add up what they measure, in a folder that is empty."""
+    folder = (given.state_dir / "metrics" / str(given.port)).absolute()
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        _warn([f"{folder} cannot be made ({error.strerror}): /metrics has one process's requests"])
+    else:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
 
 
 def _prepare_web(given: Settings) -> None:

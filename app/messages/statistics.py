@@ -111,20 +111,27 @@ def per_minute(session: Session) -> list[Minute]:
 
 def lateness(session: Session) -> Lateness:
     """Of the messages sent in the last hour at their first attempt, the newest 2,000."""
+    late = late_by(session, timedelta(hours=1))
+    if not late:
+        return Lateness(None, None)
+    return Lateness(late[len(late) // 2], late[min(len(late) - 1, int(len(late) * 0.99))])
+
+
+def late_by(session: Session, within: timedelta) -> list[float]:
+    """How many seconds late each was that was sent since then at its first attempt, the least
+    first: of the newest 2,000.
+    """
     rows = session.execute(
         select(Message.sent_at, Message.due_at)
         .where(
             is_one_of(Message.state, "sent"),
-            Message.sent_at > clock.now() - timedelta(hours=1),
+            Message.sent_at > clock.now() - within,
             Message.attempts == 1,
         )
         .order_by(Message.sent_at.desc())
         .limit(2_000)
     )
-    late = sorted(max(0.0, (row.sent_at - row.due_at).total_seconds()) for row in rows)
-    if not late:
-        return Lateness(None, None)
-    return Lateness(late[len(late) // 2], late[min(len(late) - 1, int(len(late) * 0.99))])
+    return sorted(max(0.0, (row.sent_at - row.due_at).total_seconds()) for row in rows)
 
 
 def next_due(session: Session, limit: int) -> Sequence[Message]:

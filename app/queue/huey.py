@@ -125,3 +125,8 @@ def ping() -> None:
     """Raises redis.RedisError or OSError when the queue is away."""
     _client(settings().redis_url).ping()
     forget_outage()
+
+
+def depth() -> tuple[int, int]:
+    """How many tasks wait for a worker, and how many for their time. Raises as `ping` does."""
+    return huey.pending_count(), huey.scheduled_count()

@@ -27,7 +27,8 @@ class TwoWebs(RunningShop):
         super().__enter__()
         port = str(free_port())
         environment = {**self.environment, "PORT": port}
-        web = Process([program("chairtime"), "serve"], environment, self.folder, "other-web")
+        command = [program("chairtime"), "serve", "--workers", "2"]
+        web = Process(command, environment, self.folder, "other-web")
         self._stack.enter_context(web)
         self.other = self._client(f"http://127.0.0.1:{port}")
         self.other.headers["Authorization"] = self.api.headers["Authorization"]
@@ -117,3 +118,18 @@ def test_a_rule_that_is_saved_in_one_holds_in_the_other_a_second_later(webs: Two
     assert book(webs.api, 12) == 12, "at once where it was"
     time.sleep(A_SECOND)
     assert book(webs.other, 13) == 13
+
+
+def test_each_process_of_a_web_app_shows_what_all_of_them_have_answered(webs: TwoWebs) -> None:
+    """A connection each, so that both are asked; what another `serve` has answered is its own."""
+    route = 'method="GET",route="/api/services/{item_id}",status="404"'
+
+    def ask(address: str) -> str:
+        with httpx.Client(base_url=webs.other.base_url, headers=webs.api.headers) as client:
+            return client.get(address).text
+
+    for number in range(20):
+        ask(f"/api/services/none-{number}")
+    webs.api.get("/api/services/none")
+    for _ in range(5):
+        assert f"chairtime_http_request_seconds_count{{{route}}} 20.0" in ask("/metrics")

@@ -21,7 +21,7 @@ from app.dashboard.beads import reminders_of
 from app.dashboard.shell import frame
 from app.dashboard.today import day
 from app.db import Database, insert_rows
-from app.messages import enqueue, entries, failures, receipts, statistics
+from app.messages import enqueue, entries, failures, monitoring, receipts, statistics
 from app.messages import service as message_service
 from app.messages import tick as ticking
 from app.messages.lifecycle import claims, plans
@@ -497,6 +497,10 @@ def test_what_a_barber_has_free_goes_by_an_index(big: Database, clock: FrozenClo
 
 def test_the_counters_go_by_an_index(big: Database, clock: FrozenClock) -> None:
     check(big, reading(big, statistics.stats))
+
+
+def test_what_is_scraped_goes_by_an_index(big: Database, clock: FrozenClock) -> None:
+    check(big, reading(big, monitoring.figures), at_least=4)
 
 
 @pytest.mark.parametrize(
