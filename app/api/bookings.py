@@ -13,7 +13,7 @@ from litestar.params import HeaderParameter, JSONBody, QueryParameter
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app import db
-from app.bookings import search, service
+from app.bookings import attendance, search, service
 from app.models.booking import STATUSES, Booking
 from app.shop.money import Price, price_of
 from app.staff import idempotency
@@ -111,6 +111,19 @@ class BookingChanges(Struct, rename="camel", kw_only=True, forbid_unknown_fields
     price: BookingPrice | UnsetType = UNSET
     allow_overlap: Overlap | UnsetType = UNSET
     whatsapp_consent: Consent | UnsetType = UNSET
+
+
+class Attendance(Struct, rename="camel", kw_only=True, forbid_unknown_fields=True):
+    """Whether the customer came."""
+
+    came: Annotated[
+        bool | None,
+        Meta(
+            description="true: the booking is completed. false: a no-show. null: nobody has said, "
+            "and it is confirmed again.",
+            examples=[True],
+        ),
+    ]
 
 
 class BookingAnswer(Struct, rename="camel", kw_only=True):
@@ -281,9 +294,41 @@ def cancel_booking(
         return etags.tagged(BookingAnswer.of(cancelled))
 
 
+@post(
+    "/{booking_id:str}/attendance",
+    status_code=200,
+    dto=JsonBody[Attendance],
+    opt={"access": "write"},
+    response_headers=etags.HEADERS,
+    responses=documented(400, 401, 403, 404, 409, 413, 415, 422),
+    sync_to_thread=True,
+)
+def note_attendance(
+    booking_id: BookingId, data: JSONBody[Body[Attendance]], request: ApiRequest
+) -> Response[BookingAnswer]:
+    """Note whether the customer came, once it has begun; the same again changes nothing."""
+    with db.database().write() as session:
+        status = _MARKS[data.checked(lambda _: ()).came]
+        marked = attendance.mark(session, booking_id, status, f"token:{request.auth.id}")
+        return etags.tagged(BookingAnswer.of(marked))
+
+
+_MARKS: dict[bool | None, attendance.Mark] = {
+    True: "completed",
+    False: "no_show",
+    None: "confirmed",
+}
+
 router = Router(
     "/api/bookings",
-    route_handlers=[create_booking, list_bookings, get_booking, change_booking, cancel_booking],
+    route_handlers=[
+        create_booking,
+        list_bookings,
+        get_booking,
+        change_booking,
+        cancel_booking,
+        note_attendance,
+    ],
     tags=["Bookings"],
     security=[{"bearer": []}],
 )

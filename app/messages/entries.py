@@ -1,7 +1,7 @@
 """A booking's timeline: its messages with their attempts and receipts, and what was done to it."""
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import select
@@ -57,21 +57,28 @@ Entry = MessageEntry | EventEntry
 
 def timeline(session: Session, booking_id: str) -> list[Entry]:
     """All that happened and is planned, in the order of time. Five queries, whatever the length."""
-    messages = planned.messages_of(session, booking_id)
-    attempts, receipts = _attempts(session, booking_id)
+    messages = of_messages(session, booking_id)
     done = events(session, booking_id)
     begun = {each.event.details.get("job_id"): each.at for each in done if each.has_begun}
     entries: list[Entry] = [
-        MessageEntry(
-            message,
-            max(message.sent_at or message.planned_for, begun.get(message.id, _EVER)),
-            attempts[message.id],
-            receipts[message.id],
-        )
-        for message in messages
+        replace(entry, at=max(entry.at, begun.get(entry.message.id, _EVER))) for entry in messages
     ]
     # Of what has the same time, the event comes first: a message is what it led to.
     return sorted([*done, *entries], key=lambda entry: entry.at)
+
+
+def of_messages(session: Session, booking_id: str) -> list[MessageEntry]:
+    """A booking's messages of all kinds, in no order; `at` is when each was or is to be sent."""
+    attempts, receipts = _attempts(session, booking_id)
+    return [
+        MessageEntry(
+            message,
+            message.sent_at or message.planned_for,
+            attempts[message.id],
+            receipts[message.id],
+        )
+        for message in planned.messages_of(session, booking_id)
+    ]
 
 
 def events(session: Session, subject: str) -> list[EventEntry]:

@@ -113,6 +113,16 @@ def skip_reason_of(customer: Customer | None, consent: bool | None) -> str:
     return REASONS[NO_CONSENT] if consent is False else ""
 
 
+def error_of(message: Message) -> str | None:
+    """What went wrong, or why it was left out; None while nothing did."""
+    if message.state in {"cancelled", "skipped"}:
+        return f"{REASONS[str(message.reason)]}."
+    if message.error_code is None:
+        return None
+    advice = advice_of(message)
+    return f"{advice.words}. {advice.advice}" if message.state == "failed" else f"{advice.words}."
+
+
 def advice_of(message: Message) -> Advice:
     """Why a message failed, and what to do."""
     advice = channel().explain(message.error_code, asynchronous=message.reason == "undelivered")
@@ -133,18 +143,8 @@ def _view(message: Message, now: datetime) -> ReminderView:
         attempts=message.attempts,
         sent_at=message.sent_at,
         delivery_status=message.delivery_status,
-        error=_error(message),
+        error=error_of(message),
     )
-
-
-def _error(message: Message) -> str | None:
-    """What went wrong, or why it was left out; None while nothing did."""
-    if message.state in {"cancelled", "skipped"}:
-        return f"{REASONS[str(message.reason)]}."
-    if message.error_code is None:
-        return None
-    advice = advice_of(message)
-    return f"{advice.words}. {advice.advice}" if message.state == "failed" else f"{advice.words}."
 
 
 def _check_retry(session: Session, message: Message) -> None:

@@ -30,6 +30,8 @@ def test_every_call_is_described_and_nothing_else(schema: dict[str, Any]) -> Non
         (booking, "get"),
         (booking, "patch"),
         (booking, "delete"),
+        (f"{booking}/attendance", "post"),
+        (f"{booking}/messages", "get"),
         (f"{booking}/reminders", "get"),
         (f"{booking}/reminders/{{number}}/retry", "post"),
         ("/api/availability", "get"),
