@@ -11,9 +11,10 @@ from functools import lru_cache
 from itertools import count
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, Select, bindparam, select
 from sqlalchemy.orm import Session
 
+from app.db import read_rows, table_of
 from app.messages import quiet
 from app.messages.lifecycle.compare_and_set import booking_of, job_id
 from app.messages.quiet import QUIET_HOURS
@@ -22,6 +23,7 @@ from app.models.message import Message
 from app.models.plan import Plan, QuietHours, ReminderTimes, times_of
 
 _PAGE = 100  # plans that are read at a time
+_PLANS = select(*table_of(Plan).c).where(table_of(Plan).c.booking_id == bindparam("of_booking"))
 
 
 class PlannedReminder(NamedTuple):
@@ -87,10 +89,9 @@ class Remaining(NamedTuple):
 def messages_of(session: Session, booking_id: str, kind: str | None = None) -> list[Message]:
     """A booking's messages, or those of a kind, by number, as plain rows: as staff see them."""
     nights = quiet.rule(session)
-    rows = select(*quiet.shown(nights)).where(Message.booking_id == booking_id)
-    if kind is not None:
-        rows = rows.where(Message.kind == kind)
-    found = [cast(Message, row) for row in session.execute(rows)]
+    values = {"of_booking": booking_id, "of_kind": kind}
+    rows = read_rows(session, _rows(nights, kind is None), values)
+    found = [cast(Message, row) for row in rows]
     if kind in {None, "reminder"}:
         found += _reminders(session, booking_id, nights)
     return sorted(found, key=lambda message: message.number)
@@ -152,9 +153,16 @@ def _soonest(session: Session) -> Iterator[Row[Any]]:
 
 
 def _reminders(session: Session, booking_id: str, nights: quiet.Rule | None) -> list[Message]:
-    plans = select(*Plan.__table__.c).where(Plan.booking_id == booking_id)
-    left = [_remaining(plan, nights) for plan in session.execute(plans)]
+    plans = read_rows(session, _PLANS, {"of_booking": booking_id})
+    left = [_remaining(plan, nights) for plan in plans]
     return [each.reminder(step) for each in left for step in (*each.going, *each.quiet)]
+
+
+@lru_cache(maxsize=16)
+def _rows(nights: quiet.Rule | None, are_all: bool) -> Select[Any]:
+    """A booking's messages as they are shown, all or those of a kind."""
+    is_of = [] if are_all else [Message.kind == bindparam("of_kind")]
+    return select(*quiet.shown(nights)).where(Message.booking_id == bindparam("of_booking"), *is_of)
 
 
 def _remaining(plan: Any, nights: quiet.Rule | None) -> Remaining:

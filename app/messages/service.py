@@ -71,10 +71,10 @@ class ReminderView:
 
 def reminders(session: Session, booking_id: str) -> list[ReminderView]:
     """A booking's reminders by number. Raises NotFound."""
-    if session.get(Booking, booking_id) is None:
-        raise NotFound("There is no such booking.")
     now = clock.now()
     messages = planned.messages_of(session, booking_id, "reminder")
+    if not messages and session.get(Booking, booking_id) is None:
+        raise NotFound("There is no such booking.")
     return [_view(message, now) for message in messages]
 
 

@@ -5,14 +5,17 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.orm import Session
 
-from app.db import Database, after_commit, constant, insert
+from app.db import Database, after_commit, change_rows, constant, insert, table_of
 from app.models.message import DailySent, Worker
+from app.models.shop import Service
+from tests import factories
 
 AT = datetime(2026, 7, 1, 12, 30, 15, 250000, tzinfo=timezone(timedelta(hours=5, minutes=30)))
 
@@ -209,3 +212,16 @@ def test_only_a_word_stands_in_the_sql_as_it_is() -> None:
     for no_word in ("", "it's", "a b", "1", "a;b"):
         with pytest.raises(ValueError, match="is not a word"):
             constant(no_word)
+
+
+def test_rows_that_change_past_the_objects_are_read_again_and_known_as_changed(
+    db: Database,
+) -> None:
+    with db.write() as session:
+        service = factories.service(session, name="Cut")
+    begun = monotonic()
+    with db.write() as session:
+        service = session.get_one(Service, service.id)
+        change_rows(session, update(table_of(Service)).values(name="Trim"))
+        assert service.name == "Trim"
+    assert db.changed_at["service"] >= begun

@@ -35,6 +35,14 @@ _NOT_SENT: dict[str, Any] = {
 
 
 _booking = table_of(Booking).c
+_LOCKED = {
+    to_change: select(Booking)
+    .where(Booking.id == bindparam("id"))
+    # Not "for update": that would keep off foreign keys' checks too, and end in deadlocks.
+    .with_for_update(read=not to_change, key_share=to_change)
+    .execution_options(populate_existing=True)
+    for to_change in (False, True)
+}
 _HOLD_BOOKING = select(_booking.id).where(_booking.id == bindparam("id")).with_for_update(read=True)
 
 
@@ -59,13 +67,7 @@ def lock_booking(session: Session, booking_id: str, *, to_change: bool = False) 
     Senders share it, and who changes or cancels it has it alone: a cancel comes before the start
     of a send, or after it.
     """
-    return session.scalars(
-        select(Booking)
-        .where(Booking.id == booking_id)
-        # Not "for update": that would keep off foreign keys' checks too, and end in deadlocks.
-        .with_for_update(read=not to_change, key_share=to_change)
-        .execution_options(populate_existing=True)
-    ).one_or_none()
+    return session.scalars(_LOCKED[to_change], {"id": booking_id}).one_or_none()
 
 
 def hold_booking(connection: Connection, booking_id: str) -> None:

@@ -7,13 +7,14 @@ any number of workers may do it at once.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.db import insert_rows
+from app.db import change_rows, insert_rows, read_rows, table_of
 from app.messages.lifecycle.compare_and_set import ENQUEUE_WINDOW, job_id
 from app.messages.quiet import QUIET_HOURS
 from app.models.message import Message
@@ -24,8 +25,10 @@ _AT_ONCE = 1_000
 _ROWS_AT_ONCE = 500
 """Messages that one transaction makes of one plan; the next one makes more of it."""
 
+_plan, _message = table_of(Plan).c, table_of(Message).c
+# Made once, as every booking needs them.
 _MOVE_CURSOR = (
-    update(Plan.__table__)  # type: ignore[arg-type]
+    update(table_of(Plan))
     .where(
         Plan.booking_id == bindparam("of_booking"),
         Plan.first_number == bindparam("first"),
@@ -33,6 +36,20 @@ _MOVE_CURSOR = (
         Plan.ended_at.is_(None),
     )
     .values({each: bindparam(f"new_{each}") for each in ("next_number", "next_at", "to_come")})
+)
+_PLAN = insert(table_of(Plan))
+_END = (
+    update(table_of(Plan))
+    .where(_plan.booking_id == bindparam("of_booking"), _plan.ended_at.is_(None))
+    .values(ended_at=bindparam("now"), reason=bindparam("why"), next_at=None, to_come=0)
+)
+_LAST_NUMBERS = select(
+    select(func.max(_message.number))
+    .where(_message.booking_id == bindparam("of_booking"), _message.kind == bindparam("of_kind"))
+    .scalar_subquery(),
+    select(func.max(_plan.first_number + _plan.count - 1))
+    .where(_plan.booking_id == bindparam("of_booking"))
+    .scalar_subquery(),
 )
 
 
@@ -48,7 +65,7 @@ def make(session: Session, booking_id: str, times: ReminderTimes) -> list[str]:
         last_number(session, booking_id, "reminder") + 1,
         times.until(now + ENQUEUE_WINDOW),
     )
-    plan = Plan(
+    plan = SimpleNamespace(
         booking_id=booking_id,
         first_number=first,
         first_at=times.first_at,
@@ -62,19 +79,14 @@ def make(session: Session, booking_id: str, times: ReminderTimes) -> list[str]:
         to_come=times.going(done, times.count),
         made_at=now,
     )
-    session.add(plan)
-    session.flush()
+    change_rows(session, _PLAN, vars(plan))
     return insert_messages(session, _rows(plan, times, range(done), enqueued_at=now))
 
 
 def end(session: Session, booking_id: str, reason: str) -> None:
     """End a booking's open plans: its reminders to come are cancelled. It holds the lock."""
-    session.execute(
-        update(Plan)
-        .where(Plan.booking_id == booking_id, Plan.ended_at.is_(None))
-        .values(ended_at=clock.now(), reason=reason, next_at=None, to_come=0)
-        .execution_options(synchronize_session=False)
-    )
+    values = {"of_booking": booking_id, "now": clock.now(), "why": reason}
+    change_rows(session, _END, values)
 
 
 def reopen(session: Session, booking_id: str, reason: str) -> list[str]:
@@ -118,15 +130,9 @@ def materialize_booking(session: Session, booking_id: str) -> None:
 
 def last_number(session: Session, booking_id: str, kind: str) -> int:
     """The highest number that a message of this kind has, or is to have; 0 if there is none."""
-    of_rows = select(func.max(Message.number)).where(
-        Message.booking_id == booking_id, Message.kind == kind
-    )
-    of_plans = select(func.max(Plan.first_number + Plan.count - 1)).where(
-        Plan.booking_id == booking_id
-    )
-    figures = (of_rows, of_plans) if kind == "reminder" else (of_rows,)
-    numbers = session.execute(select(*(each.scalar_subquery() for each in figures))).one()
-    return max(number or 0 for number in numbers)
+    values = {"of_booking": booking_id, "of_kind": kind}
+    numbers = read_rows(session, _LAST_NUMBERS, values).one()
+    return max(number or 0 for number in (numbers if kind == "reminder" else numbers[:1]))
 
 
 def insert_messages(session: Session, rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -9,13 +9,35 @@ from sqlalchemy import Integer, Select, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.db import is_one_of
+from app.db import change_rows, constant, is_one_of, table_of
 from app.messages import quiet
 from app.messages.eligibility import UNCOUNTED, as_of, is_pending, skip_reason
 from app.messages.lifecycle import materialize
 from app.messages.lifecycle.compare_and_set import enqueued_at, set_if
 from app.models.booking import Booking
 from app.models.message import Message
+
+_message = table_of(Message).c
+# Made once, as every cancel and every move needs them.
+_MARK_UNWANTED = (
+    update(table_of(Message))
+    .where(
+        _message.booking_id == bindparam("of_booking"),
+        ~is_one_of(_message.kind, *UNCOUNTED),
+        is_one_of(_message.state, "sending", "uncertain", "sent", "failed"),
+    )
+    .values(cancel_reason=bindparam("why"))
+)
+_CANCEL = (
+    update(table_of(Message))
+    .where(
+        _message.booking_id == bindparam("of_booking"),
+        _message.state == constant("pending"),
+        _message.kind != constant("answer"),
+    )
+    .values(state=constant("cancelled"), reason=bindparam("why"), updated_at=bindparam("now"))
+    .returning(_message.id, _message.enqueued_at)
+)
 
 
 def add(
@@ -50,24 +72,11 @@ def cancel_pending(session: Session, booking_id: str, reason: str) -> list[str]:
     A reminder in flight ends as cancelled if it turns out that it was not sent, and what failed
     or is not delivered is not tried again. The caller holds the booking's lock.
     """
-    now = clock.now()
     materialize.end(session, booking_id, reason)  # before the messages that a tick makes of it
+    values = {"of_booking": booking_id, "why": reason, "now": clock.now()}
     # The mark first: a message that becomes pending meanwhile meets one UPDATE or the other.
-    session.execute(
-        update(Message)
-        .where(
-            Message.booking_id == booking_id,
-            Message.kind.not_in(UNCOUNTED),
-            is_one_of(Message.state, "sending", "uncertain", "sent", "failed"),
-        )
-        .values(cancel_reason=reason)
-    )
-    cancelled = session.execute(
-        update(Message)
-        .where(Message.booking_id == booking_id, is_pending(), Message.kind != "answer")
-        .values(state="cancelled", reason=reason, updated_at=now)
-        .returning(Message.id, Message.enqueued_at)
-    ).all()
+    change_rows(session, _MARK_UNWANTED, values)
+    cancelled = change_rows(session, _CANCEL, values).all()
     return [row.id for row in cancelled if row.enqueued_at is not None]
 
 

@@ -24,7 +24,7 @@ Call = Callable[[Client, str], Any]
 PLACE = {"scheduledTime": "2026-11-23T20:00:00Z"}
 AT_MOST: dict[str, tuple[int, Call]] = {
     "a booking": (1, lambda api, path: api.get(path)),
-    "its reminders": (3, lambda api, path: api.get(f"{path}/reminders")),
+    "its reminders": (2, lambda api, path: api.get(f"{path}/reminders")),
     "the list": (1, lambda api, _: api.get("/api/bookings")),
     "the queue": (1, lambda api, _: api.get("/api/queue/stats")),
     # The barber is held on PostgreSQL; a look, the booking, what was done, and the plan by two.

@@ -509,7 +509,8 @@ def test_a_retry_that_is_recorded_in_the_middle_of_a_move_does_not_survive_it(
     )
 
     with postgres_db.write() as session:
-        execute = session.execute
+        connection = session.connection()
+        execute = connection.execute
 
         def mark_after_the_first_statement(*args: Any, **values: Any) -> Any:
             result = execute(*args, **values)
@@ -519,7 +520,7 @@ def test_a_retry_that_is_recorded_in_the_middle_of_a_move_does_not_survive_it(
             return result
 
         lock_booking(session, booking_of(taken.job_id), to_change=True)
-        monkeypatch.setattr(session, "execute", mark_after_the_first_statement)
+        monkeypatch.setattr(connection, "execute", mark_after_the_first_statement)
         plans.cancel_pending(session, booking_of(taken.job_id), "rescheduled")
     marking.join()
 
