@@ -85,6 +85,7 @@ def fuzzer(shop: Database, valkey: Valkey) -> Iterator[Fuzzer]:
             "digits": booking.customer_phone[1:],
             "item_id": "haircut",
             "kind": "reminder",
+            "barber_id": "barber_1",
             "account_sid": settings().whatsapp_account_sid,
             "file_path": "css/base.css",
         }
