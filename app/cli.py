@@ -54,14 +54,14 @@ def up() -> None:
 
 
 @main.command()
-@click.option("--workers", type=click.IntRange(1, 64), default=1, help="Processes. Default: 1.")
+@click.option("--workers", type=click.IntRange(1, 64), help="Processes. Default: WEB_WORKERS.")
 @click.option(
     "--grace",
     type=click.IntRange(1, 600),
     default=5,
     help="Seconds that open requests get when it ends. Default: 5.",
 )
-def serve(workers: int, grace: int) -> None:
+def serve(workers: int | None, grace: int) -> None:
     """Run the web app on HOST and PORT."""
     from app.run import supervisor
 
@@ -69,7 +69,8 @@ def serve(workers: int, grace: int) -> None:
     if not supervisor.end_with_parent():  # `up` has looked, and importing all takes a second
         _prepare_web(given)
     _share_measurements(given)
-    options = f"--interface asgi --workers {workers} --workers-kill-timeout {grace}"
+    processes = workers or given.web_workers
+    options = f"--interface asgi --workers {processes} --workers-kill-timeout {grace}"
     address = ["--host", given.host, "--port", str(given.port)]
     _become("granian", [*options.split(), "--respawn-failed-workers", *address, "app.asgi:app"])
 

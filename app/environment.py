@@ -67,6 +67,14 @@ class Reader:
 
         return self.parsed(name, default, parse, f"a number from {low:g} to {high:g}")
 
+    def count(self, name: str, default: int, most: int) -> int:
+        def parse(text: str) -> int:
+            if not 1 <= (value := int(text)) <= most:
+                raise ValueError
+            return value
+
+        return self.parsed(name, default, parse, f"a number from 1 to {most}")
+
     def port(self, name: str, default: int) -> int:
         def parse(text: str) -> int:
             port = int(text)

@@ -19,6 +19,8 @@ from app.environment import LOOPBACK, Reader
 TWILIO_API = "https://api.twilio.com"
 
 _ALL_ADDRESSES = {"0.0.0.0", "::"}  # noqa: S104
+_WEB_WORKERS = 4
+"""As many web processes as are started where nobody says how many."""
 _LONGEST_SOCKET_PATH = 100  # sun_path holds 104 bytes on macOS, 108 on Linux
 
 
@@ -47,6 +49,7 @@ class Settings:
     queue_name: str
     embedded_queue: bool
     simulator: bool
+    web_workers: int
     whatsapp_account_sid: str = field(repr=False)
     whatsapp_auth_token: str = field(repr=False)
     whatsapp_from_number: str
@@ -114,6 +117,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     host, port = reader.text("HOST") or "127.0.0.1", reader.port("PORT", 3000)
     secret = reader.secret_key(state_dir, production)
     redis_url = reader.redis_url()
+    database_url = reader.database_url(state_dir)
     values: dict[str, Any] = {
         "host": host,
         "port": port,
@@ -123,7 +127,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         "production": production,
         "secret_key": secret,
         "state_dir": state_dir,
-        "database_url": reader.database_url(state_dir),
+        "database_url": database_url,
+        "web_workers": reader.count("WEB_WORKERS", _web_workers(database_url), 64),
         "queue_name": reader.matching(
             "QUEUE_NAME", "[A-Za-z0-9_]{1,40}", "1 to 40 letters, digits and underscores"
         )
@@ -150,6 +155,11 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         raise SettingsError(reader.problems)
     read = Settings(redis_url=redis_url, **values)
     return _with_local_services(read)
+
+
+def _web_workers(database_url: str) -> int:
+    """A process for each core, but SQLite has one writer, who may as well be in one process."""
+    return 1 if database_url.startswith("sqlite") else min(os.cpu_count() or 1, _WEB_WORKERS)
 
 
 def _with_local_services(read: Settings) -> Settings:

@@ -14,7 +14,7 @@ const common = {
 
 module.exports = {
   apps: [
-    { ...common, name: "chairtime-web", args: "serve --workers 2", kill_timeout: 20000 },
+    { ...common, name: "chairtime-web", args: "serve", kill_timeout: 20000 },
     // A worker finishes what it is sending: the longest send is shorter than its own limit of 55 s.
     { ...common, name: "chairtime-worker", args: "worker", instances: 2, kill_timeout: 60000 },
   ],

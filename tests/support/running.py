@@ -32,6 +32,7 @@ _QUICK = {
     "SEND_LEASE": "2.5",
     "UNCERTAIN_QUIET": "1",
     "RETRY_DELAYS": "0.3,0.6,1,1,1",
+    "WEB_WORKERS": "1",  # more would take from the tests the cores that they run on
 }
 _OF_WHAT_IS_KEPT = re.compile(r"(UPDATE|INSERT INTO|DELETE FROM) (shop|service|barber|api_token)\b")
 WORKER = [

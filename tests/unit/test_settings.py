@@ -1,5 +1,6 @@
 """The environment: defaults, and one clear sentence for each variable that is wrong."""
 
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,8 @@ def test_a_variable_that_is_empty_or_blank_counts_as_not_set(folder: str) -> Non
         ("WHATSAPP_CANCELLATION_CONTENT_SID", "MG" + "0" * 32, "it must be HX and 32"),
         ("WHATSAPP_MAX_PER_SECOND", "fast", "it must be a number from 0.1 to 400"),
         ("WHATSAPP_MAX_PER_SECOND", "0", "it must be a number from 0.1 to 400"),
+        ("WEB_WORKERS", "0", "it must be a number from 1 to 64"),
+        ("WEB_WORKERS", "1.5", "it must be a number from 1 to 64"),
         ("REMINDER_EVERY", "2", "such as 90s, 30m or 2h"),
         ("REMINDER_EVERY", "0.5s", "a duration of at least 1s"),
         ("REMINDER_EVERY", "2 hours", "such as 90s, 30m or 2h"),
@@ -289,3 +292,16 @@ def test_the_settings_cannot_be_changed(folder: str) -> None:
     env: Any = read_settings({"STATE_DIR": folder})
     with pytest.raises(AttributeError):
         env.port = 4000
+
+
+def test_the_web_app_has_a_process_a_core_on_postgresql_and_one_on_sqlite(
+    folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def workers(**variables: str) -> int:
+        return read_settings({"STATE_DIR": folder, **variables}).web_workers
+
+    postgres = {"DATABASE_URL": "postgresql://db/shop"}
+    for cores, wanted in ((None, 1), (2, 2), (64, 4)):
+        monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
+        assert (workers(), workers(**postgres)) == (1, wanted)
+    assert (workers(WEB_WORKERS="3"), workers(**postgres, WEB_WORKERS="8")) == (3, 8)
