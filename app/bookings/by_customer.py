@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.bookings import search
+from app.errors import FieldError, Invalid
 from app.models.booking import Booking
 from app.models.folding import fold
 from app.models.identity import person_of
@@ -34,11 +35,13 @@ _NEWEST = (Booking.starts_at.desc(), Booking.id.desc())
 class CustomerSummary:
     """What the bookings of a person say: `booking_id`, `phone`, `name`, `email` are the latest's.
 
+    `first_id` is their first booking's, which stays theirs whatever they book.
     `bookings` counts all of them, also those that were cancelled. `others` are further names under
     which the number is booked: of a family that has one phone.
     """
 
     booking_id: str
+    first_id: str
     person: str
     phone: str
     name: str
@@ -91,6 +94,30 @@ def find(session: Session, text: str) -> CustomerPage:
     Raises Invalid, with the field `q`.
     """
     return _customers(session, search.fits(session, text), *_NEWEST)
+
+
+def walk(
+    session: Session, text: str | None, limit: int, after: str | None
+) -> tuple[list[CustomerSummary], bool]:
+    """A page of all customers, or of those that `find` finds, in the order of their numbers, and
+    whether there are more. It goes on behind the customer of the booking `after`.
+
+    Whoever is there during the whole walk is on exactly one page. Raises Invalid, with the fields
+    `q`, `limit` and `cursor`.
+    """
+    if not 1 <= limit <= search.MAX_LIMIT:
+        raise Invalid([FieldError("limit", f"This must be from 1 to {search.MAX_LIMIT}.")])
+    query = select(Booking.person).where(Booking.person.is_not(None))
+    if text and text.strip():
+        query = query.where(search.fits(session, text.strip()))
+    if after is not None:
+        last = session.get(Booking, after) if search.is_id(after) else None
+        if last is None or last.person is None:
+            raise Invalid([FieldError("cursor", "No page gave this: start from the first one.")])
+        query = query.where(Booking.person > last.person)
+    read = session.scalars(query.distinct().order_by(Booking.person).limit(limit + 1)).all()
+    people = [str(person) for person in read]
+    return summaries(session, people[:limit]), len(people) > limit
 
 
 def summaries(session: Session, people: Sequence[str]) -> list[CustomerSummary]:
@@ -157,6 +184,7 @@ def _latest_of(people: Sequence[str]) -> Select[Any]:
     """Of each person their latest booking, with what the others say: as CustomerSummary."""
     now = clock.now()
     told = {
+        "first_id": func.min(Booking.id),  # by the time they were made
         "last_visit": func.max(case((_is_visit(now), Booking.starts_at))),
         "next_visit": func.min(case((_is_next(now), Booking.starts_at))),
         "bookings": func.count(),

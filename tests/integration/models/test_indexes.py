@@ -438,6 +438,14 @@ def test_customers_are_found_by_an_index(big: Database, clock: FrozenClock, text
     check(big, reading(big, by_customer.find, text))
 
 
+@pytest.mark.parametrize("text", [None, "customer 4", "+44 7700 001690"])
+def test_a_walk_through_all_customers_goes_by_an_index(
+    big: Database, clock: FrozenClock, text: str | None
+) -> None:
+    check(big, reading(big, by_customer.walk, text, 20, None), at_least=3)
+    check(big, reading(big, by_customer.walk, text, 20, SOME_BOOKING), at_least=2)
+
+
 def test_who_comes_and_what_is_known_of_a_customer_goes_by_an_index(
     big: Database, clock: FrozenClock
 ) -> None:

@@ -1,0 +1,130 @@
+"""Customers over JSON.
+
+Their id is made of that of their first booking: a person is known by their number alone, and no
+phone number is in an address.
+"""
+
+from typing import Annotated
+
+from litestar import Response, Router, get
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import PathParameter, QueryParameter
+from msgspec import Meta, Struct
+from sqlalchemy.orm import Session
+
+from app import db
+from app.bookings import by_customer, search
+from app.bookings.by_customer import CustomerSummary
+from app.customers import service as customers
+from app.errors import NotFound
+from app.models.booking import Booking
+from app.models.customer import Customer
+from app.staff.guards import ApiRequest
+from app.web import etags
+from app.web.etags import IfNoneMatch
+from app.web.parameters import refuse_unknown
+from app.web.problems import documented
+
+Id = Annotated[
+    str,
+    PathParameter(pattern=r"^customer_[A-Za-z0-9]{1,32}$", description="A customer's id."),
+]
+
+_KNOWN = ResponseSpec(None, description="The caller has it already.", media_type="")
+_QUERY = {"q", "limit", "cursor"}
+
+
+class CustomerAnswer(Struct, rename="camel", kw_only=True):
+    """A person with a phone number. Their name and email are those of their latest booking."""
+
+    id: Annotated[str, Meta(examples=["customer_01JDBV5W3NXJ0V4M0F4Z1T7Q8K"])]
+    name: Annotated[str, Meta(examples=["Ana Silva"])]
+    phone: Annotated[str, Meta(description="E.164.", examples=["+442079460958"])]
+    email: Annotated[str | None, Meta(examples=["ana@example.com"])]
+    notes: Annotated[str | None, Meta(description="What staff want to remember of them.")]
+    consent: Annotated[
+        bool | None,
+        Meta(description="What they said when asked about messages. null: they were not asked."),
+    ]
+    opted_out: Annotated[bool, Meta(description="They have said since that they want none.")]
+    visits: Annotated[int, Meta(description="How often they came.", examples=[7])]
+    no_shows: Annotated[int, Meta(description="How often they did not.", examples=[0])]
+
+    @classmethod
+    def of(cls, summary: CustomerSummary, known: Customer | None) -> "CustomerAnswer":
+        return cls(
+            id=_id_of(summary.first_id),
+            name=summary.name,
+            phone=summary.phone,
+            email=summary.email,
+            notes=known.notes if known else None,
+            consent=known.consent if known else None,
+            opted_out=known is not None and known.opted_out_at is not None,
+            visits=summary.visits,
+            no_shows=summary.no_shows,
+        )
+
+
+class CustomerList(Struct, rename="camel"):
+    """Customers in the order of their numbers; `nextCursor` is null on the last page."""
+
+    items: list[CustomerAnswer]
+    next_cursor: str | None
+
+
+@get("/", opt={"access": "read"}, responses=documented(400, 401, 403, 422), sync_to_thread=True)
+def list_customers(
+    request: ApiRequest,
+    q: Annotated[
+        str | None, QueryParameter(description="A part of the name, a phone number, or an id.")
+    ] = None,
+    limit: Annotated[int, QueryParameter(description=f"1 to {search.MAX_LIMIT}.")] = 50,
+    cursor: Annotated[
+        str | None, QueryParameter(description="`nextCursor` of the page before.")
+    ] = None,
+) -> CustomerList:
+    """All customers, a page at a time."""
+    refuse_unknown(request.query_params, _QUERY)
+    after = None if cursor is None else _booking_of(cursor)
+    with db.database().read() as session:
+        found, has_more = by_customer.walk(session, q, limit, after)
+        items = _answers(session, found)
+    return CustomerList(items, items[-1].id if has_more else None)
+
+
+@get(
+    "/{customer_id:str}",
+    opt={"access": "read"},
+    response_headers=etags.HEADERS,
+    responses=documented(400, 401, 403, 404, 422) | {304: _KNOWN},
+    sync_to_thread=True,
+)
+def get_customer(customer_id: Id, if_none_match: IfNoneMatch = None) -> Response[CustomerAnswer]:
+    """One customer."""
+    with db.database().read() as session:
+        booking = session.get(Booking, _booking_of(customer_id))
+        if booking is None or booking.person is None:
+            raise NotFound("There is no such customer.")
+        [answer] = _answers(session, by_customer.summaries(session, [booking.person]))
+    return etags.unless_known(answer, if_none_match)
+
+
+def _answers(session: Session, found: list[CustomerSummary]) -> list[CustomerAnswer]:
+    known = customers.find_all(session, [each.person for each in found])
+    return [CustomerAnswer.of(each, known.get(each.person)) for each in found]
+
+
+def _id_of(booking_id: str) -> str:
+    return f"customer_{booking_id.removeprefix('booking_')}"
+
+
+def _booking_of(customer_id: str) -> str:
+    return f"booking_{customer_id.removeprefix('customer_')}"
+
+
+router = Router(
+    "/api/customers",
+    route_handlers=[list_customers, get_customer],
+    tags=["Customers"],
+    security=[{"bearer": []}],
+)
