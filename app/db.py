@@ -41,7 +41,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
-from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, ORMExecuteState, Session
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 from sqlalchemy.types import TypeDecorator
 
 from app import clock
@@ -132,16 +132,16 @@ class _Writing(Session):
     """A session that knows which tables it has changed."""
 
 
-@event.listens_for(_Writing, "after_flush")
-def _note_flush(session: Session, _context: Any) -> None:
-    session.info[_CHANGED] |= _tables_of(session.new, session.dirty, session.deleted)
+@event.listens_for(_Writing, "after_begin")
+def _note_on(session: Session, _transaction: Any, connection: Connection) -> None:
+    connection.info[_CHANGED] = session.info[_CHANGED]
 
 
-@event.listens_for(_Writing, "do_orm_execute")
-def _note_statement(state: ORMExecuteState) -> None:
-    if not state.is_select:
-        table = getattr(state.statement, "table", None)  # of an INSERT, UPDATE or DELETE
-        state.session.info[_CHANGED].add(ANY if table is None else table.name)
+def _note_change(connection: Connection, statement: Any, *_: Any) -> None:
+    """Whoever executes it: the session's objects, a statement of the session, or one past it."""
+    if not getattr(statement, "is_select", False) and _CHANGED in connection.info:
+        table = getattr(statement, "table", None)  # of an INSERT, UPDATE or DELETE
+        connection.info[_CHANGED].add(ANY if table is None else table.name)
 
 
 def _tables_of(*collections: Iterable[Any]) -> set[str]:
@@ -297,7 +297,6 @@ def change_rows(session: Session, statement: Any, values: Any = None) -> CursorR
     Objects of that table which the session holds are read again when they are next used.
     """
     result = past_orm(session).execute(statement, values)
-    session.info[_CHANGED].add(statement.table.name)
     for held in session.identity_map.values():
         if getattr(held, "__tablename__", None) == statement.table.name:
             session.expire(held)
@@ -402,6 +401,7 @@ def _engine(url: str) -> Engine:
             },
         )
         event.listen(engine, "handle_error", _leave_read_only)
+        event.listen(engine, "after_execute", _note_change)
         return engine
     path = make_url(url).database
     if path:
@@ -415,6 +415,7 @@ def _engine(url: str) -> Engine:
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
+    event.listen(engine, "after_execute", _note_change)
     return engine
 
 

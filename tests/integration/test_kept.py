@@ -7,7 +7,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from app import kept
-from app.db import Database
+from app.db import Database, past_orm, table_of
 from app.kept import Kept
 from app.models.shop import Barber, Service
 from app.shop import service as shop_service
@@ -59,7 +59,7 @@ def test_it_is_read_again_after_a_while(
     assert names.known(shop, None) is None
 
 
-@pytest.mark.parametrize("how", ["object", "new", "statement", "sql"])
+@pytest.mark.parametrize("how", ["object", "new", "statement", "past_orm", "sql"])
 def test_a_change_of_this_process_is_known_at_once(
     shop: Database, names: Kept[None, tuple[str, ...]], how: str
 ) -> None:
@@ -71,6 +71,8 @@ def test_a_change_of_this_process_is_known_at_once(
             factories.service(session, "shave", name="Shave")
         elif how == "statement":
             session.execute(update(Service).values(name="Trim"))
+        elif how == "past_orm":
+            past_orm(session).execute(update(table_of(Service)).values(name="Trim"))
         else:
             session.execute(text("UPDATE service SET name = 'Trim'"))
         assert names.of(session, None) != before, "a session sees what it has changed itself"

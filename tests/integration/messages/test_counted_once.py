@@ -9,14 +9,15 @@ import pytest
 from sqlalchemy import select
 
 from app.db import Database
-from app.messages import planned, statistics
+from app.messages import delivery, planned, statistics
 from app.messages.statistics import Stats
 from app.models.booking import Booking
 from app.models.message import DailySent
 from tests import factories
+from tests.fake_twilio import FakeTwilio
 from tests.integration.conftest import body
 from tests.support.frozen import FrozenClock
-from tests.support.lifecycle import book, cancel, move
+from tests.support.lifecycle import book, cancel, materialize_due, move
 from tests.support.statements import listening
 from tests.support.valkey import Valkey
 from tests.support.web import Client
@@ -45,6 +46,17 @@ def counted_by_hand(db: Database, clock: FrozenClock) -> Stats:
         delayed=states.count("pending") - len(due),
         oldest_due_at=min(due, default=None),
     )
+
+
+def test_what_this_process_sends_is_counted_at_once(
+    db: Database, valkey: Valkey, clock: FrozenClock, twilio: FakeTwilio
+) -> None:
+    job_id = f"{book(db, 3)}-reminder-1"
+    clock.move(hours=2)
+    materialize_due()
+    assert counters(db).waiting == 1
+    delivery.deliver(job_id)
+    assert counters(db) == Stats(waiting=0, active=0, completed=1, failed=0, delayed=0)
 
 
 @pytest.mark.parametrize("seed", range(3))
