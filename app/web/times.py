@@ -127,6 +127,15 @@ def ends_on(at: datetime, day: datetime | date) -> Markup:
     return _time(at, ends_on_text(at, day))
 
 
+def span(begins: datetime, ends: datetime) -> Markup:
+    """From when to when: `today 13:00 to 14:00`; of whole days only these: `tomorrow, all day`."""
+    if not _local(begins).time() == _local(ends).time() == time():
+        return Markup("{} to {}").format(when(begins), ends_on(ends, begins))
+    first, last = local_date(begins), local_date(ends - timedelta.resolution)
+    rest = ", all day" if first == last else f" to {_short_day(last)}"
+    return _time(begins, _short_day(first) + rest)
+
+
 def starts_on_text(at: datetime, day: datetime | date) -> str:
     """`starts_on` without its element."""
     return clock_text(at) if local_date(at) == _date(day) else when_text(at)

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from markupsafe import Markup
 
 from app.web import times
 
@@ -134,3 +135,19 @@ def test_a_time_of_another_day_than_one_looks_at_says_which() -> None:
     assert ends == ["23:30", "00:00", "tomorrow 00:30"]
     assert starts == ["23:30", "tomorrow 00:00"]
     assert since == "today 23:30"
+
+
+@pytest.mark.parametrize(
+    ("begins", "hours", "expected"),
+    [
+        ("2026-11-24T12:00", 2, "today 13:00 to 15:00"),
+        ("2026-11-23T23:00", 24, "today, all day"),
+        ("2026-11-24T23:00", 72, "tomorrow to Fri 27 Nov"),
+        ("2026-11-24T23:00", 36, "tomorrow 00:00 to Thu 26 Nov 12:00"),
+    ],
+)
+def test_a_span_of_whole_days_has_no_midnights(begins: str, hours: int, expected: str) -> None:
+    at = datetime.fromisoformat(begins).replace(tzinfo=UTC)
+    with times.shown_in(MADRID, "en_GB", NOW):
+        shown = times.span(at, at + timedelta(hours=hours))
+    assert Markup(shown).striptags() == expected
