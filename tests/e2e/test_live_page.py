@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, Request, Route, expect
 
 from app.web.rendered_once import SNAPSHOT
 from tests.support.dashboard import Dashboard, live, problems_of
+from tests.support.running import GRACE
 
 SHOP: dict[str, str] = {}
 
@@ -21,9 +22,11 @@ def test_a_page_whose_server_ends_at_once_says_reconnecting_and_then_shows_what_
     word = page.locator("#live")
     expect(word).to_have_text("live")
     expect(word).to_have_attribute("data-state", "live")
+    asked_at = time.monotonic()
     shop.web.send(signal.SIGTERM)
     assert shop.web.wait() == 0
-    assert "refused to gracefully stop" not in shop.web.output()  # the open page does not keep it
+    # Not by Granian's word: it calls a process alive that has ended while another thread reaps it.
+    assert time.monotonic() - asked_at < GRACE, "the open page keeps it"
     expect(word).to_have_text("reconnecting")
     shop.restart_web()
     shop.book(20_000)

@@ -34,6 +34,8 @@ _QUICK = {
     "RETRY_DELAYS": "0.3,0.6,1,1,1",
     "WEB_WORKERS": "1",  # more would take from the tests the cores that they run on
 }
+GRACE = 60
+"""Seconds that open requests get when the web app ends: a busy machine may need more than five."""
 _OF_WHAT_IS_KEPT = re.compile(r"(UPDATE|INSERT INTO|DELETE FROM) (shop|service|barber|api_token)\b")
 WORKER = [
     program("huey_consumer"), "app.worker.huey",
@@ -79,8 +81,7 @@ class RunningShop:
         migrate.upgrade(database)  # as `chairtime migrate` does, without its second of imports
         database.close()
         self._stack.enter_context(self.api)
-        # A busy machine may need more than the five seconds that open requests get by default.
-        serve = [program("chairtime"), "serve", "--grace", "30"]
+        serve = [program("chairtime"), "serve", "--grace", str(GRACE)]
         web = Process(serve, self.environment, self.folder, "web")
         self.web = self._stack.enter_context(web)
         self.wait_for_web()
