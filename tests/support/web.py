@@ -4,12 +4,15 @@ with web_client() as client:
     assert client.get("/health").status_code == 200
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
+from html import unescape
 from pathlib import Path
 
+from httpx import Response
 from litestar import Litestar
 from litestar.testing import TestClient
 
@@ -35,3 +38,12 @@ def web_client() -> Iterator[Client]:
 @cache
 def _app(_settings: Settings) -> Litestar:
     return create_app()
+
+
+def said(client: Client, answer: Response) -> str:
+    """The toast of the page that the answer leads to."""
+    assert answer.status_code == 303, answer.text
+    page = client.get(answer.headers["Location"]).text
+    match = re.search(r'class="toast-text">([^<]*)<', page)
+    assert match, page
+    return unescape(match[1])

@@ -24,7 +24,7 @@ from tests.support.frozen import FrozenClock
 from tests.support.staff import sign_in
 from tests.support.statements import counted
 from tests.support.valkey import Valkey
-from tests.support.web import web_client
+from tests.support.web import said, web_client
 
 NINE_TO_SEVEN = weekly_hours.shown(every_day(time(9), time(19)))
 API = {"headers": {"Authorization": f"Bearer {'s' * 40}"}}
@@ -51,12 +51,6 @@ def desk(sqlite_db: Database, clock: FrozenClock, valkey: Valkey) -> Iterator[Cl
 
 def text_of(html: str) -> str:
     return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", html)))
-
-
-def said(client: Client, answer: Response) -> str:
-    assert answer.status_code == 303, text_of(answer.text)
-    page = client.get(answer.headers["Location"]).text
-    return unescape(re.findall(r'class="toast-text">([^<]*)<', page)[0])
 
 
 def save(client: Client, address: str = "/settings/hours", **fields: str) -> Response:

@@ -27,7 +27,7 @@ from tests.support.frozen import FrozenClock
 from tests.support.lifecycle import at_once
 from tests.support.staff import HTMX, sign_in
 from tests.support.valkey import Valkey
-from tests.support.web import web_client
+from tests.support.web import said, web_client
 
 SHOP = {
     "name": "Salon Müller",
@@ -65,15 +65,6 @@ def desk(sqlite_db: Database, clock: FrozenClock, valkey: Valkey) -> Iterator[Cl
 
 def text_of(html: str) -> str:
     return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", html)))
-
-
-def said(client: Client, answer: Response) -> str:
-    """The toast of the page that the answer leads to."""
-    assert answer.status_code == 303, text_of(answer.text)
-    page = client.get(answer.headers["Location"]).text
-    match = re.search(r'class="toast-text">([^<]*)<', page)
-    assert match, page
-    return unescape(match[1])
 
 
 def row(db: Database) -> Shop:

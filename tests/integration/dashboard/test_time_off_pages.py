@@ -9,7 +9,6 @@ from html import unescape
 from typing import Any
 
 import pytest
-from httpx import Response
 from sqlalchemy import func, select
 
 from app.bookings import availability
@@ -21,7 +20,7 @@ from tests.integration.conftest import Client, fill
 from tests.support.frozen import FrozenClock
 from tests.support.staff import sign_in
 from tests.support.valkey import Valkey
-from tests.support.web import web_client
+from tests.support.web import said, web_client
 
 API = {"headers": {"Authorization": f"Bearer {'s' * 40}"}}
 SAM = "/settings/barbers/barber_1/absences"
@@ -49,12 +48,6 @@ def desk(sqlite_db: Database, clock: FrozenClock, valkey: Valkey) -> Iterator[Cl
 
 def text_of(html: str) -> str:
     return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html)))
-
-
-def said(client: Client, answer: Response) -> str:
-    assert answer.status_code == 303, text_of(answer.text)
-    page = client.get(answer.headers["Location"]).text
-    return unescape(re.findall(r'class="toast-text">([^<]*)<', page)[0])
 
 
 def close(client: Client, name: str = "Works", first: str = "2026-11-24", last: str = "") -> str:
