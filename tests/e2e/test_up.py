@@ -164,7 +164,12 @@ def printed_curl(up: Process) -> str:
 
 def child(place: Place, name: str) -> int:
     """The pid of the program with this name, the oldest if it has children of its own."""
-    return min(pid for pid, command in place.processes().items() if f"/{name} " in command)
+    return min(family(place, name))
+
+
+def family(place: Place, name: str) -> set[int]:
+    """The pids of the program with this name and of its own children."""
+    return {pid for pid, command in place.processes().items() if f"/{name} " in command}
 
 
 # --- the normal course ---
@@ -327,11 +332,11 @@ def test_a_killed_program_is_started_again(
     running: tuple[Place, Process], name: str, command: str
 ) -> None:
     place, up = running
-    killed = child(place, command)
-    os.kill(killed, signal.SIGKILL)
+    before = family(place, command)
+    os.kill(min(before), signal.SIGKILL)
     up.wait_for(rf"{name} \| ended by SIGKILL; started again")
-    wait_until(lambda: any(f"/{command} " in line for line in place.processes().values()))
-    assert child(place, command) != killed
+    # A child of the killed one lives on for a moment: only a pid that was not there before counts.
+    wait_until(lambda: family(place, command) - before)
     wait_until(lambda: is_healthy(place), what="health")
 
 
