@@ -28,7 +28,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app import db
-from app.dashboard.shell import Frame, PageRequest, frame, page
+from app.dashboard.frame import Frame, frame
+from app.dashboard.shell import PageRequest, page
 from app.dashboard.templating import page_version, render
 from app.messages import planned, statistics
 from app.messages.eligibility import is_pending

@@ -30,18 +30,16 @@
   fields.
 - A router needs `include_in_schema=False`, each handler `opt={"access": …}` (see
   `app.staff.guards`), and its line in `app/asgi.py`.
-- Templates get `user` (SignedIn; `user.may("staff")`), `shop`, `frame` (below), `path` and the
-  filters of `app.dashboard.templating`; a name that nobody gave is an error, so give `errors={}`
-  and `typed_in(form, "name", …)` too while nothing is wrong. `render(template, shop, …)` renders
-  without a request, as the live stream does: `_counters.html`, `_banner.html`,
-  `_failed_badge.html` and `_replies_badge.html` need only `frame=frame(session)`.
+- Templates get `user` (SignedIn; `user.may("staff")`), `shop`, `frame` (`app.dashboard.frame`),
+  `path` and the filters of `app.dashboard.templating`; a name that nobody gave is an error, so give
+  `errors={}` and `typed_in(form, "name", …)` too while nothing is wrong.
+  `render(template, shop, …)` renders without a request, as the live stream does: `_counters.html`,
+  `_banner.html`, `_failed_badge.html` and `_replies_badge.html` need only `frame=frame(session)`.
 """
 
-import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote
 
@@ -49,26 +47,12 @@ from litestar import Request, Response
 from litestar.datastructures import MultiDict, State
 from litestar.di import NamedDependency
 from litestar.enums import MediaType, RequestEncodingType
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import clock, db
-from app.channel import Advice
-from app.conversations import service as conversations
-from app.customers import budget
-from app.customers.budget import Month
+from app import db
+from app.dashboard.frame import frame
 from app.dashboard.templating import render
 from app.errors import Conflict
-from app.messages import failures, gate, statistics
-from app.messages.channels import channel
-from app.messages.eligibility import UNCOUNTED
-from app.messages.statistics import Stats
-from app.models.message import Message, Sending
-from app.models.shop import Shop
-from app.models.staff import User
-from app.queue import failing
-from app.settings import settings
-from app.shop import service as shop_service
 from app.staff.sessions import SignedIn
 from app.web import cookies, decoding
 from app.web.addresses import ours, path_of
@@ -76,9 +60,7 @@ from app.web.rendered_once import SNAPSHOT, Parts
 
 __all__ = [
     "FormData",
-    "Frame",
     "PageRequest",
-    "frame",
     "live_page",
     "page",
     "read_form",
@@ -96,143 +78,10 @@ FormData = NamedDependency[MultiDict[str]]
 THEMES = ("light", "dark")
 THEME_COOKIE = "chairtime-theme"
 
-MOST_COUNTED = 100
-"""A badge says 99+ from here on."""
-
 _TOAST_COOKIE = "chairtime-toast"
 _TOAST_FOR = 60  # seconds until the next page must have shown it
 
 Answer = TypeVar("Answer", bound=Response[Any])
-
-
-@dataclass(frozen=True)
-class Held:
-    """Why a message does not go out at its time, in a word and in a clause: `as sending is paused`.
-
-    `until` is the end of it, None if nobody knows. `skips`: what is due until then is skipped, but
-    for the kinds that no budget counts; else it waits.
-    """
-
-    word: str
-    clause: str
-    until: datetime | None = None
-    skips: bool = False
-
-
-@dataclass(frozen=True)
-class Frame:
-    """What surrounds each page: `paused_by` is a name, `stopped` why the breaker is open.
-
-    `open_replies` counts what customers wrote and nobody has looked after, `to_retry` the failed
-    sends that a retry would help, both as far as MOST_COUNTED.
-    `slow_until` is until when a limit of WhatsApp's or the account's holds all sending.
-    `wait_until` is the same, and also counts short waits, which staff are not told of.
-    `worker_failures` counts how often in a row a worker ended right after its start, if it does.
-    `month` is what was sent, if the shop has a budget and it is nearly used up.
-    """
-
-    shop: Shop
-    now: datetime
-    stats: Stats
-    open_replies: int
-    to_retry: int
-    has_worker: bool
-    queue_away_since: datetime | None
-    worker_failures: int
-    paused_at: datetime | None
-    paused_by: str | None
-    stopped: Advice | None
-    stopped_at: datetime | None
-    probe_at: datetime | None
-    slow_until: datetime | None
-    wait_until: datetime | None
-    month: Month | None
-
-    @property
-    def counted(self) -> tuple[Stats, int, int]:
-        """All that the counters and the badges show."""
-        return self.stats, self.open_replies, self.to_retry
-
-    @property
-    def zone(self) -> str:
-        """The shop's time zone by its name, for scripts."""
-        return shop_service.time_zone(self.shop).key
-
-    @property
-    def today(self) -> date:
-        """The shop's date."""
-        return self.now.astimezone(shop_service.time_zone(self.shop)).date()
-
-    @property
-    def calendar(self) -> str:
-        """What every page that says when goes by: the day, the clock, the way of writing."""
-        return f"{self.today} {self.zone} {self.language}"
-
-    @property
-    def held(self) -> Held | None:
-        """What keeps messages from going out now, if anything does."""
-        if self.paused_at:
-            return Held("Paused", "as sending is paused")
-        if self.stopped:
-            return Held("Stopped", "as sending has stopped")
-        if not self.has_worker:
-            return Held("No worker", "for a worker")
-        if self.worker_failures:
-            return Held("No worker", "for the worker to stay up")
-        if self.queue_away_since:
-            return Held("Queue away", "for the queue")
-        if self.wait_until:
-            return Held("Slowed", "as a limit is reached", self.wait_until)
-        if self.month and self.month.is_used_up:
-            clause = "as this month’s messages are used up"
-            return Held("Used up", clause, budget.ends_at(), skips=True)
-        return None
-
-    def holds(self, message: Message) -> bool:
-        """Whether a message will, for all we know, not go out when it is due."""
-        held = self.held
-        if held is None or (held.skips and message.kind in UNCOUNTED):
-            return False
-        return held.until is None or message.due_at < held.until
-
-    @property
-    def state(self) -> str:
-        """A fingerprint of all that the banner depends on."""
-        stopped = self.stopped, self.stopped_at, self.probe_at
-        worker = self.has_worker, self.worker_failures, self.queue_away_since
-        parts = *worker, self.paused_at, *stopped, self.wait_until, self.month
-        return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
-
-    @property
-    def language(self) -> str:
-        """The shop's language as the web writes it: en-US."""
-        return self.shop.locale.replace("_", "-")
-
-
-def frame(session: Session) -> Frame:
-    """The frame as it is now."""
-    replies = conversations.open_count(MOST_COUNTED)
-    sending, open_replies = session.execute(select(Sending, replies).where(Sending.id == 1)).one()
-    workers = statistics.workers(session)
-    away = [each.queue_away_since for each in workers if each.queue_away_since is not None]
-    return Frame(
-        shop=shop_service.shop(session),
-        now=clock.now(),
-        stats=statistics.stats(session),
-        open_replies=open_replies,
-        to_retry=len(failures.worth_retrying(session, MOST_COUNTED)),
-        has_worker=bool(workers),
-        queue_away_since=min(away, default=None),
-        worker_failures=failing.failures(settings().state_dir),
-        paused_at=sending.paused_at,
-        paused_by=_name_of(session, sending.paused_by),
-        stopped=channel().explain(sending.breaker_code) if sending.breaker_code else None,
-        stopped_at=sending.breaker_at,
-        probe_at=sending.probe_at,
-        slow_until=sending.slow_until if gate.is_limited(sending) else None,
-        wait_until=sending.slow_until if gate.is_slowed(sending, clock.now()) else None,
-        month=_month(session),
-    )
 
 
 def page(
@@ -386,16 +235,3 @@ def _waiting_toast(request: Request[Any, Any, Any]) -> dict[str, Any] | None:
         return None
     undo = ours(undo) if isinstance(undo, str) else ""
     return {"text": text, "undo": undo or None, "bad": bool(message.get("bad"))}
-
-
-def _month(session: Session) -> Month | None:
-    if shop_service.shop(session).budget_per_month is None:
-        return None
-    month = budget.this_month(session)
-    return month if month.is_near else None
-
-
-def _name_of(session: Session, actor: str | None) -> str | None:
-    kind, _, user_id = (actor or "").partition(":")
-    user = session.get(User, user_id) if kind == "user" else None
-    return user.name if user else actor

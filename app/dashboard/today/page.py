@@ -15,6 +15,8 @@ from app.bookings.moving import Placement
 from app.conversations import service as conversations
 from app.dashboard.shell import FormData, PageRequest, is_partial, live_page, page, redirect, toast
 from app.dashboard.today import day
+from app.dashboard.today.cells import Column
+from app.dashboard.today.needs import Needs, needs_attention
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.messages import statistics
 from app.models.booking import Booking
@@ -85,7 +87,7 @@ def _context(date: str, barber: str) -> dict[str, Any]:
     with db.database().read() as session:
         today = day.today(session)
         board = day.board(session, _day(date) if date else today)
-        needs = day.needs_attention(session)
+        needs = needs_attention(session)
         replies = conversations.open_replies(session, MOST_REPLIES + 1)
         due = statistics.next_due(session, NEXT_TO_SEND)
         currency = money.currency_of(shop_service.shop(session))
@@ -108,7 +110,7 @@ def _context(date: str, barber: str) -> dict[str, Any]:
     }
 
 
-def _number(needs: day.Needs, replies: int) -> str:
+def _number(needs: Needs, replies: int) -> str:
     """How much needs attention, and how much of it is in sight: `7`, `10 of 23`, `5 of 30+`."""
     number = len(needs.items) + min(replies, MOST_REPLIES)
     in_sight = min(len(needs.items), NEEDS_SHOWN) + min(replies, NEEDS_SHOWN)
@@ -209,7 +211,7 @@ def _day(text: str) -> date:
     return when
 
 
-def _shown(board: day.Board, barber_id: str) -> list[day.Column]:
+def _shown(board: day.Board, barber_id: str) -> list[Column]:
     """All columns, or that of one barber. Raises NotFound."""
     columns = [each for each in board.columns if barber_id in {"", each.barber.id}]
     if barber_id and not columns:

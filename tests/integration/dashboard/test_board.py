@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from app.bookings import availability
 from app.customers import service as customers
-from app.dashboard.today import day
+from app.dashboard.today import cells, day, grid, needs
 from app.db import Database
 from app.messages import planned
 from app.models.booking import Booking
@@ -44,7 +44,7 @@ def staff(shop: Database, valkey: Valkey) -> Iterator[Client]:
         yield client
 
 
-def closed_of(column: day.Column) -> list[tuple[int, int]]:
+def closed_of(column: cells.Column) -> list[tuple[int, int]]:
     return [(each.row, each.rows) for each in column.closed]
 
 
@@ -209,7 +209,7 @@ def test_only_free_half_hours_to_come_can_be_clicked(
     clock.set(at(12.1))
     book(sqlite_db, 15.25)
     [first, *_] = board_of(sqlite_db).columns
-    slots = [cell.at for cell in first.cells if isinstance(cell, day.Slot)]
+    slots = [cell.at for cell in first.cells if isinstance(cell, cells.Slot)]
     taken = {at(15), at(15.5)}
     opens = [at(12.5 + turn / 2) for turn in range(13)]
     assert slots == [each for each in opens if each not in taken]
@@ -285,7 +285,7 @@ def test_the_head_of_needs_attention_says_how_much_of_it_is_in_sight(
 def test_failed_sends_beyond_those_that_are_looked_at_are_not_left_out_of_the_number(
     desk: Client, sqlite_db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(day, "AT_MOST", 3)
+    monkeypatch.setattr(needs, "AT_MOST", 3)
     with sqlite_db.write() as session:
         booking = factories.booking(session, at(10))
         for _ in range(4):
@@ -385,7 +385,7 @@ def test_many_at_once_share_the_width_up_to_a_limit(desk: Client, sqlite_db: Dat
     for _ in range(10):
         book(sqlite_db, 9)
     shown = places(sqlite_db)
-    assert {lanes for *_, lanes in shown} == {day.MOST_LANES}
+    assert {lanes for *_, lanes in shown} == {cells.MOST_LANES}
     assert [lane for *_, lane, _ in shown] == [0, 1, 2, 3, 4, 5, 6, 7, 7, 7]
 
 
@@ -474,14 +474,14 @@ def test_on_any_day_rows_are_real_time_and_free_times_are_within_the_hours(
         )
         board = day.board(session, on)
         spans = availability.calendar(session, on, on).open_on(None, on)
-    ends = board.begins + board.rows * day.ROW
+    ends = board.begins + board.rows * grid.ROW
     assert all(at.astimezone(zone).minute == 0 for _, at in board.hours)
     places = [*board.hours, *((cell.row, cell.at) for cell in board.columns[0].cells)]
-    assert all(board.begins + row * day.ROW == at for row, at in places)
+    assert all(board.begins + row * grid.ROW == at for row, at in places)
     assert all(any(a <= cell.at < b for a, b in spans) for cell in board.columns[0].cells)
-    closed = sum(rows for _, rows in closed_of(board.columns[0])) * day.ROW
+    closed = sum(rows for _, rows in closed_of(board.columns[0])) * grid.ROW
     assert ends - board.begins - closed == sum((b - a for a, b in spans), timedelta())
-    assert {at.astimezone(zone).date() for at in (board.begins, ends - day.ROW)} == {on}
+    assert {at.astimezone(zone).date() for at in (board.begins, ends - grid.ROW)} == {on}
 
 
 def test_a_time_between_the_rows_and_a_very_short_service_have_their_place(

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from app import clock as app_clock
 from app.bookings import availability
-from app.dashboard.today import day
+from app.dashboard.today import cells, day
 from app.db import Database
 from app.models.shop import Barber, Shop
 from app.models.staff import AuditEvent
@@ -57,7 +57,7 @@ def save(client: Client, address: str = "/settings/hours", **fields: str) -> Res
     return client.post(address, data={**NINE_TO_SEVEN, **fields})
 
 
-def closed_of(column: day.Column) -> list[tuple[int, int]]:
+def closed_of(column: cells.Column) -> list[tuple[int, int]]:
     return [(each.row, each.rows) for each in column.closed]
 
 

@@ -9,7 +9,8 @@ from urllib.parse import quote
 import pytest
 from litestar import Response
 
-from app.dashboard.shell import frame, toast
+from app.dashboard.frame import frame
+from app.dashboard.shell import toast
 from app.db import Database
 from app.models.message import Sending, Worker
 from app.queue import failing

@@ -18,8 +18,8 @@ from app.channel import StatusReport
 from app.conversations import service as conversations
 from app.dashboard import live
 from app.dashboard.beads import reminders_of
-from app.dashboard.shell import frame
-from app.dashboard.today import day
+from app.dashboard.frame import frame
+from app.dashboard.today import day, needs
 from app.db import Database, insert_rows
 from app.messages import enqueue, entries, failures, monitoring, receipts, statistics
 from app.messages import service as message_service
@@ -464,7 +464,7 @@ def test_a_days_board_and_what_needs_attention_go_by_an_index(
     big: Database, clock: FrozenClock
 ) -> None:
     check(big, reading(big, day.board, clock.now().date()), at_least=2)
-    check(big, reading(big, day.needs_attention))
+    check(big, reading(big, needs.needs_attention))
     bookings = [f"booking_{number:026d}" for number in range(9_000, 9_100)]
     check(big, reading(big, reminders_of, bookings))
 
