@@ -18,6 +18,10 @@ class Customer(Base):
     an empty `consent`, means that the shop vouches for the customer's consent. `written_at` is when
     they last wrote: free text may be sent to them for 24 hours from then. `notes` are
     what staff want to remember of the person.
+
+    Who they are says their latest booking. Of who was imported and has none yet, it says `name`,
+    `phone` (E.164, as it was written) and `email`; `id` is theirs then, for no phone number is in
+    an address.
     """
 
     __tablename__ = "customer"
@@ -30,6 +34,11 @@ class Customer(Base):
             name="consent",
         ),
         CheckConstraint("(opted_out_at IS NULL) = (opted_out_how IS NULL)", name="opted_out"),
+        CheckConstraint(
+            "(id IS NULL) = (name IS NULL) AND (id IS NULL) = (phone IS NULL)"
+            " AND (id IS NULL) = (name_folded IS NULL)",
+            name="imported",
+        ),
     )
 
     person: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -42,6 +51,11 @@ class Customer(Base):
     opted_out_how: Mapped[str | None] = mapped_column(String(10))
     written_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     notes: Mapped[str | None] = mapped_column(Text)
+    id: Mapped[str | None] = mapped_column(String(40), unique=True)
+    name: Mapped[str | None] = mapped_column(String(100))
+    name_folded: Mapped[str | None] = mapped_column(Text)
+    phone: Mapped[str | None] = mapped_column(String(20))
+    email: Mapped[str | None] = mapped_column(String(254))
 
 
 class MonthlySent(Base):

@@ -75,6 +75,8 @@ WORDS = {
     "barber.back": "No longer away",
     "shop.closed": "Closed on some days",
     "shop.opened": "Open again on some days",
+    "import.started": "Begun",
+    "import.undone": "Undone",
     "text.changed": "Changed",
     "text.switched_on": "Switched on",
     "text.switched_off": "Switched off",
@@ -230,6 +232,8 @@ def _plain(subject: str, everybody: dict[str, str]) -> About:
         return About(label, f"/staff?member={subject}#member")
     if subject.startswith("token_"):
         return About(everybody.get(f"token:{subject}", "An API token"))
+    if subject.startswith("import_"):
+        return About("An import", f"/settings/import/{subject}")
     if kind == "text":
         return About(f"The text “{name}”", f"/settings/texts/{name}")
     known = {"shop": About("Settings", "/settings"), "sending": About("Sending", "/queue")}

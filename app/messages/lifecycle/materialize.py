@@ -5,12 +5,12 @@ in the plan's row says how far. Whoever moves a cursor holds the row, or meets i
 any number of workers may do it at once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -58,14 +58,43 @@ def make(session: Session, booking_id: str, times: ReminderTimes) -> list[str]:
 
     The caller holds the booking's lock.
     """
-    if not times.count:
-        return []
+    first = last_number(session, booking_id, "reminder") + 1 if times.count else 1
+    return _make(session, [(booking_id, first, times)])
+
+
+def make_first(session: Session, plans: Iterable[tuple[str, ReminderTimes]]) -> list[str]:
+    """Store the plans of bookings that have had none; else as `make`."""
+    return _make(session, [(booking_id, 1, times) for booking_id, times in plans])
+
+
+def forget(session: Session, booking_ids: Sequence[str]) -> None:
+    """Delete all plans and messages of bookings of which no message was ever tried.
+
+    The caller holds the bookings' locks, and deletes them too.
+    """
+    for table in (Plan, Message):
+        change_rows(session, delete(table_of(table)).where(table.booking_id.in_(booking_ids)))
+
+
+def _make(session: Session, new: Iterable[tuple[str, int, ReminderTimes]]) -> list[str]:
+    """Store plans, each with its booking and its first number; returns what is for Huey."""
     now = clock.now()
-    first, done = (
-        last_number(session, booking_id, "reminder") + 1,
-        times.until(now + ENQUEUE_WINDOW),
-    )
-    plan = SimpleNamespace(
+    plans, rows = [], list[dict[str, Any]]()
+    for booking_id, first, times in new:
+        if times.count:
+            done = times.until(now + ENQUEUE_WINDOW)
+            plans.append(plan := _new(booking_id, first, times, done, now))
+            rows += _rows(plan, times, range(done), enqueued_at=now)
+    if plans:
+        change_rows(session, _PLAN, [vars(each) for each in plans])
+    return insert_messages(session, rows)
+
+
+def _new(
+    booking_id: str, first: int, times: ReminderTimes, done: int, now: datetime
+) -> SimpleNamespace:
+    """The columns of a plan of which the messages of the first `done` steps are made."""
+    return SimpleNamespace(
         booking_id=booking_id,
         first_number=first,
         first_at=times.first_at,
@@ -79,8 +108,6 @@ def make(session: Session, booking_id: str, times: ReminderTimes) -> list[str]:
         to_come=times.going(done, times.count),
         made_at=now,
     )
-    change_rows(session, _PLAN, vars(plan))
-    return insert_messages(session, _rows(plan, times, range(done), enqueued_at=now))
 
 
 def end(session: Session, booking_id: str, reason: str) -> None:
