@@ -40,7 +40,7 @@ from app.dashboard.shell import read_form
 from app.dashboard.staff import members as staff_forms
 from app.dashboard.staff import pages as staff_pages
 from app.dashboard.templating import environment
-from app.dashboard.today import page
+from app.dashboard.today import moves, page
 from app.settings import Settings, settings
 from app.staff import guards
 from app.web import incoming, measured, static, threads
@@ -92,7 +92,7 @@ def _routes(env: Settings) -> list[Router]:
     # Two have a handler for /bookings, which Litestar merges within a router alone.
     pages = (booking_pages, booking_forms, booking_notes, walk_in, conversation_pages)
     of_bookings = Router("/", route_handlers=[each.router for each in pages])
-    routes += [staff_pages.router, live.router, page.router, of_bookings]
+    routes += [staff_pages.router, live.router, page.router, moves.router, of_bookings]
     routes += [message_pages.router, queue_pages.router]
     routes += [staff_forms.router, shop_pages.router, hour_forms.router]
     routes += [time_off_forms.router]

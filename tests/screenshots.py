@@ -106,6 +106,9 @@ def _in_days(days: int) -> date:
 
 PAGES: dict[str, Way] = {
     "today": at("/today"),
+    "week": at("/today/week"),
+    "week-barber": at("/today/week?barber=barber_1"),
+    "month": at("/today/month"),
     "move": moving,
     "bookings": at("/bookings"),
     "booking": booking,

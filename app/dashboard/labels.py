@@ -96,6 +96,13 @@ def booking_word(status: str) -> Word:
     return _BOOKINGS[status]
 
 
+def outcome(status: str, paid_at: datetime | None) -> str:
+    """What became of a booking, in a word; empty as long as nobody has said."""
+    if paid_at:
+        return "Paid"
+    return {"completed": "Came", "no_show": "No-show"}.get(status, "")
+
+
 def beads(reminders: Reminders, now: datetime) -> Beads:
     """The beads of a booking's reminders: those that are done, then those to come.
 

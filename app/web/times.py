@@ -17,7 +17,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_skeleton, format_time, format_timedelta
+from babel.dates import (
+    format_date,
+    format_interval,
+    format_skeleton,
+    format_time,
+    format_timedelta,
+)
 from babel.numbers import format_decimal
 from markupsafe import Markup
 
@@ -156,6 +162,28 @@ def when_text(at: datetime) -> str:
 def short_day(at: datetime) -> str:
     """`Mon, Nov 23`."""
     return _one_line(format_skeleton("MMMEd", _local(at), locale=_locale()))
+
+
+def weekday(at: date) -> str:
+    """`Mon`."""
+    return format_date(at, "EEE", _locale())
+
+
+def days_text(first: date, last: date) -> str:
+    """`23–29 November`, with the year when it is far off."""
+    is_far = abs(first - _local(_shown.get().now).date()) > _FAR
+    skeleton = "yMMMd" if is_far else "MMMd"
+    return _one_line(format_interval(first, last, skeleton, locale=_locale()))
+
+
+def month_text(at: date) -> str:
+    """`November 2026`."""
+    return _one_line(format_skeleton("yMMMM", at, locale=_locale()))
+
+
+def first_weekday(locale: str) -> int:
+    """With which day a week begins where one speaks so: 0 is Monday."""
+    return int(_parsed(locale).first_week_day)
 
 
 def exact(at: datetime) -> str:

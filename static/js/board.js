@@ -24,20 +24,24 @@
 
   // --- rows, times and places ---
 
-  function timeAt(row) {
-    return new Date(Date.parse(board().dataset.begins) + row * ROW);
+  // Where the columns are days, each begins at a time of its own.
+  const dayOf = (column) => column.dataset.begins;
+
+  function timeAt(row, column) {
+    return new Date(Date.parse(dayOf(column) ?? board().dataset.begins) + row * ROW);
   }
 
   function inWords(row, column) {
     const { zone, locale } = board().dataset;
     const write = (style) => new Intl.DateTimeFormat(locale, { ...style, timeZone: zone });
-    const at = timeAt(row);
+    const at = timeAt(row, column);
     const time = write({ timeStyle: "short" });
     const whole = write({ dateStyle: "short", timeStyle: "short" });
     // When the clock is put back, by an hour or by half of one, some times come twice.
-    const isTwice = [-12, -6, 6, 12].some((by) => whole.format(timeAt(row + by)) === whole.format(at));
+    const isTwice = [-12, -6, 6, 12].some((by) => whole.format(timeAt(row + by, column)) === whole.format(at));
     const name = isTwice ? ` ${write({ timeZoneName: "short" }).formatToParts(at).find(({ type }) => type === "timeZoneName").value}` : "";
-    return `${time.format(at)}${name}, ${column.dataset.name}`;
+    const day = dayOf(column) ? `${write({ weekday: "short", day: "numeric" }).format(at)}, ` : "";
+    return `${day}${time.format(at)}${name}, ${column.dataset.name}`;
   }
 
   function lastRow() {
@@ -79,7 +83,7 @@
     if (held) end();
     begin(block, "keys");
     letKeysMove();
-    say(`Moving ${block.dataset.name}. ${inWords(held.row, held.column)}. Up and down arrow: 15 minutes. Left and right: another barber. Enter: move here. Escape: leave it.`);
+    say(`Moving ${block.dataset.name}. ${inWords(held.row, held.column)}. Up and down arrow: 15 minutes. Left and right: ${dayOf(held.column) ? "another day" : "another barber"}. Enter: move here. Escape: leave it.`);
   }
 
   function letKeysMove() {
@@ -107,7 +111,7 @@
     held.by = "nobody";
     byId("move-bar").hidden = true;
     const values = {
-      at: timeAt(row).toISOString(),
+      at: timeAt(row, column).toISOString(),
       barber: column.dataset.barber,
       was_at: block.dataset.at,
       was_barber: block.dataset.barber,
@@ -371,23 +375,6 @@
   addEventListener("pagehide", () => {
     const { scrollLeft, scrollTop } = board();
     sessionStorage.setItem(PLACE, JSON.stringify([scrollLeft, scrollTop]));
-  });
-
-  // Once a minute, if somebody looks: the present moves on though nothing changed.
-  function look() {
-    if (!document.hidden) document.body.dispatchEvent(new CustomEvent("board"));
-  }
-
-  setInterval(look, 60000);
-  document.addEventListener("visibilitychange", look);
-
-  // A day that was picked is shown; one that is being typed waits for Enter.
-  let isTyped = false;
-  document.addEventListener("keydown", (event) => { if (event.target.id === "day-date") isTyped = true; });
-  document.addEventListener("change", (event) => {
-    if (event.target.id !== "day-date") return;
-    if (!isTyped && event.target.value) event.target.form.requestSubmit();
-    isTyped = false;
   });
 
   tabOnce();

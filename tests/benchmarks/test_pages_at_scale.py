@@ -43,6 +43,10 @@ DAY = (datetime.now(UTC) - timedelta(days=200)).date()
 PAGES = {
     "today": "/today",
     "a day long ago": f"/today?date={DAY}",
+    "a week": "/today/week",
+    "… of a barber": "/today/week?barber=barber_3",
+    "a month": "/today/month",
+    "… of a barber ": "/today/month?barber=barber_3",
     "bookings": "/bookings",
     "… past": "/bookings?past=1",
     "… part of a name": "/bookings?q=obermüller",

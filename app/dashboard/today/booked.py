@@ -39,13 +39,12 @@ def bookings(
     return session.scalars(query).all()
 
 
-def barbers(session: Session, bookings: Iterable[Booking]) -> list[Barber]:
-    """The barbers who take bookings, then those switched off who have one of these."""
+def barbers_of(session: Session, ids: Iterable[str]) -> list[Barber]:
+    """The barbers who take bookings, then those switched off who are among these."""
     active = shop_service.barbers(session)
-    others = {booking.barber.id: booking.barber for booking in bookings}
-    for barber in active:
-        others.pop(barber.id, None)
-    return [*active, *others.values()]
+    others = sorted(set(ids) - {each.id for each in active})
+    found = (shop_service.barber(session, id) for id in others)
+    return [*active, *(each for each in found if each)]
 
 
 def known(session: Session, bookings: Sequence[Booking]) -> Known:

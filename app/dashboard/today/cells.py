@@ -7,7 +7,9 @@ from decimal import Decimal
 
 from app.bookings.availability import Calendar
 from app.channel import Advice
+from app.dashboard import labels
 from app.dashboard.labels import Reminders
+from app.dashboard.today import load
 from app.dashboard.today.grid import ROW, SHORTEST, SLOT_ROWS, Grid, whole_hour
 from app.messages.service import advice_of
 from app.models.booking import Booking
@@ -52,9 +54,7 @@ class Block:
     @property
     def outcome(self) -> str:
         """What became of it, in a word; empty as long as nobody has said."""
-        if self.booking.paid_at:
-            return "Paid"
-        return {"completed": "Came", "no_show": "No-show"}.get(self.booking.status, "")
+        return labels.outcome(self.booking.status, self.booking.paid_at)
 
     @property
     def notes(self) -> list[str]:
@@ -117,12 +117,14 @@ class Column:
         """The bookings."""
         return [cell for cell in self.cells if isinstance(cell, Block)]
 
+    @property
+    def bookings(self) -> list[Booking]:
+        """Those of the blocks."""
+        return [block.booking for block in self.blocks]
+
     def booked(self, currency: str) -> Decimal:
         """What its bookings come to in that currency, without those who did not come."""
-        bookings = (block.booking for block in self.blocks)
-        counted = (each for each in bookings if each.status != "no_show")
-        prices = (each.price for each in counted if each.currency == currency)
-        return sum((price for price in prices if price is not None), Decimal(0))
+        return load.total(self.bookings, currency)
 
 
 def column(

@@ -40,7 +40,8 @@ def board(session: Session, day: date) -> Board:
     zone = shop_service.time_zone(shop_service.shop(session))
     bookings = booked.bookings(session, *hours.of_calendar_day(day, zone))
     kept = [each for each in bookings if each.status != "cancelled"]
-    barbers, calendar = booked.barbers(session, kept), availability.calendar(session, day, day)
+    barbers = booked.barbers_of(session, {each.barber_id for each in kept})
+    calendar = availability.calendar(session, day, day)
     shown = [*(calendar.open_on(None, day) or [calendar.usual_on(day)])]
     shown += [span for each in barbers for span in calendar.open_on(each, day)]
     shown += [(each.starts_at, each.ends_at) for each in kept]

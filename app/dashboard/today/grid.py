@@ -1,9 +1,11 @@
 """The rows of a board: five minutes each, counted from its top.
 
-Rows are real time, so the day of a change to or from summer time has an hour less or more.
+On a day's board rows are real time, so the day of a change to or from summer time has an hour less
+or more. Where several days stand side by side they are the time of the clock, or the days would not
+be level.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -20,6 +22,9 @@ SLOT_ROWS = 6
 SHORTEST = 3
 """Rows that a block needs to be read."""
 
+_DAY = timedelta(days=1)
+_HOUR = timedelta(hours=1)
+_MOMENT = timedelta.resolution
 _NEARLY_AN_HOUR = timedelta(minutes=59, seconds=59)
 
 
@@ -61,6 +66,28 @@ class Grid:
             at += SLOT_ROWS * ROW
 
 
+@dataclass(frozen=True)
+class ClockGrid(Grid):
+    """The same by the shop's clock; `top` (without a zone) is where it begins. When the clock is
+    put back, an hour's rows stand for two.
+    """
+
+    top: datetime
+    clock_rows: int
+
+    def row(self, at: datetime) -> int:
+        wall = min(max(at, self.begins), self.ends).astimezone(self.zone).replace(tzinfo=None)
+        return min(max(0, (wall - self.top) // ROW), self.clock_rows)
+
+    def rows(self, booking: Booking) -> tuple[int, int]:
+        first, after = self.row(booking.starts_at), self.row(booking.ends_at - _MOMENT) + 1
+        return first, max(after, first + SHORTEST)
+
+    @property
+    def height(self) -> int:
+        return self.clock_rows
+
+
 def of_day(day: date, zone: ZoneInfo, shown: Sequence[Span]) -> Grid:
     """A grid of all that is to be shown, widened to whole hours, within the day."""
     midnight, next_midnight = hours.of_calendar_day(day, zone)
@@ -72,6 +99,37 @@ def of_day(day: date, zone: ZoneInfo, shown: Sequence[Span]) -> Grid:
         zone=zone,
         now=clock.now(),
     )
+
+
+def of_days(
+    days: Sequence[date], zone: ZoneInfo, shown: Mapping[date, Sequence[Span]]
+) -> list[ClockGrid]:
+    """Level grids of several days: from the first whole hour of all that is to be shown on any of
+    them to the last.
+    """
+    walls = [_wall(day, span, zone) for day in days for span in shown.get(day, ())]
+    first = min(begin for begin, _ in walls) // _HOUR * _HOUR
+    last = -(-max(end for _, end in walls) // _HOUR) * _HOUR
+    now = clock.now()
+    return [_clock_grid(day, first, max(last, first + _HOUR), zone, now) for day in days]
+
+
+def _wall(day: date, span: Span, zone: ZoneInfo) -> tuple[timedelta, timedelta]:
+    """How far into that day the clock is, as the span begins and as it ends."""
+    begins, ends = hours.of_calendar_day(day, zone)
+    first, last = max(span[0], begins), min(span[1], ends) - _MOMENT
+    top = datetime.combine(day, time())
+    begin, end = (at.astimezone(zone).replace(tzinfo=None) - top for at in (first, last))
+    return begin, max(end, begin) + _MOMENT
+
+
+def _clock_grid(
+    day: date, first: timedelta, last: timedelta, zone: ZoneInfo, now: datetime
+) -> ClockGrid:
+    top = datetime.combine(day, time()) + first
+    end = datetime.combine(day, time()) + last
+    begins, ends = (clock.first_moment(at.date(), at.time(), zone) for at in (top, end))
+    return ClockGrid(begins, ends, zone, now, top, clock_rows=(end - top) // ROW)
 
 
 def whole_hour(at: datetime, zone: ZoneInfo) -> datetime:

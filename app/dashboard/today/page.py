@@ -1,39 +1,37 @@
-"""Today: the day's board, and moving a booking on it."""
+"""Today: the day's board, a week and a month, and beside the board what needs attention."""
 
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
+from functools import partial
 from typing import Any
-from urllib.parse import urlencode
 
-from litestar import Response, Router, get, post
-from litestar.params import FromPath, FromQuery
+from litestar import Response, Router, get
+from litestar.params import FromQuery
 from sqlalchemy.orm import Session
 
-from app import clock, db, forms
-from app.bookings import moving
-from app.bookings.moving import Placement
+from app import db, forms
 from app.conversations import service as conversations
-from app.dashboard.shell import FormData, PageRequest, is_partial, live_page, page, redirect, toast
-from app.dashboard.today import day
+from app.dashboard.shell import PageRequest, live_page, redirect
+from app.dashboard.today import booked, day, month, week
 from app.dashboard.today.cells import Column
 from app.dashboard.today.needs import Needs, needs_attention
-from app.errors import Conflict, FieldError, Invalid, NotFound
+from app.errors import FieldError, Invalid, NotFound
 from app.messages import statistics
-from app.models.booking import Booking
+from app.models.shop import Barber
 from app.shop import money
 from app.shop import service as shop_service
-from app.web import times
 from app.web.addresses import with_query
-from app.web.field_names import named
 
 NEXT_TO_SEND = 5
 NEEDS_SHOWN = 5
 """Replies in sight, and as many failed sends."""
 MOST_REPLIES = 30
 """So many replies are on the page: what is not in sight is folded."""
-_DAYS = (date(2000, 1, 1), date(2100, 12, 31))
+MOST_LINES = 14
+"""Bookings of a barber and day that the week of the shop names."""
 
-_FIELDS = {"scheduled_time": "New time", "at": "New time", "barber_id": "Barber"}
+_DAYS = (date(2000, 1, 1), date(2100, 12, 31))
+_DAY = timedelta(days=1)
+_VIEWS = {"day": "/today", "week": "/today/week", "month": "/today/month"}
 
 
 @get("/", opt={"access": "viewer"}, sync_to_thread=False)
@@ -52,55 +50,39 @@ def show(
     )
 
 
-@dataclass(frozen=True)
-class _AskedMove:
-    """A move as its form says it; `is_sure` when it was shown what it changes."""
+@get("/today/week", opt={"access": "viewer"}, sync_to_thread=True)
+def show_week(
+    request: PageRequest, date: FromQuery[str] = "", barber: FromQuery[str] = ""
+) -> Response[str]:
+    """The week of a day: of one barber as a board, of all as lists."""
+    return live_page(
+        request, "today/week.html", "today/_week_again.html", lambda: _week(date, barber)
+    )
 
-    to: Placement
-    seen: Placement | None
-    is_sure: bool
-    allow_overlap: bool
 
-
-@post("/bookings/{booking_id:str}/move", opt={"access": "staff"}, sync_to_thread=True)
-def move(request: PageRequest, booking_id: FromPath[str], form: FormData) -> Response[str]:
-    """Show what a move would change, or move; the undo of a toast has its fields in the URL."""
-    try:
-        asked = _asked_move({**request.query_params, **form})
-        if not asked.is_sure:
-            return _ask(request, booking_id, asked)
-        return _moved(request, *_move(request, booking_id, asked))
-    except Conflict as conflict:
-        if conflict.reason == "barber_taken":
-            return _ask(request, booking_id, asked, status=409)
-        return _refused(request, booking_id, 409, [conflict.detail])
-    except Invalid as invalid:
-        return _refused(
-            request,
-            booking_id,
-            422,
-            [named(_FIELDS.get(each.field, each.field), each.message) for each in invalid.errors],
-        )
+@get("/today/month", opt={"access": "viewer"}, sync_to_thread=True)
+def show_month(
+    request: PageRequest, date: FromQuery[str] = "", barber: FromQuery[str] = ""
+) -> Response[str]:
+    """The month of a day, of all barbers or of one: how many bookings, how full."""
+    return live_page(
+        request, "today/month.html", "today/_month_again.html", lambda: _month(date, barber)
+    )
 
 
 def _context(date: str, barber: str) -> dict[str, Any]:
     with db.database().read() as session:
-        today = day.today(session)
-        board = day.board(session, _day(date) if date else today)
+        head = _head(session, "day", date, barber)
+        board = day.board(session, head["shown"])
         needs = needs_attention(session)
         replies = conversations.open_replies(session, MOST_REPLIES + 1)
         due = statistics.next_due(session, NEXT_TO_SEND)
-        currency = money.currency_of(shop_service.shop(session))
     return {
+        **head,
+        "barbers": [each.barber for each in board.columns],
         "board": board,
         "columns": _shown(board, barber),
-        "barber": barber,
-        "currency": currency,
-        # Without a date it is today's, also after midnight.
-        "address": with_query("/today", {"date": date, "barber": barber}),
-        "today": today,
-        "previous": board.date - timedelta(days=1),
-        "next": board.date + timedelta(days=1),
+        **_steps(board.date - _DAY, board.date + _DAY, is_now=board.date == head["today"]),
         "needs": needs.items[:NEEDS_SHOWN],
         "replies": replies[:NEEDS_SHOWN],
         "more_replies": replies[NEEDS_SHOWN:MOST_REPLIES],
@@ -110,94 +92,83 @@ def _context(date: str, barber: str) -> dict[str, Any]:
     }
 
 
+def _week(date: str, barber: str) -> dict[str, Any]:
+    with db.database().read() as session:
+        head = _head(session, "week", date, barber)
+        days = week.days_of(session, head["shown"])
+        barbers = booked.barbers_of(session, [barber] if barber else [])
+        one = _one(barbers, barber) or (barbers[0] if len(barbers) == 1 else None)
+        shown = week.of_barber(session, one, days) if one else week.of_shop(session, days)
+    return {
+        **head,
+        "barbers": barbers,
+        "week": shown,
+        "days": days,
+        "most_lines": MOST_LINES,
+        **_steps(days[0] - 7 * _DAY, days[0] + 7 * _DAY, is_now=head["today"] in days),
+    }
+
+
+def _month(date: str, barber: str) -> dict[str, Any]:
+    with db.database().read() as session:
+        head = _head(session, "month", date, barber)
+        barbers = booked.barbers_of(session, [barber] if barber else [])
+        shown = month.of(session, head["shown"], _one(barbers, barber), head["currency"])
+    return {
+        **head,
+        "barbers": barbers,
+        "month": shown,
+        **_steps(
+            (shown.first - _DAY).replace(day=1),
+            (shown.first + 31 * _DAY).replace(day=1),
+            is_now=head["today"].replace(day=1) == shown.first,
+        ),
+    }
+
+
+def _head(session: Session, view: str, date: str, barber: str) -> dict[str, Any]:
+    """What stands above each of the three. Without a date it is today's, also after midnight."""
+    today = day.today(session)
+    return {
+        "view": view,
+        "date": date,
+        "barber": barber,
+        "today": today,
+        "shown": _day(date) if date else today,
+        "currency": money.currency_of(shop_service.shop(session)),
+        "address": _address(view, date, barber),
+        "address_of": partial(_address, barber=barber),
+    }
+
+
+def _address(view: str, date: object = "", barber: str = "") -> str:
+    return with_query(_VIEWS[view], {"date": f"{date}", "barber": barber})
+
+
+def _steps(previous: date, next: date, *, is_now: bool) -> dict[str, Any]:
+    """Where one turns to, as far as there are pages."""
+    first, last = _DAYS
+    return {
+        "previous": max(previous, first),
+        "next": min(next, last),
+        "is_now": is_now,
+    }
+
+
+def _one(barbers: list[Barber], barber_id: str) -> Barber | None:
+    """The barber with this id, if one is asked for. Raises NotFound."""
+    found = next((each for each in barbers if each.id == barber_id), None)
+    if barber_id and not found:
+        raise NotFound("There is no such barber.")
+    return found
+
+
 def _number(needs: Needs, replies: int) -> str:
     """How much needs attention, and how much of it is in sight: `7`, `10 of 23`, `5 of 30+`."""
     number = len(needs.items) + min(replies, MOST_REPLIES)
     in_sight = min(len(needs.items), NEEDS_SHOWN) + min(replies, NEEDS_SHOWN)
     known = f"{number}" if needs.is_all and replies <= MOST_REPLIES else f"{number}+"
     return known if number == in_sight else f"{in_sight} of {known}"
-
-
-def _move(
-    request: PageRequest, booking_id: str, asked: _AskedMove
-) -> tuple[Booking, Placement, str]:
-    """Returns the moved booking, where it was, and in words where it is."""
-    with db.database().write() as session:
-        booking, was = moving.move(
-            session, booking_id, asked.seen, asked.to, request.user.actor, asked.allow_overlap
-        )
-        return booking, was, _in_words(session, booking)
-
-
-def _moved(request: PageRequest, booking: Booking, was: Placement, words: str) -> Response[str]:
-    """A toast with the way back; htmx stays on its page, which looks at the board again."""
-    fields = {
-        "at": was.at.isoformat(),
-        "barber": was.barber_id,
-        "was_at": booking.starts_at.isoformat(),
-        "was_barber": booking.barber_id,
-        "confirmed": 1,
-    }
-    undo = f"/bookings/{booking.id}/move?{urlencode(fields)}"
-    if is_partial(request):
-        return toast(Response("", status_code=200, media_type="text/html"), words, undo)
-    return toast(_to_board(request, booking), words, undo)
-
-
-def _to_board(request: PageRequest, booking: Booking) -> Response[str]:
-    """On to the board of the booking's day."""
-    with db.database().read() as session:
-        zone = shop_service.time_zone(shop_service.shop(session))
-    return redirect(request, f"/today?date={booking.starts_at.astimezone(zone).date()}")
-
-
-def _ask(
-    request: PageRequest, booking_id: str, asked: _AskedMove, status: int = 200
-) -> Response[str]:
-    preview = moving.preview(db.database(), booking_id, asked.seen, asked.to)
-    return _panel(request, status, preview=preview, asked=asked)
-
-
-def _refused(
-    request: PageRequest, booking_id: str, status: int, problems: list[str]
-) -> Response[str]:
-    """Why not, and where the booking is now: in the dialog, or as a toast on the board."""
-    with db.database().read() as session:
-        booking = moving.get(session, booking_id)
-    if is_partial(request):
-        return _panel(request, status, booking=booking, problems=problems)
-    said = f"{booking.customer_name} was not moved. {' '.join(problems)}"
-    return toast(_to_board(request, booking), said, bad=True)
-
-
-def _panel(request: PageRequest, status: int, **context: Any) -> Response[str]:
-    """The question as a page, or for htmx as the inside of the dialog.
-
-    There a refusal is a form shown again, 422: htmx swaps no 409 (templates/base.html).
-    """
-    if is_partial(request) and status == 409:
-        status = 422
-    return page(request, "today/move.html", "today/_move.html", status=status, **context)
-
-
-def _asked_move(fields: dict[str, str]) -> _AskedMove:
-    """Raises Invalid."""
-    seen = None
-    if fields.get("was_at"):
-        seen = Placement(_time(fields["was_at"], "was_at"), fields.get("was_barber", ""))
-    return _AskedMove(
-        to=Placement(_time(fields.get("at", ""), "at"), fields.get("barber", "")),
-        seen=seen,
-        is_sure=fields.get("confirmed") == "1",
-        allow_overlap=fields.get("overlap") == "1",
-    )
-
-
-def _time(text: str, field: str) -> datetime:
-    try:
-        return forms.moment(text)
-    except ValueError as error:
-        raise Invalid([FieldError(field, str(error))]) from None
 
 
 def _day(text: str) -> date:
@@ -219,12 +190,4 @@ def _shown(board: day.Board, barber_id: str) -> list[Column]:
     return columns
 
 
-def _in_words(session: Session, booking: Booking) -> str:
-    """`Luis Ortega: today 14:00 with Sam.`"""
-    shop = shop_service.shop(session)
-    with times.shown_in(shop_service.time_zone(shop), shop.locale, clock.now()):
-        at = times.when_text(booking.starts_at)
-    return f"{booking.customer_name} moved to {at}, with {booking.barber.name}."
-
-
-router = Router("/", route_handlers=[home, show, move], include_in_schema=False)
+router = Router("/", route_handlers=[home, show, show_week, show_month], include_in_schema=False)

@@ -1,0 +1,91 @@
+"""Bookings as lines of a list: of a whole week of the shop there may be hundreds, so plain rows."""
+
+from collections.abc import Sequence, Set
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session, aliased
+
+from app import clock
+from app.dashboard import labels
+from app.db import is_one_of
+from app.models.booking import Booking
+from app.models.message import Message
+from app.models.shop import Service
+
+
+class Line(NamedTuple):
+    """A booking as a line says it. `failed`: the newest reminder that was to go out did not, and it
+    is still to come.
+    """
+
+    id: str
+    customer_name: str
+    starts_at: datetime
+    ends_at: datetime
+    status: str
+    paid_at: datetime | None
+    price: Decimal | None
+    currency: str | None
+    barber_id: str
+    service: str
+    colour: str | None
+    is_past: bool
+    failed: bool
+
+    @property
+    def outcome(self) -> str:
+        """As `Block.outcome`."""
+        return labels.outcome(self.status, self.paid_at)
+
+
+_LINE = (
+    Booking.id,
+    Booking.customer_name,
+    Booking.starts_at,
+    Booking.ends_at,
+    Booking.status,
+    Booking.paid_at,
+    Booking.price,
+    Booking.currency,
+    Booking.barber_id,
+    Service.name,
+    Service.colour,
+)
+
+
+def lines(session: Session, since: datetime, until: datetime) -> list[Line]:
+    """All that begin between the two and were not cancelled, by time."""
+    query = (
+        select(*_LINE)
+        .join(Booking.service)
+        .where(Booking.starts_at >= since, Booking.starts_at < until, Booking.status != "cancelled")
+        .order_by(Booking.starts_at, Booking.id)
+    )
+    rows, now = session.execute(query).all(), clock.now()
+    coming = [row.id for row in rows if row.ends_at > now]
+    failed = _failed(session, coming)
+    return [Line(*row, is_past=row.ends_at <= now, failed=row.id in failed) for row in rows]
+
+
+def _failed(session: Session, ids: Sequence[str]) -> Set[str]:
+    """The ids of those whose newest reminder that was to go out failed."""
+    if not ids:
+        return set()
+    newer = aliased(Message)
+    went_out = exists().where(
+        newer.booking_id == Message.booking_id,
+        newer.kind == Message.kind,
+        newer.number > Message.number,
+        is_one_of(newer.state, "sent"),
+    )
+    query = select(Message.booking_id).where(
+        Message.booking_id.in_(ids),
+        is_one_of(Message.kind, "reminder"),
+        is_one_of(Message.state, "failed"),
+        Message.dismissed_at.is_(None),
+        ~went_out,
+    )
+    return set(session.scalars(query))
