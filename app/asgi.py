@@ -20,6 +20,7 @@ from app.api import (
     queue,
     time_off,
     twilio,
+    webhooks,
 )
 from app.api import reminders as messages
 from app.dashboard import error_pages, live
@@ -84,6 +85,7 @@ def _routes(env: Settings) -> list[Router]:
         hours.router,
         time_off.router,
         messages.router,
+        webhooks.router,
         queue.router,
         metrics.router,
         twilio.router,

@@ -48,6 +48,7 @@ from app import clock
 from app.settings import settings
 
 _AFTER_COMMIT = "chairtime_after_commit"
+_BEFORE_COMMIT = "chairtime_before_commit"
 _CHANGED = "chairtime_changed"
 _ORIGIN = "chairtime_origin"
 ANY = "*"
@@ -182,6 +183,8 @@ class Database:
             session.begin(),
         ):
             yield session
+            for callback in session.info.pop(_BEFORE_COMMIT, ()):
+                callback()
         self.changed_at |= dict.fromkeys(session.info[_CHANGED], monotonic())
         for callback in session.info.pop(_AFTER_COMMIT, ()):
             callback()
@@ -246,6 +249,11 @@ def has_changed(session: Session, tables: Collection[str]) -> bool:
     """Whether it has itself changed one of these tables, or is about to."""
     changed = session.info[_CHANGED] | _tables_of(session.new, session.dirty)
     return not changed.isdisjoint(tables) if changed else False
+
+
+def before_commit(session: Session, callback: Callable[[], None]) -> None:
+    """Call `callback` at the end of the transaction of `Database.write()`, as a part of it."""
+    session.info.setdefault(_BEFORE_COMMIT, []).append(callback)
 
 
 def after_commit(session: Session, callback: Callable[[], None]) -> None:

@@ -1,26 +1,29 @@
-"""What `huey_consumer app.worker.huey` imports: the queue, its task, the tick, and imports."""
+"""What `huey_consumer app.worker.huey` imports: the queue, its task, and what runs beside it: the
+tick, imports, and what brings events to other programs.
+"""
 
+from app.api import events
 from app.conversations import missed
 from app.imports.work import Importer
+from app.integrations.courier import Courier
 from app.messages import tasks  # noqa: F401  (the consumer needs the task registered)
 from app.messages.tick import Ticker
 from app.queue.huey import huey
 
 __all__ = ["huey"]
 
-_ticker = Ticker(further=[missed.fetch_due])
-_importer = Importer()
+_beside = (Ticker(further=[missed.fetch_due]), Importer(), Courier(events.bodies))
 
 
 @huey.on_startup()  # type: ignore[untyped-decorator]
-def start_ticking() -> None:
-    """Called by each thread of the consumer; the first one starts the tick, and imports."""
-    _ticker.start()
-    _importer.start()
+def start_beside() -> None:
+    """Called by each thread of the consumer; the first one starts them."""
+    for each in _beside:
+        each.start()
 
 
 @huey.on_shutdown()  # type: ignore[untyped-decorator]
-def stop_ticking() -> None:
+def stop_beside() -> None:
     """Called as the threads end."""
-    _ticker.stop()
-    _importer.stop()
+    for each in _beside:
+        each.stop()

@@ -88,7 +88,7 @@ def list_customers(
     after = None if cursor is None else _booking_of(cursor)
     with db.database().read() as session:
         found, has_more = by_customer.walk(session, q, limit, after)
-        items = _answers(session, found)
+        items = answers(session, found)
     return CustomerList(items, items[-1].id if has_more else None)
 
 
@@ -105,11 +105,12 @@ def get_customer(customer_id: Id, if_none_match: IfNoneMatch = None) -> Response
         booking = session.get(Booking, _booking_of(customer_id))
         if booking is None or booking.person is None:
             raise NotFound("There is no such customer.")
-        [answer] = _answers(session, by_customer.summaries(session, [booking.person]))
+        [answer] = answers(session, by_customer.summaries(session, [booking.person]))
     return etags.unless_known(answer, if_none_match)
 
 
-def _answers(session: Session, found: list[CustomerSummary]) -> list[CustomerAnswer]:
+def answers(session: Session, found: list[CustomerSummary]) -> list[CustomerAnswer]:
+    """These customers, with what is known of them besides."""
     known = customers.find_all(session, [each.person for each in found])
     return [CustomerAnswer.of(each, known.get(each.person)) for each in found]
 

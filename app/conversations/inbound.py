@@ -13,7 +13,7 @@ from datetime import timedelta
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, joinedload
 
-from app import clock
+from app import clock, outbox
 from app.bookings import service as bookings
 from app.channel import Incoming, IncomingKind
 from app.conversations import answers, senders
@@ -80,6 +80,9 @@ def receive(session: Session, incoming: Incoming, late: bool = False) -> str | N
             needs_attention=outcome.needs_attention,
         )
     )
+    about = {"booking_id": outcome.booking.id if outcome.booking else None}
+    person = person_of(incoming.sender)
+    outbox.note(session, "reply.received", **about, reply_sid=incoming.sid, person=person)
     return outcome.answer
 
 

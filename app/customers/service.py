@@ -12,7 +12,7 @@ from typing import Any, Literal
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app import clock
+from app import clock, outbox
 from app.db import dialect, insert, table_of
 from app.models.customer import Customer, MonthlySent
 from app.models.identity import person_of
@@ -72,6 +72,7 @@ def opt_out(session: Session, address: str, how: OptOutHow) -> None:
     known = find(session, address)
     if known is None or known.opted_out_at is None:
         _put(session, address, opted_out_at=clock.now(), opted_out_how=how)
+        outbox.note(session, "customer.opted_out", person=person_of(address))
 
 
 def opt_in(session: Session, address: str) -> None:

@@ -1,10 +1,11 @@
 """A booking's timeline: its messages with their attempts and receipts, and what was done to it."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from app.messages import planned
@@ -69,16 +70,14 @@ def timeline(session: Session, booking_id: str) -> list[Entry]:
 
 def of_messages(session: Session, booking_id: str) -> list[MessageEntry]:
     """A booking's messages of all kinds, in no order; `at` is when each was or is to be sent."""
-    attempts, receipts = _attempts(session, booking_id)
-    return [
-        MessageEntry(
-            message,
-            message.sent_at or message.planned_for,
-            attempts[message.id],
-            receipts[message.id],
-        )
-        for message in planned.messages_of(session, booking_id)
-    ]
+    return _with_attempts(
+        session, planned.messages_of(session, booking_id), Message.booking_id == booking_id
+    )
+
+
+def of_rows(session: Session, messages: Sequence[Message]) -> list[MessageEntry]:
+    """The same for these messages, of whatever bookings, in their order."""
+    return _with_attempts(session, messages, Message.id.in_([each.id for each in messages]))
 
 
 def events(session: Session, subject: str) -> list[EventEntry]:
@@ -92,8 +91,23 @@ def events(session: Session, subject: str) -> list[EventEntry]:
     return [EventEntry(event, event.at, name or _kind_of(event.actor)) for event, name in rows]
 
 
+def _with_attempts(
+    session: Session, messages: Sequence[Message], are_theirs: ColumnElement[bool]
+) -> list[MessageEntry]:
+    attempts, receipts = _attempts(session, are_theirs)
+    return [
+        MessageEntry(
+            message,
+            message.sent_at or message.planned_for,
+            attempts[message.id],
+            receipts[message.id],
+        )
+        for message in messages
+    ]
+
+
 def _attempts(
-    session: Session, booking_id: str
+    session: Session, are_theirs: ColumnElement[bool]
 ) -> tuple[dict[str, list[Attempt]], dict[str, list[Receipt]]]:
     attempts: dict[str, list[Attempt]] = defaultdict(list)
     receipts: dict[str, list[Receipt]] = defaultdict(list)
@@ -101,7 +115,7 @@ def _attempts(
         select(Attempt, Receipt)
         .join(Message, Message.id == Attempt.message_id)
         .outerjoin(Receipt, Receipt.attempt_id == Attempt.id)
-        .where(Message.booking_id == booking_id)
+        .where(are_theirs)
         .order_by(Attempt.number, Receipt.id)
     )
     for attempt, receipt in rows:

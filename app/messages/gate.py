@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
-from app import clock, db
+from app import clock, db, outbox
 from app.channel import Advice, Kind
 from app.messages.channels import channel
 from app.models.message import Sending
@@ -91,6 +91,7 @@ def stop(session: Session, code: str) -> datetime:
         probes=1,
     )
     if is_new:
+        outbox.note(session, "sending.stopped")
         why = channel().explain(code)
         _log.warning("sending has stopped: %s (%s). %s", why.words, why.code, why.advice)
     return state(session).probe_at or now
@@ -103,7 +104,7 @@ def go(session: Session) -> None:
     """
     code = state(session).breaker_code
     if code is not None and not channel().explain(code).comes_later:
-        _set_if(session, Sending.breaker_code == code, **_CLOSED)
+        _close(session, Sending.breaker_code == code)
 
 
 def note_arrival(session: Session, started_at: datetime) -> None:
@@ -114,7 +115,7 @@ def note_arrival(session: Session, started_at: datetime) -> None:
     """
     sending = state(session)
     if sending.breaker_at is not None and sending.breaker_at < started_at:
-        _set_if(session, Sending.breaker_at == sending.breaker_at, **_CLOSED)
+        _close(session, Sending.breaker_at == sending.breaker_at)
     if sending.slowed and sending.slow_until is not None and sending.slow_until <= started_at:
         _set_if(session, Sending.slow_until == sending.slow_until, slowed=0)
 
@@ -158,12 +159,19 @@ def pause(session: Session, actor: str) -> None:
     """Send nothing until `resume`; bookings go on, and what gets too late meanwhile is skipped."""
     if _set_if(session, Sending.paused_at.is_(None), paused_at=clock.now(), paused_by=actor):
         audit.record(session, actor, "sending.paused", "sending")
+        outbox.note(session, "sending.stopped")
 
 
 def resume(session: Session, actor: str) -> None:
     """Send again; harmless when nothing is paused."""
     if _set_if(session, Sending.paused_at.is_not(None), paused_at=None, paused_by=None):
         audit.record(session, actor, "sending.resumed", "sending")
+        outbox.note(session, "sending.resumed")
+
+
+def _close(session: Session, is_as_read: ColumnElement[bool]) -> None:
+    if _set_if(session, is_as_read, **_CLOSED):
+        outbox.note(session, "sending.resumed")
 
 
 def _slow_down_more(session: Session, advice: Advice) -> datetime:

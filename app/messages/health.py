@@ -14,6 +14,7 @@ from app.customers import budget
 from app.messages import gate, statistics
 from app.messages.channels import channel
 from app.models.install import Install
+from app.models.message import Sending
 from app.queue import failing
 from app.settings import Settings
 
@@ -53,7 +54,11 @@ def worker(session: Session, state_dir: Path) -> str:
 
 def sending(session: Session) -> tuple[str, str]:
     """`ok`, `paused`, `stopped`, `limited` or `budget`, and why in words."""
-    row = gate.state(session)
+    return sending_of(session, gate.state(session))
+
+
+def sending_of(session: Session, row: Sending) -> tuple[str, str]:
+    """The same, as this row says it."""
     if row.paused_at is not None:
         return "paused", "Staff have paused sending: nothing goes out until they resume it."
     if row.breaker_code is not None:

@@ -80,6 +80,12 @@ WORDS = {
     "text.changed": "Changed",
     "text.switched_on": "Switched on",
     "text.switched_off": "Switched off",
+    "webhook.added": "Added",
+    "webhook.changed": "Changed",
+    "webhook.rotated": "Got a new secret",
+    "webhook.resent": "Event sent again",
+    "webhook.switched_off": "Switched off after a week of failing",
+    "webhook.removed": "Removed",
 }
 """Every action that is recorded, as people say it of the line's subject."""
 
@@ -236,6 +242,8 @@ def _plain(subject: str, everybody: dict[str, str]) -> About:
         return About("An import", f"/settings/import/{subject}")
     if kind == "text":
         return About(f"The text “{name}”", f"/settings/texts/{name}")
+    if subject.startswith("webhook_"):
+        return About("A webhook", f"/settings/webhooks/{subject}")
     known = {"shop": About("Settings", "/settings"), "sending": About("Sending", "/queue")}
     known["login"] = About("Nobody who is known here")
     return known.get(subject, About(subject))

@@ -4,12 +4,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app import clock
+from app import clock, outbox
 from app.models.staff import AuditEvent
 
 
 def record(session: Session, actor: str, action: str, subject: str, **details: Any) -> None:
-    """Add one event in the caller's transaction.
+    """Add one event in the caller's transaction; other programs hear of what is one for them.
 
     `actor` is `token:<id>`, `user:<id>`, `customer:reply` or `system`; `details` holds no phone
     number and no customer's name.
@@ -17,3 +17,4 @@ def record(session: Session, actor: str, action: str, subject: str, **details: A
     session.add(
         AuditEvent(at=clock.now(), actor=actor, action=action, subject=subject, details=details)
     )
+    outbox.note_action(session, action, subject)

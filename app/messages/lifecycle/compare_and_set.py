@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, case, select
 from sqlalchemy.orm import Session
 
-from app import clock, db
+from app import clock, db, outbox
 from app.db import is_one_of, table_of
 from app.messages import quiet
 from app.messages.eligibility import as_of, skip_reason
@@ -92,7 +92,10 @@ def read_message(session: Session, message_id: str) -> Message:
 def set_if(session: Session, message_id: str, *conditions: Any, **values: Any) -> bool:
     """The compare-and-set under every transition of one message."""
     changed = {"updated_at": clock.now(), **values}
-    return db.set_if(session, Message, Message.id == message_id, *conditions, **changed)
+    won = db.set_if(session, Message, Message.id == message_id, *conditions, **changed)
+    if won:
+        outbox.note_messages(session, values.get("state"), [message_id])
+    return won
 
 
 def leave(session: Session, message: Message, **values: Any) -> bool:

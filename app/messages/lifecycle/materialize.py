@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from app import clock
+from app import clock, outbox
 from app.db import change_rows, insert_rows, read_rows, table_of
 from app.messages.lifecycle.compare_and_set import ENQUEUE_WINDOW, job_id
 from app.messages.quiet import QUIET_HOURS
@@ -166,6 +166,9 @@ def insert_messages(session: Session, rows: Sequence[Mapping[str, Any]]) -> list
     """Store messages, unless they or others for their slot are there; returns what is for Huey."""
     if rows:
         insert_rows(session, Message, rows)
+        outbox.note_messages(
+            session, "skipped", [row["id"] for row in rows if row["state"] == "skipped"]
+        )
     return [row["id"] for row in rows if row["enqueued_at"] is not None]
 
 

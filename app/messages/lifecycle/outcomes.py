@@ -8,7 +8,7 @@ from sqlalchemy import Integer, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app import clock
+from app import clock, outbox
 from app.channel import Kind
 from app.customers import service as customers
 from app.db import constant, dialect, past_orm, table_of
@@ -124,6 +124,8 @@ def mark_sent(
         "ask_at": next_ask(now, 0) if rank < DELIVERED else None,
     }
     won = _set_sent(session, attempt.message_id, sent)
+    if won and rank >= DELIVERED:
+        _note_delivered(session, attempt.message_id)
     if won:
         count_sent(session, attempt.sent_to, now, 1)
     else:
@@ -136,10 +138,19 @@ def raise_status(session: Session, attempt_id: str, sid: str, status: str | None
     rank = rank_of(status)
     message_id = session.get_one(Attempt, attempt_id).message_id
     is_higher = (Message.sid == sid) & (Message.delivery_rank < rank)
-    asks = {"ask_at": None} if rank >= DELIVERED else {}
-    return set_if(
-        session, message_id, is_higher, **asks, delivery_status=status, delivery_rank=rank
-    )
+    values = {"delivery_status": status, "delivery_rank": rank}
+    if rank < DELIVERED:
+        return set_if(session, message_id, is_higher, **values)
+    is_first = is_higher & (Message.delivery_rank < DELIVERED)
+    if set_if(session, message_id, is_first, **values, ask_at=None):
+        _note_delivered(session, message_id)
+        return True
+    return set_if(session, message_id, is_higher, **values)  # read, after it was delivered
+
+
+def _note_delivered(session: Session, message_id: str) -> None:
+    booking_id = booking_of(message_id)
+    outbox.note(session, "message.delivered", booking_id=booking_id, message_id=message_id)
 
 
 def mark_uncertain(session: Session, attempt_id: str, code: str, detail: str | None = None) -> bool:
@@ -295,6 +306,7 @@ def _set_sent(session: Session, message_id: str, sent: dict[str, Any]) -> bool:
     """False also for one that was given up, and whose time another reminder has by now."""
     values = {"job_id": message_id, "now": clock.now(), **sent}
     if session.connection().execute(_SENT, values).rowcount:
+        outbox.note_messages(session, "sent", [message_id])
         return True
     out = {**OUT_OF_FLIGHT, "state": "sent", "reason": None, "error_code": None}
     try:

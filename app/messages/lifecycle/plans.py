@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Integer, Select, bindparam, select, update
 from sqlalchemy.orm import Session
 
-from app import clock
+from app import clock, outbox
 from app.db import change_rows, constant, is_one_of, table_of
 from app.messages import quiet
 from app.messages.eligibility import UNCOUNTED, as_of, is_pending, skip_reason
@@ -121,12 +121,14 @@ def skip(session: Session, job_ids: Iterable[str], reason: str) -> None:
         .where(Message.id.in_(list(job_ids)), is_pending())
         .with_for_update(skip_locked=True)
     )
-    session.execute(
+    skipped = session.scalars(
         update(Message)
         .where(Message.id.in_(free))
         .values(state="skipped", reason=reason, updated_at=clock.now())
+        .returning(Message.id)
         .execution_options(synchronize_session=False)
     )
+    outbox.note_messages(session, "skipped", sorted(skipped))
 
 
 def ineligible(session: Session, limit: int) -> Sequence[tuple[str, str]]:

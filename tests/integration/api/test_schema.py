@@ -52,6 +52,18 @@ def test_every_call_is_described_and_nothing_else(schema: dict[str, Any]) -> Non
         ("/api/hours", "get"),
         ("/api/hours", "put"),
         ("/api/queue/stats", "get"),
+        *(
+            (f"/api/webhooks{path}", verb)
+            for path, verbs in {
+                "": ("get", "post"),
+                "/{webhook_id}": ("get", "patch", "delete"),
+                "/{webhook_id}/secret": ("post",),
+                "/{webhook_id}/example": ("post",),
+                "/{webhook_id}/deliveries": ("get",),
+                "/{webhook_id}/deliveries/{delivery_id}/resend": ("post",),
+            }.items()
+            for verb in verbs
+        ),
         ("/health", "get"),
         ("/health", "head"),
         ("/livez", "get"),

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from app import connections
 from app.channel import Kind, LookupFailed, Outcome, OutgoingMessage
 from app.whatsapp import client as client_module
 from app.whatsapp import outcome as outcome_module
@@ -240,7 +241,7 @@ def test_a_connect_timeout_is_transient_and_shared_by_all_addresses(
         addresses = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address)] * 3
         original = socket.getaddrinfo
         monkeypatch.setattr(
-            transport_module.socket,
+            connections.socket,
             "getaddrinfo",
             lambda host, *args, **kw: (
                 addresses if host == "many.test" else original(host, *args, **kw)
@@ -269,7 +270,7 @@ def test_a_connection_made_too_late_is_not_written_to(monkeypatch: pytest.Monkey
         time.sleep(0.25)
         return original(*args, **kw)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(transport_module.socket, "getaddrinfo", slow)
+    monkeypatch.setattr(connections.socket, "getaddrinfo", slow)
     with server(CREATED) as running, client(running.url, timeout=0.1) as whatsapp:
         outcome = whatsapp.send(MESSAGE)
         assert running.requests == []
@@ -524,7 +525,7 @@ def test_a_pooled_connection_that_the_server_has_closed_is_replaced_before_sendi
 def test_a_connection_that_was_idle_for_long_is_not_used_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(transport_module, "LONGEST_IDLE", 0.05)
+    monkeypatch.setattr(connections, "LONGEST_IDLE", 0.05)
     with server(CREATED) as running, client(running.url) as whatsapp:
         whatsapp.send(MESSAGE)
         whatsapp.send(MESSAGE)
