@@ -34,6 +34,7 @@ from app.dashboard.failed import page as message_pages
 from app.dashboard.queue import page as queue_pages
 from app.dashboard.settings import costs as cost_forms
 from app.dashboard.settings import hours as hour_forms
+from app.dashboard.settings import imports as import_pages
 from app.dashboard.settings import shop as shop_pages
 from app.dashboard.settings import texts as text_forms
 from app.dashboard.settings import time_off as time_off_forms
@@ -97,7 +98,7 @@ def _routes(env: Settings) -> list[Router]:
     routes += [staff_pages.router, live.router, page.router, moves.router, of_bookings]
     routes += [message_pages.router, queue_pages.router]
     routes += [staff_forms.router, shop_pages.router, hour_forms.router]
-    routes += [time_off_forms.router]
+    routes += [time_off_forms.router, import_pages.router]
     routes += [text_forms.router, cost_forms.router, customer_pages.router]
     if not env.production:
         from app.dashboard import styleguide

@@ -1,10 +1,12 @@
 """Customers as their bookings tell of them: a customer is a person, who has a phone number.
 
-Who they are says their latest booking. A visit is a booking that has begun and was
-neither cancelled nor missed. Nothing here reads more than the bookings of the customers it shows.
+Who they are says their latest booking, or of who has none, an import. A visit is a booking that has
+begun and was neither cancelled nor missed. Nothing here reads more than the bookings of the
+customers it shows.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +18,7 @@ from app import clock
 from app.bookings import search
 from app.errors import FieldError, Invalid
 from app.models.booking import Booking
+from app.models.customer import Customer
 from app.models.folding import fold
 from app.models.identity import person_of
 
@@ -28,6 +31,11 @@ MOST_NAMES = 5
 _READ = 400  # bookings of which their customers are taken
 _CAME = Booking.status.not_in(("cancelled", "no_show"))
 _MISSED = Booking.status == "no_show"
+_DIGITS = 3  # of a part of a number
+_HAS_NO_BOOKING = (
+    Customer.name.is_not(None),
+    ~select(Booking.id).where(Booking.person == Customer.person).exists(),
+)
 _NEWEST = (Booking.starts_at.desc(), Booking.id.desc())
 
 
@@ -37,7 +45,8 @@ class CustomerSummary:
 
     `first_id` is their first booking's, which stays theirs whatever they book.
     `bookings` counts all of them, also those that were cancelled. `others` are further names under
-    which the number is booked: of a family that has one phone.
+    which the number is booked: of a family that has one phone. Of who was imported and has no
+    booking, `booking_id` and `first_id` are empty, and `id` is theirs.
     """
 
     booking_id: str
@@ -52,6 +61,7 @@ class CustomerSummary:
     visits: int
     no_shows: int
     others: Sequence[str] = ()
+    id: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,10 +74,11 @@ class CustomerPage:
 
 @dataclass(frozen=True)
 class KnownCustomer:
-    """What an earlier booking knows of the customer with a phone number."""
+    """What an earlier booking knows of the customer with a phone number, or an import does."""
 
     name: str
     email: str | None
+    was_here: bool = True
 
 
 @dataclass(frozen=True)
@@ -89,11 +100,27 @@ def lately(session: Session) -> CustomerPage:
 
 
 def find(session: Session, text: str) -> CustomerPage:
-    """Those with a part of their name or number, or with a booking's id, the newest first.
+    """Those with a part of their name or number, or with a booking's id, the newest first; then
+    those without a booking.
 
     Raises Invalid, with the field `q`.
     """
-    return _customers(session, search.fits(session, text), *_NEWEST)
+    found = _customers(session, search.fits(session, text), *_NEWEST)
+    if len(found.customers) == MOST:
+        return found
+    others = _unbooked(session, MOST - len(found.customers), _is_like(text))
+    return CustomerPage([*found.customers, *others.customers], found.has_more or others.has_more)
+
+
+def unbooked(session: Session) -> CustomerPage:
+    """Those who were imported and have no booking yet, by their names."""
+    return _unbooked(session, MOST)
+
+
+def all_unbooked(session: Session, at_once: int) -> Iterator[Customer]:
+    """All of them, read so many at a time."""
+    query = select(Customer).where(*_HAS_NO_BOOKING).order_by(Customer.person)
+    yield from session.scalars(query.execution_options(yield_per=at_once))
 
 
 def walk(
@@ -129,14 +156,22 @@ def summaries(session: Session, people: Sequence[str]) -> list[CustomerSummary]:
 
 
 def known_customer(session: Session, phone: str) -> KnownCustomer | None:
-    """What the latest booking of this number (E.164) says; None for a new customer."""
+    """What the latest booking of this number (E.164) says, or an import; None for who is new."""
     latest = session.scalars(
         select(Booking)
         .where(Booking.person == person_of(phone))
         .order_by(Booking.starts_at.desc())
         .limit(1)
     ).one_or_none()
-    return KnownCustomer(latest.customer_name, latest.customer_email) if latest else None
+    if latest:
+        return KnownCustomer(latest.customer_name, latest.customer_email)
+    known = session.get(Customer, person_of(phone))
+    return KnownCustomer(known.name, known.email, False) if known and known.name else None
+
+
+def imported(session: Session, customer_id: str) -> Customer | None:
+    """Who was imported, by their own id."""
+    return session.scalars(select(Customer).where(Customer.id == customer_id)).one_or_none()
 
 
 def before(session: Session, booking: Booking) -> Before:
@@ -159,6 +194,38 @@ def _customers(session: Session, condition: ColumnElement[bool], *order: Any) ->
     read = session.scalars(query).all()
     people = list(dict.fromkeys(each for each in read if each is not None))
     return CustomerPage(summaries(session, people[:MOST]), len(people) > MOST or len(read) == _READ)
+
+
+def _unbooked(session: Session, most: int, *where: ColumnElement[bool]) -> CustomerPage:
+    query = select(Customer).where(*_HAS_NO_BOOKING, *where)
+    order = Customer.name_folded, Customer.person
+    rows = session.scalars(query.order_by(*order).limit(most + 1)).all()
+    return CustomerPage([_summary_of_unbooked(row) for row in rows[:most]], len(rows) > most)
+
+
+def _is_like(text: str) -> ColumnElement[bool]:
+    """A part of a name, or of a number: few enough are imported to read them all."""
+    digits = re.sub(r"[^0-9]", "", text).lstrip("0")
+    name = Customer.name_folded.contains(fold(text), autoescape=True)
+    is_number = len(digits) >= _DIGITS and not re.search(r"[^\W\d_]", text)
+    return Customer.phone.contains(digits) if is_number else name
+
+
+def _summary_of_unbooked(row: Customer) -> CustomerSummary:
+    return CustomerSummary(
+        booking_id="",
+        first_id="",
+        person=row.person,
+        phone=row.phone or "",
+        name=row.name or "",
+        email=row.email,
+        last_visit=None,
+        next_visit=None,
+        bookings=0,
+        visits=0,
+        no_shows=0,
+        id=row.id or "",
+    )
 
 
 def _names_of(session: Session, people: Sequence[str]) -> dict[str, list[str]]:

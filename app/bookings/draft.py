@@ -18,6 +18,7 @@ from app.customers import service as customers
 from app.errors import Conflict, FieldError, Invalid
 from app.forms import as_typed
 from app.models.booking import Booking, short_name
+from app.models.customer import Customer
 from app.shop.service import barber, shop, time_zone
 
 OTHER = "other"
@@ -111,6 +112,12 @@ def customer_of(booking: Booking) -> dict[str, str]:
     """The fields of TYPED that mean the customer of a booking."""
     names = (name for name in TYPED if name.startswith("customer_"))
     return {TYPED[name]: as_typed(getattr(booking, name)) for name in names}
+
+
+def imported(known: Customer) -> dict[str, str]:
+    """The same of somebody who was imported and has no booking."""
+    shorts = (short for name, short in TYPED.items() if name.startswith("customer_"))
+    return {short: as_typed(getattr(known, short)) for short in shorts}
 
 
 def on_the_clock(at: datetime, zone: ZoneInfo) -> dict[str, str]:

@@ -51,10 +51,13 @@ FIELDS: Mapping[Kind, Mapping[str, Field]] = {
         ),
     },
     "bookings": {
-        "date": Field("Day, or day and time",
-                      ("date", "start", "starts", "starts at", "start date", "start time", "datum",
-                       "beginn", "fecha", "appointment", "appointment date", "scheduled date",
-                       "date and time", "termin", "day")),
+        "date": Field(
+            "Day, or day and time",
+            ("date", "appointment date", "booking date", "start date", "scheduled date",
+             "date and time", "start", "starts", "starts at", "datum", "beginn", "fecha",
+             "appointment", "termin",
+             "day", "start time"),
+        ),
         "time": Field("Time", ("time", "start time", "uhrzeit", "zeit", "hora", "heure",
                                "appointment time")),
         "ends": Field("End", ("end", "ends", "ends at", "end time", "ende", "fin")),

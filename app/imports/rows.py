@@ -25,6 +25,7 @@ from app.shop.catalogue import SHORTEST
 from app.shop.policy import Policy
 
 _LONGEST_AGO = timedelta(days=366 * 40)  # of a visit that is imported
+_LONGEST_WRITTEN = 200  # letters of a row that is shown as it is
 _YES = {"yes", "y", "true", "1", "x", "ja", "si", "oui", "opted in", "subscribed", "on"}
 _NO = {"no", "n", "false", "0", "nein", "non", "opted out", "unsubscribed", "off"}
 _STATUSES: Mapping[str, tuple[str, ...]] = {
@@ -79,7 +80,10 @@ class Known:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a row says, as it can be kept, or what is wrong with it: fields and sentences."""
+    """What a row says, as it can be kept, or what is wrong with it: fields and sentences.
+
+    Of one that cannot be read, `values` has it as it is `written`.
+    """
 
     line: int
     values: Mapping[str, Any]
@@ -233,8 +237,9 @@ class BookingRow(_PersonRow):
     def _named(self, of: str, text: str, known: Mapping[str, Any]) -> str:
         id = self._matching.names.get(of, {}).get(text, "")
         if id not in known:
-            which = f"{text[:40]!r} is" if text else "What is empty is"
-            raise ValueError(f"{which} none of this shop’s: choose whom or what it means.")
+            if not text:
+                raise ValueError(f"No {of} is said. Choose which one is meant.")
+            raise ValueError(f"“{text[:40]}” is no {of} here. Choose which one is meant.")
         return id
 
 
@@ -251,7 +256,9 @@ def _read(
     except Invalid as invalid:
         # What needs the day cannot be read without it either, and says the same.
         problems = {each.message: each.field for each in reversed(invalid.errors)}
-        return Reading(row.line, {}, [(name, says) for says, name in reversed(problems.items())])
+        written = " · ".join(cell for cell in row.cells if cell)[:_LONGEST_WRITTEN]
+        found = [(name, says) for says, name in reversed(problems.items())]
+        return Reading(row.line, {"written": written}, found)
     return Reading(row.line, _kept(values, known) if form is BookingRow else values)
 
 

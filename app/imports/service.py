@@ -120,7 +120,7 @@ def counts(session: Session, import_id: str) -> dict[str, int]:
 
 
 def rows(
-    session: Session, import_id: str, fate: str, after: int = 0, most: int = 50
+    session: Session, import_id: str, fate: str, after: int = 0, *, most: int = 50
 ) -> Sequence[ImportRow]:
     """Rows of that fate, in the order of the file."""
     query = select(ImportRow).where(

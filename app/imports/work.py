@@ -28,6 +28,7 @@ _log = logging.getLogger(__name__)
 AT_ONCE = 250
 """Rows of a step."""
 
+_MOST_REASONS = 12
 _LOOK_EVERY = 1.0  # seconds
 _FORGET_EVERY = 3600.0  # seconds
 
@@ -139,7 +140,7 @@ def _checked(session: Session, content: bytes, kind: Kind, said: Matching) -> _C
     with_them = facts.with_customers if kind == "customers" else facts.with_bookings
     judged = fates.fates(readings, kind, how, with_them(session, known, right))
     found.rows = [_row(number, each) for number, each in enumerate(judged, start=1)]
-    found.summary |= _reminders(judged, known)
+    found.summary |= _reminders(judged, known) | {"reasons": _reasons(judged)}
     return found
 
 
@@ -185,6 +186,16 @@ def _reminders(judged: Sequence[Fate], known: Known) -> dict[str, Any]:
             for each in judged
         ),
     }
+
+
+def _reasons(judged: Sequence[Fate]) -> list[list[Any]]:
+    """What is wrong most often: field, sentence, how often, and the first line with it."""
+    lines: dict[tuple[str, str], list[int]] = {}
+    for each in judged:
+        for problem in each.reading.problems:
+            lines.setdefault((problem[0], problem[1]), []).append(each.reading.line)
+    by_number = sorted(lines.items(), key=lambda each: -len(each[1]))
+    return [[*problem, len(of_it), of_it[0]] for problem, of_it in by_number[:_MOST_REASONS]]
 
 
 def _row(number: int, each: Fate) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from tests.support.running import RunningShop
 from tests.support.valkey import Valkey
 
 NO_PAGES = {"/", "/health", "/livez", "/readyz", "/live", "/navigation", "/static/{file_path:path}"}
+FILES = (".csv",)
 """Asked for by GET, but a redirect, JSON, a stream, a part of others and files."""
 OTHERS = ("/schema", "/simulator")
 """Have tests of their own."""
@@ -42,7 +43,8 @@ def paths(app: Litestar) -> list[str]:
         for handler in getattr(route, "route_handlers", [])
         if "GET" in handler.http_methods and handler.opt.get("access") in guards.ROLES | {"public"}
     }
-    return sorted(path for path in addresses - NO_PAGES if not path.startswith(OTHERS))
+    shown = (path for path in addresses - NO_PAGES if not path.endswith(FILES))
+    return sorted(path for path in shown if not path.startswith(OTHERS))
 
 
 PATHS = paths(create_app())
@@ -73,6 +75,27 @@ def booking_id(shop: DemoShop, browser: Browser, owner: StorageState) -> str:
     made = shop.booking(context.new_page(), later).removeprefix("/bookings/")
     context.close()
     return made
+
+
+@pytest.fixture(scope="module")
+def import_address(shop: DemoShop, browser: Browser, owner: StorageState) -> str:
+    """A file of bookings that was checked, some of them wrong."""
+    context = browser.new_context(storage_state=owner)
+    page = context.new_page()
+    page.goto(f"{shop.url}/settings/import")
+    page.get_by_label("Bookings, those").check()
+    rows = [
+        "Date,Time,Service,Staff,Client,Phone",
+        "2024-05-04,10:00,Haircut,Sam,Ana,+447700900001",
+    ]
+    rows += [f"soon,10:00,Fade,Nobody,Client {number},12" for number in range(30)]
+    file = {"name": "diary.csv", "mimeType": "text/csv", "buffer": "\n".join(rows).encode()}
+    page.locator("#file").set_input_files(file)
+    page.get_by_role("button", name="Look at the file").click()
+    expect(page.get_by_role("heading", name="30 wrong rows")).to_be_visible()
+    address = page.url
+    context.close()
+    return address
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +175,8 @@ def _address(path: str, shop: DemoShop, request: pytest.FixtureRequest) -> str:
         return running.environment["PUBLIC_URL"] + path
     if "{booking_id:str}" in path:
         path = path.replace("{booking_id:str}", request.getfixturevalue("booking_id"))
+    if "{import_id:str}" in path:
+        return str(request.getfixturevalue("import_address"))
     path = path.replace("{kind:str}", "moved").replace("{barber_id:str}", "barber_1")
     assert "{" not in path, f"{path}: what is its parameter?"
     return shop.url + path

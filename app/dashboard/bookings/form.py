@@ -19,7 +19,7 @@ from litestar import Response, Router, get, post
 from sqlalchemy.orm import Session
 
 from app import clock, db, forms
-from app.bookings import availability, draft, phone_corrections, preview, service
+from app.bookings import availability, by_customer, draft, phone_corrections, preview, service
 from app.bookings.draft import Draft
 from app.bookings.fields import FARTHEST, LONGEST_AGO, MAX_NAME, MAX_NOTES
 from app.dashboard.forms import FormState, saved, submit
@@ -44,8 +44,8 @@ _ASK_AGAIN = {"barber_taken", "changed_meanwhile", "outside_hours", "same_bookin
 def new(request: PageRequest) -> Response[str]:
     """An empty form; the link may say `barber` and `at` (RFC 3339).
 
-    `like` is the id of a booking of the customer whom the new one is for: a link with their number
-    would be in the access log.
+    `like` is the id of a booking of the customer whom the new one is for, `customer` the id of one
+    who has none: a link with their number would be in the access log.
     """
     asked = request.query_params
     typed, errors = Draft().with_typed(barber=asked.get("barber", "")), {}
@@ -54,6 +54,8 @@ def new(request: PageRequest) -> Response[str]:
         typed = replace(typed, day=availability.next_day(session).isoformat())
         if like := asked.get("like"):
             typed = typed.with_typed(**draft.customer_of(service.get(session, like)))
+        if known := by_customer.imported(session, asked.get("customer", "")):
+            typed = typed.with_typed(**draft.imported(known))
     try:
         typed = replace(typed, **_on_the_clock(asked.get("at", ""), zone))
     except (ValueError, OverflowError):

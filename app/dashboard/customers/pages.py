@@ -30,12 +30,12 @@ PAST = 20
 
 _COMING = 20
 _WRITTEN = 5
-_ASKED = ("q", "past")
+_ASKED = ("q", "past", "new")
 
 
 @get("/", opt={"access": "viewer"}, sync_to_thread=True)
 def list_customers(request: PageRequest) -> Response[str]:
-    """Those whom the search finds; without one, who comes next, or who was here last."""
+    """Those whom the search finds; without one, who comes next, who was here last, or who never."""
     asked = {name: request.query_params.get(name, "").strip() for name in _ASKED}
     errors: Mapping[str, str] = {}
     listed, contacts = CustomerPage([], has_more=False), {}
@@ -120,6 +120,8 @@ def _listed(session: Session, asked: Mapping[str, str]) -> CustomerPage:
     """Raises Invalid."""
     if asked["q"]:
         return by_customer.find(session, asked["q"])
+    if asked["new"]:
+        return by_customer.unbooked(session)
     return by_customer.lately(session) if asked["past"] else by_customer.coming(session)
 
 

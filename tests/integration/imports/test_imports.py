@@ -171,7 +171,7 @@ def test_each_row_that_is_wrong_says_why_and_the_good_ones_go_in(filled: Databas
         (8, "This must not be empty."),
         (8, "This is too short for a number of +44."),
         (8, "This is not an amount that can be read, such as 25.00."),
-        (9, "'Massage' is none of this shop’s: choose whom or what it means."),
+        (9, "“Massage” is no service here. Choose which one is meant."),
         (10, "This status is not known: leave its rows out of the file."),
     ]
     with filled.write() as session, pytest.raises(Conflict, match="8 rows are wrong, so nothing"):

@@ -1,0 +1,136 @@
+"""All customers and all bookings as CSV, for a spreadsheet or for another program.
+
+What a spreadsheet would take for a formula gets a ' before it, which `app.imports.reading` takes
+off again.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.bookings import by_customer, search
+from app.customers import service as customers
+from app.models.booking import Booking
+from app.models.customer import Customer
+from app.models.imports import ImportRow
+from app.models.shop import Barber, Service
+from app.shop import money
+from app.shop.service import shop, time_zone
+
+CUSTOMERS = ("Name", "Phone", "Email", "Notes", "Wants messages", "Visits", "No-shows",
+             "Last visit", "Next visit")  # fmt: skip
+BOOKINGS = ("Date", "Time", "End", "Service", "Barber", "Name", "Phone", "Email", "Notes", "Price",
+            "Currency", "Status", "Paid", "Id")  # fmt: skip
+ROWS = ("Line", "What becomes of it", "Why")
+
+_FORMULA = re.compile(r"[=+\-@\t\r]")
+_HARMLESS = re.compile(r"\+[0-9]+|-?[0-9]+(?:\.[0-9]+)?")
+_AT_ONCE = 200
+_YES = {True: "yes", False: "no", None: ""}
+
+
+def customers_csv(session: Session) -> Iterator[str]:
+    """Everybody whom the shop knows, in parts of a file."""
+    zone = time_zone(shop(session))
+    return _csv(CUSTOMERS, _customers(session, zone))
+
+
+def bookings_csv(session: Session) -> Iterator[str]:
+    """All bookings, the earliest first, in parts of a file; days and times on the shop's clock."""
+    zone = time_zone(shop(session))
+    return _csv(BOOKINGS, _bookings(session, zone))
+
+
+def rows_csv(session: Session, import_id: str) -> Iterator[str]:
+    """What becomes of each row of an import, in parts of a file."""
+    query = select(ImportRow.line, ImportRow.fate, ImportRow.problems)
+    query = query.where(ImportRow.import_id == import_id).order_by(ImportRow.number)
+    rows = ([*row[:2], " ".join(why for _, why in row[2])] for row in session.execute(query))
+    return _csv(ROWS, rows)
+
+
+def harmless(value: Any) -> str:
+    """A cell that no spreadsheet computes."""
+    text = "" if value is None else str(value)
+    is_formula = _FORMULA.match(text) and not _HARMLESS.fullmatch(text)
+    return f"'{text}" if is_formula else text
+
+
+def _csv(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
+    out = io.StringIO("\ufeff")  # by this mark a spreadsheet knows that it is UTF-8
+    out.seek(1)
+    writer = csv.writer(out)
+    writer.writerow(names)
+    for number, row in enumerate(rows, start=1):
+        writer.writerow([harmless(value) for value in row])
+        if number % _AT_ONCE == 0:
+            yield out.getvalue()
+            out.seek(0)
+            out.truncate()
+    yield out.getvalue()
+
+
+def _customers(session: Session, zone: ZoneInfo) -> Iterator[Sequence[Any]]:
+    after, has_more = None, True
+    while has_more:
+        found, has_more = by_customer.walk(session, None, _AT_ONCE, after)
+        known = customers.find_all(session, [each.person for each in found])
+        for each in found:
+            days = (
+                at and f"{at.astimezone(zone):%Y-%m-%d}"
+                for at in (each.last_visit, each.next_visit)
+            )
+            of_them = known.get(each.person)
+            numbers = each.visits, each.no_shows
+            yield each.name, each.phone, each.email, *_said(of_them), *numbers, *days
+        after = found[-1].booking_id if found else None
+    booked = select(Booking.id).where(Booking.person == Customer.person).exists()
+    query = select(Customer).where(Customer.name.is_not(None), ~booked)
+    for row in session.scalars(
+        query.order_by(Customer.person).execution_options(yield_per=_AT_ONCE)
+    ):
+        yield row.name, row.phone, row.email, *_said(row), 0, 0, None, None
+
+
+def _said(known: Customer | None) -> tuple[str | None, str]:
+    """Their notes, and whether they want messages."""
+    if known is None:
+        return None, ""
+    return known.notes, _YES[False if known.opted_out_at else known.consent]
+
+
+def _day(at: datetime | None, zone: ZoneInfo) -> str:
+    return "" if at is None else f"{at.astimezone(zone):%Y-%m-%d}"
+
+
+def _bookings(session: Session, zone: ZoneInfo) -> Iterator[Sequence[Any]]:
+    names = {
+        id: name
+        for table in (Service, Barber)
+        for id, name in session.execute(select(table.id, table.name))
+    }
+    for row in _walk(session):
+        begin, end = row.starts_at.astimezone(zone), row.ends_at.astimezone(zone)
+        price = money.price_of(row.price, row.currency)
+        times = f"{begin:%Y-%m-%d}", f"{begin:%H:%M}", f"{end:%H:%M}"
+        who = row.customer_name, row.customer_phone, row.customer_email
+        chosen = names[row.service_id], names[row.barber_id]
+        rest = price and price.amount, row.currency, row.status, _day(row.paid_at, zone), row.id
+        yield *times, *chosen, *who, row.notes, *rest
+
+
+def _walk(session: Session) -> Iterator[Booking]:
+    """All bookings by time, some at a time."""
+    cursor, is_first = None, True
+    while is_first or cursor is not None:
+        rows, cursor = search.search(session, search.Filters(), _AT_ONCE, cursor)
+        yield from rows
+        session.expunge_all()
+        is_first = False
