@@ -38,6 +38,7 @@ from app.dashboard.settings import imports as import_pages
 from app.dashboard.settings import shop as shop_pages
 from app.dashboard.settings import texts as text_forms
 from app.dashboard.settings import time_off as time_off_forms
+from app.dashboard.settings import webhooks as webhook_pages
 from app.dashboard.shell import read_form
 from app.dashboard.staff import members as staff_forms
 from app.dashboard.staff import pages as staff_pages
@@ -98,7 +99,7 @@ def _routes(env: Settings) -> list[Router]:
     routes += [staff_pages.router, live.router, page.router, moves.router, of_bookings]
     routes += [message_pages.router, queue_pages.router]
     routes += [staff_forms.router, shop_pages.router, hour_forms.router]
-    routes += [time_off_forms.router, import_pages.router]
+    routes += [time_off_forms.router, import_pages.router, webhook_pages.router]
     routes += [text_forms.router, cost_forms.router, customer_pages.router]
     if not env.production:
         from app.dashboard import styleguide

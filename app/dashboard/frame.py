@@ -1,6 +1,7 @@
 """What surrounds each page: the shop and the time, what is to be done, what keeps messages back."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -12,6 +13,7 @@ from app.channel import Advice
 from app.conversations import service as conversations
 from app.customers import budget
 from app.customers.budget import Month
+from app.integrations import endpoints
 from app.messages import failures, gate, statistics
 from app.messages.channels import channel
 from app.messages.eligibility import UNCOUNTED
@@ -51,6 +53,7 @@ class Frame:
     `wait_until` is the same, and also counts short waits, which staff are not told of.
     `worker_failures` counts how often in a row a worker ended right after its start, if it does.
     `month` is what was sent, if the shop has a budget and it is nearly used up.
+    `silent_webhooks` are the hosts of those that were switched off after a week of failing.
     """
 
     shop: Shop
@@ -69,6 +72,7 @@ class Frame:
     slow_until: datetime | None
     wait_until: datetime | None
     month: Month | None
+    silent_webhooks: Sequence[str] = ()
 
     @property
     def counted(self) -> tuple[Stats, int, int]:
@@ -122,7 +126,7 @@ class Frame:
         """A fingerprint of all that the banner depends on."""
         stopped = self.stopped, self.stopped_at, self.probe_at
         worker = self.has_worker, self.worker_failures, self.queue_away_since
-        parts = *worker, self.paused_at, *stopped, self.wait_until, self.month
+        parts = *worker, self.paused_at, *stopped, self.wait_until, self.month, self.silent_webhooks
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
     @property
@@ -154,6 +158,7 @@ def frame(session: Session) -> Frame:
         slow_until=sending.slow_until if gate.is_limited(sending) else None,
         wait_until=sending.slow_until if gate.is_slowed(sending, clock.now()) else None,
         month=_month(session),
+        silent_webhooks=endpoints.given_up(session),
     )
 
 

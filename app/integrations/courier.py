@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 from standardwebhooks import Webhook
@@ -135,13 +136,13 @@ def deliver(delivery: InHand) -> Tried:
     """Sign it and post it."""
     body = delivery.body
     secrets = endpoints.signing(delivery.endpoint_id, delivery.secret_number, delivery.rotated_at)
-    headers = headers_of(delivery.event_id, body, secrets)
-    return Tried(delivery, posting.post(delivery.url, body.encode(), headers))
-
-
-def headers_of(event_id: str, body: str, secrets: Sequence[str]) -> dict[str, str]:
-    """What is sent with a body, signed by each of these secrets (standardwebhooks.com)."""
     now = clock.now()
+    headers = headers_of(delivery.event_id, body, secrets, now)
+    return Tried(delivery, now, posting.post(delivery.url, body.encode(), headers))
+
+
+def headers_of(event_id: str, body: str, secrets: Sequence[str], now: datetime) -> dict[str, str]:
+    """What is sent with a body, signed by each of these secrets (standardwebhooks.com)."""
     signatures = [Webhook(each).sign(event_id, now, body) for each in secrets]
     return {
         "Content-Type": "application/json",

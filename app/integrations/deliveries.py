@@ -94,6 +94,7 @@ class Tried:
     """What came of one."""
 
     delivery: InHand
+    at: datetime
     answer: Answer
 
 
@@ -296,7 +297,7 @@ def _outcome(tried: Tried, now: datetime) -> dict[str, Any]:
         "new_state": "delivered" if answer.is_taken else state,
         "new_attempts": attempts,
         "new_next_at": next_at,
-        "new_tried_at": now,
+        "new_tried_at": tried.at,
         "new_took": answer.took,
         "new_status_code": answer.status_code,
         "new_problem": answer.problem,

@@ -99,6 +99,23 @@ def import_address(shop: DemoShop, browser: Browser, owner: StorageState) -> str
 
 
 @pytest.fixture(scope="module")
+def delivery(shop: DemoShop, browser: Browser, owner: StorageState) -> tuple[str, str]:
+    """A webhook that nobody listens at, and what it was sent."""
+    context = browser.new_context(storage_state=owner)
+    page = context.new_page()
+    page.goto(f"{shop.url}/settings/webhooks")
+    page.get_by_label("Address").fill("http://127.0.0.1:9/nobody")
+    page.get_by_role("button", name="Add webhook").click()
+    expect(page.get_by_text("whsec_")).to_be_visible()
+    page.get_by_role("button", name="Send an example").click()
+    expect(page.get_by_role("heading", name="What was sent")).to_be_visible()
+    expect(page.get_by_text("It cannot be reached")).to_be_visible()
+    webhook, _, sent = page.url.partition("/settings/webhooks/")[2].partition("/deliveries/")
+    context.close()
+    return webhook, sent
+
+
+@pytest.fixture(scope="module")
 def ownerless(
     tmp_path_factory: pytest.TempPathFactory, _valkey_server: Valkey
 ) -> Iterator[RunningShop]:
@@ -177,6 +194,10 @@ def _address(path: str, shop: DemoShop, request: pytest.FixtureRequest) -> str:
         path = path.replace("{booking_id:str}", request.getfixturevalue("booking_id"))
     if "{import_id:str}" in path:
         return str(request.getfixturevalue("import_address"))
+    if "{webhook_id:str}" in path:
+        webhook_id, delivery_id = request.getfixturevalue("delivery")
+        path = path.replace("{webhook_id:str}", webhook_id)
+        path = path.replace("{delivery_id:int}", delivery_id)
     path = path.replace("{kind:str}", "moved").replace("{barber_id:str}", "barber_1")
     assert "{" not in path, f"{path}: what is its parameter?"
     return shop.url + path

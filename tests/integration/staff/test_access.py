@@ -93,7 +93,11 @@ def test_each_route_of_the_api_is_a_401_without_a_token(sqlite_api: Client) -> N
 def pages(app: Litestar) -> list[tuple[str, str, str]]:
     """Of each route for people: method, an address, and the lowest role that may call it."""
     return [
-        (method, re.sub(r"\{[^}]*\}", "x", path), handler.opt["access"])
+        (
+            method,
+            re.sub(r"\{[^}]*\}", "x", re.sub(r"\{\w+:int\}", "1", path)),
+            handler.opt["access"],
+        )
         for path, handler in routes(app)
         for method in sorted(handler.http_methods - {"HEAD"})
         if handler.opt["access"] in ROLES
