@@ -50,6 +50,7 @@ from litestar.enums import MediaType, RequestEncodingType
 from sqlalchemy.orm import Session
 
 from app import db
+from app.dashboard import look
 from app.dashboard.frame import frame
 from app.dashboard.templating import render
 from app.errors import Conflict
@@ -74,9 +75,6 @@ PageRequest = Request[SignedIn, Any, State]
 
 FormData = NamedDependency[MultiDict[str]]
 """The fields of a form, by the dependency `form` that `app.asgi` provides."""
-
-THEMES = ("light", "dark")
-THEME_COOKIE = "chairtime-theme"
 
 _TOAST_COOKIE = "chairtime-toast"
 _TOAST_FOR = 60  # seconds until the next page must have shown it
@@ -126,7 +124,7 @@ def bare_page(
     request: Request[Any, Any, Any], template: str, status: int = 200, **context: Any
 ) -> Response[str]:
     """A page outside the dashboard: to sign in, or an error. It reads nothing from the database."""
-    shared = {"theme": _theme(request), "user": request.scope.get("user"), "path": request.url.path}
+    shared = {"look": look.of(request), "user": request.scope.get("user"), "path": request.url.path}
     html = render(template, None, **shared, **context)
     return Response(html, status_code=status, media_type=MediaType.HTML)
 
@@ -207,6 +205,7 @@ def _for_all(request: PageRequest, partial: str, context: dict[str, Any]) -> str
         frame=around,
         user=anybody,
         path=request.url.path,
+        look={},
         **context,
     )
 
@@ -215,15 +214,9 @@ def _shared(request: Request[Any, Any, Any]) -> dict[str, Any]:
     return {
         "user": request.scope.get("user"),
         "path": request.url.path,
-        "theme": _theme(request),
+        "look": look.of(request),
         "toast": _waiting_toast(request),
     }
-
-
-def _theme(request: Request[Any, Any, Any]) -> str | None:
-    """The chosen theme; None follows the system."""
-    chosen = request.cookies.get(THEME_COOKIE)
-    return chosen if chosen in THEMES else None
 
 
 def _waiting_toast(request: Request[Any, Any, Any]) -> dict[str, Any] | None:

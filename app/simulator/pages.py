@@ -184,7 +184,7 @@ def _page(
         f"simulator/{'_board' if is_partial else 'page'}.html",
         context={
             **view.board(number, answered),
-            "theme": None,
+            "look": {},
             "wrong": wrong,
             "typed": {**_UNTYPED, **(typed or {})},
         },

@@ -107,7 +107,7 @@
     if (keep !== "asking") sendIfLoggedIn(form, event.submitter);
   }, true);
 
-  // --- dialogs, the menu, the theme ---
+  // --- dialogs, menus, how pages look ---
 
   function openDialog(link, event) {
     const dialog = document.getElementById(link.hash.slice(1));
@@ -116,14 +116,15 @@
     dialog.showModal();
   }
 
-  function chooseTheme(button, event) {
+  function choose(button, event) {
     event.preventDefault();
+    const { name, dataset: { look } } = button;
     const root = document.documentElement;
-    if (button.value === "system") delete root.dataset.theme;
-    else root.dataset.theme = button.value;
-    const lasts = button.value === "system" ? 0 : 31536000;
+    if (look) root.dataset[name] = look;
+    else delete root.dataset[name];
+    const lasts = look ? 31536000 : 0;
     const secure = location.protocol === "https:" ? "; Secure" : "";
-    document.cookie = `chairtime-theme=${button.value}; Path=/; Max-Age=${lasts}; SameSite=Lax${secure}`;
+    document.cookie = `chairtime-${name}=${look}; Path=/; Max-Age=${lasts}; SameSite=Lax${secure}`;
     for (const each of button.parentElement.querySelectorAll("button")) {
       each.setAttribute("aria-pressed", String(each === button));
     }
@@ -131,11 +132,11 @@
 
   document.addEventListener("click", (event) => {
     const link = closest(event, 'a[href^="#"]');
-    const theme = closest(event, 'button[name="theme"]');
+    const choice = closest(event, "button[data-look]");
     const sample = closest(event, "[data-toast]"); // the style guide's
     if (sample) addToast(JSON.parse(sample.dataset.toast));
     else if (closest(event, ".toast-close, .is-login")) takeAway(closest(event, ".toast"));
-    else if (theme) chooseTheme(theme, event);
+    else if (choice) choose(choice, event);
     else if (closest(event, "[data-close]")) {
       event.preventDefault();
       closest(event, "dialog").close();

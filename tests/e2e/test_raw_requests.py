@@ -41,4 +41,4 @@ def test_strange_bytes_are_answered_by_a_4xx_and_head_like_get(
         for path in (b"/login", b"/", b"/health", b"/static/css/base.css"):
             assert status(url, b"HEAD " + path) == status(url, b"GET " + path)
         cookie = b"Host: 127.0.0.1\r\nCookie: chairtime=\xff\r\nOrigin: \xff"
-        assert status(url, b"POST /theme", cookie) == 403
+        assert status(url, b"POST /look", cookie) == 403

@@ -74,3 +74,28 @@ def test_on_a_phone_a_week_is_a_list_by_day_and_what_happens_elsewhere_appears(
     assert box["width"] > 300
     assert box["y"] - column["y"] < 100  # right below its day, not at its time
     assert_fits(page)
+
+
+def test_who_wants_a_smaller_board_without_what_was_cancelled_keeps_it_so(
+    page: Page, shop: Dashboard
+) -> None:
+    booking = book(shop, "10:00", customerName="Gone")
+    assert shop.api.delete(f"/api/bookings/{booking['id']}").status_code == 200
+    board.open_board(page)
+    rows, trace = page.locator("#column-barber_1 .board-rows"), page.locator(".trace")
+    height = rows.evaluate("each => each.offsetHeight")
+    expect(trace).to_be_visible()
+    page.get_by_label("View of the board").press("Enter")
+    page.get_by_role("button", name="Small").press("Enter")
+    page.get_by_role("button", name="Hide").press("Enter")
+    expect(trace).to_be_hidden()
+    new = book(shop, "12:00")  # the live board leaves what was chosen alone
+    expect(block(page, new)).to_be_visible()
+    expect(page.get_by_role("button", name="Hide")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Closed before").press("Enter")
+    expect(page.get_by_role("link", name="Hide hours in which the shop is closed")).to_be_visible()
+    assert rows.evaluate("each => each.offsetHeight") > 2 * height * 0.7
+    page.go_back()
+    expect(trace).to_be_hidden()
+    assert rows.evaluate("each => each.offsetHeight") < 0.8 * height

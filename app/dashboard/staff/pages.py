@@ -1,18 +1,16 @@
-"""Signing in and out, the first run, one's own password and theme, and what everybody did."""
+"""Signing in and out, the first run, one's own password and looks, and what everybody did."""
 
 from collections.abc import Mapping
 from functools import partial
 
 from litestar import Response, Router, get, post
-from litestar.datastructures import Cookie
 from litestar.params import FromQuery
 from sqlalchemy.orm import Session
 
 from app import db
+from app.dashboard import look
 from app.dashboard.forms import AS_IT_IS, FormState, submit
 from app.dashboard.shell import (
-    THEME_COOKIE,
-    THEMES,
     FormData,
     PageRequest,
     bare_page,
@@ -103,14 +101,13 @@ def log_out(request: PageRequest) -> Response[str]:
     return answer
 
 
-@post("/theme", opt={"access": "viewer"}, sync_to_thread=False)
-def choose_theme(request: PageRequest, form: FormData) -> Response[str]:
-    """Keep the theme in a cookie, which the next page is made by: so it never flashes."""
-    theme = form.get("theme", "")
-    theme = theme if theme in THEMES else ""
+@post("/look", opt={"access": "viewer"}, sync_to_thread=False)
+def choose_look(request: PageRequest, form: FormData) -> Response[str]:
+    """Keep the theme, the zoom of the board, or whether it shows what was cancelled."""
     answer = redirect(request, ours(form.get("next", "")) or HOME)
-    lasts = _A_YEAR if theme else 0
-    answer.set_cookie(Cookie(THEME_COOKIE, value=theme, max_age=lasts, secure=cookies.is_https()))
+    for name in look.CHOICES:
+        if name in form:
+            look.keep(answer, name, form.get(name, ""))
     return answer
 
 
@@ -223,7 +220,7 @@ router = Router(
     "/",
     route_handlers=[
         *(show_setup, set_up, show_login, log_in, log_out),
-        *(show_account, change_password, choose_theme, show_activity),
+        *(show_account, change_password, choose_look, show_activity),
     ],
     include_in_schema=False,
 )

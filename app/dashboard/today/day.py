@@ -18,10 +18,12 @@ from app.shop import service as shop_service
 
 @dataclass(frozen=True)
 class Board:
-    """A day. Times are aware."""
+    """A day. Times are aware. `folded` says whether hours before and after it are left out."""
 
     date: date
     begins: datetime
+    ends: datetime
+    folded: tuple[bool, bool]
     rows: int
     columns: Sequence[Column]
     hours: Sequence[tuple[int, datetime]]
@@ -35,16 +37,22 @@ def today(session: Session) -> date:
     return clock.now().astimezone(zone).date()
 
 
-def board(session: Session, day: date) -> Board:
-    """The day `day` of the shop's zone. A fixed number of queries, whatever it holds."""
+def board(session: Session, day: date, *, is_whole: bool = False) -> Board:
+    """The day `day` of the shop's zone. A fixed number of queries, whatever it holds.
+
+    Without hours at its ends in which the shop is closed and nothing is booked, or the whole day.
+    """
     zone = shop_service.time_zone(shop_service.shop(session))
-    bookings = booked.bookings(session, *hours.of_calendar_day(day, zone))
+    limits = hours.of_calendar_day(day, zone)
+    bookings = booked.bookings(session, *limits)
     kept = [each for each in bookings if each.status != "cancelled"]
     barbers = booked.barbers_of(session, {each.barber_id for each in kept})
     calendar = availability.calendar(session, day, day)
     shown = [*(calendar.open_on(None, day) or [calendar.usual_on(day)])]
     shown += [span for each in barbers for span in calendar.open_on(each, day)]
     shown += [(each.starts_at, each.ends_at) for each in kept]
+    if is_whole:
+        shown.append(limits)
     frame, known = grid.of_day(day, zone, shown), booked.known(session, bookings)
     by_barber: dict[str, list[Booking]] = defaultdict(list)
     for booking in bookings:
@@ -52,6 +60,8 @@ def board(session: Session, day: date) -> Board:
     return Board(
         date=day,
         begins=frame.begins,
+        ends=frame.ends,
+        folded=(frame.hours_before, frame.hours_after),
         rows=frame.height,
         columns=[column(frame, calendar, each, day, by_barber[each.id], known) for each in barbers],
         hours=list(frame.hours()),

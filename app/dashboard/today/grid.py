@@ -53,6 +53,20 @@ class Grid:
         return (self.ends - self.begins) // ROW
 
     @property
+    def hours_before(self) -> bool:
+        """Whether the day has hours before the first row."""
+        return self.begins > hours.of_calendar_day(self._day, self.zone)[0]
+
+    @property
+    def hours_after(self) -> bool:
+        """Whether the day has hours after the last row."""
+        return self.ends < hours.of_calendar_day(self._day, self.zone)[1]
+
+    @property
+    def _day(self) -> date:
+        return self.begins.astimezone(self.zone).date()
+
+    @property
     def now_row(self) -> int | None:
         """The row of the present, if it is on the board."""
         return self.row(self.now) if self.begins <= self.now < self.ends else None

@@ -29,6 +29,8 @@ MOST_REPLIES = 30
 MOST_LINES = 14
 """Bookings of a barber and day that the week of the shop names."""
 
+ALL_HOURS = "all"
+
 _DAYS = (date(2000, 1, 1), date(2100, 12, 31))
 _DAY = timedelta(days=1)
 _VIEWS = {"day": "/today", "week": "/today/week", "month": "/today/month"}
@@ -42,21 +44,30 @@ def home(request: PageRequest) -> Response[str]:
 
 @get("/today", opt={"access": "viewer"}, sync_to_thread=True)
 def show(
-    request: PageRequest, date: FromQuery[str] = "", barber: FromQuery[str] = ""
+    request: PageRequest,
+    date: FromQuery[str] = "",
+    barber: FromQuery[str] = "",
+    hours: FromQuery[str] = "",
 ) -> Response[str]:
-    """A day's board, of all barbers or of one; beside it what needs attention and goes out next."""
+    """A day's board, of all barbers or of one; beside it what needs attention and goes out next.
+
+    `hours=all`: also those in which the shop is closed and nothing is booked.
+    """
     return live_page(
-        request, "today/page.html", "today/_again.html", lambda: _context(date, barber)
+        request, "today/page.html", "today/_again.html", lambda: _context(date, barber, hours)
     )
 
 
 @get("/today/week", opt={"access": "viewer"}, sync_to_thread=True)
 def show_week(
-    request: PageRequest, date: FromQuery[str] = "", barber: FromQuery[str] = ""
+    request: PageRequest,
+    date: FromQuery[str] = "",
+    barber: FromQuery[str] = "",
+    hours: FromQuery[str] = "",
 ) -> Response[str]:
-    """The week of a day: of one barber as a board, of all as lists."""
+    """The week of a day: of one barber as a board, of all as lists. `hours` is as of a day."""
     return live_page(
-        request, "today/week.html", "today/_week_again.html", lambda: _week(date, barber)
+        request, "today/week.html", "today/_week_again.html", lambda: _week(date, barber, hours)
     )
 
 
@@ -70,10 +81,10 @@ def show_month(
     )
 
 
-def _context(date: str, barber: str) -> dict[str, Any]:
+def _context(date: str, barber: str, hours: str) -> dict[str, Any]:
     with db.database().read() as session:
-        head = _head(session, "day", date, barber)
-        board = day.board(session, head["shown"])
+        head = _head(session, "day", date, barber, hours)
+        board = day.board(session, head["shown"], is_whole=hours == ALL_HOURS)
         needs = needs_attention(session)
         replies = conversations.open_replies(session, MOST_REPLIES + 1)
         due = statistics.next_due(session, NEXT_TO_SEND)
@@ -92,13 +103,18 @@ def _context(date: str, barber: str) -> dict[str, Any]:
     }
 
 
-def _week(date: str, barber: str) -> dict[str, Any]:
+def _week(date: str, barber: str, hours: str) -> dict[str, Any]:
     with db.database().read() as session:
-        head = _head(session, "week", date, barber)
+        head = _head(session, "week", date, barber, hours)
         days = week.days_of(session, head["shown"])
         barbers = booked.barbers_of(session, [barber] if barber else [])
         one = _one(barbers, barber) or (barbers[0] if len(barbers) == 1 else None)
-        shown = week.of_barber(session, one, days) if one else week.of_shop(session, days)
+        is_whole = hours == ALL_HOURS
+        shown = (
+            week.of_barber(session, one, days, is_whole=is_whole)
+            if one
+            else week.of_shop(session, days)
+        )
     return {
         **head,
         "barbers": barbers,
@@ -126,7 +142,7 @@ def _month(date: str, barber: str) -> dict[str, Any]:
     }
 
 
-def _head(session: Session, view: str, date: str, barber: str) -> dict[str, Any]:
+def _head(session: Session, view: str, date: str, barber: str, hours: str = "") -> dict[str, Any]:
     """What stands above each of the three. Without a date it is today's, also after midnight."""
     today = day.today(session)
     return {
@@ -136,13 +152,14 @@ def _head(session: Session, view: str, date: str, barber: str) -> dict[str, Any]
         "today": today,
         "shown": _day(date) if date else today,
         "currency": money.currency_of(shop_service.shop(session)),
-        "address": _address(view, date, barber),
+        "are_all_hours": hours == ALL_HOURS,
+        "address": _address(view, date, barber, hours if hours == ALL_HOURS else ""),
         "address_of": partial(_address, barber=barber),
     }
 
 
-def _address(view: str, date: object = "", barber: str = "") -> str:
-    return with_query(_VIEWS[view], {"date": f"{date}", "barber": barber})
+def _address(view: str, date: object = "", barber: str = "", hours: str = "") -> str:
+    return with_query(_VIEWS[view], {"date": f"{date}", "barber": barber, "hours": hours})
 
 
 def _steps(previous: date, next: date, *, is_now: bool) -> dict[str, Any]:

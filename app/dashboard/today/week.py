@@ -39,10 +39,16 @@ class Day:
 
 @dataclass(frozen=True)
 class BarberWeek:
-    """A barber's week: each day with its column and the moment at which its rows begin."""
+    """A barber's week: each day with its column and the moment at which its rows begin.
+
+    `begins`, `ends` and `folded` are as of `day.Board`, of the first day.
+    """
 
     barber: Barber
     days: Sequence[tuple[Day, Column, datetime]]
+    begins: datetime
+    ends: datetime
+    folded: tuple[bool, bool]
     rows: int
     hours: Sequence[tuple[int, datetime]]
     now_row: int | None
@@ -78,12 +84,16 @@ def days_of(session: Session, day: date) -> list[date]:
     return [begins + away * _DAY for away in range(7)]
 
 
-def of_barber(session: Session, barber: Barber, days: Sequence[date]) -> BarberWeek:
-    """As many statements as a day's board."""
+def of_barber(
+    session: Session, barber: Barber, days: Sequence[date], *, is_whole: bool = False
+) -> BarberWeek:
+    """As many statements as a day's board. `is_whole` is as of that."""
     calendar = availability.calendar(session, days[0], days[-1])
     bookings = booked.bookings(session, *_limits(calendar), barber.id)
     kept = [each for each in bookings if each.status != "cancelled"]
-    grids = grid.of_days(days, calendar.zone, _shown(calendar, barber, days, kept))
+    whole = {days[0]: [hours.of_calendar_day(days[0], calendar.zone)]}
+    shown = whole if is_whole else _shown(calendar, barber, days, kept)
+    grids = grid.of_days(days, calendar.zone, shown)
     known = booked.known(session, bookings)
     columns = [
         column(frame, calendar, barber, day, _of_day(calendar, bookings, day), known)
@@ -95,6 +105,9 @@ def of_barber(session: Session, barber: Barber, days: Sequence[date]) -> BarberW
             (_day(calendar, [barber], each.day, each.bookings), each, _begins(frame))
             for each, frame in zip(columns, grids, strict=True)
         ],
+        begins=grids[0].begins,
+        ends=grids[0].ends,
+        folded=(grids[0].hours_before, grids[0].hours_after),
         rows=grids[0].height,
         hours=list(grids[0].hours()),
         now_row=next((each.now_row for each in grids if each.now_row is not None), None),

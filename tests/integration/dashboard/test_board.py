@@ -402,6 +402,26 @@ def test_the_board_is_as_long_as_the_opening_hours_and_widens_for_what_is_outsid
     assert closed_of(board.columns[0]) == [(0, 24), (144, 24)]
 
 
+def test_closed_hours_at_both_ends_are_a_thin_row_that_opens(
+    desk: Client, sqlite_db: Database
+) -> None:
+    assert board_of(sqlite_db).folded == (True, True)
+    html = words(desk.get("/today").text)
+    assert re.search(r"Closed before 9:00\sAM : show these hours", html)
+    assert re.search(r"Closed after 7:00\sPM : show these hours", html)
+    opened = desk.get("/today?date=2026-11-23&hours=all").text
+    assert 'data-rows="288"' in opened
+    assert "Closed before" not in opened
+    assert "Hide hours in which the shop is closed" in opened
+    assert 'hx-get="/today?date=2026-11-23&amp;hours=all"' in opened
+    assert 'data-rows="288"' in desk.get("/today/week?barber=barber_1&hours=all").text
+    assert desk.get("/today?hours=some").status_code == 200
+    book(sqlite_db, 0)
+    book(sqlite_db, 23.5)
+    assert board_of(sqlite_db).folded == (False, False)
+    assert "Closed before" not in desk.get("/today").text
+
+
 def test_a_booking_over_midnight_is_on_both_days_and_cut_off_at_each(
     desk: Client, sqlite_db: Database
 ) -> None:

@@ -186,9 +186,9 @@ def test_htmx_swaps_the_page_it_is_on_and_loads_another_one_whole(
 ) -> None:
     sign_in(sqlite_api, sqlite_db)
     form = {"theme": "dark", "next": "/queue?a=b"}
-    answer = sqlite_api.post("/theme", data=form)
+    answer = sqlite_api.post("/look", data=form)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/queue?a=b")
-    answer = sqlite_api.post("/theme", data=form, headers={**HTMX, "HX-Current-URL": here})
+    answer = sqlite_api.post("/look", data=form, headers={**HTMX, "HX-Current-URL": here})
     assert (answer.status_code, answer.headers[header]) == (200, "/queue?a=b")
 
 

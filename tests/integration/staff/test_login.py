@@ -85,7 +85,7 @@ def test_the_right_password_begins_a_session_and_leads_on(sqlite_api: Client, ow
     flags = {part.strip().lower() for part in session.split(";")[1:]}
     assert {"httponly", "path=/", "samesite=lax", "max-age=72000"} <= flags
     sqlite_api.get("/login")
-    assert submit(sqlite_api, "/theme").status_code == 303
+    assert submit(sqlite_api, "/look").status_code == 303
 
 
 def test_a_session_id_that_somebody_planted_is_not_kept_at_login(

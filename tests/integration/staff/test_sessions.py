@@ -212,10 +212,10 @@ def test_the_use_of_a_session_is_noted_once_a_minute(
     sign_in(sqlite_api, sqlite_db)
     start = clock.now()
     clock.move(seconds=59)
-    sqlite_api.post("/theme", data={"theme": "dark"})
+    sqlite_api.post("/look", data={"theme": "dark"})
     assert seen_at(sqlite_db) == start
     clock.move(seconds=1)
-    sqlite_api.post("/theme", data={"theme": "dark"})
+    sqlite_api.post("/look", data={"theme": "dark"})
     sqlite_api.get("/health")  # behind the request's back, so give it a moment
     for _ in range(100):
         if seen_at(sqlite_db) == clock.now():
@@ -258,7 +258,7 @@ def test_an_old_browser_is_believed_by_its_origin_alone(
 ) -> None:
     sign_in(sqlite_api, sqlite_db)
     del sqlite_api.headers["Sec-Fetch-Site"]
-    answer = sqlite_api.post("/theme", headers={**HTML, **headers}, data={"theme": "dark"})
+    answer = sqlite_api.post("/look", headers={**HTML, **headers}, data={"theme": "dark"})
     assert answer.status_code == status
     assert ("chairtime-theme" in sqlite_api.cookies) == (status == 303)
     assert ("does not say where this form comes from" in answer.text) == ("Origin" not in headers)
@@ -273,18 +273,21 @@ def test_no_other_site_can_send_what_needs_no_session(sqlite_api: Client, addres
 def test_our_own_origin_may_post(sqlite_api: Client, sqlite_db: Database) -> None:
     sign_in(sqlite_api, sqlite_db)
     ours = {"Origin": "http://testserver.local", "Sec-Fetch-Site": "same-origin"}
-    assert sqlite_api.post("/theme", headers=ours, data={}).status_code == 303
+    assert sqlite_api.post("/look", headers=ours, data={}).status_code == 303
 
 
 def test_the_theme_is_kept_in_a_cookie_and_made_into_the_next_page(
     sqlite_api: Client, sqlite_db: Database
 ) -> None:
     sign_in(sqlite_api, sqlite_db)
-    answer = sqlite_api.post("/theme", data={"theme": "dark", "next": "/styleguide"})
+    answer = sqlite_api.post("/look", data={"theme": "dark", "next": "/styleguide"})
     assert (answer.status_code, answer.headers["Location"]) == (303, "/styleguide")
     assert 'data-theme="dark"' in sqlite_api.get("/styleguide").text
-    sqlite_api.post("/theme", data={"theme": "system", "next": "//evil.example"})
+    sqlite_api.post("/look", data={"theme": "system", "next": "//evil.example"})
     assert "data-theme" not in sqlite_api.get("/styleguide").text
+    sqlite_api.post("/look", data={"zoom": "small", "cancelled": "x", "session": "y"})
+    [html] = re.findall(r"<html[^>]*>", sqlite_api.get("/styleguide").text)
+    assert html.split() == ["<html", 'lang="en"', 'data-zoom="small"', ">"]
 
 
 def test_over_https_the_cookies_are_bound_to_the_host(

@@ -169,7 +169,7 @@ def test_strange_values_in_each_field_of_a_json_body(fuzzer: Fuzzer) -> None:
             check(said, answer, is_text=value in STRANGE_JSON)
 
 
-@pytest.mark.parametrize("path", ["/theme", "/api/bookings", "/live"])
+@pytest.mark.parametrize("path", ["/look", "/api/bookings", "/live"])
 def test_strange_bytes_in_headers(fuzzer: Fuzzer, path: str) -> None:
     for target in (each for each in fuzzer.targets if each.path == path):
         who = fuzzer.as_who_may(target, {})
@@ -187,15 +187,15 @@ def _check_header(
 
 def test_what_anybody_could_send_to_get_a_500(fuzzer: Fuzzer) -> None:
     call = fuzzer.caller.call
-    theme = next(each for each in fuzzer.targets if each.path == "/theme")
+    theme = next(each for each in fuzzer.targets if each.path == "/look")
     who = fuzzer.as_who_may(theme, {})
     form = who | {"Content-Type": FORM}
     assert call("POST", b"/bookings/x%00/move", headers=form).status == 404
     assert call("POST", b"/bookings/preview", body=b"id=a%00", headers=form).status == 422
     assert call("GET", b"/static/" + b"x" * 300).status == 404
-    assert call("POST", b"/theme", headers=who | {"Origin": b"\xe9"}).status == 403
+    assert call("POST", b"/look", headers=who | {"Origin": b"\xe9"}).status == 403
     no_boundary = who | {"Content-Type": b"multipart/form-data"}
-    answer = call("POST", b"/theme", body=b"x", headers=no_boundary)
+    answer = call("POST", b"/look", body=b"x", headers=no_boundary)
     assert answer.status == 400
     assert b"boundary" in answer.body
 
