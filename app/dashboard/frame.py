@@ -3,9 +3,11 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -13,17 +15,36 @@ from app.channel import Advice
 from app.conversations import service as conversations
 from app.customers import budget
 from app.customers.budget import Month
+from app.db import UtcDateTime, is_one_of
 from app.integrations import endpoints
 from app.messages import failures, gate, statistics
 from app.messages.channels import channel
 from app.messages.eligibility import UNCOUNTED
 from app.messages.statistics import Stats
+from app.models.booking import Booking
 from app.models.message import Message, Sending
 from app.models.shop import Shop
 from app.models.staff import User
 from app.queue import failing
 from app.settings import settings
 from app.shop import service as shop_service
+
+_TO_COME = (
+    is_one_of(Booking.status, "confirmed"),
+    Booking.starts_at > bindparam("now", type_=UtcDateTime()),
+)
+_TODAY = (
+    select(func.count())
+    .select_from(Booking)
+    .where(*_TO_COME, Booking.starts_at < bindparam("midnight", type_=UtcDateTime()))
+    .scalar_subquery()
+)
+_AHEAD = (
+    select(Booking.id, Booking.customer_name, Booking.starts_at, _TODAY.label("more"))
+    .where(*_TO_COME)
+    .order_by(Booking.starts_at, Booking.id)
+    .limit(1)
+)
 
 MOST_COUNTED = 100
 """A badge says 99+ from here on."""
@@ -43,6 +64,21 @@ class Held:
     skips: bool = False
 
 
+class Next(NamedTuple):
+    """The booking that begins next."""
+
+    id: str
+    customer_name: str
+    starts_at: datetime
+
+
+class Ahead(NamedTuple):
+    """How many bookings begin today yet, and the next one, today or later."""
+
+    more: int
+    next: Next | None
+
+
 @dataclass(frozen=True)
 class Frame:
     """What surrounds each page: `paused_by` is a name, `stopped` why the breaker is open.
@@ -58,6 +94,7 @@ class Frame:
 
     shop: Shop
     now: datetime
+    day: Ahead
     stats: Stats
     open_replies: int
     to_retry: int
@@ -75,9 +112,9 @@ class Frame:
     silent_webhooks: Sequence[str] = ()
 
     @property
-    def counted(self) -> tuple[Stats, int, int]:
-        """All that the counters and the badges show."""
-        return self.stats, self.open_replies, self.to_retry
+    def counted(self) -> tuple[Ahead, int, int]:
+        """All that the header and the badges show."""
+        return self.day, self.open_replies, self.to_retry
 
     @property
     def zone(self) -> str:
@@ -141,9 +178,11 @@ def frame(session: Session) -> Frame:
     sending, open_replies = session.execute(select(Sending, replies).where(Sending.id == 1)).one()
     workers = statistics.workers(session)
     away = [each.queue_away_since for each in workers if each.queue_away_since is not None]
+    shop, now = shop_service.shop(session), clock.now()
     return Frame(
-        shop=shop_service.shop(session),
-        now=clock.now(),
+        shop=shop,
+        now=now,
+        day=_ahead(session, now, shop_service.time_zone(shop)),
         stats=statistics.stats(session),
         open_replies=open_replies,
         to_retry=len(failures.worth_retrying(session, MOST_COUNTED)),
@@ -159,6 +198,14 @@ def frame(session: Session) -> Frame:
         wait_until=sending.slow_until if gate.is_slowed(sending, clock.now()) else None,
         month=_month(session),
         silent_webhooks=endpoints.given_up(session),
+    )
+
+
+def _ahead(session: Session, now: datetime, zone: ZoneInfo) -> Ahead:
+    midnight = clock.midnight(now.astimezone(zone).date() + timedelta(days=1), zone)
+    row = session.execute(_AHEAD, {"now": now, "midnight": midnight}).one_or_none()
+    return (
+        Ahead(row.more, Next(row.id, row.customer_name, row.starts_at)) if row else Ahead(0, None)
     )
 
 

@@ -93,9 +93,9 @@ class Snapshot:
         return f"{self.at:.3f}"
 
     @cached_property
-    def counters(self) -> dict[str, str]:
-        """The counters and the badges by their ids, to take the place of those on the page."""
-        names = ("counters", "failed-badge", "replies-badge")
+    def counted(self) -> dict[str, str]:
+        """The day ahead and the badges by their ids, to take the place of those on the page."""
+        names = ("ahead", "failed-badge", "replies-badge")
         return {name: self._render(f"_{name.replace('-', '_')}.html") for name in names}
 
     @cached_property
@@ -216,7 +216,7 @@ class Stream:
             return {}
         parts: dict[str, str] = {}
         if was is None or was.frame.counted != latest.frame.counted:
-            parts |= latest.counters
+            parts |= latest.counted
         if was is None or was.frame.calendar != latest.frame.calendar:
             parts |= latest.today
         is_other_role = self._told_role != self._user.role

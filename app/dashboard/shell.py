@@ -33,7 +33,7 @@
 - Templates get `user` (SignedIn; `user.may("staff")`), `shop`, `frame` (`app.dashboard.frame`),
   `path` and the filters of `app.dashboard.templating`; a name that nobody gave is an error, so give
   `errors={}` and `typed_in(form, "name", …)` too while nothing is wrong.
-  `render(template, shop, …)` renders without a request, as the live stream does: `_counters.html`,
+  `render(template, shop, …)` renders without a request, as the live stream does: `_ahead.html`,
   `_banner.html`, `_failed_badge.html` and `_replies_badge.html` need only `frame=frame(session)`.
 """
 

@@ -121,7 +121,7 @@ def test_finding_and_reminding_work_without_script(new_context: Any, shop: Dashb
     page.get_by_label("Status").select_option("confirmed")
     page.get_by_role("button", name="Search").click()
     expect(page.locator("tbody tr")).to_have_count(1)
-    page.get_by_role("link", name="Luis Ortega").click()
+    page.locator("main").get_by_role("link", name="Luis Ortega").click()
     page.get_by_role("button", name="Send a reminder now").click()
     page.get_by_role("button", name="Send it").click()
     expect(page.locator(".toast")).to_contain_text("The reminder is on its way.")

@@ -74,7 +74,6 @@ def test_two_browsers_that_retry_at_once_send_one_message(
     assert said[0].startswith("Not retried: the message is ")
     assert said[1] == "Retrying now."
     shop.twilio.wait_for(1, to=number)
-    expect(page.locator("#counters")).to_contain_text("1 sent")
     assert len(shop.twilio.messages(number)) == 1
 
 
@@ -170,7 +169,7 @@ def test_failures_are_retried_by_keyboard_alone_and_the_focus_goes_on_to_the_nex
     page.keyboard.press("Enter")
     expect(page.locator("#toasts")).to_contain_text("Retrying now.")
     shop.twilio.wait_for(1, to=dana["customerPhone"])
-    expect(page.get_by_role("link", name="Ravi Shah")).to_be_focused()
+    expect(row(page, "Ravi Shah").get_by_role("link", name="Ravi Shah")).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     shop.twilio.wait_for(1, to=ravi["customerPhone"])

@@ -26,7 +26,7 @@ def test_the_figures_follow_what_is_booked_and_sent_while_a_question_stays_open(
     expect(question).to_be_visible()
     question.get_by_role("link", name="Keep sending").click()
     expect(question).to_be_hidden()
-    expect(page.locator("#counters")).to_contain_text("2 planned")
+    expect(page.locator("#ahead")).to_contain_text("Luis Ortega")
     expect(page.locator(".due")).to_contain_text("Luis Ortega")
     shop.remind(booking)
     expect(count(page, "Sent")).to_have_text("1")

@@ -43,7 +43,7 @@ def add_worker(db: Database, clock: FrozenClock) -> None:
         session.add(Worker(id="w", host="h", pid=1, threads=1, started_at=now, seen_at=now))
 
 
-def test_the_counters_and_the_badge_show_what_the_queue_holds(
+def test_the_badge_of_failed_sends_counts_what_a_retry_would_help(
     sqlite_api: Client, sqlite_db: Database, clock: FrozenClock
 ) -> None:
     with sqlite_db.write() as session:
@@ -51,9 +51,27 @@ def test_the_counters_and_the_badge_show_what_the_queue_holds(
             booking = factories.booking(session)
             factories.message(session, booking, state, due_at=clock.now() + timedelta(hours=1))
     page = styleguide(sqlite_api)
-    assert "<b>2</b> planned" in page
-    assert "<b>1</b> failed" in page
     assert '1<span class="visually-hidden"> to retry</span>' in page
+
+
+@pytest.mark.parametrize(
+    ("hours", "shown"),
+    [
+        ([], "Nothing booked ahead"),
+        ([-1, 2, 5, 30], "2 more today, next 2:00 AM C2"),
+        ([-1, 30, 40], "Nothing more today, next tomorrow 6:00 AM C30"),
+    ],
+)
+def test_the_header_says_what_the_day_still_brings(
+    sqlite_api: Client, sqlite_db: Database, clock: FrozenClock, hours: list[int], shown: str
+) -> None:
+    with sqlite_db.write() as session:
+        for each in hours:
+            at = clock.now() + timedelta(hours=each)
+            factories.booking(session, at, customer_name=f"C{each}")
+        factories.booking(session, clock.now() + timedelta(hours=1), status="cancelled")
+    [ahead] = re.findall(r'<p class="ahead".*?</p>', styleguide(sqlite_api), re.S)
+    assert re.sub(r"<[^>]*>", "", ahead).split() == shown.split()
 
 
 @pytest.mark.parametrize(
