@@ -21,6 +21,7 @@ from app.models.conversation import Reply
 from app.models.shop import Barber, Service
 from app.outbox import EventType, Facts
 from app.shop import catalogue
+from app.shop.money import Price
 
 
 class ReplyAnswer(Struct, rename="camel", kw_only=True):
@@ -86,7 +87,7 @@ def bodies(session: Session, events: Sequence[Untold]) -> dict[int, str]:
             EventBody(
                 type=each.type,  # type: ignore[arg-type]
                 timestamp=each.at,
-                data=_EXAMPLES[each.type]
+                data=EXAMPLES[each.type]
                 if facts[each.number].is_example
                 else around.data_of(facts[each.number]),
             )
@@ -165,18 +166,19 @@ def _example_data() -> dict[str, EventData]:
         ends_at=at("2030-01-15T18:30:00Z"),
         status="confirmed",
         notes="This is an example: no such booking was made.",
-        price=None,
+        price=Price("25.00", "GBP"),
         created_at=at("2030-01-14T09:30:00Z"),
         updated_at=at("2030-01-14T09:30:00Z"),
     )
     barbers = ["barber_1"]
     service = ServiceAnswer(
-        id="haircut", name="Haircut", minutes=30, price=None, colour=None,
+        id="haircut", name="Haircut", minutes=30, price=Price("25.00", "GBP"), colour="blue",
         barber_ids=barbers, active=True,
     )  # fmt: skip
     customer = CustomerAnswer(
         id="customer_00000000000000000000000000", name="Ana Silva", phone="+442079460958",
-        email="ana@example.com", notes=None, consent=None, opted_out=False, visits=2, no_shows=0,
+        email="ana@example.com", notes="No razor", consent=True, opted_out=False, visits=2,
+        no_shows=0,
     )  # fmt: skip
     message = MessageAnswer(
         job_id=f"{booking.id}-reminder-1", kind="reminder", number=1, state="completed",
@@ -223,7 +225,7 @@ def _example_data() -> dict[str, EventData]:
     }
 
 
-_EXAMPLES: Mapping[str, EventData] = _example_data()
+EXAMPLES: Mapping[str, EventData] = _example_data()
 """What is sent to try an endpoint out, by type: about nobody."""
 
-assert _EXAMPLES.keys() == set(outbox.TYPES)
+assert EXAMPLES.keys() == set(outbox.TYPES)

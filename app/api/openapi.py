@@ -7,6 +7,8 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin, YamlRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
+from app.api import event_schema
+
 VERSION = "1"
 
 _PAGE = b"""<!doctype html>
@@ -48,6 +50,7 @@ def description(access: str) -> OpenAPIConfig:
         title="Chairtime",
         version=VERSION,
         description=_DESCRIPTION,
+        webhooks=event_schema.webhooks(),
         components=Components(security_schemes={"bearer": bearer}),
         use_handler_docstrings=True,
         render_plugins=[SwaggerPage(), JsonRenderPlugin(), YamlRenderPlugin()],

@@ -44,7 +44,7 @@ class Receiver:
         self.status, self.headers = 200, dict[str, str]()
         self.heard: list[Heard] = []
         self.tries = self.forged = 0
-        self.hangs = False
+        self.hangs = self.is_closed = False
         self.before_answer: Callable[[], None] = lambda: None
         self._lock = threading.Lock()
         self._port = 0
@@ -59,12 +59,16 @@ class Receiver:
     def open(self) -> None:
         """Listen, at the port that it had before, if any."""
         receiver = self
+        self.is_closed = False
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                if receiver.is_closed:  # it had connected before
+                    self.close_connection = True
+                    return
                 while receiver.hangs:
                     time.sleep(0.05)
                 receiver.before_answer()
@@ -89,6 +93,7 @@ class Receiver:
 
     def close(self) -> None:
         """Stop listening: whoever connects is refused."""
+        self.is_closed = True
         self._server.shutdown()
         self._server.server_close()
 

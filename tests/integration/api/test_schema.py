@@ -8,6 +8,8 @@ import msgspec
 import pytest
 import yaml
 
+from app.api.events import EXAMPLES
+from app.outbox import TYPES
 from app.web.field_names import camel, in_words
 from tests.integration.conftest import Client
 
@@ -107,6 +109,24 @@ def test_what_a_client_sends_has_examples(schema: dict[str, Any]) -> None:
     fields = schema["components"]["schemas"]["NewBookingBody"]["properties"]
     without = {name for name, field in fields.items() if not field.get("examples")}
     assert without == {"allowOverlap"}
+
+
+def test_every_event_is_described_by_what_is_sent(schema: dict[str, Any]) -> None:
+    assert set(schema["webhooks"]) == set(TYPES)
+    components = schema["components"]["schemas"]
+    for type, hook in schema["webhooks"].items():
+        [(_, content)] = hook["post"]["requestBody"]["content"].items()
+        [example] = content["schema"]["examples"]
+        properties = content["schema"]["properties"]
+        assert example.keys() == properties.keys()
+        assert properties["type"] == {"const": type}
+        # Not the example as it is shown: Litestar leaves out what is null.
+        for name, given in msgspec.to_builtins(EXAMPLES[type]).items():
+            described = properties["data"]["properties"][name]
+            described = described.get("oneOf", [described])[0]
+            if "$ref" in described:
+                described = components[described["$ref"].rpartition("/")[2]]
+            assert given.keys() == described["properties"].keys(), (type, name)
 
 
 def test_the_description_is_there_as_yaml_too(sqlite_api: Client, schema: dict[str, Any]) -> None:

@@ -1,5 +1,9 @@
 """What other programs are told: each event with all that it is about, in the API's own shapes."""
 
+import re
+import threading
+from http.server import HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +24,8 @@ from tests.integration.integrations.conftest import Settle, listen
 from tests.support.frozen import FrozenClock
 from tests.support.receiver import Receiver
 
+DOCUMENTED = (Path(__file__).parents[3] / "docs" / "webhooks.md").read_text()
+EXAMPLE = {"type": "booking.created"}
 PHONES = ("+447700900101", "+447700900102", "+447700900103")
 NOON = "2026-11-23T12:00:00Z"
 
@@ -184,6 +190,38 @@ def test_what_is_rolled_back_is_not_told_and_nothing_is_written_where_nobody_lis
 
 def untold(session: Session) -> int:
     return session.scalar(select(func.count()).select_from(WebhookEvent)) or 0
+
+
+def test_the_receiver_of_the_documentation_takes_what_is_sent_once(
+    sqlite_api: Client, receiver: Receiver, settle: Settle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [code] = re.findall(r"```python\n(.*?)```", DOCUMENTED, re.DOTALL)
+    names: dict[str, Any] = {"__name__": "receiver"}
+    exec(compile(code, "docs/webhooks.md", "exec"), names)
+    with HTTPServer(("127.0.0.1", 0), names["Receiver"]) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/"
+        made_webhook = sqlite_api.post("/api/webhooks", json={"url": url}).json()
+        address = f"/api/webhooks/{made_webhook['id']}/deliveries"
+        names["SECRET"] = made_webhook["secret"]
+        made(sqlite_api)
+        settle()
+        [delivery] = sqlite_api.get(address).json()["items"]
+        sqlite_api.post(f"{address}/{delivery['id']}/resend")
+        settle()
+        names["SECRET"] = "whsec_" + "A" * 32
+        api_post = sqlite_api.post(f"/api/webhooks/{made_webhook['id']}/example", json=EXAMPLE)
+        assert api_post.status_code == 202
+        settle()
+        server.shutdown()
+    codes = [each["statusCode"] for each in sqlite_api.get(address).json()["items"]]
+    assert codes == [400, 204]
+    assert capsys.readouterr().out == "booking.created Ana Silva\n"
+
+
+def test_the_events_of_the_documentation_are_those_that_there_are() -> None:
+    [table] = re.findall(r"\| event \| when \|\n(.*?)\n\n", DOCUMENTED, re.DOTALL)
+    assert set(re.findall(r"`([a-z]+\.[a-z_]+)`", table)) == set(TYPES)
 
 
 @pytest.mark.parametrize("type", TYPES)
