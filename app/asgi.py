@@ -1,7 +1,6 @@
 """The web app, as Granian imports it: `app.asgi:app`."""
 
 import asyncio
-import gc
 
 from granian.utils.proxies import wrap_asgi_with_proxy_headers
 from litestar import Litestar, Router
@@ -45,6 +44,7 @@ from app.dashboard.staff import members as staff_forms
 from app.dashboard.staff import pages as staff_pages
 from app.dashboard.templating import environment
 from app.dashboard.today import moves, page
+from app.dashboard.welcome import pages as welcome_pages
 from app.settings import Settings, settings
 from app.staff import guards
 from app.web import incoming, measured, static, threads
@@ -101,15 +101,17 @@ def _routes(env: Settings) -> list[Router]:
     routes += [message_pages.router, queue_pages.router]
     routes += [staff_forms.router, shop_pages.router, hour_forms.router]
     routes += [time_off_forms.router, import_pages.router, webhook_pages.router]
+    routes += [welcome_pages.router]
     routes += [text_forms.router, cost_forms.router, customer_pages.router]
     if not env.production:
         from app.dashboard import styleguide
 
         routes.append(styleguide.router)
     if env.simulator and not env.production:
-        from app import simulator  # production never even loads it
+        from app import simulator  # production never even loads them
+        from app.demo import pages as demo_pages
 
-        routes.append(simulator.router)
+        routes += [simulator.router, demo_pages.router]
     return routes
 
 
@@ -124,7 +126,3 @@ async def _watch_connections() -> None:
 
 # A login's address is the customer's own, not the proxy's; nobody else may say whose it is.
 app = wrap_asgi_with_proxy_headers(create_app(), list(settings().trusted_proxies))
-
-# What is loaded by now stays: the collector need not look through it at each of its turns and at the
-# end, which took a tenth of a second.
-gc.freeze()

@@ -160,6 +160,8 @@ def _set_up(browser: Browser, shop: DemoShop, code: str) -> None:
     page.get_by_label("Email").fill(OWNER["CHAIRTIME_OWNER_EMAIL"])
     page.get_by_label("Password").fill(OWNER["CHAIRTIME_OWNER_PASSWORD"])
     page.keyboard.press("Enter")
+    page.get_by_role("link", name="Finish later").click()
+    page.get_by_role("button", name="Do not ask again").click()
     page.wait_for_url(f"{shop.url}/today")
     page.close()
 

@@ -4,7 +4,7 @@ Filters: those of `app.web.times`; `word` and `beads_of` of `app.dashboard.label
 and for the messages of a booking); `booking_word` (for a booking's status); `action_words` (for an
 action of the audit log); `field_words` (for a field of a booking); `phone` (+1 202-555-0123, or
 `no phone`);
-`money` (an amount in a currency: £25).
+`money` (an amount in a currency: £25); `shown_like` (a time as a shop elsewhere shows it).
 Globals: `asset_version` for the `?v=` of a static file, and `page_version`, by
 which an open page notices an upgrade.
 """
@@ -12,6 +12,7 @@ which an open page notices an upgrade.
 import hashlib
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -47,6 +48,7 @@ def environment() -> Environment:
         "of_the_clock": _of_the_clock,
         "phone": _phone,
         "money": _money,
+        "shown_like": _shown_like,
         "action_words": activity.words_of,
         "field_words": activity.words_of_field,
     }
@@ -78,6 +80,13 @@ def _of_the_clock(_context: Any, text: str) -> str:
 
 def _phone(number: str | None) -> str:
     return "no phone" if number is None else phones.readable(number)
+
+
+@pass_context
+def _shown_like(_context: Any, at: datetime, shop: Shop) -> str:
+    """A day and a time as another shop would show them: one that is still being set up."""
+    with times.shown_in(time_zone(shop), shop.locale, at):
+        return f"{times.short_day(at)}, {times.clock_text(at)}"
 
 
 @pass_context

@@ -48,6 +48,7 @@ class Shop(Base):
     message_price: Mapped[Decimal | None] = mapped_column(Numeric(10, 4))
     currency: Mapped[str | None] = mapped_column(String(3))  # of message_price
     prices_in: Mapped[str | None] = mapped_column(String(3))  # the currency of services
+    setup_next: Mapped[str | None] = mapped_column(String(10))  # of app.shop.first_steps
 
 
 class Service(Base):

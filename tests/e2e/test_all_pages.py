@@ -24,7 +24,16 @@ from tests.support.demo import DemoShop
 from tests.support.running import RunningShop
 from tests.support.valkey import Valkey
 
-NO_PAGES = {"/", "/health", "/livez", "/readyz", "/live", "/navigation", "/static/{file_path:path}"}
+NO_PAGES = {
+    "/",
+    "/welcome",
+    "/health",
+    "/livez",
+    "/readyz",
+    "/live",
+    "/navigation",
+    "/static/{file_path:path}",
+}
 FILES = (".csv",)
 """Asked for by GET, but a redirect, JSON, a stream, a part of others and files."""
 OTHERS = ("/schema", "/simulator")
@@ -199,6 +208,7 @@ def _address(path: str, shop: DemoShop, request: pytest.FixtureRequest) -> str:
         path = path.replace("{webhook_id:str}", webhook_id)
         path = path.replace("{delivery_id:int}", delivery_id)
     path = path.replace("{kind:str}", "moved").replace("{barber_id:str}", "barber_1")
+    path = path.replace("{step:str}", "reminders")
     assert "{" not in path, f"{path}: what is its parameter?"
     return shop.url + path
 

@@ -14,7 +14,7 @@ from tests.support.dashboard import LONG_NAME, OWNER, Dashboard, assert_fits, pr
 from tests.support.dashboard import PHONE as NARROW
 from tests.support.processes import wait_until
 
-SHOP: dict[str, str] = {}  # in UTC
+SHOP = {"SHOP_TIMEZONE": "Etc/UTC"}
 PHONE = "+44 7700 900123"
 
 

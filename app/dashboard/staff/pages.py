@@ -21,6 +21,7 @@ from app.dashboard.shell import (
 from app.errors import Conflict, Invalid
 from app.models.staff import User
 from app.settings import settings
+from app.shop import first_steps
 from app.staff import activity, devices, first_run, login, sessions
 from app.staff import sessions as staff_sessions
 from app.staff.login import TooManyTries
@@ -29,6 +30,7 @@ from app.web.addresses import ours, with_query
 from app.web.field_names import first_of_each
 
 HOME = "/"
+FIRST_STEP = "/welcome"
 
 _A_YEAR = 31_536_000  # seconds
 _ASKED = ("who", "about", "before")  # of the audit log
@@ -50,7 +52,8 @@ def set_up(request: PageRequest, form: FormData) -> Response[str]:
 
     def act(session: Session) -> Response[str]:
         user = first_run.set_up(session, settings().state_dir, **typed)
-        answer = _signed_in(request, login.begin(session, user, old_secret), HOME)
+        first_steps.begin(session)
+        answer = _signed_in(request, login.begin(session, user, old_secret), FIRST_STEP)
         return _knows_browser(answer, typed["email"])
 
     def refused(_: Conflict) -> Response[str]:

@@ -332,7 +332,7 @@ def test_the_first_owner_is_made_with_the_code_and_is_signed_in(
         password=PASSWORD,
     )  # fmt: skip
 
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/welcome")
     with sqlite_db.read() as session:
         signed_in = sessions.find(session, browser.cookies["chairtime"])
         assert first_run.setup_code(session, state) is None
