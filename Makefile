@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 unit e2e timed storm fuzz: export TMPDIR = $(shell tests/temporary-folder)
 
-.PHONY: help install run test unit e2e timed lint format lock storm fuzz bench screenshots system clean
+.PHONY: help install run test unit e2e timed lint format lock storm fuzz bench screenshots system compiled clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -30,7 +30,7 @@ run: .venv/.installed ## Run everything: web app, worker, queue, database, simul
 	@TZ=UTC $(BIN)/chairtime up
 
 test: .venv/.installed-dev ## Check everything, then run all tests; installs what they need
-	@$(MAKE) --no-print-directory -j2 lint system
+	@$(MAKE) --no-print-directory -j2 lint system compiled
 	@$(MAKE) --no-print-directory -j2 unit e2e WITH_NAMES=1  # one waits while the other computes
 	@$(MAKE) --no-print-directory timed
 
@@ -75,6 +75,10 @@ lock: ## Renew both lock files from pyproject.toml
 
 system: ## Install the system packages that tests need (as root on Debian)
 	@tests/system-packages
+
+# Each process of the tests would else rewrite and compile all of them anew.
+compiled: .venv/.installed-dev
+	-@$(PYTEST) --collect-only -qq tests >/dev/null 2>&1  # what is wrong with one is shown by its run
 
 clean: ## Remove the virtual environment and what tools left; bookings in var/ stay
 	rm -rf .venv .coverage* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -3,6 +3,8 @@ tick, imports, and what brings events to other programs.
 """
 
 from app.api import events
+import gc
+
 from app.conversations import missed
 from app.imports.work import Importer
 from app.integrations.courier import Courier
@@ -27,3 +29,6 @@ def stop_beside() -> None:
     """Called as the threads end."""
     for each in _beside:
         each.stop()
+
+
+gc.freeze()  # see app.asgi

@@ -76,6 +76,8 @@ class DemoBuilder:
         self.session = session
         self.now = clock.now()
         self._chance = chance
+        # A session forgets what nobody holds, and each message would ask for these again.
+        self._catalogue = [*session.scalars(select(Service)), *session.scalars(select(Barber))]
         self._agenda: list[tuple[datetime, int, Callable[[], object]]] = []
         self._turn = count()
 

@@ -11,11 +11,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, StorageState, expect
 
-from tests.fake_twilio import FakeTwilio
 from tests.support.browser import launch_options
-from tests.support.dashboard import Dashboard
+from tests.support.dashboard import Dashboard, SharedDashboard
 from tests.support.processes import PATIENCE
-from tests.support.valkey import Valkey
 
 expect.set_options(timeout=PATIENCE * 1000)
 
@@ -32,20 +30,29 @@ def browser(browser: Browser) -> Browser:
     return browser
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What uses the same running shop stands together."""
+    items.sort(key=lambda item: sorted(_variables(item).items()))
+
+
+def _variables(item: pytest.Item | pytest.FixtureRequest) -> dict[str, str]:
+    given: dict[str, str] = getattr(getattr(item, "module", None), "SHOP", {})
+    return given
+
+
+@pytest.fixture(scope="session")
+def _shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedDashboard]:
+    shared = SharedDashboard(lambda: tmp_path_factory.mktemp("dashboard"))
+    yield shared
+    shared.close()
+
+
 @pytest.fixture(scope="module")
-def dashboard(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, _valkey_server: Valkey
-) -> Iterator[Dashboard]:
+def dashboard(request: pytest.FixtureRequest, _shared: SharedDashboard) -> Dashboard:
     """The running shop of a module, with the environment that its `SHOP` says, if it has one."""
-    variables: dict[str, str] = getattr(request.module, "SHOP", {})
-    _valkey_server.start()
-    _valkey_server.flush()
-    folder = tmp_path_factory.mktemp("dashboard")
-    with (
-        FakeTwilio() as twilio,
-        Dashboard(folder, twilio, _valkey_server, **variables) as shop,
-    ):
-        yield shop
+    shop = _shared.of(_variables(request))
+    shop.clear()
+    return shop
 
 
 @pytest.fixture

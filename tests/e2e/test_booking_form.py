@@ -14,7 +14,7 @@ from tests.support.dashboard import LONG_NAME, OWNER, Dashboard, assert_fits, pr
 from tests.support.dashboard import PHONE as NARROW
 from tests.support.processes import wait_until
 
-SHOP = {"SHOP_TIMEZONE": "Etc/UTC"}
+SHOP: dict[str, str] = {}  # in UTC
 PHONE = "+44 7700 900123"
 
 

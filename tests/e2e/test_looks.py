@@ -6,7 +6,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.support.dashboard import Dashboard, live
 
-SHOP: dict[str, str] = {"SHOP_TIMEZONE": "UTC"}
+SHOP: dict[str, str] = {}
 
 
 def look_of(element: Locator, pseudo: str = "") -> Any:

@@ -3,11 +3,15 @@
 with FakeTwilio() as twilio, Dashboard(folder, twilio, valkey) as shop:
     context = browser.new_context(base_url=shop.url, storage_state=shop.log_in())
 
-The tests of a module share one (`tests/e2e/conftest.py`); each begins without bookings.
+All tests of a process share one, as a start takes four seconds of the processor
+(`tests/e2e/conftest.py`); each begins without bookings, in the shop as it was at first.
 """
 
 import json
-from contextlib import closing
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,6 +25,7 @@ from playwright.sync_api import (
     expect,
 )
 
+from app import kept
 from tests.fake_twilio import FakeTwilio, Fault
 from tests.support.processes import Process, program, wait_until
 from tests.support.running import RunningShop
@@ -34,9 +39,7 @@ PHONE: ViewportSize = {"width": 390, "height": 844}
 LONG_NAME = "Maximiliane-Wilhelmine Freifrau von Donaudampfschifffahrtsgesellschaft"
 
 NO_WHATSAPP = Fault.error(400, 63003)
-_KEPT = """
-    alembic_version api_token barber install sending service shop staff_session staff_user worker
-"""
+_LEFT_ALONE = {"alembic_version", "api_token", "install", "sending", "staff_session", "worker"}
 
 
 class Dashboard(RunningShop):
@@ -46,10 +49,12 @@ class Dashboard(RunningShop):
         super().__init__(folder, twilio, valkey, **OWNER, **variables)
         self.twilio = twilio
         self.url = self.environment["PUBLIC_URL"]
+        self._file, self._at_first = folder / "chairtime.db", folder / "at-first.db"
 
     def __enter__(self) -> Self:
         super().__enter__()
         self._desk = self._stack.enter_context(closing(self._signed_in()))
+        self.sql(f"VACUUM INTO '{self._at_first}'")
         return self
 
     def log_in(self) -> StorageState:
@@ -67,14 +72,18 @@ class Dashboard(RunningShop):
         return {"cookies": [{**cookie, "name": name, "value": value} for name, value in cookies]}
 
     def clear(self) -> None:
-        """No bookings any more, nothing paused, and Twilio as it is on a good day."""
+        """The shop as it was at first, nothing paused, and Twilio as it is on a good day."""
         self.twilio.release()
         self.twilio.auto_callbacks = ("sent", "delivered")
-        tables = self.sql("SELECT name FROM sqlite_master WHERE type = 'table'")
-        for (name,) in tables:
-            if name not in _KEPT.split():
-                self.sql(f"DELETE FROM {name}")
-        self.sql("UPDATE sending SET paused_at = NULL, paused_by = NULL")
+        with closing(sqlite3.connect(self._file, timeout=10)) as database, database:
+            database.execute("ATTACH ? AS first", [str(self._at_first)])
+            changed = [table for table in _tables(database) if _differs(database, table)]
+            for table in changed:
+                database.execute(f"DELETE FROM {table}")
+                database.execute(f"INSERT INTO {table} SELECT * FROM first.{table}")
+            database.execute("UPDATE sending SET paused_at = NULL, paused_by = NULL")
+        if {"shop", "service", "barber"} & set(changed):
+            time.sleep(kept.FOR + 0.05)
 
     def open(self, opens: str, closes: str) -> None:
         """The shop's hours of each day from now on: `09:00`, `19:00`."""
@@ -108,6 +117,47 @@ class Dashboard(RunningShop):
         }
         assert client.post("/login", data=typed).status_code == 303
         return client
+
+
+def _tables(database: sqlite3.Connection) -> list[str]:
+    """Those whose rows are the same at the beginning of each test."""
+    names = database.execute("SELECT name FROM first.sqlite_master WHERE type = 'table'")
+    return [name for (name,) in names if name not in _LEFT_ALONE]
+
+
+def _differs(database: sqlite3.Connection, table: str) -> bool:
+    now, first = (f"SELECT * FROM {schema}.{table}" for schema in ("main", "first"))
+    either = f"SELECT * FROM ({now} EXCEPT {first}) UNION ALL SELECT * FROM ({first} EXCEPT {now})"
+    return database.execute(f"{either} LIMIT 1").fetchone() is not None
+
+
+class SharedDashboard:
+    """One running shop at a time: a new one is started where another environment is asked for."""
+
+    def __init__(self, new_folder: Callable[[], Path]) -> None:
+        self._new_folder, self._stack = new_folder, ExitStack()
+        self._variables: dict[str, str] | None = None
+
+    def of(self, variables: dict[str, str]) -> Dashboard:
+        """The shop with that in its environment."""
+        if variables != self._variables:
+            self.close()
+            self._start(variables)
+        return self._shop
+
+    def close(self) -> None:
+        """End it."""
+        self._stack.close()
+        self._variables = None
+
+    def _start(self, variables: dict[str, str]) -> None:
+        folder = self._new_folder()
+        valkey = Valkey(folder / "queue")  # other tests empty that of this process
+        valkey.start()
+        self._stack.callback(valkey.stop)
+        twilio = self._stack.enter_context(FakeTwilio())
+        shop = Dashboard(folder, twilio, valkey, **variables)
+        self._shop, self._variables = self._stack.enter_context(shop), variables
 
 
 def problems_of(page: Page) -> list[str]:
