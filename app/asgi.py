@@ -128,6 +128,6 @@ async def _watch_connections() -> None:
 # A login's address is the customer's own, not the proxy's; nobody else may say whose it is.
 app = wrap_asgi_with_proxy_headers(create_app(), list(settings().trusted_proxies))
 
-# What is loaded by now stays: the collector need not look through it at each of its turns and at the
-# end, which took a tenth of a second.
+# What is loaded by now stays: the collector need not look through it at each of its turns and at
+# the end, which took a tenth of a second.
 gc.freeze()

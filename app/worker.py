@@ -2,9 +2,9 @@
 tick, imports, and what brings events to other programs.
 """
 
-from app.api import events
 import gc
 
+from app.api import events
 from app.conversations import missed
 from app.imports.work import Importer
 from app.integrations.courier import Courier
