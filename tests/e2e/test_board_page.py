@@ -117,7 +117,7 @@ def test_two_presses_of_a_key_put_who_walks_in_into_a_chair_and_one_takes_it_bac
     expect(page.locator("#toasts")).to_contain_text("Walk-in with ")
     expect(page.locator(".block")).to_contain_text("Walk-in")
     page.locator("#toasts").get_by_role("button", name="Undo").click()
-    expect(page.locator("#facts")).to_contain_text("Cancelled")
+    expect(page.locator(".booking-who")).to_contain_text("Cancelled")
     assert problems == []
 
 

@@ -49,7 +49,7 @@ def test_a_cancel_by_whatsapp_changes_the_board_and_the_timeline_while_staff_loo
     customer.write("CANCEL")
     expect(customer.chat).to_contain_text("is cancelled")
     expect(page.locator("#timeline")).to_contain_text("Cancelled by the customer, by WhatsApp")
-    expect(page.locator("#facts")).to_contain_text("Cancelled")
+    expect(page.locator(".booking-who")).to_contain_text("Cancelled")
     expect(page.locator("#chat")).to_contain_text("is cancelled")
     expect(block).to_have_count(0)
 

@@ -152,10 +152,10 @@ def check_the_plan_was_replaced(
 def cancel_and_undo(page: Page) -> None:
     page.get_by_role("button", name="Cancel booking").click()
     page.locator("#cancel").get_by_role("button", name="Cancel booking").click()
-    expect(page.locator("#facts")).to_contain_text("Cancelled")
+    expect(page.locator(".booking-who")).to_contain_text("Cancelled")
     page.locator("#toasts").get_by_role("button", name="Undo").click()
     expect(page.locator("#toasts")).to_contain_text("Cancellation undone")
-    expect(page.locator("#facts")).to_contain_text("Confirmed")
+    expect(page.locator(".booking-who")).to_contain_text("Confirmed")
     expect(page.locator("#timeline")).to_contain_text(re.compile(r"[1-9]\d* to go"))
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import event
 
 from app import kept
 from app.db import Database
+from app.integrations import endpoints
 from app.messages import statistics
 from app.shop import service as shop_service
 
@@ -38,6 +39,7 @@ def counted(db: Database) -> Iterator[list[str]]:
         shop_service.shop(session)
         shop_service.services(session)
         statistics.stats(session)
+        endpoints.given_up(session)
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         executed.append(statement)

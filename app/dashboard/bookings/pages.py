@@ -15,7 +15,7 @@ from app.conversations import service as conversations
 from app.conversations.service import Chat, ReplyEntry
 from app.customers import service as customers
 from app.dashboard.beads import reminders_of
-from app.dashboard.bookings import timeline
+from app.dashboard.bookings import talk, timeline
 from app.dashboard.shell import PageRequest, is_partial, page, run_action
 from app.errors import FieldError, Invalid
 from app.messages import entries
@@ -97,6 +97,8 @@ def show_booking(request: PageRequest, booking_id: BookingId) -> Response[str]:
         booking=booking,
         timeline=shown,
         chat=chat,
+        turns=talk.turns_of(chat.lines, now),
+        turns_shown=talk.SHOWN,
         max_answer=conversations.MAX_ANSWER,
         typed="",
         errors={},

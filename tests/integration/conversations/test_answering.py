@@ -61,7 +61,7 @@ def test_a_reply_is_seen_on_the_board_in_the_timeline_and_in_the_chat(
     booking_id = wrote(shop, clock)
     assert "“Is there parking?”" in client.get("/today").text
     page = client.get(f"/bookings/{booking_id}").text
-    timeline, _, chat = page.partition('id="chat"')
+    chat, _, timeline = page.partition('id="timeline"')
     assert "wrote: “Is there parking?”" in timeline
     assert "Is there parking?" in chat
     assert "Answer Luis Ortega" in chat

@@ -120,7 +120,7 @@ def test_what_no_longer_matters_is_folded_says_why_and_cannot_be_chosen(
     fail(shop, starts_at=clock.now() + timedelta(minutes=1), customer_name="Late Larry")
     clock.move(minutes=2)
     fail(shop, customer_name="Ben")
-    page = client.get("/failed").text
+    _, _, page = client.get("/failed").text.partition("<main")
     past = page.index('id="failed-past"')
     assert page.index("Ben") < page.index("Ada") < past < page.index("Late Larry")
     assert page.count('class="box"') == 2
@@ -137,7 +137,7 @@ def test_what_no_longer_matters_is_folded_says_why_and_cannot_be_chosen(
 def test_failed_is_one_number_wherever_it_stands(
     client: Client, shop: Database, clock: FrozenClock
 ) -> None:
-    """What a retry would help: header, badge, the page, the queue and today count the same."""
+    """What a retry would help: badge, the page, the queue and today count the same."""
     for _ in range(2):
         fail(shop)
     for _ in range(17):
@@ -145,7 +145,6 @@ def test_failed_is_one_number_wherever_it_stands(
     clock.move(minutes=2)
     for address in ("/today", "/failed", "/queue"):
         page = client.get(address)
-        assert "<b>2</b> failed" in page.text
         assert '<span id="failed-badge" class="badge ">2<' in page.text
     assert "2 messages need you." in text_of(client.get("/failed"))
     assert "Failed 2 failed" in text_of(client.get("/queue"))
@@ -186,7 +185,7 @@ def test_one_that_a_retry_would_help_is_dismissed_put_back_and_retried_all_the_s
     assert "Nothing failed" in text_of(answer)
     again = client.post(f"/messages/{job_id}/dismiss")
     assert said(again) == "It is not failed any more, or was dismissed already."
-    assert "<b>0</b> failed" in client.get("/failed").text
+    assert '<span id="failed-badge" ></span>' in client.get("/failed").text
     assert said(client.post(f"/messages/{job_id}/restore")) == "Back among the failed sends."
     assert "1 message needs you." in text_of(client.get("/failed"))
     client.post(f"/messages/{job_id}/dismiss")
