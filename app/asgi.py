@@ -13,6 +13,7 @@ from app import db
 from app.api import (
     availability,
     bookings,
+    calendars,
     catalogue,
     customers,
     hours,
@@ -33,6 +34,7 @@ from app.dashboard.bookings import walk_in
 from app.dashboard.customers import pages as customer_pages
 from app.dashboard.failed import page as message_pages
 from app.dashboard.queue import page as queue_pages
+from app.dashboard.settings import calendars as calendar_pages
 from app.dashboard.settings import costs as cost_forms
 from app.dashboard.settings import hours as hour_forms
 from app.dashboard.settings import imports as import_pages
@@ -92,6 +94,7 @@ def _routes(env: Settings) -> list[Router]:
         webhooks.router,
         queue.router,
         metrics.router,
+        calendars.router,
         twilio.router,
         static.router(),
     ]
@@ -102,7 +105,7 @@ def _routes(env: Settings) -> list[Router]:
     routes += [message_pages.router, queue_pages.router]
     routes += [staff_forms.router, shop_pages.router, hour_forms.router]
     routes += [time_off_forms.router, import_pages.router, webhook_pages.router]
-    routes += [welcome_pages.router]
+    routes += [welcome_pages.router, calendar_pages.router]
     routes += [text_forms.router, cost_forms.router, customer_pages.router]
     if not env.production:
         from app.dashboard import styleguide

@@ -6,6 +6,7 @@ followed.
 """
 
 import ssl
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -130,9 +131,17 @@ _PROBLEMS: tuple[tuple[type[BaseException], str], ...] = (
 )
 
 
-@cache
+_making = threading.Lock()
+
+
 def _pools() -> PoolManager:
-    """Made when they are first needed: the certificates take a while to read."""
+    """Made when they are first needed, and once: the certificates take a while to read."""
+    with _making:
+        return _made()
+
+
+@cache
+def _made() -> PoolManager:
     return pool_manager(_Checked, _CheckedTls, TIMEOUT, is_tls=True, size=64)
 
 

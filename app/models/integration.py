@@ -1,4 +1,6 @@
-"""Tables of what other programs hear: where they listen, what happened, and each delivery of it."""
+"""Tables of what other programs hear and read: where they listen, what happened, each delivery of
+it, and calendars.
+"""
 
 from datetime import datetime
 
@@ -121,3 +123,21 @@ class WebhookDelivery(Base):
     status_code: Mapped[int | None]
     problem: Mapped[str | None] = mapped_column(String(200))
     answer: Mapped[str | None] = mapped_column(String(1000))
+
+
+class CalendarFeed(Base):
+    """A calendar that others read by a link: of a barber, or of the whole shop (`barber_id` empty).
+
+    `subject` is the barber's id, or `shop`: each has one link. Its secret follows from SECRET_KEY
+    and `secret_number`; the next number ends it.
+    """
+
+    __tablename__ = "calendar_feed"
+    __table_args__ = (UniqueConstraint("shop_id", "subject"),)
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    shop_id: Mapped[int] = mapped_column(ForeignKey("shop.id"))
+    subject: Mapped[str] = mapped_column(String(40))
+    barber_id: Mapped[str | None] = mapped_column(ForeignKey("barber.id"))
+    secret_number: Mapped[int] = mapped_column(default=1)
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)

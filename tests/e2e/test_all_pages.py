@@ -36,7 +36,7 @@ NO_PAGES = {
 }
 FILES = (".csv",)
 """Asked for by GET, but a redirect, JSON, a stream, a part of others and files."""
-OTHERS = ("/schema", "/simulator")
+OTHERS = ("/schema", "/simulator", "/calendar/")
 """Have tests of their own."""
 
 WIDE: ViewportSize = {"width": 1280, "height": 720}
@@ -125,6 +125,17 @@ def delivery(shop: DemoShop, browser: Browser, owner: StorageState) -> tuple[str
 
 
 @pytest.fixture(scope="module")
+def calendar_link(shop: DemoShop, browser: Browser, owner: StorageState) -> None:
+    """The shop's calendar has a link."""
+    context = browser.new_context(storage_state=owner)
+    page = context.new_page()
+    page.goto(f"{shop.url}/settings/calendars")
+    page.get_by_role("button", name="Make a link for The whole shop").click()
+    expect(page.get_by_role("img", name="QR code of the link for The whole shop")).to_be_visible()
+    context.close()
+
+
+@pytest.fixture(scope="module")
 def ownerless(
     tmp_path_factory: pytest.TempPathFactory, _valkey_server: Valkey
 ) -> Iterator[RunningShop]:
@@ -203,6 +214,8 @@ def _address(path: str, shop: DemoShop, request: pytest.FixtureRequest) -> str:
         path = path.replace("{booking_id:str}", request.getfixturevalue("booking_id"))
     if "{import_id:str}" in path:
         return str(request.getfixturevalue("import_address"))
+    if path == "/settings/calendars":
+        request.getfixturevalue("calendar_link")
     if "{webhook_id:str}" in path:
         webhook_id, delivery_id = request.getfixturevalue("delivery")
         path = path.replace("{webhook_id:str}", webhook_id)
