@@ -41,6 +41,7 @@ from app.dashboard.settings import imports as import_pages
 from app.dashboard.settings import shop as shop_pages
 from app.dashboard.settings import texts as text_forms
 from app.dashboard.settings import time_off as time_off_forms
+from app.dashboard.settings import tokens as token_pages
 from app.dashboard.settings import webhooks as webhook_pages
 from app.dashboard.shell import read_form
 from app.dashboard.staff import members as staff_forms
@@ -106,6 +107,7 @@ def _routes(env: Settings) -> list[Router]:
     routes += [staff_forms.router, shop_pages.router, hour_forms.router]
     routes += [time_off_forms.router, import_pages.router, webhook_pages.router]
     routes += [welcome_pages.router, calendar_pages.router]
+    routes += [token_pages.router]
     routes += [text_forms.router, cost_forms.router, customer_pages.router]
     if not env.production:
         from app.dashboard import styleguide

@@ -240,7 +240,7 @@ def _plain(subject: str, everybody: dict[str, str]) -> About:
         label = everybody.get(f"user:{subject}", "A former member")
         return About(label, f"/staff?member={subject}#member")
     if subject.startswith("token_"):
-        return About(everybody.get(f"token:{subject}", "An API token"))
+        return About(everybody.get(f"token:{subject}", "An API token"), "/settings/tokens")
     if subject.startswith("import_"):
         return About("An import", f"/settings/import/{subject}")
     if kind == "text":

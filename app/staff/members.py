@@ -87,7 +87,7 @@ def set_password(session: Session, user_id: str, password: str, actor: str) -> U
     """
     user = _locked(session, user_id)
     if actor == f"user:{user_id}":
-        raise Conflict("own_password", "Your own password is changed under “Change password”.")
+        raise Conflict("own_password", "Your own password is changed in “Your account”.")
     accounts.NewUserForm({"password": password, "email": user.email}).checked(["password"])
     user.password_hash = accounts.hash_of(password)
     sessions.end_all(session, user_id)

@@ -5,7 +5,7 @@ Not Litestar's sessions: those keep an id that somebody planted before the login
 
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -91,6 +91,21 @@ def end(session: Session, secret: str) -> None:
     if row is not None:
         session.delete(row)
         audit.record(session, f"user:{row.user_id}", "session.ended", row.user_id)
+
+
+def of_user(session: Session, user_id: str) -> Sequence[StaffSession]:
+    """A user's open sessions, the one that was used last first."""
+    query = select(StaffSession).where(StaffSession.user_id == user_id, *_is_open(clock.now()))
+    return session.scalars(query.order_by(StaffSession.seen_at.desc())).all()
+
+
+def end_own(session: Session, user_id: str, session_ids: Collection[str]) -> int:
+    """End these sessions of a user, who may be the one that asks; returns how many there were."""
+    own = StaffSession.user_id == user_id, StaffSession.id.in_(session_ids)
+    ended = session.execute(delete(StaffSession).where(*own).returning(StaffSession.id)).all()
+    if ended:
+        audit.record(session, f"user:{user_id}", "user.sessions_ended", user_id)
+    return len(ended)
 
 
 def end_all(session: Session, user_id: str) -> int:

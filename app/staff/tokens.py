@@ -1,15 +1,17 @@
 """API tokens: the bearer secrets of integrations. Only their SHA-256 is kept."""
 
 import secrets
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.db import Database, insert, table_of
-from app.errors import FieldError, Invalid, NotFound
+from app.errors import NotFound
+from app.forms import Form, field, one_of
 from app.kept import Kept
 from app.models.staff import ApiToken
 from app.staff import audit, digests
@@ -20,28 +22,59 @@ NOTED_EVERY = timedelta(minutes=1)
 Scope = Literal["read", "write"]
 
 
+LIFETIMES: Mapping[str, str] = {
+    "30": "30 days",
+    "90": "90 days",
+    "365": "A year",
+    "never": "No end",
+}
+"""How long a token that is made in the pages may hold: days, and in words."""
+
+
+class TokenForm(Form):
+    """The form “New token”."""
+
+    @field
+    def name(self, typed: str) -> str:
+        if not typed.strip() or len(typed) > 100 or not typed.isprintable():
+            raise ValueError("This must be 1 to 100 visible characters.")
+        return typed.strip()
+
+    @field
+    def scope(self, typed: str) -> Scope:
+        return "write" if one_of(typed, get_args(Scope)) == "write" else "read"
+
+    @field
+    def days(self, typed: str) -> timedelta | None:
+        chosen = one_of(typed, LIFETIMES)
+        return None if chosen == "never" else timedelta(days=int(chosen))
+
+
 def create(
-    session: Session, name: str, scope: Scope = "write", lifetime: timedelta | None = None
+    session: Session,
+    name: str,
+    scope: Scope = "write",
+    lifetime: timedelta | None = None,
+    actor: str = "system",
 ) -> tuple[ApiToken, str]:
     """A new token and its secret, `chairtime_<id>_<random>`, which is never shown again.
 
     Without `lifetime` it holds until it is revoked. Raises Invalid for a bad name.
     """
-    if not name.strip() or len(name) > 100 or not name.isprintable():
-        raise Invalid([FieldError("name", "This must be 1 to 100 visible characters.")])
+    name = TokenForm({"name": name}).checked(["name"])["name"]
     key = secrets.token_hex(6)
     secret = f"chairtime_{key}_{secrets.token_hex(24)}"
     now = clock.now()
     token = ApiToken(
         id=f"token_{key}",
-        name=name.strip(),
+        name=name,
         scope=scope,
         digest=digests.digest(secret),
         created_at=now,
         expires_at=now + lifetime if lifetime else None,
     )
     session.add(token)
-    audit.record(session, "system", "token.created", token.id, scope=scope)
+    audit.record(session, actor, "token.created", token.id, scope=scope)
     return token, secret
 
 
@@ -79,6 +112,17 @@ def revoke(session: Session, token_id: str, actor: str) -> None:
     if token.revoked_at is None:
         token.revoked_at = clock.now()
         audit.record(session, actor, "token.revoked", token_id)
+
+
+def listed(session: Session) -> list[ApiToken]:
+    """Those that hold, the newest first, then those that have ended."""
+    rows = session.scalars(select(ApiToken).order_by(ApiToken.created_at.desc())).all()
+    return sorted(rows, key=lambda each: not holds(each))
+
+
+def holds(token: ApiToken) -> bool:
+    """Whether it opens anything."""
+    return _in_force(token) is not None
 
 
 def is_noted(token: ApiToken) -> bool:

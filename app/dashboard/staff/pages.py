@@ -16,6 +16,7 @@ from app.dashboard.shell import (
     bare_page,
     page,
     redirect,
+    run_action,
     toast,
 )
 from app.errors import Conflict, Invalid
@@ -134,6 +135,20 @@ def change_password(request: PageRequest, form: FormData) -> Response[str]:
     return toast(answer, "Your password is changed. Wherever else you were signed in, you are not.")
 
 
+@post("/account/sessions/end", opt={"access": "viewer"}, sync_to_thread=True)
+def end_own_sessions(request: PageRequest, form: FormData) -> Response[str]:
+    """End one's own sessions: the one that is named, or all but this one."""
+    mine, named = request.user.session_id, form.get("session", "")
+
+    def act(session: Session) -> str:
+        there = [each.id for each in sessions.of_user(session, request.user.id) if each.id != mine]
+        ended = [each for each in there if named in {"", each}]
+        number = sessions.end_own(session, request.user.id, ended)
+        return f"{number} session{'s' if number != 1 else ''} ended."
+
+    return run_action(request, "/account", act)
+
+
 @get("/activity", opt={"access": "owner"}, sync_to_thread=True)
 def show_activity(request: PageRequest) -> Response[str]:
     """The audit log: of all, or of the person and the subject in the URL."""
@@ -179,7 +194,16 @@ def _account(
 ) -> Response[str]:
     with db.database().read() as session:
         account = session.get_one(User, request.user.id)
-    return page(request, "staff/account.html", status=status, account=account, errors=errors or {})
+        own = sessions.of_user(session, request.user.id)
+    return page(
+        request,
+        "staff/account.html",
+        status=status,
+        account=account,
+        own_sessions=own,
+        mine=request.user.session_id,
+        errors=errors or {},
+    )
 
 
 def _signed_in(request: PageRequest, secret: str, url: str) -> Response[str]:
@@ -223,7 +247,7 @@ router = Router(
     "/",
     route_handlers=[
         *(show_setup, set_up, show_login, log_in, log_out),
-        *(show_account, change_password, choose_look, show_activity),
+        *(show_account, change_password, end_own_sessions, choose_look, show_activity),
     ],
     include_in_schema=False,
 )

@@ -264,7 +264,7 @@ def test_one_s_own_password_cannot_be_reset_without_the_old_one(
 ) -> None:
     owner = sign_in(desk, sqlite_db)
     answer = desk.post(f"/staff/{owner.id}/password", data={"password": ANOTHER})
-    assert "Change password" in said(desk, answer)
+    assert "Your account" in said(desk, answer)
     assert user_of(sqlite_db, owner).password_hash == "-"
 
 
