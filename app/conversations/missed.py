@@ -28,10 +28,14 @@ it is kept, and a STOP holds, but staff need not look after it."""
 
 def fetch_due() -> int:
     """Fetch what we missed, if it is time, and handle it; returns how many there were."""
+    with database().read() as session:
+        sending = gate.state(session)
+    if not gate.are_replies_due(sending):
+        return 0
     with database().write() as session:
-        is_first = gate.state(session).replies_at is None
-        if not gate.may_fetch_replies(session):
+        if not gate.may_fetch_replies(session, sending):
             return 0
+    is_first = sending.replies_at is None
     try:
         listed = channel().list_received()
     except LookupFailed as failed:

@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 ROOM = 1_000
 """Tasks that may wait in Huey's list before the tick holds back: more would only be doubled."""
-_REVOKED_FOR = timedelta(minutes=10)
+REVOKED_FOR = timedelta(minutes=10)
 
 Due = Sequence[Row[str, datetime]]
 
@@ -73,7 +73,7 @@ def sweep_revoked() -> int:
             .where(
                 is_one_of(Message.state, "cancelled"),
                 Message.enqueued_at.is_not(None),
-                Message.due_at < clock.now() - _REVOKED_FOR,
+                Message.due_at < clock.now() - REVOKED_FOR,
             )
             .limit(ROOM)
         ).all()

@@ -147,12 +147,16 @@ def pause_for(
     return slow_down(session, clock.now() + timedelta(seconds=seconds))
 
 
-def may_fetch_replies(session: Session) -> bool:
-    """Whether the caller is to fetch the replies that we missed: one process in 5 minutes."""
-    now = clock.now()
-    is_due = Sending.replies_at.is_(None) | (Sending.replies_at <= now)
-    is_due |= Sending.replies_at > now + _REPLIES_EVERY  # the clock was set back
-    return _set_if(session, is_due, replies_at=now + _REPLIES_EVERY)
+def are_replies_due(sending: Sending) -> bool:
+    """Whether it is time to fetch the replies that we missed, as it is every 5 minutes."""
+    now, at = clock.now(), sending.replies_at
+    return at is None or at <= now or at > now + _REPLIES_EVERY  # the clock was set back
+
+
+def may_fetch_replies(session: Session, sending: Sending) -> bool:
+    """Whether it is the caller who is to fetch them: one process of those that saw them due."""
+    is_as_seen = Sending.replies_at.is_not_distinct_from(sending.replies_at)
+    return _set_if(session, is_as_seen, replies_at=clock.now() + _REPLIES_EVERY)
 
 
 def pause(session: Session, actor: str) -> None:

@@ -12,17 +12,20 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 
 from redis import RedisError
-from sqlalchemy import case, delete, func
+from sqlalchemy import Select, bindparam, case, delete, exists, func, or_, select
 
 from app import clock
-from app.db import database, insert
+from app.db import UtcDateTime, database, insert, is_one_of
 from app.messages import enqueue
+from app.messages.eligibility import is_pending
 from app.messages.lifecycle import claims, materialize, plans
+from app.messages.lifecycle.compare_and_set import ENQUEUE_WINDOW
 from app.messages.reconciliation import missing_receipts, uncertain
-from app.models.message import Worker
+from app.models.message import Message, Worker
+from app.models.plan import Plan
 from app.queue.huey import ping
 from app.settings import settings
 from app.staff import idempotency
@@ -85,7 +88,9 @@ class Ticker:
 
 
 def tick(worker: Process, further: Sequence[Callable[[], object]] = ()) -> None:
-    """One round: heartbeat, dead workers' leases, plans, what is too late or due, the look-ups."""
+    """One round: heartbeat, and if one look finds anything to do, dead workers' leases, plans, what
+    is too late or due, the look-ups; then what is `further` to be done.
+    """
     _do(lambda: beat(worker))
     ours = (
         expire_leases,
@@ -96,7 +101,8 @@ def tick(worker: Process, further: Sequence[Callable[[], object]] = ()) -> None:
         enqueue.sweep_revoked,
         missing_receipts.ask_due,
     )
-    for step in (*ours, *further):
+    has_work = _do(is_anything_to_do) is not False  # nor do we know of none if the look failed
+    for step in (*(ours if has_work else ()), *further):
         _do(step)
 
 
@@ -123,6 +129,37 @@ def _queue_answers() -> bool:
     except (RedisError, OSError):
         return False
     return True
+
+
+def is_anything_to_do() -> bool:
+    """Whether there may be something for the steps: each looks for itself at what it is."""
+    now = clock.now()
+    times = {
+        "now": now,
+        "soon": now + ENQUEUE_WINDOW,
+        "long_ago": now - enqueue.REVOKED_FOR,
+    }
+    with database().read() as session:
+        return bool(session.scalar(_anything(), times))
+
+
+@cache
+def _anything() -> Select[bool]:
+    """For each step, a condition that is true at least as often as it has something to do."""
+    now, soon, long_ago = (
+        bindparam(name, type_=UtcDateTime) for name in ("now", "soon", "long_ago")
+    )
+    is_revoked = is_one_of(Message.state, "cancelled") & Message.enqueued_at.is_not(None)
+    return select(
+        or_(
+            exists().where(is_one_of(Message.state, "sending")),
+            exists().where(Plan.next_at <= soon),
+            exists().where(is_pending(), Message.due_at <= soon),
+            exists().where(Message.check_at.is_not(None), Message.check_at <= now),
+            exists().where(is_revoked, Message.due_at < long_ago),
+            exists().where(Message.ask_at.is_not(None), Message.ask_at <= now),
+        )
+    )
 
 
 def expire_leases() -> int:
@@ -164,9 +201,12 @@ def clean() -> None:
         session.execute(delete(Worker).where(Worker.seen_at < now - _WORKERS_KEPT))
 
 
-def _do(step: Callable[[], object]) -> None:
-    """A step that fails must not keep the others from their work, nor end the thread."""
+def _do(step: Callable[[], object]) -> object:
+    """What it returns. If it fails, None: that must not keep the others from their work, nor end
+    the thread.
+    """
     try:
-        step()
+        return step()
     except Exception:
         _log.exception("a step of the tick failed; the next tick tries again")
+        return None

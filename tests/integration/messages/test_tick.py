@@ -3,6 +3,7 @@
 import threading
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -12,6 +13,7 @@ from app.db import Database
 from app.messages import tick as ticking
 from app.messages.statistics import workers
 from app.messages.tick import Process, Ticker, tick
+from app.models.booking import Booking
 from app.models.message import Message, Worker
 from app.models.staff import IdempotencyKey
 from app.queue.huey import huey
@@ -30,6 +32,7 @@ from tests.support.lifecycle import (
     work,
 )
 from tests.support.processes import wait_until
+from tests.support.statements import counted
 from tests.support.valkey import Valkey
 
 pytestmark = pytest.mark.usefixtures("clock", "valkey")
@@ -175,6 +178,59 @@ def test_what_is_too_late_is_skipped_also_when_it_is_more_than_one_tick_can_skip
 
     assert [ticking.skip_ineligible() for _ in range(3)] == [2, 2, 0]
     assert {row.reason for row in messages(db, booking_id)} == {"appointment_passed"}
+
+
+def test_with_nothing_to_do_a_tick_is_three_statements_however_much_is_planned(
+    db: Database, clock: FrozenClock
+) -> None:
+    booking_id = book(db, 48)
+    with db.write() as session:
+        factories.message(session, session.get_one(Booking, booking_id), "sent")
+    missed.fetch_due()
+    with counted(db) as statements:
+        tick(Process(), [missed.fetch_due])
+    assert len([each for each in statements if not each.startswith("BEGIN")]) == 3
+    assert not ticking.is_anything_to_do()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"state": "pending", "due_at": timedelta(minutes=5)},
+        {"state": "pending", "due_at": -timedelta(days=1), "enqueued_at": timedelta()},
+        {"state": "sending", "lease_until": -timedelta(seconds=1)},
+        {"state": "sending", "lease_until": timedelta(days=1)},
+        {"state": "uncertain", "check_at": timedelta()},
+        {"state": "sent", "ask_at": timedelta()},
+        {"state": "cancelled", "enqueued_at": -timedelta(hours=1), "due_at": -timedelta(hours=1)},
+    ],
+)
+def test_whatever_a_step_is_for_is_seen_by_the_look_before_it(
+    db: Database, clock: FrozenClock, changes: dict[str, Any]
+) -> None:
+    with db.write() as session:
+        row = factories.message(session, factories.booking(session), changes["state"])
+        row.enqueued_at = None
+        row.due_at = clock.now() + timedelta(days=1)
+        for name in ("check_at", "ask_at"):
+            if name in changes:
+                setattr(row, name, row.due_at)
+        if row.state != "sending":
+            session.flush()
+            assert not ticking.is_anything_to_do()
+        for name, value in changes.items():
+            setattr(row, name, clock.now() + value if isinstance(value, timedelta) else value)
+    assert ticking.is_anything_to_do()
+
+
+def test_a_plan_is_seen_by_the_look_five_minutes_before_its_next_reminder(
+    db: Database, clock: FrozenClock
+) -> None:
+    book(db, 5)
+    clock.move(hours=1, minutes=54)
+    assert not ticking.is_anything_to_do()
+    clock.move(minutes=1)
+    assert ticking.is_anything_to_do()
 
 
 def test_old_keys_and_workers_are_forgotten_after_a_day(db: Database, clock: FrozenClock) -> None:
