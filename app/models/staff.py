@@ -35,6 +35,17 @@ class StaffSession(Base):
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
+class PasswordLink(Base):
+    """A link by which a member of staff chooses a password. Its id is the SHA-256 of its secret."""
+
+    __tablename__ = "password_link"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    shop_id: Mapped[int] = mapped_column(ForeignKey("shop.id"))
+    user_id: Mapped[str] = mapped_column(ForeignKey("staff_user.id"), unique=True)
+    ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class LoginAttempt(Base):
     """A try to sign in that failed or is under way, in the bucket of its account or address."""
 

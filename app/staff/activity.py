@@ -54,6 +54,7 @@ WORDS = {
     "user.disabled": "Disabled",
     "user.enabled": "Enabled again",
     "user.password_reset": "Password reset",
+    "user.link_made": "Link for a password made",
     "user.password_changed": "Own password changed",
     "user.sessions_ended": "Signed out everywhere",
     "token.created": "Made",

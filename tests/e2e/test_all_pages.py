@@ -57,7 +57,7 @@ def paths(app: Litestar) -> list[str]:
 
 
 PATHS = paths(create_app())
-PUBLIC = {"/setup", "/login"}
+PUBLIC = {"/setup", "/login", "/join/{secret:str}"}
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +84,19 @@ def booking_id(shop: DemoShop, browser: Browser, owner: StorageState) -> str:
     made = shop.booking(context.new_page(), later).removeprefix("/bookings/")
     context.close()
     return made
+
+
+@pytest.fixture(scope="module")
+def join_address(shop: DemoShop, browser: Browser, owner: StorageState) -> str:
+    """A link by which somebody chooses their password."""
+    context = browser.new_context(storage_state=owner)
+    page = context.new_page()
+    page.goto(f"{shop.url}/staff")
+    page.get_by_role("link", name="Theo Lang").click()
+    page.get_by_role("button", name="Make a link").click()
+    address = page.locator("code", has_text="/join/").inner_text()
+    context.close()
+    return address
 
 
 @pytest.fixture(scope="module")
@@ -212,6 +225,8 @@ def _address(path: str, shop: DemoShop, request: pytest.FixtureRequest) -> str:
         return running.environment["PUBLIC_URL"] + path
     if "{booking_id:str}" in path:
         path = path.replace("{booking_id:str}", request.getfixturevalue("booking_id"))
+    if "{secret:str}" in path:
+        return str(request.getfixturevalue("join_address"))
     if "{import_id:str}" in path:
         return str(request.getfixturevalue("import_address"))
     if path == "/settings/calendars":

@@ -1,5 +1,6 @@
 """The owner's page of staff: who may sign in, as what, and with which password."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated
 
@@ -11,7 +12,8 @@ from app import db
 from app.dashboard.forms import AS_IT_IS, FormState, saved, submit
 from app.dashboard.shell import FormData, PageRequest, page, redirect, run_action, toast
 from app.errors import Conflict
-from app.staff import accounts, members
+from app.settings import settings
+from app.staff import accounts, links, members
 from app.staff.accounts import UserForm
 from app.staff.members import Member
 
@@ -28,13 +30,17 @@ def show(request: PageRequest, member: FromQuery[str] = "") -> Response[str]:
 
 @post("/", opt={"access": "owner"}, sync_to_thread=True)
 def add(request: PageRequest, form: FormData) -> Response[str]:
-    """Add somebody, with the password that the owner tells them."""
+    """Add somebody, with a password that the owner tells them, or with a link to choose one."""
 
     def act(session: Session) -> Response[str]:
         email, name, role, password = (
             form.get(field, "") for field in ("email", "name", "role", "password")
         )
-        user = accounts.add(session, email, name, role, password, request.user.actor)
+        actor = request.user.actor
+        if not password:
+            invited = links.invite(session, email, name, role, actor)
+            return _with_link(request, session, invited.id)
+        user = accounts.add(session, email, name, role, password, actor)
         said = f"{user.name} may sign in now, as {user.email}."
         return toast(redirect(request, "/staff"), said)
 
@@ -66,6 +72,19 @@ def reset_password(request: PageRequest, user_id: UserId, form: FormData) -> Res
         user = members.set_password(session, user_id, password, request.user.actor)
         said = f"{user.name} has a new password, and is signed out everywhere."
         return toast(redirect(request, _address(user_id)), said)
+
+    def refused(conflict: Conflict) -> Response[str]:
+        return toast(redirect(request, _address(user_id)), conflict.detail, bad=True)
+
+    return submit({}, act, partial(_show, request, user_id), refused)
+
+
+@post("/{user_id:str}/link", opt={"access": "owner"}, sync_to_thread=True)
+def make_link(request: PageRequest, user_id: UserId) -> Response[str]:
+    """Make a link by which they choose a password. This answer alone has it."""
+
+    def act(session: Session) -> Response[str]:
+        return _with_link(request, session, user_id)
 
     def refused(conflict: Conflict) -> Response[str]:
         return toast(redirect(request, _address(user_id)), conflict.detail, bad=True)
@@ -107,12 +126,38 @@ def enable(request: PageRequest, user_id: UserId) -> Response[str]:
 def _show(request: PageRequest, member_id: str = "", state: FormState = AS_IT_IS) -> Response[str]:
     with db.database().read() as session:
         everybody = members.listed(session)
+    return _page(request, everybody, member_id, state)
+
+
+def _with_link(request: PageRequest, session: Session, user_id: str) -> Response[str]:
+    """The page with a new link for them, which no other page has: so it leads nowhere.
+
+    Raises NotFound and Conflict.
+    """
+    secret = links.make(session, user_id, request.user.actor)
+    session.flush()
+    everybody = members.listed(session)
+    address = f"{settings().public_url}/join/{secret}"
+    answer = _page(request, everybody, user_id, AS_IT_IS, address)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def _page(
+    request: PageRequest,
+    everybody: Sequence[Member],
+    member_id: str,
+    state: FormState,
+    link: str = "",
+) -> Response[str]:
     member = next((each for each in everybody if each.id == member_id), None)
     return page(
         request,
         "staff/members.html",
         members=everybody,
         member=member,
+        link=link,
+        link_days=links.HOLDS_FOR.days,
         **state.context(_as_it_is(member)),
     )
 
@@ -130,6 +175,6 @@ def _address(user_id: str) -> str:
 
 router = Router(
     "/staff",
-    route_handlers=[show, add, change, reset_password, end_sessions, disable, enable],
+    route_handlers=[show, add, change, reset_password, make_link, end_sessions, disable, enable],
     include_in_schema=False,
 )

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Annotated
 
 from litestar import Response, Router, get, post
-from litestar.params import FromQuery
+from litestar.params import FromQuery, PathParameter
 from sqlalchemy.orm import Session
 
 from app import db
@@ -23,7 +24,7 @@ from app.errors import Conflict, Invalid
 from app.models.staff import User
 from app.settings import settings
 from app.shop import first_steps
-from app.staff import activity, devices, first_run, login, sessions
+from app.staff import activity, devices, first_run, links, login, sessions
 from app.staff import sessions as staff_sessions
 from app.staff.login import TooManyTries
 from app.web import cookies
@@ -32,6 +33,10 @@ from app.web.field_names import first_of_each
 
 HOME = "/"
 FIRST_STEP = "/welcome"
+
+LinkSecret = Annotated[
+    str, PathParameter(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="The secret of a link.")
+]
 
 _A_YEAR = 31_536_000  # seconds
 _ASKED = ("who", "about", "before")  # of the audit log
@@ -65,6 +70,25 @@ def set_up(request: PageRequest, form: FormData) -> Response[str]:
             return submit(typed, act, partial(_setup, request), refused)
     except TooManyTries as many:
         return _too_many(_setup(request, FormState(429, typed), _later(many)), many)
+
+
+@get("/join/{secret:str}", opt={"access": "public"}, sync_to_thread=True)
+def show_join(request: PageRequest, secret: LinkSecret) -> Response[str]:
+    """The form of a link that the owner has given to somebody, to choose their password."""
+    return _join(request, secret)
+
+
+@post("/join/{secret:str}", opt={"access": "public"}, sync_to_thread=True)
+def join(request: PageRequest, secret: LinkSecret, form: FormData) -> Response[str]:
+    """Keep their password, and sign them in."""
+    old_secret = cookies.session_secret(request)
+
+    def act(session: Session) -> Response[str]:
+        user = links.use(session, secret, form.get("password", ""))
+        answer = _signed_in(request, login.begin(session, user, old_secret), HOME)
+        return _knows_browser(answer, user.email)
+
+    return submit({}, act, partial(_join, request, secret))
 
 
 @get("/login", opt={"access": "public"}, sync_to_thread=True)
@@ -182,6 +206,18 @@ def _setup(request: PageRequest, state: FormState = AS_IT_IS, problem: str = "")
     return bare_page(request, "staff/setup.html", **shown, problem=problem)
 
 
+def _join(request: PageRequest, secret: str, state: FormState = AS_IT_IS) -> Response[str]:
+    with db.database().read() as session:
+        account = links.user_of(session, secret)
+    return bare_page(
+        request,
+        "staff/join.html",
+        account=account,
+        secret=secret,
+        **state.context({"password": ""}),
+    )
+
+
 def _login(
     request: PageRequest, status: int, email: str, onwards: str, problem: str = ""
 ) -> Response[str]:
@@ -246,7 +282,7 @@ def _address(request: PageRequest) -> str:
 router = Router(
     "/",
     route_handlers=[
-        *(show_setup, set_up, show_login, log_in, log_out),
+        *(show_setup, set_up, show_join, join, show_login, log_in, log_out),
         *(show_account, change_password, end_own_sessions, choose_look, show_activity),
     ],
     include_in_schema=False,
