@@ -15,7 +15,8 @@ _RUN = """async () => (await axe.run()).violations.flatMap((rule) =>
 
 def serious_problems(page: Page) -> list[str]:
     """What axe finds serious or critical, each with its rule, its place and what would help."""
-    page.evaluate(_AXE.read_text("utf-8"))
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(_AXE.read_text("utf-8"))
     return [
         f"{rule}: {place}: {help}"
         for impact, rule, place, help in page.evaluate(_RUN)
