@@ -100,6 +100,22 @@ def going_away(shop: DemoShop, page: Page) -> None:
     page.goto(f"{shop.url}/settings/barbers/barber_1/absences")
 
 
+def importing(shop: DemoShop, page: Page) -> None:
+    """A file of another program that was checked; some of its rows are wrong."""
+    page.goto(f"{shop.url}/settings/import")
+    page.get_by_label("Bookings, those").check()
+    rows = ["Date,Time,Client,Phone,Staff,Service"]
+    for number in range(160):
+        phone = "12" if number % 40 == 7 else f"+4477009001{number % 100:02}"
+        when = f"{_in_days(30 + number // 16)},{9 + number % 16 // 2}:{number % 2 * 3}0"
+        rows.append(f"{when},Customer {number},{phone},Robin,Haircut")
+    page.locator("#file").set_input_files(
+        {"name": "diary.csv", "mimeType": "text/csv", "buffer": "\n".join(rows).encode()}
+    )
+    page.get_by_role("button", name="Look at the file").click()
+    expect(page.locator("#matching-title")).to_be_visible()
+
+
 def _in_days(days: int) -> date:
     return datetime.now(UTC).date() + timedelta(days=days)
 
@@ -129,6 +145,9 @@ PAGES: dict[str, Way] = {
     "settings-barbers": at("/settings/barbers"),
     "settings-texts": at("/settings/texts"),
     "settings-cost": at("/settings/customers"),
+    "settings-import": importing,
+    "settings-tokens": at("/settings/tokens"),
+    "first-run": at("/welcome/reminders"),
     "styleguide": at("/styleguide"),
 }
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from app import clock, db
 from app.dashboard.forms import AS_IT_IS, FormState, submit
-from app.dashboard.shell import FormData, PageRequest, page, redirect, run_action, toast
+from app.dashboard.shell import FormData, PageRequest, page, redirect, run_action
 from app.errors import FieldError, Invalid
 from app.imports import export, matching, service
 from app.imports.matching import FIELDS, Kind, Matching
@@ -160,7 +160,7 @@ def _upload(request: PageRequest, kind: Kind, name: str, content: bytes) -> Resp
         if not name:
             raise Invalid([FieldError("file", "Choose a CSV file.")])
         row = service.upload(session, kind, name, content, request.user.actor)
-        return toast(redirect(request, f"{HERE}/{row.id}"), "The file is here. Look at it first.")
+        return redirect(request, f"{HERE}/{row.id}")
 
     return submit({"kind": kind}, act, partial(_imports, request))
 
