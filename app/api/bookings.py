@@ -80,7 +80,8 @@ Key = Annotated[
 
 _KNOWN = ResponseSpec(None, description="The caller has it already.", media_type="")
 _DATE_TIME = {"format": "date-time"}
-_QUERY = {"status", "barberId", "from", "to", "q", "limit", "cursor"}
+_QUERY = {"status", "barberId", "serviceId", "from", "to", "updatedSince", "q", "sort"}
+_QUERY |= {"limit", "cursor"}
 
 
 class NewBookingBody(Struct, rename="camel", kw_only=True, forbid_unknown_fields=True):
@@ -207,6 +208,7 @@ def list_bookings(
     request: ApiRequest,
     status: Annotated[str | None, QueryParameter(schema_extra={"enum": list(STATUSES)})] = None,
     barber_id: Annotated[str | None, QueryParameter(name="barberId")] = None,
+    service_id: Annotated[str | None, QueryParameter(name="serviceId")] = None,
     starts_from: Annotated[
         str | None,
         QueryParameter(
@@ -217,22 +219,45 @@ def list_bookings(
         str | None,
         QueryParameter(name="to", description="Those that start before.", schema_extra=_DATE_TIME),
     ] = None,
+    updated_since: Annotated[
+        str | None,
+        QueryParameter(
+            name="updatedSince",
+            description="Those that were made or changed then or later.",
+            schema_extra=_DATE_TIME,
+        ),
+    ] = None,
     q: Annotated[
         str | None, QueryParameter(description="A part of the name, a phone number, or an id.")
     ] = None,
+    sort: Annotated[
+        str,
+        QueryParameter(
+            description="By which time; with `-` the latest first.",
+            schema_extra={"enum": list(search.ORDERS)},
+        ),
+    ] = "scheduledTime",
     limit: Annotated[int, QueryParameter(description=f"1 to {search.MAX_LIMIT}.")] = 50,
     cursor: Annotated[
         str | None, QueryParameter(description="`nextCursor` of the page before.")
     ] = None,
 ) -> BookingPage:
-    """Bookings by time, a page at a time."""
+    """Bookings by time, a page at a time; by `updatedAt`, what has changed since a time."""
     refuse_unknown(request.query_params, _QUERY)
-    first, last = decoding.times({"from": starts_from, "to": starts_to})
+    first, last, since = decoding.times(
+        {"from": starts_from, "to": starts_to, "updatedSince": updated_since}
+    )
     filters = search.Filters(
-        status=status, barber_id=barber_id, starts_from=first, starts_to=last, q=q
+        status=status,
+        barber_id=barber_id,
+        service_id=service_id,
+        starts_from=first,
+        starts_to=last,
+        updated_since=since,
+        q=q,
     )
     with db.database().read() as session:
-        hits, next_cursor = search.search(session, filters, limit, cursor)
+        hits, next_cursor = search.search(session, filters, limit, cursor, sort)
         return BookingPage([BookingAnswer.of(booking) for booking in hits], next_cursor)
 
 

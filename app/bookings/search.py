@@ -5,6 +5,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 from sqlalchemy import ColumnElement, Select, false, literal, or_, select, tuple_
 from sqlalchemy.orm import Session, joinedload
@@ -31,7 +32,8 @@ _PHONE_PART = re.compile(r"\+?[0-9 ().\-/]{3,40}")
 
 @dataclass(frozen=True, kw_only=True)
 class Filters:
-    """What must be true of a booking: it starts at or after `starts_from`, before `starts_to`.
+    """What must be true of a booking: it starts at or after `starts_from`, before `starts_to`, and
+    was made or changed at or after `updated_since`.
 
     `q` is a part of the name (one or two letters begin one of its words), a phone number or a
     part of one, or a booking's id. `person` is the customer's. With `has_failures`, at
@@ -40,8 +42,10 @@ class Filters:
 
     status: str | None = None
     barber_id: str | None = None
+    service_id: str | None = None
     starts_from: datetime | None = None
     starts_to: datetime | None = None
+    updated_since: datetime | None = None
     q: str | None = None
     person: str | None = None
     has_failures: bool = False
@@ -56,18 +60,47 @@ class Page:
     later: str | None
 
 
+@dataclass(frozen=True)
+class Order:
+    """By which time a list goes, and whether the latest comes first."""
+
+    by: Literal["starts_at", "updated_at"] = "starts_at"
+    backwards: bool = False
+
+
+_BY_TIME = Order()
+_MARKS = {"starts_at": "", "updated_at": "changed "}
+"""What a cursor begins with."""
+
+ORDERS = {
+    "scheduledTime": Order(),
+    "-scheduledTime": Order(backwards=True),
+    "updatedAt": Order("updated_at"),
+    "-updatedAt": Order("updated_at", backwards=True),
+}
+"""As the API calls them."""
+
+
 def search(
-    session: Session, filters: Filters, limit: int = 50, cursor: str | None = None
+    session: Session,
+    filters: Filters,
+    limit: int = 50,
+    cursor: str | None = None,
+    sort: str = "scheduledTime",
 ) -> tuple[list[Booking], str | None]:
-    """A page of bookings, the earliest first, and the cursor of the next one, None at the end.
+    """A page of bookings in one of ORDERS, and the cursor of the next one, None at the end.
 
     A booking that is there during the whole walk is on exactly one page, whatever is made or
-    moved meanwhile. Raises Invalid, with the filters' names in the API.
+    moved meanwhile; by `updatedAt`, one that is changed meanwhile comes again, as it is then.
+    Raises Invalid, with the filters' names in the API.
     """
-    after = _check(filters, limit, cursor)
-    read = _read(session, _filtered(session, filters), after, limit + 1)
+    order = ORDERS.get(sort)
+    after = _check(filters, limit, cursor, order)
+    assert order is not None  # else the check would have refused it
+    query = _filtered(session, filters)
+    read = _read(session, query, after, limit + 1, order)
     page = read[:limit]
-    return page, _cursor(page[-1]) if len(read) > limit else None
+    return page, _cursor(page[-1], order) if len(read) > limit else None
 
 
 def page(
@@ -92,7 +125,7 @@ def page(
     query = _filtered(session, filters).options(
         joinedload(Booking.service), joinedload(Booking.barber)
     )
-    read = _read(session, query, place, limit + 1, backwards=backwards)
+    read = _read(session, query, place, limit + 1, Order(backwards=backwards))
     rows, has_more = read[:limit], len(read) > limit
     if backwards:
         rows.reverse()
@@ -118,19 +151,21 @@ def _read(
     query: Select[Booking],
     place: tuple[datetime, str] | None,
     limit: int,
-    *,
-    backwards: bool = False,
+    order: Order,
 ) -> list[Booking]:
     """Bookings after `place` in the order of time, or before it, the nearest first."""
-    columns = (Booking.starts_at, Booking.id)
+    columns = (getattr(Booking, order.by), Booking.id)
+    backwards = order.backwards
     if place is not None:
         here = tuple_(literal(place[0], UtcDateTime), literal(place[1]))
         query = query.where(tuple_(*columns) < here if backwards else tuple_(*columns) > here)
-    order = [column.desc() for column in columns] if backwards else columns
-    return list(session.scalars(query.order_by(*order).limit(limit)))
+    by = [column.desc() for column in columns] if backwards else columns
+    return list(session.scalars(query.order_by(*by).limit(limit)))
 
 
-def _check(filters: Filters, limit: int, cursor: str | None) -> tuple[datetime, str] | None:
+def _check(
+    filters: Filters, limit: int, cursor: str | None, order: Order | None = _BY_TIME
+) -> tuple[datetime, str] | None:
     """The place that `cursor` marks. Raises Invalid with everything that is wrong."""
     errors: list[FieldError] = []
 
@@ -138,7 +173,9 @@ def _check(filters: Filters, limit: int, cursor: str | None) -> tuple[datetime, 
         if not is_right:
             errors.append(FieldError(field, message))
 
-    after = None if cursor is None else _place(cursor)
+    after = None if cursor is None else _place(cursor, order or _BY_TIME)
+    check(order is not None, "sort", f"This must be one of {', '.join(ORDERS)}.")
+    is_service = filters.service_id is None or _ID.fullmatch(filters.service_id) is not None
     is_barber = filters.barber_id is None or _ID.fullmatch(filters.barber_id) is not None
     check(
         cursor is None or after is not None,
@@ -150,6 +187,8 @@ def _check(filters: Filters, limit: int, cursor: str | None) -> tuple[datetime, 
         filters.status in {None, *STATUSES}, "status", f"This must be one of {', '.join(STATUSES)}."
     )
     check(is_barber, "barber_id", "There is no such barber.")
+    check(is_service, "service_id", "There is no such service.")
+    check(_is_usable(filters.updated_since), "updatedSince", OFFSET_HINT)
     check(_is_usable(filters.starts_from), "from", OFFSET_HINT)
     check(_is_usable(filters.starts_to), "to", OFFSET_HINT)
     check(
@@ -181,6 +220,10 @@ def _filtered(session: Session, filters: Filters) -> Select[Booking]:
         query = query.where(Booking.status == filters.status)
     if filters.barber_id is not None:
         query = query.where(Booking.barber_id == filters.barber_id)
+    if filters.service_id is not None:
+        query = query.where(Booking.service_id == filters.service_id)
+    if filters.updated_since is not None:
+        query = query.where(Booking.updated_at >= filters.updated_since)
     if filters.starts_from is not None:
         query = query.where(Booking.starts_at >= filters.starts_from)
     if filters.starts_to is not None:
@@ -219,16 +262,21 @@ def _is_like(text: str, country: str | None) -> ColumnElement[bool]:
     return begins if part else false()
 
 
-def _cursor(last: Booking) -> str:
-    place = f"{last.starts_at.replace(tzinfo=None).isoformat()} {last.id}"
+def _cursor(last: Booking, order: Order = _BY_TIME) -> str:
+    """It names what it is a place of, unless that is the time of the appointment."""
+    at: datetime = getattr(last, order.by)
+    place = f"{_MARKS[order.by]}{at.replace(tzinfo=None).isoformat()} {last.id}"
     return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
 
 
-def _place(cursor: str) -> tuple[datetime, str] | None:
+def _place(cursor: str, order: Order) -> tuple[datetime, str] | None:
     """Where the page before ended, or None if `cursor` was not made by `_cursor`."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        at, _, booking_id = base64.b64decode(padded, b"-_", validate=True).decode().partition(" ")
+        place = base64.b64decode(padded, b"-_", validate=True).decode()
+        if not place.startswith(_MARKS[order.by]):
+            return None
+        at, _, booking_id = place.removeprefix(_MARKS[order.by]).partition(" ")
         starts_at = datetime.fromisoformat(at)
     except ValueError:
         return None

@@ -115,7 +115,7 @@ class Rounds:
     def tidy(self) -> None:
         """Give up what was tried for too long, and forget what is old."""
         with database().read() as session:
-            if not endpoints.listed(session):
+            if not deliveries.is_any_kept(session):
                 return
         with database().write() as session:
             deliveries.give_up_old(session)

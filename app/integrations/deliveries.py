@@ -268,6 +268,11 @@ def record(session: Session, tried: Sequence[Tried]) -> None:
         _note(session, endpoint_id, [each.answer for each in by_endpoint[endpoint_id]], now)
 
 
+def is_any_kept(session: Session) -> bool:
+    """Whether there is any event at all, be it of a webhook that is gone."""
+    return session.scalar(select(WebhookEvent.number).limit(1)) is not None
+
+
 def give_up_old(session: Session) -> None:
     """Give up what was tried for GIVE_UP, and forget what is older than KEPT."""
     now = clock.now()

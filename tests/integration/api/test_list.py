@@ -2,10 +2,12 @@
 
 import base64
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from app.db import Database
+from app.models.booking import Booking
 from tests import factories
 from tests.integration.conftest import Client
 from tests.support.frozen import FrozenClock
@@ -54,6 +56,81 @@ def test_walking_the_pages_meets_each_booking_once(
         assert len(page["items"]) == limit
         cursor = f"&cursor={page['nextCursor']}"
     assert seen == bookings
+
+
+@pytest.mark.parametrize("limit", [1, 5, 12])
+@pytest.mark.parametrize(
+    ("sort", "number"),
+    [
+        ("scheduledTime", lambda each: each // 2),
+        ("-scheduledTime", lambda each: -(each // 2)),
+        ("updatedAt", lambda each: each * 5 % 12 // 2),
+        ("-updatedAt", lambda each: -(each * 5 % 12 // 2)),
+    ],
+)
+def test_each_order_meets_each_booking_once(
+    api: Client, shop: Database, bookings: list[str], sort: str, number: Any, limit: int
+) -> None:
+    with shop.write() as session:
+        for each in range(12):
+            row = session.get_one(Booking, f"booking_{each:02d}")
+            row.updated_at += timedelta(minutes=each * 5 % 12 // 2)  # two at each time
+    seen: list[str] = []
+    page = {"nextCursor": ""}
+    while page["nextCursor"] is not None:
+        cursor = f"&cursor={page['nextCursor']}" if page["nextCursor"] else ""
+        page = api.get(f"/api/bookings?sort={sort}&limit={limit}{cursor}").json()
+        seen += [item["id"] for item in page["items"]]
+    assert sorted(seen) == bookings
+    times = [number(int(each[-2:])) for each in seen]
+    assert times == sorted(times)
+
+
+def test_what_changed_since_a_time_is_found(
+    api: Client, bookings: list[str], clock: FrozenClock
+) -> None:
+    clock.move(minutes=10)
+    since = "updatedSince=2026-11-23T00:10:00Z"
+    assert ids(api, since) == []
+    changed = api.patch(f"/api/bookings/{bookings[5]}", json={"notes": "Fade"})
+    assert changed.status_code == 200
+    clock.move(minutes=1)
+    assert api.patch(f"/api/bookings/{bookings[2]}", json={"notes": "Fade"}).status_code == 200
+    assert ids(api, f"{since}&sort=updatedAt") == [bookings[5], bookings[2]]
+    assert ids(api, f"{since}&sort=-updatedAt") == [bookings[2], bookings[5]]
+    assert ids(api, "updatedSince=2026-11-23T00:11:00Z") == [bookings[2]]
+
+
+def test_bookings_of_one_service_are_found(
+    api: Client, shop: Database, bookings: list[str]
+) -> None:
+    with shop.write() as session:
+        session.get_one(Booking, bookings[3]).service_id = "beard-trim"
+    assert ids(api, "serviceId=beard-trim") == [bookings[3]]
+    assert len(ids(api, "serviceId=haircut")) == 11
+    assert ids(api, "serviceId=none") == []
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("sort=name", "sort"),
+        ("serviceId=a%20b", "serviceId"),
+        ("updatedSince=yesterday", "updatedSince"),
+        ("updatedSince=2026-11-23T00:10:00", "updatedSince"),
+    ],
+)
+def test_a_filter_that_is_wrong_is_named(sqlite_api: Client, query: str, field: str) -> None:
+    answer = sqlite_api.get(f"/api/bookings?{query}")
+    assert answer.status_code == 422
+    assert [each["field"] for each in answer.json()["errors"]] == [field]
+
+
+def test_a_cursor_is_of_its_own_order(api: Client, bookings: list[str]) -> None:
+    cursor = api.get("/api/bookings?limit=1").json()["nextCursor"]
+    of_changes = api.get("/api/bookings?limit=1&sort=updatedAt").json()["nextCursor"]
+    for query in (f"sort=updatedAt&cursor={cursor}", f"cursor={of_changes}"):
+        assert api.get(f"/api/bookings?{query}").status_code == 422
 
 
 def test_a_booking_made_during_the_walk_does_not_move_the_pages(
