@@ -3,9 +3,10 @@
 import re
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests.support.accessibility import serious_problems
 from tests.support.dashboard import OWNER, PHONE, assert_fits, problems_of
@@ -13,6 +14,8 @@ from tests.support.ports import free_port
 from tests.support.processes import Process, program
 
 MOST = 180  # seconds
+WIDE: ViewportSize = {"width": 1280, "height": 860}
+LOOKS: Any = (("light", WIDE), ("dark", WIDE), ("light", PHONE), ("dark", PHONE))
 STEPS = ("shop", "hours", "services", "reminders", "people", "ready")
 
 
@@ -45,9 +48,7 @@ def new_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewShop]:
 def test_a_shop_is_set_up_and_its_first_reminder_is_on_a_phone_within_three_minutes(
     new_shop: NewShop, browser: Browser
 ) -> None:
-    context = browser.new_context(
-        base_url=new_shop.url, timezone_id="Europe/London", viewport={"width": 1280, "height": 860}
-    )
+    context = browser.new_context(base_url=new_shop.url, timezone_id="Europe/London", viewport=WIDE)
     page = context.new_page()
     problems = problems_of(page)
     page.goto("/")
@@ -85,29 +86,18 @@ def test_a_shop_is_set_up_and_its_first_reminder_is_on_a_phone_within_three_minu
     took = time.monotonic() - new_shop.began
     print(f"\nFrom the start of the programs to the first reminder on a phone: {took:.0f} s")
     assert took < MOST
+    assert_each_step_is_whole(page)
     assert problems == []
     context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_each_step_is_whole_on_a_phone_and_can_be_read(
-    new_shop: NewShop, browser: Browser, scheme: str
-) -> None:
-    context = browser.new_context(base_url=new_shop.url, viewport=PHONE, reduced_motion="reduce")
-    page = context.new_page()
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    log_in(page)
+def assert_each_step_is_whole(page: Page) -> None:
+    """Each can be read in either look, and fits a phone: the walker of pages opens one of them."""
+    page.emulate_media(reduced_motion="reduce")
     for step in STEPS:
         page.goto(f"/welcome/{step}")
-        assert serious_problems(page) == [], step
-        assert_fits(page)
-    context.close()
-
-
-def log_in(page: Page) -> None:
-    """As the owner whom the first test has made."""
-    page.goto("/login")
-    page.get_by_label("Email").fill(OWNER["CHAIRTIME_OWNER_EMAIL"])
-    page.get_by_label("Password").fill(OWNER["CHAIRTIME_OWNER_PASSWORD"])
-    page.get_by_role("button", name="Log in").click()
-    page.wait_for_url("**/today*")
+        for scheme, size in LOOKS:
+            page.emulate_media(color_scheme=scheme)
+            page.set_viewport_size(size)
+            assert serious_problems(page) == [], step
+            assert_fits(page)
