@@ -116,6 +116,27 @@ def importing(shop: DemoShop, page: Page) -> None:
     expect(page.locator("#matching-title")).to_be_visible()
 
 
+def webhook(shop: DemoShop, page: Page) -> None:
+    """A webhook that was tried: nobody listens there."""
+    page.goto(f"{shop.url}/settings/webhooks")
+    page.get_by_label("Address").fill("http://127.0.0.1:9/chairtime")
+    page.get_by_role("button", name="Add webhook").click()
+    page.get_by_role("button", name="Send an example").click()
+    expect(page.get_by_text("It cannot be reached")).to_be_visible()
+    page.get_by_role("link", name="All of").click()
+    expect(page.get_by_role("heading", name="Try it")).to_be_visible()
+
+
+def calendar(shop: DemoShop, page: Page) -> None:
+    """The shop's calendar has a link."""
+    page.goto(f"{shop.url}/settings/calendars")
+    make = page.get_by_role("button", name="Make a link for The whole shop")
+    if make.count():
+        make.click()
+    expect(page.get_by_role("img", name="QR code of the link for The whole shop")).to_be_visible()
+    page.goto(f"{shop.url}/settings/calendars")
+
+
 def _in_days(days: int) -> date:
     return datetime.now(UTC).date() + timedelta(days=days)
 
@@ -146,6 +167,8 @@ PAGES: dict[str, Way] = {
     "settings-texts": at("/settings/texts"),
     "settings-cost": at("/settings/customers"),
     "settings-import": importing,
+    "settings-webhook": webhook,
+    "settings-calendars": calendar,
     "settings-tokens": at("/settings/tokens"),
     "first-run": at("/welcome/reminders"),
     "styleguide": at("/styleguide"),
