@@ -75,7 +75,8 @@ def create(
         return same, False
     booking = store(session, values, actor)
     if starts_at > booking.created_at:
-        _plan(session, booking, agreed)
+        times = _times(session, booking, agreed)
+        enqueue_after_commit(session, materialize.make_first(session, [(booking.id, times)]))
         _tell(session, booking, "confirmation")
     consent.note(session, booking, is_agreed, actor)
     return booking, True
@@ -258,11 +259,12 @@ def _change(
     action = "booking.rescheduled" if is_moved else "booking.changed"
     audit.record(session, actor, action, booking.id, **details)
     if is_moved:
-        _plan(session, booking, agreed)
+        times = _times(session, booking, agreed)
+        enqueue_after_commit(session, materialize.make(session, booking.id, times))
         _tell(session, booking, "moved")
 
 
-def _plan(session: Session, booking: Booking, agreed: int | None) -> None:
+def _times(session: Session, booking: Booking, agreed: int | None) -> ReminderTimes:
     """Raises Invalid for a time so far ahead that the policy makes too many reminders of it, and
     for many that nobody `agreed` to.
     """
@@ -274,7 +276,7 @@ def _plan(session: Session, booking: Booking, agreed: int | None) -> None:
     if agreed is not None and number > max(MANY, agreed):
         message = f"These are {number} reminders to one customer. Tick “Yes, really” if so."
         raise Invalid([FieldError("sure", message)])
-    enqueue_after_commit(session, materialize.make(session, booking.id, times))
+    return times
 
 
 def _tell(session: Session, booking: Booking, kind: Literal["confirmation", "moved"]) -> None:

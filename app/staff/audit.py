@@ -2,10 +2,14 @@
 
 from typing import Any
 
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from app import clock, outbox
+from app.db import change_rows, table_of
 from app.models.staff import AuditEvent
+
+_EVENT = insert(table_of(AuditEvent))
 
 
 def record(session: Session, actor: str, action: str, subject: str, **details: Any) -> None:
@@ -14,7 +18,6 @@ def record(session: Session, actor: str, action: str, subject: str, **details: A
     `actor` is `token:<id>`, `user:<id>`, `customer:reply` or `system`; `details` holds no phone
     number and no customer's name.
     """
-    session.add(
-        AuditEvent(at=clock.now(), actor=actor, action=action, subject=subject, details=details)
-    )
+    what = {"actor": actor, "action": action, "subject": subject, "details": details}
+    change_rows(session, _EVENT, {"at": clock.now(), **what})
     outbox.note_action(session, action, subject)

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -82,7 +83,7 @@ def read(body: bytes, shape: type[T]) -> Body[T]:
     Raises WrongFields for what is no object, and ClientException (400) for what is no JSON.
     """
     values = _object(body)
-    known = {field.encode_name: field for field in msgspec.structs.fields(shape)}
+    known = _fields(shape)
     errors = [
         FieldError(decoding.shown(name), f"This is unknown; known are {', '.join(known)}.")
         for name in values
@@ -100,6 +101,12 @@ def read(body: bytes, shape: type[T]) -> Body[T]:
         elif field.required:
             errors.append(FieldError(name, "This is missing."))
     return Body(shape, converted, errors)
+
+
+@cache
+def _fields(shape: type[Any]) -> dict[str, msgspec.structs.FieldInfo]:
+    """What a body may have, by name."""
+    return {field.encode_name: field for field in msgspec.structs.fields(shape)}
 
 
 def _object(body: bytes) -> dict[str, Any]:
