@@ -112,7 +112,7 @@ def test_the_week_of_a_barber_is_a_board_with_a_column_for_each_day(
 ) -> None:
     one = book(sqlite_db, 10, customer_name="One")
     other = book(sqlite_db, 12.5, days=2, customer_name="Other")
-    book(sqlite_db, 10, barber="barber_2", customer_name="Not theirs")
+    book(sqlite_db, 11, barber="barber_2", customer_name="Not theirs")  # nor the next in the header
     html = desk.get("/today/week?barber=barber_1").text
     assert re.findall(r'class="block at-(h\d+ at-m\d+)[^>]*id="block-(\w+)"', html) == [
         ("h1 at-m0", one),
