@@ -13,6 +13,7 @@ from tests.integration.conftest import body
 from tests.integration.dashboard.test_settings_pages import RULE
 from tests.support.dashboard import OWNER
 from tests.support.ports import free_port
+from tests.support.postgres import Postgres
 from tests.support.processes import Process, program, wait_until
 from tests.support.running import RunningShop
 from tests.support.valkey import Valkey
@@ -51,15 +52,11 @@ class TwoWebs(RunningShop):
         )
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
-def webs(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[TwoWebs]:
+@pytest.fixture(scope="module")
+def webs(tmp_path_factory: pytest.TempPathFactory, postgres_cluster: Postgres) -> Iterator[TwoWebs]:
+    """On PostgreSQL, for which several processes are."""
     folder = tmp_path_factory.mktemp("two-webs")
-    url = None
-    if request.param == "postgres":
-        cluster = request.getfixturevalue("postgres_cluster")
-        url = cluster.url(cluster.create())
+    url = postgres_cluster.url(postgres_cluster.create())
     valkey = Valkey(folder / "valkey")
     valkey.start()
     with FakeTwilio() as twilio, TwoWebs(folder, twilio, valkey, url, **OWNER) as shop:
