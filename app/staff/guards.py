@@ -37,7 +37,8 @@ FOR_BROWSERS = ROLES | {"public"}
 _Connection = ASGIConnection[Any, Any, Any, Any]
 
 _log = logging.getLogger(__name__)
-_noting: dict[str, asyncio.Task[None]] = {}
+noting: dict[str, asyncio.Task[None]] = {}
+"""Tokens and sessions whose use is being written down, behind the back of the request."""
 
 
 class NotSignedIn(NotAuthorizedException):
@@ -100,12 +101,12 @@ def _authenticate(secret: str) -> ApiToken | None:
 
 def _note_use(used_id: str, note: Callable[[Session, str], None]) -> None:
     """Note it behind the request's back: a read does not wait until the database is writable."""
-    if used_id in _noting:
+    if used_id in noting:
         return
     with threads.writing():
         task = asyncio.create_task(sync_to_thread(_write_use, used_id, note))
-    _noting[used_id] = task
-    task.add_done_callback(lambda _: _noting.pop(used_id, None))
+    noting[used_id] = task
+    task.add_done_callback(lambda _: noting.pop(used_id, None))
 
 
 def _write_use(used_id: str, note: Callable[[Session, str], None]) -> None:

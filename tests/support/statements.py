@@ -16,6 +16,8 @@ from app.db import Database
 from app.integrations import endpoints
 from app.messages import statistics
 from app.shop import service as shop_service
+from app.staff import guards
+from tests.support.processes import wait_until
 
 
 @contextmanager
@@ -30,11 +32,13 @@ def listening(db: Database, event_name: str, listener: Callable[..., Any]) -> It
 
 @contextmanager
 def counted(db: Database) -> Iterator[list[str]]:
-    """The statements of the block, as they come; what is kept is known, however slow the machine.
+    """The statements of the block, as they come; what is kept is known, however slow the machine,
+    and what an earlier request left to be written is written.
 
     So only what the code asks for each time is there.
     """
     executed: list[str] = []
+    wait_until(lambda: not guards.noting)
     with db.read() as session:
         shop_service.shop(session)
         shop_service.services(session)
