@@ -20,6 +20,7 @@ from app.imports.matching import Kind, Matching
 from app.imports.reading import Table
 from app.imports.rows import Known
 from app.models.imports import UNDER_WAY, Import, ImportRow
+from app.queue.one_thread import OneThread
 
 T = TypeVar("T")
 
@@ -33,33 +34,12 @@ _LOOK_EVERY = 1.0  # seconds
 _FORGET_EVERY = 3600.0  # seconds
 
 
-class Importer:
-    """The thread of a worker process that takes steps, whatever the number of Huey's threads."""
+class Importer(OneThread):
+    """The thread that takes steps."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._stopping = threading.Event()
-        self._users = 0
+    name = "import"
 
-    def start(self) -> None:
-        """Called by each of Huey's threads; the first begins."""
-        with self._lock:
-            self._users += 1
-            if self._users == 1:
-                self._stopping = threading.Event()
-                run = threading.Thread(
-                    target=self._run, args=[self._stopping], name="import", daemon=True
-                )
-                run.start()
-
-    def stop(self) -> None:
-        """Called by each of them as it ends; after the last a step under way ends by itself."""
-        with self._lock:
-            self._users -= 1
-            if self._users == 0:
-                self._stopping.set()
-
-    def _run(self, stopping: threading.Event) -> None:
+    def run(self, stopping: threading.Event) -> None:
         looked, forgot = 0.0, -_FORGET_EVERY
         while not stopping.is_set():
             if looked - forgot >= _FORGET_EVERY:

@@ -20,6 +20,7 @@ from app import clock, outbox
 from app.db import database
 from app.integrations import deliveries, endpoints, posting
 from app.integrations.deliveries import InHand, Tried, Untold
+from app.queue.one_thread import OneThread
 
 THREADS = 64
 IDLE, BUSY = 0.5, 0.1
@@ -33,38 +34,17 @@ Render = Callable[[Session, Sequence[Untold]], Mapping[int, str]]
 _log = logging.getLogger(__name__)
 
 
-class Courier:
-    """The thread that sends events; one in a process, whatever the number of Huey's threads."""
+class Courier(OneThread):
+    """The thread that sends events."""
+
+    name = "courier"
+    waits = _STOP_WITHIN
 
     def __init__(self, render: Render) -> None:
+        super().__init__()
         self._render = render
-        self._lock = threading.Lock()
-        self._threads = 0
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        """Called by each of Huey's threads as it begins; the first begins to send."""
-        with self._lock:
-            self._threads += 1
-            if self._threads == 1:
-                self._stopping = threading.Event()
-                self._thread = threading.Thread(
-                    target=self._run, args=(self._stopping,), name="courier", daemon=True
-                )
-                self._thread.start()
-
-    def stop(self) -> None:
-        """Called by each of them as it ends; the last waits for what is in hand."""
-        with self._lock:
-            self._threads -= 1
-            if self._threads > 0 or self._thread is None:
-                return
-            self._stopping.set()
-            thread = self._thread
-        thread.join(_STOP_WITHIN)
-
-    def _run(self, stopping: threading.Event) -> None:
+    def run(self, stopping: threading.Event) -> None:
         rounds = Rounds(self._render)
         tidied = -_TIDY_EVERY
         while not stopping.is_set():

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from functools import cache, partial
+from functools import cache
 
 from redis import RedisError
 from sqlalchemy import Select, bindparam, case, delete, exists, func, or_, select
@@ -27,6 +27,7 @@ from app.messages.reconciliation import missing_receipts, uncertain
 from app.models.message import Message, Worker
 from app.models.plan import Plan
 from app.queue.huey import ping
+from app.queue.one_thread import OneThread
 from app.settings import settings
 from app.staff import idempotency
 
@@ -49,37 +50,21 @@ class Process:
     started_at: datetime = field(default_factory=clock.now)
 
 
-class Ticker:
-    """The thread that ticks; one in a process, whatever the number of Huey's own threads."""
+class Ticker(OneThread):
+    """The thread that ticks."""
+
+    name = "tick"
 
     def __init__(self, further: Sequence[Callable[[], object]]) -> None:
         """`further` are steps of each tick beside those of the messages."""
+        super().__init__()
         self._further = further
-        self._lock = threading.Lock()
-        self._stopping = threading.Event()
         self._worker = Process()
 
-    def start(self) -> None:
-        """Called by each of Huey's threads as it begins; the first begins to tick."""
-        with self._lock:
-            self._worker.threads += 1
-            if self._worker.threads == 1:
-                self._stopping = threading.Event()
-                run = partial(self._run, self._stopping)
-                threading.Thread(target=run, name="tick", daemon=True).start()
-
-    def stop(self) -> None:
-        """Called by each of them as it ends: Huey starts one again that died. The last stops the
-        ticking; a tick under way ends by itself.
-        """
-        with self._lock:
-            self._worker.threads -= 1
-            if self._worker.threads == 0:
-                self._stopping.set()
-
-    def _run(self, stopping: threading.Event) -> None:
+    def run(self, stopping: threading.Event) -> None:
         cleaned = -_CLEAN_EVERY
         while not stopping.is_set():
+            self._worker.threads = self.users
             tick(self._worker, self._further)
             if time.monotonic() - cleaned > _CLEAN_EVERY:
                 cleaned = time.monotonic()
