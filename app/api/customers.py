@@ -4,24 +4,26 @@ Their id is made of that of their first booking: a person is known by their numb
 phone number is in an address.
 """
 
+from functools import partial
 from typing import Annotated
 
-from litestar import Response, Router, get
+import msgspec
+from litestar import Response, Router, get, patch
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import PathParameter, QueryParameter
-from msgspec import Meta, Struct
+from litestar.params import JSONBody, PathParameter, QueryParameter
+from msgspec import UNSET, Meta, Struct, UnsetType
 from sqlalchemy.orm import Session
 
 from app import db
-from app.bookings import by_customer, search
+from app.api.bookings import Email, Name, Notes, Phone
+from app.bookings import by_customer, customer_changes, search
 from app.bookings.by_customer import CustomerSummary
 from app.customers import service as customers
-from app.errors import NotFound
-from app.models.booking import Booking
 from app.models.customer import Customer
 from app.staff.guards import ApiRequest
 from app.web import etags
-from app.web.etags import IfNoneMatch
+from app.web.bodies import Body, JsonBody
+from app.web.etags import IfMatch, IfNoneMatch
 from app.web.parameters import refuse_unknown
 from app.web.problems import documented
 
@@ -65,6 +67,32 @@ class CustomerAnswer(Struct, rename="camel", kw_only=True):
         )
 
 
+class CustomerChanges(Struct, rename="camel", kw_only=True, forbid_unknown_fields=True):
+    """What to change; fields that are left out stay as they are."""
+
+    name: Name | UnsetType = UNSET
+    phone: Phone | UnsetType = UNSET
+    email: Email | UnsetType = UNSET
+    notes: Notes | UnsetType = UNSET
+    consent: (
+        Annotated[
+            bool,
+            Meta(description="What they said when asked about messages.", examples=[True]),
+        ]
+        | UnsetType
+    ) = UNSET
+    opted_out: (
+        Annotated[
+            bool,
+            Meta(
+                description="true: they want no messages any more. false: they do again.",
+                examples=[False],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
 class CustomerList(Struct, rename="camel"):
     """Customers in the order of their numbers; `nextCursor` is null on the last page."""
 
@@ -102,11 +130,38 @@ def list_customers(
 def get_customer(customer_id: Id, if_none_match: IfNoneMatch = None) -> Response[CustomerAnswer]:
     """One customer."""
     with db.database().read() as session:
-        booking = session.get(Booking, _booking_of(customer_id))
-        if booking is None or booking.person is None:
-            raise NotFound("There is no such customer.")
-        [answer] = answers(session, by_customer.summaries(session, [booking.person]))
-    return etags.unless_known(answer, if_none_match)
+        found = by_customer.by_booking(session, _booking_of(customer_id))
+        return etags.unless_known(_answer(session, found), if_none_match)
+
+
+@patch(
+    "/{customer_id:str}",
+    dto=JsonBody[CustomerChanges],
+    opt={"access": "write"},
+    response_headers=etags.HEADERS,
+    responses=documented(400, 401, 403, 404, 409, 412, 413, 415, 422),
+    sync_to_thread=True,
+)
+def change_customer(
+    customer_id: Id,
+    data: JSONBody[Body[CustomerChanges]],
+    request: ApiRequest,
+    if_match: IfMatch = None,
+) -> Response[CustomerAnswer]:
+    """Change a customer, in all their bookings; with the number of another, the two are one."""
+    with db.database().write() as session:
+        asked = msgspec.structs.asdict(data.checked(partial(customer_changes.wrong, session)))
+        changes = {name: value for name, value in asked.items() if value is not UNSET}
+        customer = by_customer.by_booking(session, _booking_of(customer_id))
+        customer_changes.lock(session, customer)
+        etags.check(if_match, _answer(session, customer))
+        person = customer_changes.change(session, customer, changes, f"token:{request.auth.id}")
+        [now] = by_customer.summaries(session, [person])
+        return etags.tagged(_answer(session, now))
+
+
+def _answer(session: Session, customer: CustomerSummary) -> CustomerAnswer:
+    return CustomerAnswer.of(customer, customers.find(session, customer.person))
 
 
 def answers(session: Session, found: list[CustomerSummary]) -> list[CustomerAnswer]:
@@ -125,7 +180,7 @@ def _booking_of(customer_id: str) -> str:
 
 router = Router(
     "/api/customers",
-    route_handlers=[list_customers, get_customer],
+    route_handlers=[list_customers, get_customer, change_customer],
     tags=["Customers"],
     security=[{"bearer": []}],
 )

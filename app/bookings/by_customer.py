@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.bookings import search
-from app.errors import FieldError, Invalid
+from app.errors import FieldError, Invalid, NotFound
 from app.models.booking import Booking
 from app.models.customer import Customer
 from app.models.folding import fold
@@ -153,6 +153,15 @@ def summaries(session: Session, people: Sequence[str]) -> list[CustomerSummary]:
     names = _names_of(session, people)
     known = {row.person: _summary(row, names[row.person]) for row in rows}
     return [known[person] for person in people if person in known]
+
+
+def by_booking(session: Session, booking_id: str) -> CustomerSummary:
+    """The customer of a booking. Raises NotFound, also for a walk-in, which has none."""
+    booking = session.get(Booking, booking_id)
+    if booking is None or booking.person is None:
+        raise NotFound("There is no such customer.")
+    [found] = summaries(session, [booking.person])
+    return found
 
 
 def known_customer(session: Session, phone: str) -> KnownCustomer | None:

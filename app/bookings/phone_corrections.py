@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, and_, case, false, func, select, update
@@ -25,6 +26,9 @@ Scope = Literal["one", "name", "all"]
 MOST_SHOWN = 10
 """Bookings to come that are shown of each."""
 
+NOT_IN_MEMORY = {"synchronize_session": False}
+"""Options of a statement that changes rows of which no object is held."""
+
 
 @dataclass(frozen=True)
 class Others:
@@ -45,12 +49,12 @@ def others(session: Session, booking: Booking) -> Others:
     theirs, is_same = _theirs(booking), Booking.name_folded == booking.name_folded
     coming = (
         select(Booking)
-        .where(theirs, _is_coming())
+        .where(theirs, is_coming())
         .options(joinedload(Booking.service), joinedload(Booking.barber))
         .order_by(Booking.starts_at, Booking.id)
         .limit(MOST_SHOWN)
     )
-    over = select(func.count()).select_from(Booking).where(theirs, is_same, ~_is_coming())
+    over = select(func.count()).select_from(Booking).where(theirs, is_same, ~is_coming())
     return Others(
         session.scalars(coming.where(is_same)).all(),
         session.scalars(coming.where(~is_same)).all(),
@@ -70,7 +74,7 @@ def correct(
     booking = service.get(session, booking_id)
     number = service.form(session, {"customer_phone": phone}) if isinstance(phone, str) else phone
     was, theirs = service.phone_of(booking), _in_scope(booking, scope)
-    coming = session.scalars(select(Booking.id).where(theirs, _is_coming())).all()
+    coming = session.scalars(select(Booking.id).where(theirs, is_coming())).all()
     for each in sorted({booking_id, *coming}):  # all in one order, as others who hold many do
         lock_booking(session, each, to_change=True)
     booking = service.change(session, booking_id, number, actor)
@@ -78,10 +82,25 @@ def correct(
         return booking
     for each in coming:
         service.change(session, each, number, actor)
-    _move_history(session, theirs, booking)
+    _move_history(session, theirs, service.phone_of(booking))
     customers.carry(session, was, service.phone_of(booking))
     audit.record(session, actor, "customer.renumbered", booking_id, bookings=len(coming) + 1)
     return booking
+
+
+def renumber(session: Session, was: str, latest_id: str, number: str, actor: str) -> None:
+    """Give the customer with the number `was` another one, checked already, in all bookings.
+
+    `latest_id` is the booking that the audit log names. Raises Conflict `same_booking`.
+    """
+    theirs = Booking.person == person_of(was)
+    ids = select(Booking.id).where(theirs, is_coming()).order_by(Booking.id)
+    coming = session.scalars(ids).all()
+    for each in coming:
+        service.change(session, each, {"customer_phone": number}, actor)
+    _move_history(session, theirs & ~is_coming(), number)
+    customers.carry(session, was, number)
+    audit.record(session, actor, "customer.renumbered", latest_id, bookings=len(coming))
 
 
 def correct_and_retry(
@@ -113,20 +132,26 @@ def _in_scope(booking: Booking, scope: Scope) -> ColumnElement[bool]:
     return theirs if scope == "all" else theirs & (Booking.name_folded == booking.name_folded)
 
 
-def _is_coming() -> ColumnElement[bool]:
+def is_coming() -> ColumnElement[bool]:
+    """Whether a booking is confirmed and still to come."""
     return and_(Booking.status == "confirmed", Booking.starts_at > clock.now())
 
 
-def _move_history(session: Session, theirs: ColumnElement[bool], booking: Booking) -> None:
-    """What is over or cancelled, in one statement, and what was written about it.
+def changed_now() -> ColumnElement[datetime]:
+    """The time of change of what is over.
 
-    A cancelled one keeps its time of change, which says since when its place is free.
+    A cancelled one keeps its own, which says since when its place is free.
     """
+    return case((Booking.status == "cancelled", Booking.updated_at), else_=clock.now())
+
+
+def _move_history(session: Session, theirs: ColumnElement[bool], number: str) -> None:
+    """What is over or cancelled, in one statement, and what was written about it."""
     twin = aliased(Booking)
     is_there = (
         select(twin.id)
         .where(
-            twin.customer_phone == booking.customer_phone,
+            twin.customer_phone == number,
             twin.service_id == Booking.service_id,
             twin.barber_id == Booking.barber_id,
             twin.starts_at == Booking.starts_at,
@@ -138,14 +163,13 @@ def _move_history(session: Session, theirs: ColumnElement[bool], booking: Bookin
         select(Booking.id).where(theirs, ~((Booking.status == "confirmed") & is_there))
     ).all()
     values: dict[str, Any] = {
-        "customer_phone": booking.customer_phone,
-        **derived_of("customer_phone", booking.customer_phone),
-        "updated_at": case((Booking.status == "cancelled", Booking.updated_at), else_=clock.now()),
+        "customer_phone": number,
+        **derived_of("customer_phone", number),
+        "updated_at": changed_now(),
     }
-    in_memory = {"synchronize_session": False}
     for table, column, change in (
         (Booking, Booking.id, values),
-        (Reply, Reply.booking_id, {"person": booking.person}),
+        (Reply, Reply.booking_id, {"person": person_of(number)}),
     ):
         statement = update(table).where(column.in_(moved)).values(change)
-        session.execute(statement, execution_options=in_memory)
+        session.execute(statement, execution_options=NOT_IN_MEMORY)

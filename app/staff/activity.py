@@ -40,6 +40,7 @@ WORDS = {
     "reply.reopened": "Opened again",
     "customer.agreed": "Agreement to messages noted",
     "customer.declined": "Refusal of messages noted",
+    "customer.changed": "Name or email of a customer changed",
     "customer.renumbered": "Number of a customer corrected",
     "customer.noted": "Notes on the customer changed",
     "customer.opted_out": "“No messages any more” noted",

@@ -94,3 +94,43 @@ def test_what_is_wrong_with_a_query_is_said_by_field(api: Client, query: str, fi
     answer = api.get(f"/api/customers?{query}")
     assert answer.status_code == 422, answer.text
     assert [each["field"] for each in answer.json()["errors"]] == [field]
+
+
+def test_a_change_of_a_customer_is_one_of_all_their_bookings(api: Client, known: Database) -> None:
+    seen = api.get("/api/customers/customer_A0").headers["ETag"]
+    changes = {"name": " Ana  Sousa ", "email": None, "notes": "Latex\r\nNuts", "optedOut": True}
+    changed = api.patch("/api/customers/customer_A0", json=changes, headers={"If-Match": seen})
+    assert changed.status_code == 200, changed.text
+    expected = {"name": "Ana Sousa", "email": None, "notes": "Latex\nNuts", "optedOut": True}
+    assert changed.json() == {**ANA, **expected}
+    stale = api.patch("/api/customers/customer_A0", json={"name": "A"}, headers={"If-Match": seen})
+    assert (stale.status_code, stale.headers["ETag"]) == (412, changed.headers["ETag"])
+    names = {each["id"]: each["customerName"] for each in api.get("/api/bookings").json()["items"]}
+    assert names["booking_A3"] == "Ana Sousa"
+    assert names["booking_A0"] == "Ana", "that was another name of the number's"
+    back = api.patch("/api/customers/customer_A0", json={"optedOut": False, "consent": False})
+    assert (back.json()["optedOut"], back.json()["consent"]) == (False, False)
+
+
+def test_another_number_takes_all_along_and_makes_one_of_two(api: Client, known: Database) -> None:
+    moved = api.patch("/api/customers/customer_A1", json={"phone": "+44 7700 900003"}).json()
+    assert moved == {**ANA, "phone": "+447700900003"}
+    both = api.patch("/api/customers/customer_A0", json={"phone": BEN["phone"]}).json()
+    assert (both["phone"], both["optedOut"], both["visits"]) == (BEN["phone"], True, 2)
+    assert len(api.get("/api/customers").json()["items"]) == 1
+
+
+def test_what_is_wrong_with_a_change_is_said_by_field(api: Client, known: Database) -> None:
+    wrong = {
+        "name": " ",
+        "phone": "12",
+        "email": "x",
+        "notes": "n" * 501,
+        "consent": None,
+        "visits": 1,
+    }
+    answer = api.patch("/api/customers/customer_A0", json=wrong)
+    assert answer.status_code == 422
+    assert {each["field"] for each in answer.json()["errors"]} == wrong.keys()
+    assert api.get("/api/customers/customer_A0").json() == ANA
+    assert api.patch("/api/customers/customer_W0", json={"name": "X"}).status_code == 404

@@ -51,6 +51,7 @@ def test_every_call_is_described_and_nothing_else(schema: dict[str, Any]) -> Non
         ("/api/closures/{closure_id}", "delete"),
         ("/api/customers", "get"),
         ("/api/customers/{customer_id}", "get"),
+        ("/api/customers/{customer_id}", "patch"),
         ("/api/hours", "get"),
         ("/api/hours", "put"),
         ("/api/queue/stats", "get"),

@@ -89,7 +89,7 @@ def test_each_route_of_the_api_is_a_401_without_a_token(sqlite_api: Client) -> N
                 assert answer.status_code == 401, (method, path)
                 assert answer.headers["WWW-Authenticate"] == "Bearer"
                 checked += 1
-    assert checked == 41
+    assert checked > 40
 
 
 def pages(app: Litestar) -> list[tuple[str, str, str]]:
