@@ -154,14 +154,15 @@ def pool_manager(
         block=False,
         timeout=urllib3.Timeout(connect=timeout, read=timeout),
         retries=False,
-        ssl_context=_tls() if is_tls else None,
+        ssl_context=tls_context() if is_tls else None,
     )
     pools.pool_classes_by_scheme = {"http": Plain, "https": Tls}
     return pools
 
 
-def _tls() -> ssl.SSLContext:
-    """The system's certificates and certifi's: some Pythons come without the former."""
+def tls_context() -> ssl.SSLContext:
+    """What checks a server's certificate: the system's authorities and certifi's, as some
+    Pythons come without the former."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     return context

@@ -9,12 +9,16 @@ import re
 import secrets
 import tempfile
 from collections.abc import Callable, Mapping
+from email.utils import formataddr, parseaddr
 from pathlib import Path
-from typing import TypeVar
-from urllib.parse import SplitResult, urlsplit
+from typing import Literal, NamedTuple, TypeVar
+from urllib.parse import SplitResult, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 import phonenumbers
+from email_validator import validate_email
+
+Tls = Literal["implicit", "starttls", "off"]
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -23,6 +27,16 @@ _HOST_NAME = re.compile(r"[a-z0-9.-]+|[0-9a-f:.]+")
 _UNIT = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 T = TypeVar("T")
+
+
+class SmtpServer(NamedTuple):
+    """Where mail is handed over; `implicit` TLS begins with the first byte."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    tls: Tls
 
 
 class Reader:
@@ -189,6 +203,18 @@ class Reader:
         default = f"sqlite:///{(state_dir / 'chairtime.db').absolute()}"
         return self.parsed("DATABASE_URL", default, parse, "postgresql://… or sqlite:///path")
 
+    def smtp_server(self, name: str) -> SmtpServer | None:
+        hint = "smtp://user:password@host:587 or smtps://user:password@host:465"
+        return self.parsed(name, None, _smtp_server, hint)
+
+    def mail_from(self, name: str) -> str | None:
+        def parse(text: str) -> str:
+            shown, address = parseaddr(text)
+            validate_email(address, check_deliverability=False)
+            return formataddr((shown, address))
+
+        return self.parsed(name, None, parse, "bookings@example.com or The Shop <…@…>")
+
     def redis_url(self) -> str:
         """The queue's URL, empty if none is set. A stall of 15 s loses nothing (default: 5 s)."""
 
@@ -225,6 +251,25 @@ def _http_url(text: str) -> SplitResult:
         raise ValueError
     _check_port(text)
     return url
+
+
+def _smtp_server(text: str) -> SmtpServer:
+    """Raises ValueError. What is sent over the network is never sent openly unless one says so."""
+    url = urlsplit(text)
+    host = url.hostname
+    if not host or url.path not in {"", "/"}:
+        raise ValueError
+    _check_port(text)
+    usual: Tls = "off" if host in LOOPBACK else "starttls"
+    asked: dict[tuple[str, str], Tls] = {
+        ("smtps", ""): "implicit",
+        ("smtp", ""): usual,
+        ("smtp", "tls=off"): "off",
+        ("smtp", "tls=starttls"): "starttls",
+    }
+    tls = asked[url.scheme, url.query]
+    port = url.port or {"implicit": 465, "starttls": 587, "off": 25}[tls]
+    return SmtpServer(host, port, unquote(url.username or ""), unquote(url.password or ""), tls)
 
 
 def _check_port(text: str) -> None:

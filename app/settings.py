@@ -9,12 +9,13 @@ import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import parseaddr
 from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from app.environment import LOOPBACK, Reader
+from app.environment import LOOPBACK, Reader, SmtpServer
 
 TWILIO_API = "https://api.twilio.com"
 
@@ -65,6 +66,8 @@ class Settings:
     send_lease: float
     uncertain_quiet: float
     tick_every: float
+    smtp_server: SmtpServer | None = field(repr=False)
+    mail_from: str
     shop_timezone: str
     api_token: str | None = field(repr=False)
     owner_email: str | None
@@ -80,6 +83,11 @@ class Settings:
         if name in {public, self.host, *self.allowed_hosts, *LOOPBACK}:
             return True
         return not self.production and self.host in _ALL_ADDRESSES and _is_address(name)
+
+    @property
+    def mail_domain(self) -> str:
+        """The part of MAIL_FROM after the @."""
+        return parseaddr(self.mail_from)[1].partition("@")[2]
 
     @property
     def queue_socket(self) -> Path:
@@ -136,6 +144,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         "embedded_queue": not redis_url,
         **_durations(reader),
         **_whatsapp(reader, secret),
+        **_mail(reader),
         "shop_timezone": reader.time_zone("SHOP_TIMEZONE"),
         "api_token": reader.api_token("CHAIRTIME_API_TOKEN"),
         "owner_email": reader.text("CHAIRTIME_OWNER_EMAIL"),
@@ -214,6 +223,13 @@ def _whatsapp(reader: Reader, secret: str) -> dict[str, Any]:
             for kind in ("reminder", "cancellation", "confirmation", "moved")
         },
     }
+
+
+def _mail(reader: Reader) -> dict[str, Any]:
+    server, sender = reader.smtp_server("SMTP_URL"), reader.mail_from("MAIL_FROM")
+    is_whole = server is None or reader.text("MAIL_FROM") is not None
+    reader.check(is_whole, "MAIL_FROM is missing: with SMTP_URL, it is who mail comes from")
+    return {"smtp_server": server, "mail_from": sender or ""}
 
 
 def _is_address(name: str) -> bool:

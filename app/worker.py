@@ -1,5 +1,5 @@
 """What `huey_consumer app.worker.huey` imports: the queue, its task, and what runs beside it: the
-tick, imports, and what brings events to other programs.
+tick, imports, what brings events to other programs, and mail.
 """
 
 import gc
@@ -8,13 +8,14 @@ from app.api import events
 from app.conversations import missed
 from app.imports.work import Importer
 from app.integrations.courier import Courier
+from app.mail.postman import Postman
 from app.messages import tasks  # noqa: F401  (the consumer needs the task registered)
 from app.messages.tick import Ticker
 from app.queue.huey import huey
 
 __all__ = ["huey"]
 
-_beside = (Ticker(further=[missed.fetch_due]), Importer(), Courier(events.bodies))
+_beside = (Ticker(further=[missed.fetch_due]), Importer(), Courier(events.bodies), Postman())
 
 
 @huey.on_startup()  # type: ignore[untyped-decorator]

@@ -9,6 +9,7 @@ from app.models import customer as _customers  # noqa: F401
 from app.models import imports as _imports  # noqa: F401
 from app.models import install as _queue  # noqa: F401
 from app.models import integration as _integrations  # noqa: F401
+from app.models import mail as _mail  # noqa: F401
 from app.models import message as _messages  # noqa: F401
 from app.models import plan as _plans  # noqa: F401
 from app.models import staff as _staff  # noqa: F401

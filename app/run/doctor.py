@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from app import clock, db
 from app.db import Database
+from app.mail import smtp
 from app.messages import compose, gate, templates, texts
 from app.models.message import Sending, Worker
 from app.queue import failing
@@ -45,6 +46,7 @@ def examine() -> Iterator[Finding]:
     yield from _queue(env)
     yield from _whatsapp(env, _texts(database[0].level == "ok"))
     yield public_url_finding(env)
+    yield mail_finding(env)
 
 
 def _settings(env: Settings) -> Finding:
@@ -213,3 +215,12 @@ def public_url_finding(env: Settings) -> Finding:
     if env.production and not env.public_url.startswith("https:"):
         return Finding("warn", "public URL", f"{env.public_url} is not https: passwords show")
     return Finding("ok", "public URL", env.public_url)
+
+
+def mail_finding(env: Settings) -> Finding:
+    if env.smtp_server is None:
+        return Finding("ok", "mail", "not set up: SMTP_URL says which server sends it")
+    where = f"{env.smtp_server.host}:{env.smtp_server.port}"
+    if problem := smtp.check(env.smtp_server, env.mail_domain):
+        return Finding("FAIL", "mail", f"{where} lets us send nothing: {problem}")
+    return Finding("ok", "mail", f"{where} lets us in")

@@ -38,7 +38,10 @@ CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 TEMPLATE = "HX" + "1" * 32
 # Written like variables, and none of ours.
-NOT_OURS = {"ENQUEUE_WINDOW", "CURRENT_TIMESTAMP", "ON_ERROR_STOP"}
+NOT_OURS = {
+    "ENQUEUE_WINDOW", "CURRENT_TIMESTAMP", "ON_ERROR_STOP", "SSL_CERT_FILE",
+    "EMAIL_HOST", "EMAIL_URL", "MAILER_DSN", "SMTP_HOST", "SMTP_SECURITY", "SMTP_SERVER",
+}  # fmt: skip
 
 
 def named(path: Path) -> str:

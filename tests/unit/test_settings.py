@@ -97,6 +97,14 @@ def test_a_variable_that_is_empty_or_blank_counts_as_not_set(folder: str) -> Non
         ("SEND_LEASE", "forever", "it must be a number from 0.5 to 3600"),
         ("UNCERTAIN_QUIET", "-1", "it must be a number from 0.1 to 86400"),
         ("FEED_EVERY", "61", "it must be a number from 0.1 to 60"),
+        (
+            "SMTP_URL",
+            "smtp.example.com:587",
+            "it must be smtp://user:password@host:587 or smtps://",
+        ),
+        ("SMTP_URL", "smtps://mail.example.com?tls=off", "it must be smtp://"),
+        ("SMTP_URL", "smtp://mail.example.com:99999", "it must be smtp://"),
+        ("MAIL_FROM", "The Shop", "it must be bookings@example.com or The Shop"),
         ("SHOP_TIMEZONE", "London", "it must be a time zone such as Europe/London"),
         ("SHOP_TIMEZONE", "../../etc/passwd", "it must be a time zone such as Europe/London"),
         ("SHOP_TIMEZONE", "Europe", "it must be a time zone such as Europe/London"),
@@ -118,6 +126,39 @@ def test_a_short_secret_is_refused_without_being_repeated(
     name: str, value: str, folder: str
 ) -> None:
     assert problems({name: value}, folder) == [f"{name} is too short: 32 characters or more"]
+
+
+@pytest.mark.parametrize(
+    ("url", "port", "tls"),
+    [
+        ("smtp://mail.example.com", 587, "starttls"),
+        ("smtp://mail.example.com:2525?tls=off", 2525, "off"),
+        ("smtps://mail.example.com", 465, "implicit"),
+        ("smtp://127.0.0.1", 25, "off"),
+        ("smtp://localhost?tls=starttls", 587, "starttls"),
+    ],
+)
+def test_mail_goes_over_tls_but_to_the_loopback_or_where_one_says_so(
+    url: str, port: int, tls: str, folder: str
+) -> None:
+    given = {"STATE_DIR": folder, "SMTP_URL": url, "MAIL_FROM": "The Shop <shop@example.com>"}
+    env = read_settings(given)
+    assert env.smtp_server is not None
+    assert (env.smtp_server.port, env.smtp_server.tls) == (port, tls)
+    assert env.mail_domain == "example.com"
+
+
+def test_user_and_password_of_a_mail_server_may_have_any_characters(folder: str) -> None:
+    url = "smtp://bookings%40example.com:p%40ss%2Fword@mail.example.com"
+    env = read_settings({"STATE_DIR": folder, "SMTP_URL": url, "MAIL_FROM": "a@example.com"})
+    assert env.smtp_server is not None
+    assert (env.smtp_server.user, env.smtp_server.password) == ("bookings@example.com", "p@ss/word")
+    assert "p@ss" not in repr(env)
+
+
+def test_mail_needs_a_sender(folder: str) -> None:
+    [problem] = problems({"SMTP_URL": "smtp://mail.example.com"}, folder)
+    assert problem == "MAIL_FROM is missing: with SMTP_URL, it is who mail comes from"
 
 
 def test_each_bad_variable_is_named_at_once(folder: str) -> None:

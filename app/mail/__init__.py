@@ -1,0 +1,1 @@
+"""Mail to staff: written with what it is about, sent by a worker."""
