@@ -19,6 +19,7 @@ from litestar import Response, Router, get, post
 from sqlalchemy.orm import Session
 
 from app import clock, db, forms
+from app.bookings import again as same_again
 from app.bookings import availability, by_customer, draft, phone_corrections, preview, service
 from app.bookings.draft import Draft
 from app.bookings.fields import FARTHEST, LONGEST_AGO, MAX_NAME, MAX_NOTES
@@ -45,10 +46,12 @@ def new(request: PageRequest) -> Response[str]:
     """An empty form; the link may say `barber` and `at` (RFC 3339).
 
     `like` is the id of a booking of the customer whom the new one is for, `customer` the id of one
-    who has none: a link with their number would be in the access log.
+    who has none: a link with their number would be in the access log. `again` is the id of one that
+    is wanted again, in so many `weeks`.
     """
     asked = request.query_params
-    typed, errors = Draft().with_typed(barber=asked.get("barber", "")), {}
+    typed = Draft().with_typed(barber=asked.get("barber", ""))
+    errors: dict[str, str] = {}
     with db.database().read() as session:
         zone = shop_service.time_zone(shop_service.shop(session))
         typed = replace(typed, day=availability.next_day(session).isoformat())
@@ -56,12 +59,24 @@ def new(request: PageRequest) -> Response[str]:
             typed = typed.with_typed(**draft.customer_of(service.get(session, like)))
         if known := by_customer.imported(session, asked.get("customer", "")):
             typed = typed.with_typed(**draft.imported(known))
+        if same := asked.get("again"):
+            typed, errors = _again_of(session, same, asked.get("weeks", ""))
     try:
         typed = replace(typed, **_on_the_clock(asked.get("at", ""), zone))
     except (ValueError, OverflowError):
         errors = {"time": "The link to this form had no time that can be read. Choose one."}
     is_new = not typed.typed["phone"]  # else the phone needs no focus
     return _show(request, typed, status=422 if errors else 200, errors=errors, is_new=is_new)
+
+
+def _again_of(session: Session, booking_id: str, weeks: str) -> tuple[Draft, dict[str, str]]:
+    """The form of the same visit again, and what is wrong with the weeks of the link."""
+    booking = service.get(session, booking_id)
+    try:
+        return same_again.draft_of(session, booking, same_again.weeks_of(weeks)), {}
+    except Invalid as invalid:
+        problem = {"day": f"Weeks until then: {invalid.errors[0].message}"}
+        return same_again.draft_of(session, booking, same_again.USUAL), problem
 
 
 @post("/preview", opt={"access": "staff"}, sync_to_thread=True)

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from app import clock, db, forms
-from app.bookings import attendance, by_customer, search, send_now, service
+from app.bookings import again, attendance, by_customer, search, send_now, service
 from app.bookings.undo import UNDO_FOR, undo_cancel
 from app.conversations import service as conversations
 from app.conversations.service import Chat, ReplyEntry
@@ -85,6 +85,7 @@ def show_booking(request: PageRequest, booking_id: BookingId) -> Response[str]:
         is_confirmed = booking.status == "confirmed"
         context: dict[str, Any] = {
             "before": by_customer.before(session, booking),
+            "again": again.offer(session, booking) if is_staff else None,
             "contact": customers.find(session, booking.customer_phone),
             "next_text": _next_text(session, booking, shown.next),
             "cancellation": _text(session, booking, Message(kind="cancellation"), now),
@@ -100,6 +101,7 @@ def show_booking(request: PageRequest, booking_id: BookingId) -> Response[str]:
         turns=talk.turns_of(chat.lines, now),
         turns_shown=talk.SHOWN,
         max_answer=conversations.MAX_ANSWER,
+        again_weeks=again.USUAL,
         typed="",
         errors={},
         may_act=is_staff and is_confirmed and not has_begun,
