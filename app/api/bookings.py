@@ -1,7 +1,5 @@
 """Bookings over JSON."""
 
-import hashlib
-import json
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Literal, cast
@@ -9,14 +7,15 @@ from typing import Annotated, Literal, cast
 import msgspec
 from litestar import Response, Router, delete, get, patch, post
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import HeaderParameter, JSONBody, QueryParameter
+from litestar.params import JSONBody, QueryParameter
 from msgspec import UNSET, Meta, Struct, UnsetType
+from sqlalchemy.orm import Session
 
 from app import db
+from app.api.once import Key, once
 from app.bookings import attendance, search, service
 from app.models.booking import STATUSES, Booking
 from app.shop.money import Price, price_of
-from app.staff import idempotency
 from app.staff.guards import ApiRequest
 from app.web import decoding, etags
 from app.web.bodies import Body, JsonBody
@@ -68,15 +67,6 @@ BookingPrice = Annotated[
 ]
 
 Status = Literal["confirmed", "cancelled", "completed", "no_show"]
-
-Key = Annotated[
-    str | None,
-    HeaderParameter(
-        name=idempotency.HEADER,
-        description="Up to 255 visible ASCII characters. A request that is repeated with its key "
-        "gets the first answer again and books nothing.",
-    ),
-]
 
 _KNOWN = ResponseSpec(None, description="The caller has it already.", media_type="")
 _DATE_TIME = {"format": "date-time"}
@@ -189,18 +179,13 @@ def create_booking(
     data: JSONBody[Body[NewBookingBody]], request: ApiRequest, idempotency_key: Key = None
 ) -> Response[BookingAnswer]:
     """Make a booking and plan its reminders."""
-    token = request.auth
-    with db.database().write() as session:
-        asked = data.checked(partial(service.wrong, session))
-        digest = hashlib.sha256(json.dumps(msgspec.to_builtins(asked)).encode()).hexdigest()
 
-        def book() -> idempotency.Answer:
-            new = msgspec.structs.asdict(asked)
-            booking, is_new = service.create(session, new, f"token:{token.id}")
-            return (201 if is_new else 200), msgspec.to_builtins(BookingAnswer.of(booking))
+    def book(session: Session) -> tuple[int, BookingAnswer]:
+        new = msgspec.structs.asdict(data.checked(partial(service.wrong, session)))
+        booking, is_new = service.create(session, new, f"token:{request.auth.id}")
+        return (201 if is_new else 200), BookingAnswer.of(booking)
 
-        status, answer = idempotency.answer_once(session, token.id, idempotency_key, digest, book)
-    return etags.tagged(answer, status, Location=f"/api/bookings/{answer['id']}")
+    return once(request, idempotency_key, data, book, tagged=True)
 
 
 @get("/", opt={"access": "read"}, responses=documented(400, 401, 403, 422), sync_to_thread=True)
@@ -329,13 +314,19 @@ def cancel_booking(
     sync_to_thread=True,
 )
 def note_attendance(
-    booking_id: BookingId, data: JSONBody[Body[Attendance]], request: ApiRequest
+    booking_id: BookingId,
+    data: JSONBody[Body[Attendance]],
+    request: ApiRequest,
+    idempotency_key: Key = None,
 ) -> Response[BookingAnswer]:
     """Note whether the customer came, once it has begun; the same again changes nothing."""
-    with db.database().write() as session:
+
+    def mark(session: Session) -> BookingAnswer:
         status = _MARKS[data.checked(lambda _: ()).came]
-        marked = attendance.mark(session, booking_id, status, f"token:{request.auth.id}")
-        return etags.tagged(BookingAnswer.of(marked))
+        actor = f"token:{request.auth.id}"
+        return BookingAnswer.of(attendance.mark(session, booking_id, status, actor))
+
+    return once(request, idempotency_key, data, mark, tagged=True)
 
 
 _MARKS: dict[bool | None, attendance.Mark] = {

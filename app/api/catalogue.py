@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from sqlalchemy.orm import Session
 
 from app import db
+from app.api.once import Key, once
 from app.errors import FieldError
 from app.models.shop import Barber, Service
 from app.shop import catalogue, money
@@ -150,14 +151,19 @@ def get_service(item_id: Id, if_none_match: IfNoneMatch = None) -> Response[Serv
     "/",
     dto=JsonBody[NewService],
     opt={"access": "write"},
+    response_headers=etags.HEADERS,
     responses=documented(*_REFUSALS),
     sync_to_thread=True,
 )
-def add_service(data: JSONBody[Body[NewService]], request: ApiRequest) -> Response[ServiceAnswer]:
+def add_service(
+    data: JSONBody[Body[NewService]], request: ApiRequest, idempotency_key: Key = None
+) -> Response[ServiceAnswer]:
     """Add a service, after those that are there."""
-    with db.database().write() as session:
-        added = _add(session, Service, data, request)
-        return _created("services", ServiceAnswer.of(session, added))
+
+    def add(session: Session) -> ServiceAnswer:
+        return ServiceAnswer.of(session, _add(session, Service, data, request))
+
+    return once(request, idempotency_key, data, add, tagged=True)
 
 
 @patch(
@@ -221,13 +227,19 @@ def get_barber(item_id: Id, if_none_match: IfNoneMatch = None) -> Response[Barbe
     "/",
     dto=JsonBody[NewBarber],
     opt={"access": "write"},
+    response_headers=etags.HEADERS,
     responses=documented(*_REFUSALS),
     sync_to_thread=True,
 )
-def add_barber(data: JSONBody[Body[NewBarber]], request: ApiRequest) -> Response[BarberAnswer]:
+def add_barber(
+    data: JSONBody[Body[NewBarber]], request: ApiRequest, idempotency_key: Key = None
+) -> Response[BarberAnswer]:
     """Add a barber, after those who are there."""
-    with db.database().write() as session:
-        return _created("barbers", BarberAnswer.of(_add(session, Barber, data, request)))
+
+    def add(session: Session) -> BarberAnswer:
+        return BarberAnswer.of(_add(session, Barber, data, request))
+
+    return once(request, idempotency_key, data, add, tagged=True)
 
 
 @patch(
@@ -310,11 +322,6 @@ def _given(asked: Struct) -> dict[str, Any]:
 
 def _actor(request: ApiRequest) -> str:
     return f"token:{request.auth.id}"
-
-
-def _created(where: str, answer: Answer) -> Response[Answer]:
-    headers = {"Location": f"/api/{where}/{answer.id}"}
-    return Response(answer, status_code=201, headers=headers)
 
 
 def _removed(left: Answer | None) -> Response[Answer | None]:

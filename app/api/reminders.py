@@ -3,11 +3,13 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from litestar import Router, get, post
+from litestar import Response, Router, get, post
 from litestar.params import PathParameter
 from msgspec import Meta, Struct
+from sqlalchemy.orm import Session
 
 from app import clock, db
+from app.api.once import Key, once
 from app.bookings import service as bookings
 from app.messages import entries, service
 from app.messages.entries import MessageEntry
@@ -152,15 +154,20 @@ def list_reminders(booking_id: BookingId) -> list[ReminderAnswer]:
     "/reminders/{number:int}/retry",
     status_code=202,
     opt={"access": "write"},
-    responses=documented(400, 401, 403, 404, 409),
+    responses=documented(400, 401, 403, 404, 409, 422),
     sync_to_thread=True,
 )
-def retry_reminder(booking_id: BookingId, number: Number, request: ApiRequest) -> ReminderAnswer:
+def retry_reminder(
+    booking_id: BookingId, number: Number, request: ApiRequest, idempotency_key: Key = None
+) -> Response[ReminderAnswer]:
     """Send a reminder that failed once more, now."""
-    with db.database().write() as session:
+
+    def retry(session: Session) -> ReminderAnswer:
         service.retry_reminder(session, booking_id, number, f"token:{request.auth.id}")
         views = service.reminders(session, booking_id)
-    return next(ReminderAnswer.of(view) for view in views if view.number == number)
+        return next(ReminderAnswer.of(view) for view in views if view.number == number)
+
+    return once(request, idempotency_key, None, retry)
 
 
 router = Router(

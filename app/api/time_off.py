@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 from sqlalchemy.orm import Session
 
 from app import clock, db
+from app.api.once import Key, once
 from app.bookings import availability
 from app.errors import FieldError, Invalid
 from app.models.time_off import Absence, Closure
@@ -122,9 +123,12 @@ def list_closures() -> Closures:
     responses=documented(400, 401, 403, 409, 413, 415, 422),
     sync_to_thread=True,
 )
-def create_closure(data: JSONBody[Body[NewClosure]], request: ApiRequest) -> Response[ClosureMade]:
+def create_closure(
+    data: JSONBody[Body[NewClosure]], request: ApiRequest, idempotency_key: Key = None
+) -> Response[ClosureMade]:
     """Close the shop on some days; what is booked stays, and is named."""
-    with db.database().write() as session:
+
+    def close(session: Session) -> ClosureMade:
         asked = data.checked(_wrong_closure)
         values = _named(ClosureForm(_days(msgspec.structs.asdict(asked))).columns)
         [closure] = time_off.add_closures(session, [values], f"token:{request.auth.id}")
@@ -133,8 +137,9 @@ def create_closure(data: JSONBody[Body[NewClosure]], request: ApiRequest) -> Res
             for each in availability.strays(session)
             if closure.first_day <= each.day <= closure.last_day and each.why.closed
         ]
-        made = ClosureMade(**msgspec.structs.asdict(_closure(closure)), bookings=booked)
-        return Response(made, status_code=201)
+        return ClosureMade(**msgspec.structs.asdict(_closure(closure)), bookings=booked)
+
+    return once(request, idempotency_key, data, close)
 
 
 @delete(
@@ -164,16 +169,21 @@ def list_absences(barber_id: BarberId) -> Absences:
     sync_to_thread=True,
 )
 def create_absence(
-    barber_id: BarberId, data: JSONBody[Body[NewAbsence]], request: ApiRequest
+    barber_id: BarberId,
+    data: JSONBody[Body[NewAbsence]],
+    request: ApiRequest,
+    idempotency_key: Key = None,
 ) -> Response[AbsenceMade]:
     """Note when a barber is away; what is booked then stays, and is named."""
-    with db.database().write() as session:
+
+    def note(session: Session) -> AbsenceMade:
         asked = data.checked(_wrong_absence)
         values = _named(AbsenceFields(msgspec.structs.asdict(asked)).checked)
         absence = time_off.add_absence(session, barber_id, values, f"token:{request.auth.id}")
         booked = _booked(session, absence)
-        made = AbsenceMade(**msgspec.structs.asdict(_absence(absence)), bookings=booked)
-        return Response(made, status_code=201)
+        return AbsenceMade(**msgspec.structs.asdict(_absence(absence)), bookings=booked)
+
+    return once(request, idempotency_key, data, note)
 
 
 @delete(

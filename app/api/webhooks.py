@@ -15,6 +15,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from sqlalchemy.orm import Session
 
 from app import db
+from app.api.once import Key, once
 from app.errors import FieldError, Invalid
 from app.integrations import deliveries, endpoints
 from app.integrations.deliveries import Line
@@ -97,9 +98,10 @@ class WebhookMade(WebhookAnswer, rename="camel", kw_only=True):
     """The same, with its secret: it is told this once."""
 
     secret: Annotated[
-        str,
+        str | None,
         Meta(
-            description="What signatures are verified with.",
+            description="What signatures are verified with. Null in a repeated answer to an "
+            "Idempotency-Key.",
             examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
         ),
     ]
@@ -188,14 +190,16 @@ def get_webhook(webhook_id: Id, if_none_match: IfNoneMatch = None) -> Response[W
     responses=documented(400, 401, 403, 409, 413, 415, 422),
     sync_to_thread=True,
 )
-def add_webhook(data: JSONBody[Body[NewWebhook]], request: ApiRequest) -> Response[WebhookMade]:
+def add_webhook(
+    data: JSONBody[Body[NewWebhook]], request: ApiRequest, idempotency_key: Key = None
+) -> Response[WebhookMade]:
     """Add a webhook; its secret is in this answer alone."""
-    with db.database().write() as session:
+
+    def add(session: Session) -> WebhookMade:
         given = {"events": list(TYPES), **_given(data.checked(_wrong))}
-        endpoint = endpoints.add(session, given, _actor(request))
-        made = _made(endpoint)
-    headers = {"Location": f"/api/webhooks/{made.id}"}
-    return Response(made, status_code=201, headers=headers)
+        return _made(endpoints.add(session, given, _actor(request)))
+
+    return once(request, idempotency_key, data, add)
 
 
 @patch(
@@ -237,13 +241,18 @@ def remove_webhook(webhook_id: Id, request: ApiRequest, if_match: IfMatch = None
     "/{webhook_id:str}/secret",
     status_code=200,
     opt={"access": "write"},
-    responses=documented(400, 401, 403, 404),
+    responses=documented(400, 401, 403, 404, 422),
     sync_to_thread=True,
 )
-def renew_secret(webhook_id: Id, request: ApiRequest) -> WebhookMade:
+def renew_secret(
+    webhook_id: Id, request: ApiRequest, idempotency_key: Key = None
+) -> Response[WebhookMade]:
     """Give it a new secret; for 24 hours what is sent is signed with the old one, too."""
-    with db.database().write() as session:
+
+    def renew(session: Session) -> WebhookMade:
         return _made(endpoints.rotate(session, webhook_id, _actor(request)))
+
+    return once(request, idempotency_key, None, renew)
 
 
 @post(
@@ -254,11 +263,19 @@ def renew_secret(webhook_id: Id, request: ApiRequest) -> WebhookMade:
     responses=documented(400, 401, 403, 404, 409, 413, 415, 422),
     sync_to_thread=True,
 )
-def send_example(webhook_id: Id, data: JSONBody[Body[ExampleAsked]]) -> DeliveryAnswer:
+def send_example(
+    webhook_id: Id,
+    data: JSONBody[Body[ExampleAsked]],
+    request: ApiRequest,
+    idempotency_key: Key = None,
+) -> Response[DeliveryAnswer]:
     """Send it an example of an event, of a booking that there is not."""
-    with db.database().write() as session:
+
+    def send(session: Session) -> DeliveryAnswer:
         asked = data.checked(lambda _: ())
         return DeliveryAnswer.of(deliveries.send_example(session, webhook_id, asked.type))
+
+    return once(request, idempotency_key, data, send)
 
 
 @get(
@@ -289,14 +306,19 @@ def list_deliveries(
     "/{webhook_id:str}/deliveries/{delivery_id:int}/resend",
     status_code=202,
     opt={"access": "write"},
-    responses=documented(400, 401, 403, 404, 409),
+    responses=documented(400, 401, 403, 404, 409, 422),
     sync_to_thread=True,
 )
-def resend(webhook_id: Id, delivery_id: DeliveryId, request: ApiRequest) -> DeliveryAnswer:
+def resend(
+    webhook_id: Id, delivery_id: DeliveryId, request: ApiRequest, idempotency_key: Key = None
+) -> Response[DeliveryAnswer]:
     """Send an event again, with the id that it had."""
-    with db.database().write() as session:
+
+    def send(session: Session) -> DeliveryAnswer:
         actor = _actor(request)
         return DeliveryAnswer.of(deliveries.resend(session, webhook_id, delivery_id, actor))
+
+    return once(request, idempotency_key, None, send)
 
 
 def _given(asked: Struct) -> dict[str, Any]:

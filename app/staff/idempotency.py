@@ -30,7 +30,8 @@ def answer_once(
     request_digest: str,
     act: Callable[[], Answer],
 ) -> Answer:
-    """What `act` answers (HTTP status and JSON), or what it answered for this token and key.
+    """What `act` answers (HTTP status and JSON), or what it answered for this token and key; then
+    its `secret`, if it had one, is null: it is nowhere in the database.
 
     Key and act share the caller's transaction: who comes second waits for the first one's commit,
     and if `act` raises, the key is as new. `request_digest` is of what was asked (64 characters).
@@ -53,10 +54,11 @@ def answer_once(
     if not is_first:
         return _first_answer(session, token_id, key, request_digest)
     status, answer = act()
+    kept = {**answer, "secret": None} if "secret" in answer else answer
     session.execute(
         update(IdempotencyKey)
         .where(IdempotencyKey.token_id == token_id, IdempotencyKey.key == key)
-        .values(status_code=status, answer=answer)
+        .values(status_code=status, answer=kept)
     )
     return status, answer
 

@@ -1,15 +1,20 @@
 """Idempotency-Key: a repeated request gets the first one's answer."""
 
 import hashlib
+from datetime import timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from app.db import Database
-from app.models.staff import IdempotencyKey
+from app.models.integration import WebhookDelivery
+from app.models.staff import AuditEvent, IdempotencyKey
 from app.staff import idempotency
 from tests import factories
 from tests.integration.api.test_bookings import count
 from tests.integration.conftest import Client, body
+from tests.integration.staff.test_access import routes
 from tests.support.frozen import FrozenClock
 
 KEY = {"Idempotency-Key": "order-17"}
@@ -87,3 +92,65 @@ def test_a_key_whose_act_fails_is_not_kept(shop: Database) -> None:
     with pytest.raises(RuntimeError), shop.write() as session:
         idempotency.answer_once(session, token.id, "k", "d" * 64, fail)
     assert count(shop, IdempotencyKey) == 0
+
+
+def test_each_call_that_makes_something_does_so_once_for_a_key(
+    sqlite_api: Client, sqlite_shop: Database, clock: FrozenClock
+) -> None:
+    posts = {
+        path
+        for path, handler in routes(sqlite_api.app)
+        if "POST" in handler.http_methods and path.startswith("/api")
+    }
+    bodies = _bodies(sqlite_api, sqlite_shop, clock)
+    assert posts == bodies.keys(), "each call that posts is looked at here"
+    for number, (path, (address, given)) in enumerate(bodies.items()):
+        key = {"Idempotency-Key": f"walk-{number}"}
+        first = sqlite_api.post(address, json=given, headers=key)
+        assert first.status_code in (200, 201, 202), (path, first.text)
+        before = count(sqlite_shop, AuditEvent), count(sqlite_shop, WebhookDelivery)
+        again = sqlite_api.post(address, json=given, headers=key)
+        answers = [{**each.json(), "secret": None} for each in (first, again)]
+        assert answers[0] == answers[1], path
+        assert "secret" not in first.json() or first.json()["secret"], path
+        for name in ("Location", "ETag"):
+            assert first.headers.get(name) == again.headers.get(name), path
+        assert first.status_code == again.status_code, path
+        assert (count(sqlite_shop, AuditEvent), count(sqlite_shop, WebhookDelivery)) == before, path
+        elsewhere = sqlite_api.post("/api/barbers", json={"name": f"N {number}"}, headers=key)
+        assert elsewhere.status_code == 422, "a key is of one call"
+
+
+def _bodies(
+    api: Client, shop: Database, clock: FrozenClock
+) -> dict[str, tuple[str, dict[str, Any] | None]]:
+    """Of each route that takes a POST, an address and a body that it can do something with."""
+    with shop.write() as session:
+        begun = factories.booking(session, clock.now() - timedelta(hours=1))
+        failed = factories.message(session, factories.booking(session), "failed")
+    hook = api.post("/api/webhooks", json={"url": "https://example.com/hook"}).json()["id"]
+    sent = api.post(f"/api/webhooks/{hook}/example", json={"type": "booking.created"}).json()["id"]
+    with shop.write() as session:
+        session.execute(update(WebhookDelivery).values(state="delivered"))
+    away = {"name": "Lunch", "from": "2026-11-23T13:00:00Z", "to": "2026-11-23T14:00:00Z"}
+    hooks = "/api/webhooks/{webhook_id:str}"
+    bookings = "/api/bookings/{booking_id:str}"
+    return {
+        "/api/bookings": ("/api/bookings", body(barberId="barber_2")),
+        f"{bookings}/attendance": (f"/api/bookings/{begun.id}/attendance", {"came": True}),
+        f"{bookings}/reminders/{{number:int}}/retry": (
+            f"/api/bookings/{failed.booking_id}/reminders/{failed.number}/retry",
+            None,
+        ),
+        "/api/services": ("/api/services", {"name": "Shave", "minutes": 20}),
+        "/api/barbers": ("/api/barbers", {"name": "Jo"}),
+        "/api/barbers/{barber_id:str}/absences": ("/api/barbers/barber_1/absences", away),
+        "/api/closures": ("/api/closures", {"name": "Christmas", "from": "2026-12-25"}),
+        "/api/webhooks": ("/api/webhooks", {"url": "https://example.com/other"}),
+        f"{hooks}/secret": (f"/api/webhooks/{hook}/secret", None),
+        f"{hooks}/example": (f"/api/webhooks/{hook}/example", {"type": "booking.created"}),
+        f"{hooks}/deliveries/{{delivery_id:int}}/resend": (
+            f"/api/webhooks/{hook}/deliveries/{sent}/resend",
+            None,
+        ),
+    }
