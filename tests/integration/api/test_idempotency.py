@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from app.customers import service as customers
 from app.db import Database
 from app.models.integration import WebhookDelivery
 from app.models.staff import AuditEvent, IdempotencyKey
@@ -127,6 +128,7 @@ def _bodies(
     """Of each route that takes a POST, an address and a body that it can do something with."""
     with shop.write() as session:
         begun = factories.booking(session, clock.now() - timedelta(hours=1))
+        customers.note_written(session, str(begun.customer_phone), None, clock.now())
         failed = factories.message(session, factories.booking(session), "failed")
     hook = api.post("/api/webhooks", json={"url": "https://example.com/hook"}).json()["id"]
     sent = api.post(f"/api/webhooks/{hook}/example", json={"type": "booking.created"}).json()["id"]
@@ -138,6 +140,7 @@ def _bodies(
     return {
         "/api/bookings": ("/api/bookings", body(barberId="barber_2")),
         f"{bookings}/attendance": (f"/api/bookings/{begun.id}/attendance", {"came": True}),
+        f"{bookings}/conversation": (f"/api/bookings/{begun.id}/conversation", {"text": "Hi"}),
         f"{bookings}/reminders/{{number:int}}/retry": (
             f"/api/bookings/{failed.booking_id}/reminders/{failed.number}/retry",
             None,

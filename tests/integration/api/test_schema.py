@@ -33,6 +33,8 @@ def test_every_call_is_described_and_nothing_else(schema: dict[str, Any]) -> Non
         (booking, "patch"),
         (booking, "delete"),
         (f"{booking}/attendance", "post"),
+        (f"{booking}/conversation", "get"),
+        (f"{booking}/conversation", "post"),
         (f"{booking}/messages", "get"),
         (f"{booking}/reminders", "get"),
         (f"{booking}/reminders/{{number}}/retry", "post"),
@@ -55,6 +57,8 @@ def test_every_call_is_described_and_nothing_else(schema: dict[str, Any]) -> Non
         ("/api/hours", "get"),
         ("/api/hours", "put"),
         ("/api/queue/stats", "get"),
+        ("/api/settings", "get"),
+        ("/api/settings", "patch"),
         *(
             (f"/api/webhooks{path}", verb)
             for path, verbs in {

@@ -1,0 +1,211 @@
+"""The shop's settings over JSON: who it is, and when it reminds; by the rules of the forms."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar import Response, Router, get, patch
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import JSONBody
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from app import db
+from app.errors import FieldError, Invalid
+from app.forms import as_typed
+from app.models.shop import Shop
+from app.reminders.changes import PolicyForm
+from app.shop import changes
+from app.shop import service as shop_service
+from app.shop.changes import ShopForm
+from app.shop.money import currency_of
+from app.shop.policy import of_shop
+from app.staff.guards import ApiRequest
+from app.web import etags
+from app.web.bodies import Body, JsonBody
+from app.web.etags import IfMatch, IfNoneMatch
+from app.web.field_names import WrongFields, camel
+from app.web.problems import documented
+
+Name = Annotated[str, Meta(description="1 to 100 characters.", examples=["The Chair"])]
+Locale = Annotated[
+    str, Meta(description="In which language and order customers read times.", examples=["en_GB"])
+]
+Country = Annotated[
+    str | None,
+    Meta(
+        description="ISO 3166: of phone numbers that have no country code. Null: each needs one.",
+        examples=["GB"],
+    ),
+]
+TimeZone = Annotated[
+    str, Meta(description="Of the shop's clock, in the words of IANA.", examples=["Europe/London"])
+]
+Currency = Annotated[str, Meta(description="ISO 4217: of prices.", examples=["GBP"])]
+Every = Annotated[
+    int, Meta(description="Seconds between two reminders: up to 366 days.", examples=[7200])
+]
+CountFrom = Annotated[
+    Literal["booking", "appointment"],
+    Meta(description="On from the booking, or back from the appointment.", examples=["booking"]),
+]
+Within = Annotated[
+    int | None,
+    Meta(
+        description="Only in so many seconds before the appointment; null: all along.",
+        examples=[86400],
+    ),
+]
+AtMost = Annotated[
+    int | None,
+    Meta(description="So many at most, the nearest to the appointment; null: all.", examples=[5]),
+]
+QuietFrom = Annotated[
+    str | None,
+    Meta(description="From when on nothing is sent, on the shop's clock.", examples=["22:00"]),
+]
+QuietUntil = Annotated[
+    str | None,
+    Meta(description="Until when: null if and only if `quietFrom` is.", examples=["08:00"]),
+]
+
+_SHOP = {"name": "name", "locale": "locale", "country": "country", "time_zone": "time_zone"}
+_SHOP |= {"currency": "prices_in"}
+_POLICY = {"remind_every": "every", "remind_count_from": "count_from", "remind_within": "within"}
+_POLICY |= {"remind_at_most": "at_most", "quiet_from": "quiet_from", "quiet_until": "quiet_until"}
+_HERE = {form: ours for ours, form in (_SHOP | _POLICY).items()}
+"""What the fields of the forms are called here."""
+
+
+class SettingsAnswer(Struct, rename="camel", kw_only=True):
+    """The shop, as it is in force: where it says nothing itself, as the install says."""
+
+    name: Name
+    locale: Locale
+    country: Country
+    time_zone: TimeZone
+    currency: Currency
+    remind_every: Every
+    remind_count_from: CountFrom
+    remind_within: Within
+    remind_at_most: AtMost
+    quiet_from: QuietFrom
+    quiet_until: QuietUntil
+
+    @classmethod
+    def of(cls, row: Shop) -> "SettingsAnswer":
+        policy = of_shop(row)
+        return cls(
+            name=row.name,
+            locale=row.locale,
+            country=row.country,
+            time_zone=policy.time_zone.key,
+            currency=currency_of(row),
+            remind_every=round(policy.every.total_seconds()),
+            remind_count_from=policy.count_from,
+            remind_within=row.within,
+            remind_at_most=policy.at_most,
+            quiet_from=as_typed(policy.quiet_from) or None,
+            quiet_until=as_typed(policy.quiet_until) or None,
+        )
+
+
+class SettingsChanges(Struct, rename="camel", kw_only=True, forbid_unknown_fields=True):
+    """What to change; fields that are left out stay. `timeZone` and `currency` may be null: as the
+    install and the country say."""
+
+    name: Name | UnsetType = UNSET
+    locale: Locale | UnsetType = UNSET
+    country: Country | UnsetType = UNSET
+    time_zone: TimeZone | UnsetType | None = UNSET
+    currency: Currency | UnsetType | None = UNSET
+    remind_every: Every | UnsetType = UNSET
+    remind_count_from: CountFrom | UnsetType = UNSET
+    remind_within: Within | UnsetType = UNSET
+    remind_at_most: AtMost | UnsetType = UNSET
+    quiet_from: QuietFrom | UnsetType = UNSET
+    quiet_until: QuietUntil | UnsetType = UNSET
+
+
+@get(
+    "/",
+    opt={"access": "read"},
+    response_headers=etags.HEADERS,
+    responses=documented(400, 401, 403, 422)
+    | {304: ResponseSpec(None, description="The caller has it already.", media_type="")},
+    sync_to_thread=True,
+)
+def get_settings(if_none_match: IfNoneMatch = None) -> Response[SettingsAnswer]:
+    """The shop's name, language, country, time zone and currency, and its rule for reminders."""
+    with db.database().read() as session:
+        answer = SettingsAnswer.of(shop_service.shop(session))
+    return etags.unless_known(answer, if_none_match)
+
+
+@patch(
+    "/",
+    dto=JsonBody[SettingsChanges],
+    opt={"access": "write"},
+    response_headers=etags.HEADERS,
+    responses=documented(400, 401, 403, 412, 413, 415, 422),
+    sync_to_thread=True,
+)
+def change_settings(
+    data: JSONBody[Body[SettingsChanges]], request: ApiRequest, if_match: IfMatch = None
+) -> Response[SettingsAnswer]:
+    """Change them; another rule for reminders holds for bookings made or moved from now on."""
+    with db.database().write() as session:
+        row = changes.locked(session)
+        etags.check(if_match, SettingsAnswer.of(row))
+        asked = data.checked(lambda given: _wrong(row, given))
+        given = {
+            name: value
+            for name, value in msgspec.structs.asdict(asked).items()
+            if value is not UNSET
+        }
+        columns, errors = _columns(row, given)
+        if errors:
+            raise WrongFields([FieldError(camel(each.field), each.message) for each in errors])
+        changes.save(session, columns, f"token:{request.auth.id}")
+        session.flush()
+        return etags.tagged(SettingsAnswer.of(row))
+
+
+def _wrong(row: Shop, given: Mapping[str, Any]) -> list[FieldError]:
+    return _columns(row, given)[1]
+
+
+def _columns(row: Shop, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[FieldError]]:
+    """The columns of the shop's row that these fields mean, and what is wrong with them."""
+    columns: dict[str, Any] = {}
+    errors: list[FieldError] = []
+    for read in (_shop, _policy):
+        try:
+            columns |= read(row, given)
+        except Invalid as invalid:
+            errors += [FieldError(_HERE[each.field], each.message) for each in invalid.errors]
+    return columns, errors
+
+
+def _shop(row: Shop, given: Mapping[str, Any]) -> dict[str, Any]:
+    typed = {form: given[ours] or "" for ours, form in _SHOP.items() if ours in given}
+    return ShopForm(typed, row).checked(typed.keys())
+
+
+def _policy(row: Shop, given: Mapping[str, Any]) -> dict[str, Any]:
+    typed = {form: given[ours] for ours, form in _POLICY.items() if ours in given}
+    if not typed:
+        return {}
+    if "every" in typed:
+        typed["unit"] = "seconds"
+    if typed.get("within") is not None:
+        typed["within"] = f"{typed['within'] / 3600:.4f}"  # of hours, which the form rounds back
+    shown = PolicyForm.shown(row)
+    return PolicyForm(shown | {name: as_typed(each) for name, each in typed.items()}, row).columns()
+
+
+router = Router(
+    "/api/settings",
+    route_handlers=[get_settings, change_settings],
+    tags=["Settings"],
+    security=[{"bearer": []}],
+)
