@@ -2,6 +2,8 @@
 
 import asyncio
 import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from granian.utils.proxies import wrap_asgi_with_proxy_headers
 from litestar import Litestar, Router
@@ -51,6 +53,7 @@ from app.dashboard.staff import pages as staff_pages
 from app.dashboard.templating import environment
 from app.dashboard.today import moves, page
 from app.dashboard.welcome import pages as welcome_pages
+from app.messages.watch import Watch
 from app.settings import Settings, settings
 from app.staff import guards
 from app.web import incoming, measured, static, threads
@@ -76,7 +79,7 @@ def create_app() -> Litestar:
             instance=JinjaTemplateEngine.from_environment(environment())
         ),
         on_startup=[_limit_threads, _watch_connections],
-        lifespan=[live.lifespan],
+        lifespan=[live.lifespan, _watching],
         logging_config=None,
         debug=False,
     )
@@ -128,6 +131,14 @@ def _routes(env: Settings) -> list[Router]:
 async def _limit_threads() -> None:
     """The loop ends its default threads itself when it closes."""
     asyncio.get_running_loop().set_default_executor(threads.Threads())
+
+
+@asynccontextmanager
+async def _watching(_: Litestar) -> AsyncIterator[None]:
+    watch = Watch(is_web=True)
+    watch.start()
+    yield
+    watch.stop()
 
 
 async def _watch_connections() -> None:

@@ -16,7 +16,6 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 import phonenumbers
-from email_validator import validate_email
 
 Tls = Literal["implicit", "starttls", "off"]
 
@@ -209,6 +208,8 @@ class Reader:
 
     def mail_from(self, name: str) -> str | None:
         def parse(text: str) -> str:
+            from email_validator import validate_email  # takes a tenth of a second
+
             shown, address = parseaddr(text)
             validate_email(address, check_deliverability=False)
             return formataddr((shown, address))

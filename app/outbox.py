@@ -71,6 +71,7 @@ class _Noted(NamedTuple):
     message_id: str | None
     reply_sid: str | None
     person: str | None
+    alarm: tuple[str, str] | None
 
     @property
     def subject(self) -> str:
@@ -95,13 +96,17 @@ ReplyRow, SendingRow = _row_of(table_of(Reply)), _row_of(table_of(Sending))
 
 
 class Facts(Struct, omit_defaults=True):
-    """What an event is about, as rows have it; `is_example` is about nothing real."""
+    """What an event is about, as rows have it; `is_example` is about nothing real.
+
+    `alarm` is the kind and the words of `app.messages.alarms`, where it says more than `sending`.
+    """
 
     booking: BookingRow | None = None  # type: ignore[valid-type]
     message: MessageRow | None = None  # type: ignore[valid-type]
     reply: ReplyRow | None = None  # type: ignore[valid-type]
     sending: SendingRow | None = None  # type: ignore[valid-type]
     person: str | None = None
+    alarm: tuple[str, str] | None = None
     is_example: bool = False
 
 
@@ -113,6 +118,7 @@ def note(
     message_id: str | None = None,
     reply_sid: str | None = None,
     person: str | None = None,
+    alarm: tuple[str, str] | None = None,
 ) -> None:
     """Tell who wants to hear it, once this transaction is committed. The same again counts once.
 
@@ -123,7 +129,7 @@ def note(
     noted = session.info.setdefault(_NOTED, {})
     if not noted:
         before_commit(session, lambda: _write(session))
-    noted[_Noted(type, booking_id, message_id, reply_sid, person)] = None
+    noted[_Noted(type, booking_id, message_id, reply_sid, person, alarm)] = None
 
 
 def note_action(session: Session, action: str, subject: str) -> None:
@@ -189,6 +195,7 @@ def _write(session: Session) -> None:
                     replies.get(each.reply_sid),
                     sending.get(1) if each.type.startswith("sending.") else None,
                     each.person,
+                    each.alarm,
                 )
             ).decode(),
         }

@@ -68,6 +68,7 @@ class Settings:
     tick_every: float
     smtp_server: SmtpServer | None = field(repr=False)
     mail_from: str
+    heartbeat_url: str = field(repr=False)
     shop_timezone: str
     api_token: str | None = field(repr=False)
     owner_email: str | None
@@ -145,6 +146,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         **_durations(reader),
         **_whatsapp(reader, secret),
         **_mail(reader),
+        "heartbeat_url": reader.api_url("HEARTBEAT_URL"),
         "shop_timezone": reader.time_zone("SHOP_TIMEZONE"),
         "api_token": reader.api_token("CHAIRTIME_API_TOKEN"),
         "owner_email": reader.text("CHAIRTIME_OWNER_EMAIL"),

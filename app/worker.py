@@ -1,5 +1,5 @@
 """What `huey_consumer app.worker.huey` imports: the queue, its task, and what runs beside it: the
-tick, imports, what brings events to other programs, and mail.
+tick, imports, what brings events to other programs, mail, and what watches over all of it.
 """
 
 import gc
@@ -11,11 +11,18 @@ from app.integrations.courier import Courier
 from app.mail.postman import Postman
 from app.messages import tasks  # noqa: F401  (the consumer needs the task registered)
 from app.messages.tick import Ticker
+from app.messages.watch import Watch
 from app.queue.huey import huey
 
 __all__ = ["huey"]
 
-_beside = (Ticker(further=[missed.fetch_due]), Importer(), Courier(events.bodies), Postman())
+_beside = (
+    Ticker(further=[missed.fetch_due]),
+    Importer(),
+    Courier(events.bodies),
+    Postman(),
+    Watch(is_web=False),
+)
 
 
 @huey.on_startup()  # type: ignore[untyped-decorator]

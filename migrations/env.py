@@ -4,6 +4,7 @@ from alembic import context
 from sqlalchemy import Connection
 
 from app.db import Base, database
+from app.models import alarm as _alarm  # noqa: F401
 from app.models import conversation as _conversations  # noqa: F401
 from app.models import customer as _customers  # noqa: F401
 from app.models import imports as _imports  # noqa: F401

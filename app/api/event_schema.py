@@ -20,7 +20,7 @@ _WHEN: Mapping[EventType, str] = {
     "message.skipped": "A message was no longer useful.",
     "reply.received": "A customer wrote.",
     "customer.opted_out": "A customer wants no messages any more.",
-    "sending.stopped": "Messages do not go out any more.",
+    "sending.stopped": "Messages do not go out any more, or soon will not.",
     "sending.resumed": "Messages go out again, unless something else holds them.",
 }
 _OF_THE_API = ("booking", "service", "barber", "customer", "message")

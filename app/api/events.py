@@ -49,9 +49,12 @@ class ReplyAnswer(Struct, rename="camel", kw_only=True):
 
 
 class SendingAnswer(Struct, rename="camel", kw_only=True):
-    """Whether messages go out."""
+    """Whether messages go out, or what keeps them back or soon will."""
 
-    state: Annotated[Literal["ok", "paused", "stopped", "limited", "budget"], Meta(examples=["ok"])]
+    state: Annotated[
+        Literal["ok", "paused", "stopped", "limited", "budget", "no_worker", "disk", "backlog"],
+        Meta(examples=["ok"]),
+    ]
     reason: Annotated[str, Meta(description="In words; empty while it is `ok`.")]
 
 
@@ -115,7 +118,7 @@ class _Around:
         booking: Any = facts.booking
         data = EventData()
         if facts.sending is not None:
-            data.sending = _sending(self._session, facts.sending)
+            data.sending = _sending(self._session, facts)
             return data
         data.customer = self._customers.get(_person_of(facts) or "")
         if booking is not None:
@@ -145,8 +148,9 @@ def _person_of(facts: Facts) -> str | None:
     return person
 
 
-def _sending(session: Session, row: Any) -> SendingAnswer:
-    state, reason = health.sending_of(session, row)
+def _sending(session: Session, facts: Facts) -> SendingAnswer:
+    row: Any = facts.sending
+    state, reason = facts.alarm or health.sending_of(session, row)
     return SendingAnswer(state=state, reason=reason)  # type: ignore[arg-type]
 
 

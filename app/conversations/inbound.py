@@ -80,9 +80,11 @@ def receive(session: Session, incoming: Incoming, late: bool = False) -> str | N
             needs_attention=outcome.needs_attention,
         )
     )
-    about = {"booking_id": outcome.booking.id if outcome.booking else None}
+    booking_id = outcome.booking.id if outcome.booking else None
     person = person_of(incoming.sender)
-    outbox.note(session, "reply.received", **about, reply_sid=incoming.sid, person=person)
+    outbox.note(
+        session, "reply.received", booking_id=booking_id, reply_sid=incoming.sid, person=person
+    )
     return outcome.answer
 
 

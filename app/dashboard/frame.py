@@ -17,7 +17,8 @@ from app.customers import budget
 from app.customers.budget import Month
 from app.db import UtcDateTime, is_one_of
 from app.integrations import endpoints
-from app.messages import failures, gate, statistics
+from app.messages import alarms, failures, gate, statistics
+from app.messages.alarms import Wrong
 from app.messages.channels import channel
 from app.messages.eligibility import UNCOUNTED
 from app.messages.statistics import Stats
@@ -90,6 +91,7 @@ class Frame:
     `worker_failures` counts how often in a row a worker ended right after its start, if it does.
     `month` is what was sent, if the shop has a budget and it is nearly used up.
     `silent_webhooks` are the hosts of those that were switched off after a week of failing.
+    `alarms` are what owners were told of and nothing else here says.
     """
 
     shop: Shop
@@ -110,6 +112,7 @@ class Frame:
     wait_until: datetime | None
     month: Month | None
     silent_webhooks: Sequence[str] = ()
+    alarms: Sequence[Wrong] = ()
 
     @property
     def counted(self) -> tuple[Ahead, int, int]:
@@ -163,7 +166,8 @@ class Frame:
         """A fingerprint of all that the banner depends on."""
         stopped = self.stopped, self.stopped_at, self.probe_at
         worker = self.has_worker, self.worker_failures, self.queue_away_since
-        parts = *worker, self.paused_at, *stopped, self.wait_until, self.month, self.silent_webhooks
+        others = tuple(self.silent_webhooks), tuple(self.alarms)
+        parts = *worker, self.paused_at, *stopped, self.wait_until, self.month, others
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
     @property
@@ -198,6 +202,7 @@ def frame(session: Session) -> Frame:
         wait_until=sending.slow_until if gate.is_slowed(sending, clock.now()) else None,
         month=_month(session),
         silent_webhooks=endpoints.given_up(session),
+        alarms=alarms.shown(session),
     )
 
 

@@ -9,7 +9,9 @@ from app.db import Base, UtcDateTime
 
 
 class Install(Base):
-    """A single row: the id that its queue is named after, and when /health last wrote."""
+    """A single row: the id that its queue is named after, when /health last wrote, and
+    when HEARTBEAT_URL was last pinged.
+    """
 
     __tablename__ = "install"
     __table_args__ = (CheckConstraint("number = 1", name="single_row"),)
@@ -17,3 +19,4 @@ class Install(Base):
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     queue_id: Mapped[str] = mapped_column(String(32))
     written_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    pinged_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

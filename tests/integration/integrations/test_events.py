@@ -14,9 +14,10 @@ from app.channel import Incoming
 from app.conversations import inbound
 from app.customers import consent
 from app.db import Database
-from app.messages import gate, tick
+from app.messages import alarms, gate, tick
 from app.messages.lifecycle import outcomes, plans
 from app.models.integration import WebhookEvent
+from app.models.message import DailySent
 from app.outbox import TYPES
 from tests import factories
 from tests.integration.conftest import Client, body
@@ -158,6 +159,34 @@ def test_sending_that_stops_and_goes_on_is_told_as_it_was_then(
     states = [each.body["data"]["sending"]["state"] for each in receiver.heard]
     assert states == ["paused", "ok", "stopped", "ok"]
     assert receiver.types == ["sending.stopped", "sending.resumed"] * 2
+
+
+def test_a_budget_that_is_used_up_stops_sending_too(
+    sqlite_api: Client,
+    sqlite_shop: Database,
+    receiver: Receiver,
+    settle: Settle,
+    clock: FrozenClock,
+) -> None:
+    listen(sqlite_api, receiver, "sending.stopped", "sending.resumed")
+    tick.beat(tick.Process("w"))
+    with sqlite_shop.write() as session:
+        factories.shop(session, budget_per_month=1)
+        session.add(DailySent(day=clock.now().date(), messages=1))
+    alarms.look(sqlite_shop)
+    settle()
+    with sqlite_shop.write() as session:
+        factories.shop(session, budget_per_month=None)
+    alarms.look(sqlite_shop)
+    clock.move(seconds=alarms.CALM.total_seconds())
+    tick.beat(tick.Process("w"))
+    alarms.look(sqlite_shop)
+    settle()
+    assert receiver.types == ["sending.stopped", "sending.resumed"]
+    assert [each.body["data"]["sending"] for each in receiver.heard] == [
+        {"state": "budget", "reason": "This month's messages are used up: reminders are skipped."},
+        {"state": "ok", "reason": ""},
+    ]
 
 
 def test_who_walked_in_is_told_of_without_a_customer(
