@@ -25,6 +25,7 @@ from app.api import (
     queue,
     shop_settings,
     time_off,
+    tokens,
     twilio,
     webhooks,
 )
@@ -99,6 +100,7 @@ def _routes(env: Settings) -> list[Router]:
         messages.router,
         conversation.router,
         shop_settings.router,
+        tokens.router,
         webhooks.router,
         queue.router,
         metrics.router,

@@ -12,6 +12,7 @@ from app.settings import Settings, SettingsError, settings
 
 if TYPE_CHECKING:
     from app.models.staff import ApiToken
+    from app.staff.tokens import Scope
 
 # Imports stand inside the commands where they are slow, and not needed by all.
 
@@ -182,14 +183,20 @@ def token() -> None:
 
 @token.command("create")
 @click.argument("name")
-@click.option("--read-only", is_flag=True, help="It may read, and change nothing.")
-def token_create(name: str, read_only: bool) -> None:
+@click.option(
+    "--scope",
+    type=click.Choice(["metrics", "read", "write", "manage"]),
+    default="write",
+    show_default=True,
+    help="What it may: read /metrics, read all, also book and change, also make tokens.",
+)
+def token_create(name: str, scope: "Scope") -> None:
     """Make a token and print its secret, once."""
     from app.run import preflight
     from app.staff import tokens
 
     with preflight.reachable_database().write() as session:
-        made, secret = tokens.create(session, name, "read" if read_only else "write")
+        made, secret = tokens.create(session, name, scope)
     click.echo(f"{made.id} ({made.scope}). Keep its secret now, it is not shown again:", err=True)
     click.echo(secret)
 
@@ -232,7 +239,7 @@ def _token_line(token: "ApiToken") -> str:
         f"last used {token.last_used_at:%Y-%m-%d %H:%M} UTC" if token.last_used_at else "not used"
     )
     state = f"revoked {token.revoked_at:%Y-%m-%d}" if token.revoked_at else used
-    return f"{token.id}  {token.scope:5}  made {token.created_at:%Y-%m-%d}  {state}  {token.name}"
+    return f"{token.id}  {token.scope:7}  made {token.created_at:%Y-%m-%d}  {state}  {token.name}"
 
 
 def _password_from_stdin() -> str:

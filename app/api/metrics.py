@@ -27,7 +27,7 @@ _LATE = (0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
 _MINUTES = f"in the last {monitoring.RECENTLY.seconds // 60} minutes"
 
 
-@get("/metrics", opt={"access": "read"}, include_in_schema=False, sync_to_thread=True)
+@get("/metrics", opt={"access": "metrics"}, include_in_schema=False, sync_to_thread=True)
 def metrics(
     accept: Annotated[str, HeaderParameter(name="Accept")] = "",
 ) -> Response[bytes]:

@@ -8,6 +8,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, UtcDateTime
 
+SCOPES = ("metrics", "read", "write", "manage")
+"""Of API tokens: each may also do what those before it may."""
+
 
 class User(Base):
     """A member of staff. The password is kept as an argon2id hash."""
@@ -61,7 +64,7 @@ class ApiToken(Base):
     """A bearer token of an integration. Only its SHA-256 is kept."""
 
     __tablename__ = "api_token"
-    __table_args__ = (CheckConstraint("scope IN ('read', 'write')", name="scope"),)
+    __table_args__ = (CheckConstraint(f"scope IN {SCOPES}", name="scope"),)
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     name: Mapped[str] = mapped_column(String(100))

@@ -1,15 +1,15 @@
 """Who may call what. Every route says it, as `opt={"access": …}`; one that does not is closed.
 
 `public`: anybody · `signed`: whoever signs as Twilio, which the handler checks over the body ·
-`simulator`: its own router's guard decides · `read`, `write`: a bearer token with that scope (one
-that may write may read) · `viewer`, `staff`, `owner`: somebody signed in with that role or a
-higher one.
+`simulator`: its own router's guard decides · `metrics`, `read`, `write`, `manage`: a bearer token
+with that scope or a later one of these · `viewer`, `staff`, `owner`: somebody signed in with that
+role or a higher one.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from litestar import Request
 from litestar.concurrency import sync_to_thread
@@ -20,16 +20,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app import db
+from app.models import staff as models
 from app.models.staff import ApiToken
 from app.staff import sessions, tokens
 from app.staff.sessions import SignedIn
 from app.web import cookies, csrf, threads
 
 ApiRequest = Request[Any, ApiToken, Any]
-"""A request to a `read` or `write` route: `request.auth` is the token."""
+"""A request to a route for tokens: `request.auth` is the token."""
 
 ROLES = {"viewer", "staff", "owner"}
-SCOPES = {"read", "write"}
+SCOPES = set(models.SCOPES)
 OPEN = {"public", "signed", "simulator"}
 FOR_BROWSERS = ROLES | {"public"}
 """What a browser calls with its cookies, so another site could make it do so."""
@@ -89,8 +90,9 @@ async def _token(connection: _Connection, scope: str) -> ApiToken:
         )
     if not tokens.is_noted(token):
         _note_use(token.id, tokens.note_use)
-    if scope == "write" and token.scope != "write":
-        raise PermissionDeniedException("This token may only read.")
+    if models.SCOPES.index(token.scope) < models.SCOPES.index(scope):
+        words = tokens.SCOPES[cast(tokens.Scope, token.scope)]
+        raise PermissionDeniedException(f"This token may only {words}.")
     return token
 
 

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Literal, cast, get_args
+from typing import Literal, cast
 
 from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.orm import Session
@@ -19,8 +19,15 @@ from app.staff import audit, digests
 NOTED_EVERY = timedelta(minutes=1)
 """How exact `last_used_at` is."""
 
-Scope = Literal["read", "write"]
+Scope = Literal["metrics", "read", "write", "manage"]
 
+SCOPES: Mapping[Scope, str] = {
+    "metrics": "read /metrics alone",
+    "read": "read",
+    "write": "read, book and change",
+    "manage": "read, book and change, and make tokens",
+}
+"""What a token may, in words."""
 
 LIFETIMES: Mapping[str, str] = {
     "30": "30 days",
@@ -42,7 +49,7 @@ class TokenForm(Form):
 
     @field
     def scope(self, typed: str) -> Scope:
-        return "write" if one_of(typed, get_args(Scope)) == "write" else "read"
+        return cast(Scope, one_of(typed, SCOPES))
 
     @field
     def days(self, typed: str) -> timedelta | None:
@@ -106,12 +113,18 @@ def known(database: Database, secret: str) -> ApiToken | None:
 
 def revoke(session: Session, token_id: str, actor: str) -> None:
     """End a token at once and for good. Raises NotFound."""
-    token = session.get(ApiToken, token_id)
-    if token is None:
-        raise NotFound("There is no such token.")
+    token = get(session, token_id)
     if token.revoked_at is None:
         token.revoked_at = clock.now()
         audit.record(session, actor, "token.revoked", token_id)
+
+
+def get(session: Session, token_id: str) -> ApiToken:
+    """Raises NotFound."""
+    token = session.get(ApiToken, token_id)
+    if token is None:
+        raise NotFound("There is no such token.")
+    return token
 
 
 def listed(session: Session) -> list[ApiToken]:

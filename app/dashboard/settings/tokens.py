@@ -70,6 +70,7 @@ def _page(
         request,
         "settings/tokens.html",
         tokens=rows,
+        scopes=tokens.SCOPES,
         holds=tokens.holds,
         made=made,
         secret=secret,

@@ -10,7 +10,7 @@ from sqlalchemy import update
 from app.customers import service as customers
 from app.db import Database
 from app.models.integration import WebhookDelivery
-from app.models.staff import AuditEvent, IdempotencyKey
+from app.models.staff import ApiToken, AuditEvent, IdempotencyKey
 from app.staff import idempotency
 from tests import factories
 from tests.integration.api.test_bookings import count
@@ -98,6 +98,8 @@ def test_a_key_whose_act_fails_is_not_kept(shop: Database) -> None:
 def test_each_call_that_makes_something_does_so_once_for_a_key(
     sqlite_api: Client, sqlite_shop: Database, clock: FrozenClock
 ) -> None:
+    with sqlite_shop.write() as session:
+        session.execute(update(ApiToken).values(scope="manage"))
     posts = {
         path
         for path, handler in routes(sqlite_api.app)
@@ -149,6 +151,7 @@ def _bodies(
         "/api/barbers": ("/api/barbers", {"name": "Jo"}),
         "/api/barbers/{barber_id:str}/absences": ("/api/barbers/barber_1/absences", away),
         "/api/closures": ("/api/closures", {"name": "Christmas", "from": "2026-12-25"}),
+        "/api/tokens": ("/api/tokens", {"name": "Till", "scope": "read"}),
         "/api/webhooks": ("/api/webhooks", {"url": "https://example.com/other"}),
         f"{hooks}/secret": (f"/api/webhooks/{hook}/secret", None),
         f"{hooks}/example": (f"/api/webhooks/{hook}/example", {"type": "booking.created"}),

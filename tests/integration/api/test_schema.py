@@ -59,6 +59,10 @@ def test_every_call_is_described_and_nothing_else(schema: dict[str, Any]) -> Non
         ("/api/queue/stats", "get"),
         ("/api/settings", "get"),
         ("/api/settings", "patch"),
+        ("/api/tokens", "get"),
+        ("/api/tokens", "post"),
+        ("/api/tokens/{token_id}", "get"),
+        ("/api/tokens/{token_id}", "delete"),
         *(
             (f"/api/webhooks{path}", verb)
             for path, verbs in {

@@ -80,7 +80,7 @@ def test_a_password_is_not_asked_for_where_there_is_no_terminal(sqlite_db: Datab
 
 
 def test_a_token_is_made_listed_and_revoked(db: Database) -> None:
-    secret = run("token", "create", "shop window", "--read-only").stdout.strip()
+    secret = run("token", "create", "shop window", "--scope", "read").stdout.strip()
     with db.read() as session:
         token = tokens.authenticate(session, secret)
     assert token is not None
