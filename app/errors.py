@@ -1,5 +1,6 @@
 """What a service may refuse: errors that `web/` turns into problem+json or a page."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -27,11 +28,14 @@ class NotFound(Refused):
 
 
 class Conflict(Refused):
-    """Right in form, but not possible now (409); `reason` is a short code: `barber_taken`."""
+    """Right in form, but not possible now (409); `reason` is a short code: `barber_taken`.
 
-    def __init__(self, reason: str, detail: str) -> None:
+    `instead` is what would be possible, as JSON can hold it, if there is something.
+    """
+
+    def __init__(self, reason: str, detail: str, instead: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
-        self.reason = reason
+        self.reason, self.instead = reason, instead
 
 
 class Invalid(Refused):

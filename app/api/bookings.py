@@ -34,6 +34,14 @@ Phone = Annotated[
 ]
 ServiceId = Annotated[str, Meta(examples=["haircut"])]
 BarberId = Annotated[str, Meta(examples=["barber_1"])]
+BarberOrAny = Annotated[
+    str,
+    Meta(
+        description="Or `any`: of those who do the service and are free then, in their hours, who "
+        "has least that day.",
+        examples=["barber_1"],
+    ),
+]
 Time = Annotated[
     datetime,
     Meta(
@@ -81,7 +89,7 @@ class NewBookingBody(Struct, rename="camel", kw_only=True, forbid_unknown_fields
     customer_email: Email = None
     customer_phone: Phone
     service_id: ServiceId
-    barber_id: BarberId
+    barber_id: BarberOrAny
     scheduled_time: Time
     notes: Notes = None
     price: BookingPrice = None

@@ -192,7 +192,7 @@ def free_between(
     if days is None:
         zone = time_zone(shop(session))
         days = calendar(session, *(at.astimezone(zone).date() for at in (first, until)))
-    taken = {id: _taken(session, id, first, until + length, but) for id in ids}
+    taken = taken_by(session, ids, first, until + length, but)
     return {
         each.id: [
             start
@@ -291,8 +291,11 @@ def in_the_way(barber_id: Any, earliest: Any, starts_at: Any, ends_at: Any) -> C
 
     `earliest` is LONGEST before `starts_at`.
     """
+    return and_(Booking.barber_id == barber_id, _is_at(earliest, starts_at, ends_at))
+
+
+def _is_at(earliest: Any, starts_at: Any, ends_at: Any) -> ColumnElement[bool]:
     return and_(
-        Booking.barber_id == barber_id,
         Booking.starts_at < ends_at,
         Booking.starts_at > earliest,
         Booking.ends_at > starts_at,
@@ -300,12 +303,23 @@ def in_the_way(barber_id: Any, earliest: Any, starts_at: Any, ends_at: Any) -> C
     )
 
 
-def _taken(
-    session: Session, barber_id: str, since: datetime, until: datetime, but: str
-) -> list[Span]:
-    query = overlapping(barber_id, since, until, but)
-    rows = session.execute(query.with_only_columns(Booking.starts_at, Booking.ends_at))
-    return [(row.starts_at, row.ends_at) for row in rows]
+def taken_by(
+    session: Session, barber_ids: Sequence[str], since: datetime, until: datetime, but: str = ""
+) -> dict[str, list[Span]]:
+    """What each barber has booked at that time, other than `but`: from when to when, in order."""
+    rows = session.execute(
+        select(Booking.barber_id, Booking.starts_at, Booking.ends_at)
+        .where(
+            Booking.barber_id.in_(barber_ids),
+            _is_at(since - LONGEST, since, until),
+            Booking.id != but,
+        )
+        .order_by(Booking.starts_at, Booking.id)
+    )
+    taken: dict[str, list[Span]] = {id: [] for id in barber_ids}
+    for row in rows:
+        taken[row.barber_id].append((row.starts_at, row.ends_at))
+    return taken
 
 
 def _starts(span: Span, taken: Sequence[Span], length: timedelta) -> Iterator[datetime]:

@@ -19,6 +19,7 @@ from app.errors import Conflict, FieldError, Invalid
 from app.forms import as_typed
 from app.models.booking import Booking, short_name
 from app.models.customer import Customer
+from app.models.shop import ANY_BARBER
 from app.shop.service import barber, shop, time_zone
 
 OTHER = "other"
@@ -45,6 +46,7 @@ class Draft:
     "2", or empty for the first that is still to come. `consent` is "yes" or "no", or empty: the
     customer was not asked. `overlap` has the ids of the bookings beside which it is to be made,
     `outside` the place (`place_of`) of which the form has said that it is outside of hours,
+    `would` whom it has named for any barber, and for when (`named`),
     `sure` the number of reminders agreed to, `seen` the `fields` of the booking as the form showed
     it at first. `others` is for what a corrected number holds: a numbers.Scope.
     """
@@ -56,6 +58,7 @@ class Draft:
     consent: str = ""
     overlap: str = ""
     outside: str = ""
+    would: str = ""
     sure: str = ""
     seen: str = ""
     others: str = ""
@@ -88,6 +91,11 @@ class Draft:
     def fields(self) -> dict[str, str]:
         """What two who change one booking may differ in; day and time are one field."""
         return {**self.typed, "when": f"{self.day} {self.time} {self.turn}".rstrip()}
+
+    @property
+    def is_any(self) -> bool:
+        """Whether any barber will do."""
+        return self.typed["barber"] == ANY_BARBER
 
     @property
     def agreed(self) -> int:
@@ -170,11 +178,18 @@ def ids_of(bookings: Iterable[Booking]) -> str:
 def book(session: Session, draft: Draft, actor: str) -> tuple[Booking, bool]:
     """Make the booking; False if it was there already.
 
-    Raises Invalid with all the fields that are wrong, and Conflict: `barber_taken` for a booking
-    beside it that the draft does not name, `outside_hours` for a time of which it does not know.
+    With any barber it is with whom the form has named. Raises Invalid with all the fields that are
+    wrong, and Conflict: `barber_taken` for a booking beside it that the draft does not name,
+    `named_taken` for one of the barber named for any, `nobody_free`, and `outside_hours` for a time
+    of which the draft does not know.
     """
     new = form(session, draft)
-    booking, is_new = service.create(session, new, actor, draft.agreed)
+    try:
+        booking, is_new = service.create(session, new, actor, draft.agreed)
+    except Conflict as conflict:
+        if conflict.reason == "barber_taken" and draft.is_any:
+            raise Conflict("named_taken", "They have been booked meanwhile.") from None
+        raise
     if is_new:
         _check_conflicts(session, booking, draft)
     return booking, is_new
@@ -256,11 +271,15 @@ def form(session: Session, draft: Draft, booking: Booking | None = None) -> Book
     given: dict[str, Any] = dict(texts)
     for error in errors:
         del given[error.field]
-    given |= {"allow_overlap": draft.overlap, "whatsapp_consent": draft.is_agreed}
+    overlap = "" if draft.is_any else draft.overlap
+    given |= {"allow_overlap": overlap, "whatsapp_consent": draft.is_agreed}
     zone = time_zone(shop(session))
     try:
         if not (booking and is_time_of(draft, booking, zone)):
-            given["scheduled_time"] = start_of(draft, zone).at
+            given["scheduled_time"] = at = start_of(draft, zone).at
+            barber_id, _, when = draft.would.partition(" ")
+            if draft.is_any and when == at.isoformat():
+                given["barber_id"] = barber_id
     except Invalid as invalid:
         errors += invalid.errors
     form = service.form(session, given, _begun(booking is None))
@@ -271,6 +290,11 @@ def form(session: Session, draft: Draft, booking: Booking | None = None) -> Book
     if errors:
         raise Invalid(errors)
     return form
+
+
+def named(barber_id: str, starts_at: datetime) -> str:
+    """Who would take a booking with any barber then, as `Draft.would` has it."""
+    return f"{barber_id} {starts_at.isoformat()}"
 
 
 def place_of(barber_id: str, starts_at: datetime, ends_at: datetime) -> str:

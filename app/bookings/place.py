@@ -8,11 +8,12 @@ from sqlalchemy import Select, and_, bindparam, select
 from sqlalchemy.orm import Session
 
 from app import db
+from app.bookings import any_barber
 from app.bookings.availability import LONGEST, in_the_way, overlapping
 from app.errors import Conflict, FieldError, Invalid
 from app.models.booking import Booking
 from app.models.identity import person_of
-from app.models.shop import Barber, Service
+from app.models.shop import ANY_BARBER, Barber, Service
 from app.shop import service as shop_service
 
 CHOSEN = frozenset({"service_id", "barber_id"})
@@ -44,13 +45,37 @@ def choices(
     return service, barber
 
 
+def any_of(session: Session, values: Mapping[str, Any]) -> str:
+    """The id of the barber whom a new booking with any barber gets: of the same booking if it is
+    there, whoever has it, else of who is free and has least that day.
+
+    `values` are BookingForm's. Raises Invalid for a service that is not offered, and Conflict
+    `nobody_free`.
+    """
+    service = shop_service.service(session, values["service_id"])
+    if service is None:
+        raise Invalid([_no_such("service", values["service_id"])])
+    if not service.active:
+        raise Invalid([_switched_off("service_id", service)])
+    any_barber.hold(session, any_barber.doers(session, service.id))
+    same = {
+        "person": _person(values),
+        "service_id": service.id,
+        "starts_at": values["scheduled_time"],
+    }
+    there = session.scalars(_SAME_WITH_ANY, same).one_or_none()
+    return there or any_barber.choose(session, service, values["scheduled_time"]).id
+
+
 def unknown(session: Session, values: Mapping[str, Any], names: Set[str]) -> list[FieldError]:
     """An error for the service and the barber among `names` if there is none such."""
     finders = {"service": shop_service.service, "barber": shop_service.barber}
     return [
         _no_such(kind, values[f"{kind}_id"])
         for kind, find in finders.items()
-        if f"{kind}_id" in names and find(session, values[f"{kind}_id"]) is None
+        if f"{kind}_id" in names
+        and values[f"{kind}_id"] != ANY_BARBER
+        and find(session, values[f"{kind}_id"]) is None
     ]
 
 
@@ -152,13 +177,14 @@ _HELD_BARBER = (
     .where(Barber.id == bindparam("id"))
     .with_for_update(key_share=True)
 )
-_IS_SAME = and_(
+_IS_SAME_WITH_ANY = and_(
     Booking.person == bindparam("person"),
     Booking.service_id == bindparam("service_id"),
-    Booking.barber_id == bindparam("barber_id"),
     Booking.starts_at == bindparam("starts_at"),
     Booking.status == "confirmed",
 )
+_SAME_WITH_ANY = select(Booking.barber_id).where(_IS_SAME_WITH_ANY).order_by(Booking.id).limit(1)
+_IS_SAME = and_(_IS_SAME_WITH_ANY, Booking.barber_id == bindparam("barber_id"))
 _SAME = (
     select(Booking).where(_IS_SAME, Booking.id != bindparam("but")).order_by(Booking.id).limit(1)
 )

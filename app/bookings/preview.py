@@ -1,14 +1,15 @@
 """What a draft would come to: free times, conflicts, its reminders, its first message."""
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.bookings import availability, by_customer, draft, service
+from app.bookings import any_barber, availability, by_customer, draft, service
+from app.bookings.any_barber import Offer
 from app.bookings.availability import Calendar, Outside, overlapping
 from app.bookings.by_customer import KnownCustomer
 from app.bookings.draft import Draft, StartTime
@@ -27,6 +28,7 @@ from app.models.message import Message
 from app.models.plan import ReminderTimes
 from app.models.shop import Barber, Service
 from app.reminders.plan import PlanTooLong
+from app.shop import hours
 from app.shop import service as shop_service
 from app.shop.policy import of_shop
 from app.shop.service import shop, time_zone
@@ -38,6 +40,7 @@ class Choices:
 
     `minutes` is how long each service would take, by id: a booking keeps its length until its
     service is changed. `is_done`: the barber does the service, or the booking has them both.
+    `candidates` are whose free times are offered: the barber's, or those of all who do the service.
     """
 
     services: Sequence[Service]
@@ -46,6 +49,7 @@ class Choices:
     service: Service | None
     barber: Barber | None
     is_done: bool
+    candidates: Sequence[Barber] = ()
 
     @property
     def length(self) -> timedelta:
@@ -77,6 +81,8 @@ class BookingPreview:
 
     `draft` has the name and the email of a known customer where none was typed. `contact` is what
     the number said about messages, `skip_reason` why none would go out, in words.
+    `is_any`: any barber will do; `choices` has then whom it would be, of those who are free at the
+    time. `instead` is the next free time when nobody is, or nothing is free that day.
     `outside` says why nobody is booked at the time as a rule, if that is so.
     `free` is None until barber, service and day are chosen; then it has the free times in UTC, by
     the choice of the form that means each. `chosen` is the choice that means the draft's own time.
@@ -100,6 +106,7 @@ class BookingPreview:
     turns: Sequence[datetime]
     time_problem: str
     outside: Outside | None
+    instead: Offer | None
     conflicts: Sequence[Booking]
     same: Booking | None
     reminders: Reminders | None
@@ -109,6 +116,25 @@ class BookingPreview:
     def is_offered(self) -> bool:
         """Whether the time of the draft is among the free ones."""
         return self.chosen in (self.free or ())
+
+    @property
+    def is_any(self) -> bool:
+        return self.draft.is_any
+
+    @property
+    def parts(self) -> Mapping[str, Mapping[str, datetime]]:
+        """The free times of each part of the day that has some."""
+        parts: dict[str, dict[str, datetime]] = {}
+        for choice, at in (self.free or {}).items():
+            parts.setdefault(_part(int(choice[:2])), {})[choice] = at
+        return parts
+
+    @property
+    def would(self) -> str:
+        """Whom it would be, as `Draft.would` has it."""
+        if not (self.is_any and self.start and self.choices.barber):
+            return ""
+        return draft.named(self.choices.barber.id, self.start.at)
 
     @property
     def overlap(self) -> str:
@@ -139,12 +165,13 @@ def preview_booking(
     known = _known(session, phone, booking)
     contact = customers.find(session, phone) if phone else None
     typed = _filled(typed, known)
-    choices = _choices(session, typed, booking)
     day = _day(typed)
     start, problem = _start(session, typed, zone, booking)
+    choices = _with_any(session, _choices(session, typed, booking), typed, start)
     shown = day or (start.at if start else clock.now()).astimezone(zone).date()
     days = availability.calendar(session, shown, shown)
     conflicts = _conflicts(session, choices, start, booking)
+    free = _free(session, choices, days, booking) if day else None
     return BookingPreview(
         draft=typed,
         choices=choices,
@@ -152,8 +179,8 @@ def preview_booking(
         contact=contact,
         skip_reason=_skip_reason(typed, contact),
         day=day,
-        free=_free(session, choices, days, booking) if day else None,
-        day_off=days.day_off(choices.barber, day) if day and choices.barber else None,
+        free=free,
+        day_off=days.day_off(choices.barber, day) if day and free is not None else None,
         chosen=draft.choice_of(start.at, zone) if start else typed.time,
         start=start,
         turns=_turns(typed, zone),
@@ -163,7 +190,12 @@ def preview_booking(
         reminders=_reminders(session, typed, choices, start, booking) if start else None,
         changed=_changed(session, typed, booking) if booking else None,
         outside=_outside(days, choices, start) if start else None,
+        instead=_instead(session, choices, days, start, free),
     )
+
+
+def _part(hour: int) -> str:
+    return "Morning" if hour < 12 else "Afternoon" if hour < 17 else "Evening"
 
 
 def _choices(session: Session, typed: Draft, booking: Booking | None) -> Choices:
@@ -186,7 +218,17 @@ def _choices(session: Session, typed: Draft, booking: Booking | None) -> Choices
         next((each for each in services if each.id == typed.typed["service"]), None),
         next((each for each in barbers if each.id == typed.typed["barber"]), None),
         has_them or shop_service.does(session, *chosen),
+        [each for each in barbers if each.id == typed.typed["barber"]],
     )
+
+
+def _with_any(session: Session, choices: Choices, typed: Draft, start: StartTime | None) -> Choices:
+    """With those who could take it, if any barber will do, and who of them it would be."""
+    if not (typed.is_any and choices.service):
+        return choices
+    doers = any_barber.doers(session, choices.service.id)
+    best = any_barber.best(session, doers, start.at, start.at + choices.length) if start else None
+    return replace(choices, barber=best, candidates=doers, is_done=bool(doers))
 
 
 def _phone(typed: Draft, country: str | None) -> str | None:
@@ -250,14 +292,31 @@ def _turns(typed: Draft, zone: ZoneInfo) -> Sequence[datetime]:
 def _free(
     session: Session, choices: Choices, days: Calendar, booking: Booking | None
 ) -> Mapping[str, datetime] | None:
-    if not (choices.service and choices.barber):
+    if not (choices.service and choices.candidates):
         return None
     if not choices.is_done:
         return {}
     but = booking.id if booking else ""
-    chosen = choices.barber.id, choices.length
-    free = availability.free_times(session, *chosen, days.first, but, days)
-    return {draft.choice_of(at, days.zone): at for at in free}
+    limits = hours.of_calendar_day(days.first, days.zone)
+    chosen = choices.candidates, choices.length
+    free = availability.free_between(session, *chosen, *limits, but, days)
+    every = sorted({at for times in free.values() for at in times})
+    return {draft.choice_of(at, days.zone): at for at in every}
+
+
+def _instead(
+    session: Session,
+    choices: Choices,
+    days: Calendar,
+    start: StartTime | None,
+    free: Mapping[str, datetime] | None,
+) -> Offer | None:
+    """The next free time, if there is none that day, or nobody is free at the time."""
+    is_refused = start is not None and choices.barber is None
+    if free is None or not choices.is_done or (free and not is_refused):
+        return None
+    since = start.at if start else clock.midnight(days.first, days.zone)
+    return any_barber.next_free(session, choices.candidates, choices.length, since)
 
 
 def _conflicts(

@@ -18,7 +18,7 @@ from app.messages.lifecycle import materialize, plans
 from app.messages.lifecycle.compare_and_set import lock_booking
 from app.models.booking import Booking
 from app.models.plan import ReminderTimes
-from app.models.shop import Service
+from app.models.shop import ANY_BARBER, Service
 from app.reminders.plan import PlanTooLong, reminder_times
 from app.settings import settings
 from app.shop import money
@@ -59,12 +59,15 @@ def create(
     """Make a booking and its plan of reminders, and enqueue what is due soon.
 
     A confirmation goes out at once if the shop sends those. The same booking again (phone, service,
-    barber and time, still confirmed) is returned with False. Raises Invalid, and Conflict
-    `barber_taken` unless `allow_overlap`. `agreed` is how many reminders staff have agreed to,
-    None if nobody is asked.
+    barber and time, still confirmed) is returned with False. With ANY_BARBER whoever is free and
+    has least that day gets it. Raises Invalid, and Conflict: `barber_taken` unless
+    `allow_overlap`, `nobody_free`. `agreed` is how many reminders staff have agreed to, None if
+    nobody is asked.
     """
     values = _checked(session, form(session, new), BookingForm.names)
     allow_overlap, is_agreed = values.pop("allow_overlap"), values.pop("whatsapp_consent")
+    if values["barber_id"] == ANY_BARBER:
+        values["barber_id"] = place.any_of(session, values)
     service, barber = place.choices(session, values["service_id"], values["barber_id"])
     starts_at = values.pop("scheduled_time")
     values |= {"starts_at": starts_at, "ends_at": starts_at + timedelta(minutes=service.minutes)}

@@ -11,6 +11,9 @@ from app.models.week import Week, WeekType
 
 COLOURS = ("blue", "teal", "green", "amber", "rust", "pink", "purple", "grey")
 
+ANY_BARBER = "any"
+"""Stands for a barber's id where whoever is free will do; no barber has it."""
+
 
 class Shop(Base):
     """The shop: a single row. An empty column means "as the environment, or the default, says"."""

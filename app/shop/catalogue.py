@@ -18,7 +18,7 @@ from app import clock
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.forms import Form, as_typed, field, one_of, whole_number
 from app.models.booking import Booking
-from app.models.shop import COLOURS, Barber, Service, ServiceBarber, Shop
+from app.models.shop import ANY_BARBER, COLOURS, Barber, Service, ServiceBarber, Shop
 from app.shop import money
 from app.shop.money import Price
 from app.shop.service import shop
@@ -141,7 +141,7 @@ def add(session: Session, kind: Kind, typed: Mapping[str, Any], actor: str) -> C
     values = form(session, kind, typed, others).checked()
     barbers = values.pop("barber_ids", [])
     new = kind(
-        id=_new_id(kind, values["name"], {each.id for each in others}),
+        id=_new_id(kind, values["name"], {ANY_BARBER, *(each.id for each in others)}),
         position=len(others) + 1,
         active=True,
         **values,

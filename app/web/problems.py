@@ -40,7 +40,9 @@ class FieldProblem(Struct):
 
 
 class Problem(Struct, kw_only=True, rename="camel"):
-    """What went wrong: `reason` is the code of a 409 or 503, `requestId` finds a 5xx in the log."""
+    """What went wrong: `reason` is the code of a 409 or 503, `requestId` finds a 5xx in the log,
+    `instead` is what would be possible in the place of what was asked for.
+    """
 
     type: str = "about:blank"
     title: str
@@ -49,6 +51,7 @@ class Problem(Struct, kw_only=True, rename="camel"):
     errors: list[FieldProblem] = []
     reason: str | UnsetType = UNSET
     request_id: str | UnsetType = UNSET
+    instead: dict[str, str] | UnsetType = UNSET
 
 
 def documented(*statuses: int) -> dict[int, ResponseSpec]:
@@ -69,9 +72,9 @@ def problem(
     detail: str,
     errors: Sequence[FieldError] = (),
     headers: dict[str, str] | None = None,
-    **more: str,
+    **more: Any,
 ) -> Response[bytes]:
-    """The answer that says `detail`; `more` may have `reason` and `request_id`."""
+    """The answer that says `detail`; `more` may have `reason`, `request_id` and `instead`."""
     body = Problem(
         title=HTTPStatus(status).phrase,
         status=status,
@@ -98,7 +101,8 @@ def _on_not_found(_request: AnyRequest, error: NotFound) -> Response[bytes]:
 
 
 def _on_conflict(_request: AnyRequest, error: Conflict) -> Response[bytes]:
-    return problem(409, error.detail, reason=error.reason)
+    instead = UNSET if error.instead is None else {**error.instead}
+    return problem(409, error.detail, reason=error.reason, instead=instead)
 
 
 def _on_stale(_request: AnyRequest, error: Stale) -> Response[bytes]:

@@ -1,13 +1,14 @@
 """The form of a booking in a real browser: typed into, with and without JavaScript."""
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Route, ViewportSize, expect
 
 from tests.support.accessibility import serious_problems
 from tests.support.dashboard import LONG_NAME, OWNER, Dashboard, assert_fits, problems_of
@@ -50,8 +51,7 @@ def test_a_free_place_on_the_board_becomes_a_booking(
     page: Page, shop: Dashboard, problems: list[str]
 ) -> None:
     open_slot(page, "10:00")
-    expect(page.get_by_label("Phone")).to_be_focused()
-    page.keyboard.type(PHONE)
+    page.get_by_label("Phone").fill(PHONE)
     page.get_by_label("Name").fill("Luis Ortega")
     page.get_by_label("Service").select_option("haircut")
     expect(chip(page, "10:00 AM")).to_be_checked()
@@ -64,6 +64,50 @@ def test_a_free_place_on_the_board_becomes_a_booking(
     [booking] = bookings(shop)
     assert datetime.fromisoformat(booking["scheduledTime"]) == at("10:00")
     assert problems == []
+
+
+@pytest.mark.parametrize("size", [{"width": 1280, "height": 860}, NARROW], ids=["wide", "phone"])
+def test_a_booking_is_made_by_the_keyboard_alone_when_before_who(
+    page: Page, shop: Dashboard, problems: list[str], size: ViewportSize
+) -> None:
+    book(shop, "09:00")  # so that barber_1 has more to do
+    page.set_viewport_size(size)
+    page.goto("/bookings/new")
+    began = time.monotonic()
+    walked = [focused(page)]
+    page.keyboard.type("Hair")
+    page.keyboard.press("Tab")
+    walked.append(focused(page))
+    expect(page.get_by_label("Barber")).to_have_value("any")
+    page.keyboard.press("Tab")
+    page.keyboard.type(f"{at('10:00'):%m%d%Y}")
+    expect(page.locator("#free-note")).to_contain_text("Somebody is free on")
+    walked.append(focused(page))
+    while not walked[-1].startswith("time-"):  # a day is a stop for each of its parts
+        page.keyboard.press("Tab")
+        if focused(page) != walked[-1]:
+            walked.append(focused(page))
+    page.keyboard.press("Space")
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    expect(page.locator("#would")).to_contain_text("That would be Alex")
+    expect(chip(page, "9:45 AM")).to_be_checked()
+    for typed in (PHONE, "Luis"):
+        page.keyboard.press("Tab")
+        walked.append(focused(page))
+        page.keyboard.type(typed)
+    assert_fits(page)
+    page.keyboard.press("Enter")
+    expect(page.locator("#toasts")).to_contain_text("Luis is booked.")
+    print(f"booked by the keyboard in {time.monotonic() - began:.1f} s")
+    assert walked == ["service", "barber", "day", "time-0900", "phone", "name"]
+    [made] = [each for each in bookings(shop) if each["customerName"] == "Luis"]
+    assert (made["barberId"], made["scheduledTime"][11:16]) == ("barber_2", "09:45")
+    assert problems == []
+
+
+def focused(page: Page) -> str:
+    return str(page.evaluate("document.activeElement.id"))
 
 
 def test_typing_keeps_its_focus_and_its_letters_while_what_follows_is_swapped(

@@ -20,21 +20,30 @@ from sqlalchemy.orm import Session
 
 from app import clock, db, forms
 from app.bookings import again as same_again
-from app.bookings import availability, by_customer, draft, phone_corrections, preview, service
+from app.bookings import (
+    any_barber,
+    availability,
+    by_customer,
+    draft,
+    phone_corrections,
+    preview,
+    service,
+)
 from app.bookings.draft import Draft
 from app.bookings.fields import FARTHEST, LONGEST_AGO, MAX_NAME, MAX_NOTES
 from app.dashboard.forms import FormState, saved, submit
 from app.dashboard.shell import FormData, PageRequest, is_partial, page, redirect, toast
 from app.errors import Conflict, Invalid
 from app.models.booking import Booking, short_name
-from app.models.shop import Barber, Service, Shop
+from app.models.shop import ANY_BARBER, Barber, Service, Shop
 from app.shop import catalogue, money
 from app.shop import service as shop_service
 from app.web import edit_conflicts
 from app.web.edit_conflicts import Difference
 from app.web.parameters import BookingId
 
-_ORDER = (*draft.TYPED.values(), "day", "time")
+_WHEN = ("service", "barber", "day", "time")
+_ORDER = (*_WHEN, *(name for name in draft.TYPED.values() if name not in _WHEN))
 _LABELS = {name: name.capitalize().replace("_", " ") for name in _ORDER}
 _LABELS |= {"when": "Time", "sure": "Reminders"}
 _ASK_AGAIN = {"barber_taken", "changed_meanwhile", "outside_hours", "same_booking"}
@@ -50,10 +59,11 @@ def new(request: PageRequest) -> Response[str]:
     is wanted again, in so many `weeks`.
     """
     asked = request.query_params
-    typed = Draft().with_typed(barber=asked.get("barber", ""))
     errors: dict[str, str] = {}
     with db.database().read() as session:
         zone = shop_service.time_zone(shop_service.shop(session))
+        barber = asked.get("barber", "") or any_barber.usual(session)
+        typed = Draft().with_typed(barber=barber)
         typed = replace(typed, day=availability.next_day(session).isoformat())
         if like := asked.get("like"):
             typed = typed.with_typed(**draft.customer_of(service.get(session, like)))
@@ -65,8 +75,7 @@ def new(request: PageRequest) -> Response[str]:
         typed = replace(typed, **_on_the_clock(asked.get("at", ""), zone))
     except (ValueError, OverflowError):
         errors = {"time": "The link to this form had no time that can be read. Choose one."}
-    is_new = not typed.typed["phone"]  # else the phone needs no focus
-    return _show(request, typed, status=422 if errors else 200, errors=errors, is_new=is_new)
+    return _show(request, typed, status=422 if errors else 200, errors=errors, is_new=True)
 
 
 def _again_of(session: Session, booking_id: str, weeks: str) -> tuple[Draft, dict[str, str]]:
@@ -93,7 +102,7 @@ def create(request: PageRequest, form: FormData) -> Response[str]:
     """Book. The same booking again leads to the first one."""
     typed = Draft.of_form(form)
     if "look" in form:
-        return _show(request, typed)
+        return _show(request, _taking(typed, form["look"]))
 
     def act(session: Session) -> Response[str]:
         booking, is_new = draft.book(session, typed, request.user.actor)
@@ -125,7 +134,7 @@ def change(request: PageRequest, booking_id: BookingId, form: FormData) -> Respo
     """Change a booking, and with its time its reminders."""
     typed = Draft.of_form(form)
     if "look" in form:
-        return _show(request, typed, booking_id)
+        return _show(request, _taking(typed, form["look"]), booking_id)
     here = f"/bookings/{booking_id}"
 
     def act(session: Session) -> Response[str]:
@@ -138,6 +147,16 @@ def change(request: PageRequest, booking_id: BookingId, form: FormData) -> Respo
         return toast(redirect(request, here), conflict.detail, bad=True)
 
     return submit({}, act, partial(_again, request, typed, booking_id), refused)
+
+
+def _taking(typed: Draft, at: str) -> Draft:
+    """The draft with the free time that was pressed, if it was one (RFC 3339)."""
+    with db.database().read() as session:
+        zone = shop_service.time_zone(shop_service.shop(session))
+    try:
+        return replace(typed, **_on_the_clock(at, zone))
+    except (ValueError, OverflowError):
+        return typed
 
 
 def _again(request: PageRequest, typed: Draft, booking_id: str, state: FormState) -> Response[str]:
@@ -184,6 +203,7 @@ def _show(
         labels=_LABELS,
         is_new=is_new,
         days=(today if booking else today - LONGEST_AGO, today + FARTHEST),
+        any_barber=ANY_BARBER,
         longest_name=MAX_NAME,
         longest_notes=MAX_NOTES,
         country=_country(shop),

@@ -1,7 +1,7 @@
 """The form of a booking: to make one, to change one, and what it shows while one types."""
 
 import re
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from html import unescape
 
 import pytest
@@ -12,6 +12,7 @@ from app.bookings.draft import Draft
 from app.db import Database
 from app.errors import Invalid
 from app.models.booking import Booking
+from app.models.shop import ServiceBarber
 from app.models.staff import AuditEvent
 from app.models.week import every_day
 from tests import factories
@@ -249,7 +250,7 @@ def test_all_that_is_wrong_is_listed_with_a_way_to_each_field(desk: Client) -> N
     html = desk.post("/bookings", data=empty).text
     summary = html.partition('id="problems"')[2].partition("</ul>")[0]
     assert re.findall(r'<a href="#(\w+)">', summary) == [
-        *("phone", "name", "service", "barber", "day"),
+        *("service", "barber", "day", "phone", "name"),
     ]
     assert "5 things are not right" in summary
 
@@ -278,6 +279,111 @@ def test_what_was_typed_is_text_wherever_it_is_shown(desk: Client, sqlite_db: Da
     for html in shown:
         assert "<script>alert" not in html
         assert "'&\"" not in html
+
+
+# --- any barber ---
+
+
+def anybody(client: Client, **fields: str) -> dict[str, str]:
+    """What the form sends for any barber, once it has said whom that would be."""
+    data = typed(barber="any", **fields)
+    html = client.post("/bookings/preview", data=data, headers=HTMX).text
+    said = re.search(r'name="would"\s+value="([^"]+)"', html)
+    return {**data, "would": unescape(said[1])} if said else data
+
+
+def test_a_new_booking_is_with_any_barber_unless_there_is_one_alone(
+    desk: Client, sqlite_db: Database
+) -> None:
+    html = desk.get("/bookings/new").text
+    assert re.search(r'<option value="any" selected>Any barber', html)
+    booking_id = lifecycle.book(sqlite_db)
+    assert "Any barber" not in desk.get(f"/bookings/{booking_id}/edit").text
+    with sqlite_db.write() as session:
+        for other in ("barber_2", "barber_3"):
+            factories.barber(session, other).active = False
+    html = desk.get("/bookings/new").text
+    assert "Any barber" not in html
+    assert re.search(r'<option value="barber_1" selected', html)
+
+
+def test_the_form_offers_the_times_of_all_by_the_parts_of_the_day_and_says_who_it_would_be(
+    desk: Client, sqlite_db: Database
+) -> None:
+    lifecycle.book(sqlite_db, hours=10)
+    lifecycle.book(sqlite_db, hours=13, barber_id="barber_3")
+    html = desk.post("/bookings/preview", data=typed(barber="any"), headers=HTMX).text
+    assert 'value="10:00"' in html
+    parts = re.findall(r'role="group"\s+aria-label="(\w+)"', html)
+    assert parts == ["Morning", "Afternoon", "Evening"]
+    for part, first in (("morning", "09:00"), ("afternoon", "12:00"), ("evening", "17:00")):
+        times = html.partition(f'id="part-{part}"')[2]
+        assert re.findall(r'name="time"\s+value="([\d:]+)"', times)[0] == first
+    assert "That would be Alex: free then, with least booked that day." in text_of(html)
+    assert "Sam has" not in text_of(html)
+
+
+def test_it_is_booked_with_whom_the_form_has_named_though_another_has_less_to_do_by_now(
+    desk: Client, sqlite_db: Database
+) -> None:
+    sent = anybody(desk)
+    lifecycle.book(sqlite_db, hours=14, customer_phone="+447700900777")  # with the one it named
+    assert desk.post("/bookings", data=sent).status_code == 303
+    with sqlite_db.read() as session:
+        made = session.scalars(select(Booking).where(Booking.customer_phone == PHONE)).one()
+    assert made.barber_id == "barber_1"
+
+
+def test_who_was_named_and_is_taken_meanwhile_gives_way_to_the_next_who_is_free(
+    desk: Client, sqlite_db: Database
+) -> None:
+    sent = anybody(desk)
+    lifecycle.book(sqlite_db, customer_phone="+447700900777")
+    refused = desk.post("/bookings", data=sent)
+    assert refused.status_code == 409
+    assert "It would be Alex now. Save again if that is fine." in text_of(refused.text)
+    [would] = re.findall(r'name="would"\s+value="([^"]+)"', refused.text)
+    assert desk.post("/bookings", data={**sent, "would": unescape(would)}).status_code == 303
+    assert count(sqlite_db) == 2
+
+
+def test_when_nobody_is_free_the_form_offers_the_next_time_at_a_press(
+    desk: Client, sqlite_db: Database
+) -> None:
+    sent = anybody(desk)
+    for number in (1, 2, 3):
+        lifecycle.book(sqlite_db, barber_id=f"barber_{number}", customer_phone="+447700900777")
+    refused = desk.post("/bookings", data=sent)
+    assert refused.status_code == 409
+    assert "Nobody else is free then" in text_of(refused.text)
+    assert "Take the next free time: today 10:30 AM with Sam" in text_of(refused.text)
+    [at] = re.findall(r'name="look"\s+value="(2026[^"]+)"', refused.text)
+    again = desk.post("/bookings", data={**sent, "look": at})
+    assert again.status_code == 200
+    assert re.search(r'value="10:30"\s+required\s+checked', again.text)
+    assert "That would be Sam" in text_of(again.text)
+    refused = desk.post("/bookings", data=typed(barber="any"))  # of a form without its preview
+    assert refused.status_code == 409
+    assert "Not saved yet: nobody is free then." in text_of(refused.text)
+
+
+def test_a_day_without_a_free_time_offers_the_next_one_whoever_is_asked_for(
+    desk: Client, sqlite_db: Database
+) -> None:
+    with sqlite_db.write() as session:
+        factories.closure(session, date(2026, 11, 24))
+    for barber, name in (("any", "Sam"), ("barber_2", "Alex")):
+        shown = preview(desk, barber=barber, day="2026-11-24", time="")
+        assert "The shop is closed on Tuesday, November 24" in shown
+        assert f"Take the next free time: Wed, Nov 25 9:00 AM with {name}" in shown
+
+
+def test_a_service_that_nobody_does_says_so(desk: Client, sqlite_db: Database) -> None:
+    with sqlite_db.write() as session:
+        factories.barber(session, "barber_3").active = False
+        session.add(ServiceBarber(service_id="haircut", barber_id="barber_3"))
+    assert "Nobody does Haircut at the moment" in preview(desk, barber="any")
+    assert desk.post("/bookings", data=typed(barber="any")).status_code == 409
 
 
 # --- who may ---
