@@ -35,6 +35,7 @@ from app.dashboard.bookings import form as booking_forms
 from app.dashboard.bookings import notes as booking_notes
 from app.dashboard.bookings import pages as booking_pages
 from app.dashboard.bookings import replies as conversation_pages
+from app.dashboard.bookings import series as series_pages
 from app.dashboard.bookings import walk_in
 from app.dashboard.customers import pages as customer_pages
 from app.dashboard.failed import page as message_pages
@@ -109,7 +110,7 @@ def _routes(env: Settings) -> list[Router]:
         static.router(),
     ]
     # Two have a handler for /bookings, which Litestar merges within a router alone.
-    pages = (booking_pages, booking_forms, booking_notes, walk_in, conversation_pages)
+    pages = (booking_pages, booking_forms, booking_notes, walk_in, conversation_pages, series_pages)
     of_bookings = Router("/", route_handlers=[each.router for each in pages])
     routes += [staff_pages.router, live.router, page.router, moves.router, of_bookings]
     routes += [message_pages.router, queue_pages.router]

@@ -9,11 +9,13 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from app.db import Base, UtcDateTime
 from app.models import folding, identity
+from app.models.series import Series as Series  # its table, for the foreign key
 from app.models.shop import Barber, Service
 
 STATUSES = ("confirmed", "cancelled", "completed", "no_show")
 _AROUND = re.compile("^(customer|scheduled|whatsapp)_|_id$")
 _CONFIRMED = text("status = 'confirmed'")
+_IN_A_SERIES = text("series_id IS NOT NULL")
 
 
 def _parts(column: str) -> Index:
@@ -59,6 +61,13 @@ class Booking(Base):
         Index(None, "status", "starts_at", "id"),
         Index(None, "person", "starts_at"),
         Index(None, "updated_at"),
+        Index(
+            None,
+            "series_id",
+            "starts_at",
+            postgresql_where=_IN_A_SERIES,
+            sqlite_where=_IN_A_SERIES,
+        ),
         _parts("name_folded"),
         _parts("spellings"),
     )
@@ -79,6 +88,7 @@ class Booking(Base):
     price: Mapped[Decimal | None] = mapped_column(Numeric(11, 3))
     currency: Mapped[str | None] = mapped_column(String(3))
     paid_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    series_id: Mapped[str | None] = mapped_column(ForeignKey("series.id"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 

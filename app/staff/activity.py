@@ -27,6 +27,7 @@ WORDS = {
     "booking.rescheduled": "Moved",
     "booking.cancelled": "Cancelled",
     "booking.cancellation_undone": "Cancellation undone",
+    "booking.repeated": "Repeated, as a series",
     "booking.reminded": "Reminder asked for",
     "booking.completed": "Marked as came",
     "booking.paid": "Marked as paid",
