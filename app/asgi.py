@@ -58,7 +58,7 @@ from app.dashboard.welcome import pages as welcome_pages
 from app.messages.watch import Watch
 from app.settings import Settings, settings
 from app.staff import guards
-from app.web import incoming, measured, static, threads
+from app.web import incoming, measured, parameters, static, threads
 from app.web.bodies import MAX_BODY
 from app.web.compression import compression_config
 from app.web.headers import security_headers
@@ -69,7 +69,7 @@ def create_app() -> Litestar:
     env = settings()
     app = Litestar(
         route_handlers=_routes(env),
-        guards=[incoming.one_address, guards.guard],
+        guards=[incoming.one_address, guards.guard, parameters.only_known],
         exception_handlers=error_pages.HANDLERS,
         middleware=[threads.by_method],
         compression_config=compression_config(),

@@ -13,16 +13,13 @@ from app.bookings import availability
 from app.errors import FieldError
 from app.models.shop import Barber, Service
 from app.shop import service as shop_service
-from app.staff.guards import ApiRequest
 from app.web.field_names import WrongFields
-from app.web.parameters import refuse_unknown
 from app.web.problems import documented
 
 LONGEST = timedelta(days=62)
 """From `from` to `to`."""
 
 _DATE_TIME = {"format": "date-time"}
-_QUERY = {"serviceId", "barberId", "from", "to"}
 
 
 class FreeTime(Struct, rename="camel", kw_only=True):
@@ -41,7 +38,6 @@ class FreeTimes(Struct):
 
 @get("/", opt={"access": "read"}, responses=documented(400, 401, 403, 422), sync_to_thread=True)
 def list_free_times(
-    request: ApiRequest,
     service_id: Annotated[str, QueryParameter(name="serviceId")],
     starts_from: Annotated[
         str,
@@ -62,7 +58,6 @@ def list_free_times(
     ] = None,
 ) -> FreeTimes:
     """When a service can be booked: within hours, while a barber who does it is there and free."""
-    refuse_unknown(request.query_params, _QUERY)
     with db.database().read() as session:
         service, asked, limits = _asked(session, service_id, barber_id, starts_from, starts_to)
         barbers = [each for each in asked if shop_service.does(session, each.id, service.id)]

@@ -1,9 +1,11 @@
 """What stands in addresses of more than one page or resource."""
 
-from collections.abc import Collection, Iterable
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any
 
-from litestar.params import PathParameter
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+from litestar.params import PathParameter, QueryParameter
 
 from app.errors import FieldError
 from app.web.field_names import WrongFields
@@ -13,13 +15,28 @@ BookingId = Annotated[
     PathParameter(pattern=r"^booking_[A-Za-z0-9]{1,32}$", description="A booking's id."),
 ]
 
+_Connection = ASGIConnection[Any, Any, Any, Any]
 
-def refuse_unknown(given: Iterable[str], known: Collection[str]) -> None:
-    """Raise WrongFields for parameters of a query that there are not.
+
+def only_known(connection: _Connection, handler: BaseRouteHandler) -> None:
+    """A Litestar guard for `/api`: raise WrongFields for parameters of a query that there are not.
 
     A misspelt filter would otherwise answer with everything.
     """
-    unknown = sorted(set(given) - set(known))
+    if not connection.scope["query_string"] or not connection.scope["path"].startswith("/api/"):
+        return
+    known = _known(handler)
+    unknown = sorted(set(connection.query_params) - set(known))
     if unknown:
-        words = f"This is unknown; known are {', '.join(sorted(known))}."
+        words = f"This is unknown; known are {', '.join(known)}." if known else "This is unknown."
         raise WrongFields([FieldError(name[:60], words) for name in unknown])
+
+
+@cache
+def _known(handler: BaseRouteHandler) -> list[str]:
+    """The parameters of a query that a handler takes, as callers write them."""
+    parameters = handler.parsed_fn_signature.parameters
+    known = {name: each.kwarg_definition for name, each in parameters.items()}
+    return sorted(
+        each.name or name for name, each in known.items() if isinstance(each, QueryParameter)
+    )

@@ -1,6 +1,7 @@
 """The list of bookings: filters, pages, and the indexes under them."""
 
 import base64
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from app.db import Database
 from app.models.booking import Booking
 from tests import factories
 from tests.integration.conftest import Client
+from tests.integration.staff.test_access import routes
 from tests.support.frozen import FrozenClock
 
 
@@ -212,3 +214,16 @@ def test_a_cursor_that_no_page_gave_is_refused(sqlite_api: Client, place: str) -
     answer = sqlite_api.get("/api/bookings", params={"cursor": cursor})
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == "cursor"
+
+
+def test_a_misspelt_filter_is_refused_by_each_call(sqlite_api: Client) -> None:
+    checked = 0
+    for path, handler in routes(sqlite_api.app):
+        if path.startswith("/api/") and handler.opt["access"] != "manage":
+            address = re.sub("{[a-z_]+:int}", "1", re.sub("{[a-z_]+:str}", "x", path))
+            for method in handler.http_methods:
+                answer = sqlite_api.request(method, f"{address}?colour=red", json={})
+                assert answer.status_code == 422, (method, path)
+                assert [each["field"] for each in answer.json()["errors"]] == ["colour"]
+                checked += 1
+    assert checked > 40
