@@ -10,7 +10,7 @@ from app.db import Base, UtcDateTime
 
 class Series(Base):
     """Bookings of one customer, every so many `weeks`; each is a booking like any other, which
-    names its series in `Booking.series_id` (ADR 53).
+    names its series in `Booking.series_id` (ADR 54).
     """
 
     __tablename__ = "series"
