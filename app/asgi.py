@@ -39,6 +39,7 @@ from app.dashboard.bookings import series as series_pages
 from app.dashboard.bookings import walk_in
 from app.dashboard.customers import pages as customer_pages
 from app.dashboard.failed import page as message_pages
+from app.dashboard.numbers import page as number_pages
 from app.dashboard.queue import page as queue_pages
 from app.dashboard.settings import calendars as calendar_pages
 from app.dashboard.settings import costs as cost_forms
@@ -113,7 +114,7 @@ def _routes(env: Settings) -> list[Router]:
     pages = (booking_pages, booking_forms, booking_notes, walk_in, conversation_pages, series_pages)
     of_bookings = Router("/", route_handlers=[each.router for each in pages])
     routes += [staff_pages.router, live.router, page.router, moves.router, of_bookings]
-    routes += [message_pages.router, queue_pages.router]
+    routes += [message_pages.router, queue_pages.router, number_pages.router]
     routes += [staff_forms.router, shop_pages.router, hour_forms.router]
     routes += [time_off_forms.router, import_pages.router, webhook_pages.router]
     routes += [welcome_pages.router, calendar_pages.router]

@@ -26,6 +26,7 @@ from sqlalchemy import (
     Engine,
     ExceptionContext,
     MetaData,
+    SQLColumnExpression,
     String,
     Table,
     bindparam,
@@ -37,6 +38,7 @@ from sqlalchemy import (
     literal_column,
     make_url,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -331,6 +333,23 @@ def is_one_of(
     if len(words) == 1:
         return column == constant(words[0])
     return column.in_([constant(word) for word in words])
+
+
+def seconds_between(
+    session: Session, begin: SQLColumnExpression[Any], end: SQLColumnExpression[Any]
+) -> ColumnElement[float]:
+    """How long it is from one column of times to another, in SQL."""
+    if _is_sqlite(session):
+        return 86_400 * (func.julianday(end) - func.julianday(begin))
+    return func.date_part("epoch", end - begin)
+
+
+def without_jit(session: Session) -> None:
+    """Let PostgreSQL compile no statement of this transaction: one that reads much less than it
+    fears spends most of its time on that.
+    """
+    if not _is_sqlite(session):
+        session.execute(text("SET LOCAL jit = off"))
 
 
 def insert(session: Session, table: Any) -> Any:

@@ -155,6 +155,7 @@ PAGES: dict[str, Way] = {
     "change-booking": editing,
     "failed": at("/failed"),
     "queue": at("/queue"),
+    "numbers": at("/numbers?length=week"),
     "staff": at("/staff"),
     "activity": at("/activity"),
     "settings": at("/settings"),

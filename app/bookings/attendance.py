@@ -2,11 +2,13 @@
 
 from typing import Literal
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.bookings import place, service
 from app.errors import Conflict
+from app.messages import statistics
 from app.models.booking import Booking
 from app.staff import audit
 
@@ -32,6 +34,9 @@ def mark(session: Session, booking_id: str, status: Mark, actor: str) -> Booking
         place.check_no_double(session, booking)
     booking.status, booking.updated_at = status, clock.now()
     booking.paid_at = None
+    is_over = status != "confirmed"
+    sent = session.scalar(select(statistics.reminders_sent(booking_id))) if is_over else None
+    booking.reminders_sent = sent
     session.flush()
     said = "booking.completed" if status == "completed" else "booking.no_show"
     action = "booking.reopened" if status == "confirmed" else said

@@ -65,11 +65,15 @@ class Calendar:
         """From when to when, in order; what lies at the edges is whole."""
         key = barber.id if barber else ""
         if key not in self._open:
-            week, days = self._week(barber), (self.first, self.last)
-            spans = hours.around(week, *days, self.zone, self.closed)
             taken = [(each.begins, each.ends) for each in self.away.get(key, ())]
-            self._open[key] = hours.less(spans, taken)
+            self._open[key] = hours.less(self._spans(barber), taken)
         return self._open[key]
+
+    def _spans(self, barber: Barber | None) -> list[Span]:
+        """Whoever is away; most barbers have the shop's, which are worked out once."""
+        if barber is not None and barber.weekly_hours is None:
+            return self.open(None)
+        return hours.around(self._week(barber), self.first, self.last, self.zone, self.closed)
 
     def open_on(self, barber: Barber | None, day: date) -> list[Span]:
         """What of it is on that day, of hours that began the day before too."""

@@ -7,7 +7,7 @@ A month is one of UTC, as the counters are. What goes beyond a budget is skipped
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -95,6 +95,12 @@ def this_month(session: Session) -> Month:
         DailySent.day >= month_of(clock.now())
     )
     return Month(session.scalar(sent) or 0, shop(session).budget_per_month)
+
+
+def sent_between(session: Session, first: date, last: date) -> int:
+    """What was sent on these days (UTC), to all."""
+    days = DailySent.day.between(first, last)
+    return session.scalar(select(func.sum(DailySent.messages)).where(days)) or 0
 
 
 def most_to_one(session: Session) -> int:

@@ -40,9 +40,10 @@ def environment() -> Environment:
     jinja = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
     shown = (times.clock_time, times.day, times.when, times.ago, times.until)
     texts = (times.clock_text, times.when_text, times.short_day, times.exact, times.local_date)
-    plain = (times.amount, times.zone_name, times.weekday, times.days_text, times.month_text)
+    plain = (times.amount, times.share, times.zone_name, times.weekday)
+    days = (times.date_text, times.days_text, times.month_text)
     spans = (times.span, times.starts_on, times.ends_on, times.starts_on_text, times.ends_on_text)
-    jinja.filters |= {each.__name__: each for each in (*shown, *texts, *plain, *spans)}
+    jinja.filters |= {each.__name__: each for each in (*shown, *texts, *plain, *days, *spans)}
     jinja.filters |= {"word": _word, "beads_of": _beads, "booking_word": labels.booking_word}
     jinja.filters |= {
         "of_the_clock": _of_the_clock,

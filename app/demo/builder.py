@@ -103,6 +103,7 @@ class DemoBuilder:
                 materialize.materialize_due(self.session)
                 act()
         past.send_reminders(self.session, self._chance)
+        past.count_reminders(self.session)
 
     def sid(self) -> str:
         """One of a message."""

@@ -1,13 +1,6 @@
-"""All customers and all bookings as CSV, for a spreadsheet or for another program.
+"""All customers and all bookings as CSV, for a spreadsheet or for another program."""
 
-What a spreadsheet would take for a formula gets a ' before it, which `app.imports.reading` takes
-off again.
-"""
-
-import csv
-import io
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,6 +16,7 @@ from app.models.imports import ImportRow
 from app.models.shop import Barber, Service
 from app.shop import money
 from app.shop.service import shop, time_zone
+from app.web import csv_files
 
 CUSTOMERS = ("Name", "Phone", "Email", "Notes", "Wants messages", "Visits", "No-shows",
              "Last visit", "Next visit")  # fmt: skip
@@ -30,8 +24,6 @@ BOOKINGS = ("Date", "Time", "End", "Service", "Barber", "Name", "Phone", "Email"
             "Currency", "Status", "Paid", "Id")  # fmt: skip
 ROWS = ("Line", "What becomes of it", "Why")
 
-_FORMULA = re.compile(r"[=+\-@\t\r]")
-_HARMLESS = re.compile(r"\+[0-9]+|-?[0-9]+(?:\.[0-9]+)?")
 _AT_ONCE = 200
 _YES = {True: "yes", False: "no", None: ""}
 
@@ -39,13 +31,13 @@ _YES = {True: "yes", False: "no", None: ""}
 def customers_csv(session: Session) -> Iterator[str]:
     """Everybody whom the shop knows, in parts of a file."""
     zone = time_zone(shop(session))
-    return _csv(CUSTOMERS, _customers(session, zone))
+    return csv_files.written(CUSTOMERS, _customers(session, zone))
 
 
 def bookings_csv(session: Session) -> Iterator[str]:
     """All bookings, the earliest first, in parts of a file; days and times on the shop's clock."""
     zone = time_zone(shop(session))
-    return _csv(BOOKINGS, _bookings(session, zone))
+    return csv_files.written(BOOKINGS, _bookings(session, zone))
 
 
 def rows_csv(session: Session, import_id: str) -> Iterator[str]:
@@ -53,28 +45,7 @@ def rows_csv(session: Session, import_id: str) -> Iterator[str]:
     query = select(ImportRow.line, ImportRow.fate, ImportRow.problems)
     query = query.where(ImportRow.import_id == import_id).order_by(ImportRow.number)
     rows = ([*row[:2], " ".join(why for _, why in row[2])] for row in session.execute(query))
-    return _csv(ROWS, rows)
-
-
-def harmless(value: Any) -> str:
-    """A cell that no spreadsheet computes."""
-    text = "" if value is None else str(value)
-    is_formula = _FORMULA.match(text) and not _HARMLESS.fullmatch(text)
-    return f"'{text}" if is_formula else text
-
-
-def _csv(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
-    out = io.StringIO("\ufeff")  # by this mark a spreadsheet knows that it is UTF-8
-    out.seek(1)
-    writer = csv.writer(out)
-    writer.writerow(names)
-    for number, row in enumerate(rows, start=1):
-        writer.writerow([harmless(value) for value in row])
-        if number % _AT_ONCE == 0:
-            yield out.getvalue()
-            out.seek(0)
-            out.truncate()
-    yield out.getvalue()
+    return csv_files.written(ROWS, rows)
 
 
 def _customers(session: Session, zone: ZoneInfo) -> Iterator[Sequence[Any]]:

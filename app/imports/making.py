@@ -91,13 +91,12 @@ def _columns(id: str, values: Mapping[str, Any], now: datetime) -> dict[str, Any
         "starts_at": starts_at,
         "ends_at": ends_at,
         "price": None if price is None else Decimal(price),
-        "paid_at": None,
         "created_at": now,
         "updated_at": now,
     }
     for name in ("customer_name", "customer_phone"):
         columns |= derived_of(name, values[name])
-    return {column.name: columns[column.name] for column in table_of(Booking).columns}
+    return {column.name: columns.get(column.name) for column in table_of(Booking).columns}
 
 
 def _make_customers(session: Session, rows: Sequence[ImportRow]) -> None:

@@ -191,3 +191,13 @@ def _figures() -> Select[*tuple[Any, ...]]:
 
 _FIGURES = _figures()
 STATS: Kept[None, Stats] = Kept(_look, Message, Plan, DailySent, seconds=_COUNTED_FOR)
+
+
+def reminders_sent(booking_id: Any) -> ScalarSelect[int]:
+    """How many reminders of a booking (an id, or a column of ids) have reached Twilio."""
+    number = select(func.count()).where(
+        Message.booking_id == booking_id,
+        is_one_of(Message.kind, "reminder"),
+        is_one_of(Message.state, "sent"),
+    )
+    return number.scalar_subquery()

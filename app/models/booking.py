@@ -89,6 +89,7 @@ class Booking(Base):
     currency: Mapped[str | None] = mapped_column(String(3))
     paid_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     series_id: Mapped[str | None] = mapped_column(ForeignKey("series.id"))
+    reminders_sent: Mapped[int | None]  # when staff said whether they came
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 

@@ -24,7 +24,7 @@ from babel.dates import (
     format_time,
     format_timedelta,
 )
-from babel.numbers import format_decimal
+from babel.numbers import format_decimal, format_percent
 from markupsafe import Markup
 
 from app import clock
@@ -102,6 +102,12 @@ def amount(number: int) -> str:
     return format_decimal(number, locale=_locale())
 
 
+def share(part: float) -> str:
+    """`4.8%`, `4,8 %`, as the shop's language writes a part of 1."""
+    text = format_percent(round(part, 3), locale=_locale(), decimal_quantization=False)
+    return _one_line(text)
+
+
 def clock_text(at: datetime, *, bare: bool = False) -> str:
     """`clock_time` without its element, for a `<title>`, an option or a label.
 
@@ -174,6 +180,11 @@ def days_text(first: date, last: date) -> str:
     is_far = abs(first - _local(_shown.get().now).date()) > _FAR
     skeleton = "yMMMd" if is_far else "MMMd"
     return _one_line(format_interval(first, last, skeleton, locale=_locale()))
+
+
+def date_text(at: date) -> str:
+    """`5 Oct`, as a heading of a narrow column."""
+    return _one_line(format_skeleton("MMMd", at, locale=_locale()))
 
 
 def month_text(at: date) -> str:

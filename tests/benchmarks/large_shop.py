@@ -93,6 +93,12 @@ _PLANS = f"""
       LATERAL (SELECT status = 'confirmed' AND done < {REMINDERS} AS is_open) AS c
 """
 
+_MARKED = """
+    UPDATE booking SET reminders_sent = (SELECT count(*) FROM message
+      WHERE booking_id = booking.id AND kind = 'reminder' AND message.state = 'sent')
+    WHERE status IN ('completed', 'no_show')
+"""
+
 _ATTEMPTS = f"""
     INSERT INTO attempt (id, message_id, number, sent_to, body, started_at, ended_at, outcome, sid)
     SELECT gen_random_uuid(), m.id, 1, b.customer_phone, repeat('Hello! ', 40), m.due_at,
@@ -133,7 +139,7 @@ _BARBERS = """
 """
 
 
-_STORIES = (_ATTEMPTS, _RECEIPTS, _EVENTS, _REPLIES, _COUNTED)
+_STORIES = (_MARKED, _ATTEMPTS, _RECEIPTS, _EVENTS, _REPLIES, _COUNTED)
 
 
 def fill(engine: Engine) -> None:

@@ -1,6 +1,5 @@
 """Settings: customers and bookings out of another program's file, and both as CSV; for owners."""
 
-from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Annotated, Any
 
@@ -14,7 +13,7 @@ from litestar.status_codes import HTTP_413_REQUEST_ENTITY_TOO_LARGE
 from litestar.types import ASGIApp, Receive, Scope, Send
 from sqlalchemy.orm import Session
 
-from app import clock, db
+from app import db
 from app.dashboard.forms import AS_IT_IS, FormState, submit
 from app.dashboard.shell import FormData, PageRequest, page, redirect, run_action
 from app.errors import FieldError, Invalid
@@ -25,6 +24,7 @@ from app.imports.spelling import ORDERS
 from app.models.imports import UNDER_WAY, Import
 from app.models.shop import Barber, Service
 from app.shop.catalogue import listed
+from app.web.csv_files import download
 from app.web.field_names import first_of_each
 
 HERE = "/settings/import"
@@ -77,7 +77,7 @@ def show_rows(import_id: ImportId) -> Stream:
     """What becomes of each row."""
     with db.database().read() as session:
         service.get(session, import_id)
-    return _download("rows", partial(export.rows_csv, import_id=import_id))
+    return download("rows", partial(export.rows_csv, import_id=import_id))
 
 
 @post(f"{HERE}/{{import_id:str}}/match", opt={"access": "owner"}, sync_to_thread=True)
@@ -133,13 +133,13 @@ def discard(request: PageRequest, import_id: ImportId) -> Response[str]:
 @get("/settings/export/customers.csv", opt={"access": "owner"}, sync_to_thread=True)
 def export_customers() -> Stream:
     """All customers."""
-    return _download("customers", export.customers_csv)
+    return download("customers", export.customers_csv)
 
 
 @get("/settings/export/bookings.csv", opt={"access": "owner"}, sync_to_thread=True)
 def export_bookings() -> Stream:
     """All bookings."""
-    return _download("bookings", export.bookings_csv)
+    return download("bookings", export.bookings_csv)
 
 
 def _imports(request: PageRequest, state: FormState = AS_IT_IS) -> Response[str]:
@@ -189,19 +189,6 @@ def _too_large() -> dict[str, str]:
     most = MOST_BYTES // 1_000_000
     says = f"This file is larger than {most} MB. Split it, and upload the parts."
     return first_of_each(Invalid([FieldError("file", says)]))
-
-
-def _download(name: str, parts: Callable[[Session], Iterator[str]]) -> Stream:
-    """A file that is sent as it is read."""
-
-    def content() -> Iterator[bytes]:
-        with db.database().read() as session:
-            for part in parts(session):
-                yield part.encode()
-
-    day = f"{clock.now():%Y-%m-%d}"
-    headers = {"Content-Disposition": f'attachment; filename="{name}-{day}.csv"'}
-    return Stream(content, media_type="text/csv", headers=headers)
 
 
 class _TooLarge(HTTPException):

@@ -31,6 +31,7 @@ from app.models.conversation import Reply
 from app.models.message import Attempt, Message, Receipt
 from app.models.plan import Plan
 from app.models.staff import AuditEvent
+from app.reports import no_shows, periods, weeks
 from app.staff import activity
 from tests.conftest import Configure, migrate_url
 from tests.fake_twilio import FakeTwilio
@@ -498,6 +499,18 @@ def test_what_a_barber_has_free_goes_by_an_index(big: Database, clock: FrozenClo
         )
 
     check(big, reading(big, free))
+
+
+@pytest.mark.parametrize("length", ["week", "4weeks"])
+def test_what_weeks_came_to_goes_by_an_index(
+    big: Database, clock: FrozenClock, length: periods.Length
+) -> None:
+    def report(session: Any) -> None:
+        period = periods.of(session, length)
+        weeks.of(session, period, [])
+        no_shows.of(session, period, "barber_1")
+
+    check(big, reading(big, report), at_least=2)
 
 
 # --- the queue's ---

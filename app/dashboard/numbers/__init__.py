@@ -1,0 +1,1 @@
+"""The page of what the shop's weeks came to."""

@@ -1,0 +1,175 @@
+"""What came of the bookings of some weeks, by barber, and how full their open hours were."""
+
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from functools import reduce
+from operator import add
+from typing import Any
+
+from sqlalchemy import Select, case, func, select
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.bookings import availability
+from app.db import seconds_between
+from app.models.booking import Booking
+from app.models.shop import Barber
+from app.reports.periods import Column, Period
+from app.shop import hours
+from app.shop.money import currency_of
+from app.shop.service import shop, time_zone
+
+_DAY = timedelta(days=1)
+_AT_ONCE = 13
+"""Columns that a statement reads: of two years PostgreSQL would rather read the whole table."""
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many bookings came to what. `unmarked`: they were to come, and nobody has said whether.
+
+    `takings` and `booked` are of the visits; how long these were, and what they cost in the shop's
+    currency.
+    """
+
+    came: int = 0
+    unmarked: int = 0
+    no_shows: int = 0
+    cancelled: int = 0
+    takings: Decimal = Decimal(0)
+    booked: timedelta = timedelta()
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(
+            self.came + other.came,
+            self.unmarked + other.unmarked,
+            self.no_shows + other.no_shows,
+            self.cancelled + other.cancelled,
+            self.takings + other.takings,
+            self.booked + other.booked,
+        )
+
+    @property
+    def visits(self) -> int:
+        """Who came, as far as anybody has said."""
+        return self.came + self.unmarked
+
+    @property
+    def bookings(self) -> int:
+        """All but what was cancelled."""
+        return self.visits + self.no_shows
+
+    @property
+    def no_show_rate(self) -> float | None:
+        """Which part of the bookings stayed away; None without any."""
+        return self.no_shows / self.bookings if self.bookings else None
+
+
+@dataclass(frozen=True)
+class Weeks:
+    """By column of the period and barber: what came of it, and for how long they were open."""
+
+    period: Period
+    barbers: Sequence[Barber]
+    tallies: Mapping[tuple[int, str], Tally]
+    open: Mapping[tuple[int, str], timedelta]
+
+    def tally(self, columns: Iterable[int]) -> Tally:
+        """Of these columns, all barbers."""
+        wanted = set(columns)
+        found = (each for (at, _), each in self.tallies.items() if at in wanted)
+        return reduce(add, found, Tally())
+
+    def occupancy(
+        self, columns: Collection[int], barbers: Iterable[Barber] | None = None
+    ) -> float | None:
+        """Which part of the open hours was booked, at most 1; None if nobody worked.
+
+        Of the barbers who take bookings today: of others it is not known when they were open.
+        """
+        keys = [(at, each.id) for each in barbers or self.barbers for at in columns]
+        open = sum((self.open[key] for key in keys), timedelta())
+        booked = sum((self.tallies[key].booked for key in keys if key in self.tallies), timedelta())
+        return min(booked / open, 1.0) if open else None
+
+
+def of(session: Session, period: Period, barbers: Sequence[Barber], barber_id: str = "") -> Weeks:
+    """Of all bookings, or of one barber's. `barbers` are those whose open hours are known."""
+    tallies: dict[tuple[int, str], Tally] = defaultdict(Tally)
+    for begin in range(0, len(period.columns), _AT_ONCE):
+        columns = period.columns[begin : begin + _AT_ONCE]
+        for row in session.execute(_bookings(session, columns, barber_id)):
+            tallies[begin + row.at, row.barber_id] += _tally(row)
+    return Weeks(period, barbers, tallies, _open(session, period, barbers))
+
+
+def _tally(row: Any) -> Tally:
+    seconds = timedelta(seconds=round(row.seconds))
+    takings = row.takings or Decimal(0)
+    match row.status:
+        case "completed":
+            return Tally(came=row.number, takings=takings, booked=seconds)
+        case "confirmed":
+            return Tally(unmarked=row.number, takings=takings, booked=seconds)
+        case "no_show":
+            return Tally(no_shows=row.number)
+        case _:
+            return Tally(cancelled=row.number)
+
+
+def _bookings(
+    session: Session, columns: Sequence[Column], barber_id: str
+) -> Select[*tuple[Any, ...]]:
+    """One row for each column, barber and status, however many bookings there are."""
+    row = shop(session)
+    zone = time_zone(row)
+    ends = [clock.midnight(each.last + _DAY, zone) for each in columns]
+    begin = clock.midnight(columns[0].first, zone)
+    price = case((Booking.currency == currency_of(row), Booking.price))
+    inner = select(
+        case(*((Booking.starts_at < end, at) for at, end in enumerate(ends))).label("at"),
+        Booking.barber_id,
+        Booking.status,
+        price.label("price"),
+        seconds_between(session, Booking.starts_at, Booking.ends_at).label("length"),
+    ).where(Booking.starts_at >= begin, Booking.starts_at < ends[-1])
+    each = (inner.where(Booking.barber_id == barber_id) if barber_id else inner).subquery()
+    return select(
+        each.c.at,
+        each.c.barber_id,
+        each.c.status,
+        func.count().label("number"),
+        func.sum(each.c.price).label("takings"),
+        func.sum(each.c.length).label("seconds"),
+    ).group_by(each.c.at, each.c.barber_id, each.c.status)
+
+
+def _open(
+    session: Session, period: Period, barbers: Iterable[Barber]
+) -> dict[tuple[int, str], timedelta]:
+    """For how long they take bookings, by the hours as they are now."""
+    first, last = period.columns[0].first, period.columns[-1].last
+    calendar = availability.calendar(session, first, last)
+    limits = [_limits(each, calendar) for each in period.columns]
+    return {
+        (at, barber.id): _within(calendar.open(barber), limits[at])
+        for barber in barbers
+        for at in range(len(limits))
+    }
+
+
+def _limits(column: Column, calendar: availability.Calendar) -> hours.Span:
+    begin, end = column.first, column.last + _DAY
+    return clock.midnight(begin, calendar.zone), clock.midnight(end, calendar.zone)
+
+
+def _within(spans: Sequence[hours.Span], limits: hours.Span) -> timedelta:
+    """How long those of them are, which follow each other, within the limits."""
+    first = bisect_right(spans, limits[0], key=lambda span: span[1])
+    last = bisect_left(spans, limits[1], key=lambda span: span[0])
+    there = hours.within(spans[first:last], limits)
+    return sum((end - begin for begin, end in there), timedelta())
