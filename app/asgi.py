@@ -59,7 +59,7 @@ from app.dashboard.welcome import pages as welcome_pages
 from app.messages.watch import Watch
 from app.settings import Settings, settings
 from app.staff import guards
-from app.web import incoming, measured, parameters, static, threads
+from app.web import cors, incoming, measured, parameters, rate_limits, static, threads
 from app.web.bodies import MAX_BODY
 from app.web.compression import compression_config
 from app.web.headers import security_headers
@@ -75,13 +75,18 @@ def create_app() -> Litestar:
         middleware=[threads.by_method],
         compression_config=compression_config(),
         dependencies={"form": Provide(read_form)},
-        before_send=[security_headers(is_https=env.public_url.startswith("https:"))],
+        before_send=[
+            security_headers(is_https=env.public_url.startswith("https:")),
+            rate_limits.add_headers,
+        ],
+        cors_config=cors.config(env.cors_origins),
         request_max_body_size=MAX_BODY,
         openapi_config=openapi.description("read" if env.production else "public"),
         template_config=TemplateConfig(
             instance=JinjaTemplateEngine.from_environment(environment())
         ),
-        on_startup=[_limit_threads, _watch_connections],
+        on_startup=[_limit_threads, _watch_connections, rate_limits.prepare],
+        on_shutdown=[rate_limits.close],
         lifespan=[live.lifespan, _watching],
         logging_config=None,
         debug=False,

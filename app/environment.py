@@ -23,6 +23,7 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
 _HOST_NAME = re.compile(r"[a-z0-9.-]+|[0-9a-f:.]+")
+_ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 _UNIT = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 T = TypeVar("T")
@@ -138,6 +139,16 @@ class Reader:
 
         hint = "names of hosts without a port, such as bookings.example.com,10.0.0.5"
         return self.parsed(name, frozenset(), parse, hint)
+
+    def origins(self, name: str) -> tuple[str, ...]:
+        def parse(text: str) -> tuple[str, ...]:
+            given = [part.strip().lower().rstrip("/") for part in text.split(",")]
+            if not all(_ORIGIN.fullmatch(each) for each in given):
+                raise ValueError
+            return tuple(given)
+
+        hint = "origins with their scheme, such as https://www.example.com,https://example.com"
+        return self.parsed(name, (), parse, hint)
 
     def matching(self, name: str, pattern: str, hint: str) -> str | None:
         def parse(text: str) -> str:

@@ -42,6 +42,8 @@ class Settings:
     public_url: str
     trusted_proxies: tuple[str, ...]
     allowed_hosts: frozenset[str]
+    cors_origins: tuple[str, ...]
+    api_rate_limit: str
     production: bool
     secret_key: str = field(repr=False)
     state_dir: Path
@@ -133,6 +135,13 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         "public_url": reader.public_url(production) or f"http://127.0.0.1:{port}",
         "trusted_proxies": reader.networks("TRUSTED_PROXIES"),
         "allowed_hosts": reader.hosts("ALLOWED_HOSTS"),
+        "cors_origins": reader.origins("CORS_ORIGINS"),
+        "api_rate_limit": reader.matching(
+            "API_RATE_LIMIT",
+            "off|[1-9][0-9]{0,6}/(second|minute|hour|day)",
+            "calls a token may make, such as 1200/minute, or off",
+        )
+        or "1200/minute",
         "production": production,
         "secret_key": secret,
         "state_dir": state_dir,

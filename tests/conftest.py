@@ -21,6 +21,7 @@ for name in list(os.environ):
 os.environ["STATE_DIR"] = str(FOLDER / "state")
 os.environ["REDIS_URL"] = f"unix://{FOLDER / 'valkey' / 'valkey.sock'}?socket_timeout=15"
 os.environ["ALLOWED_HOSTS"] = "testserver.local,testserver"  # what a test's client asks for
+os.environ["API_RATE_LIMIT"] = "off"  # some call as fast as they can
 os.environ["TZ"] = "UTC"
 time.tzset()
 # Each of the many programs that tests start would compile all that it imports.

@@ -24,7 +24,7 @@ from app.models import staff as models
 from app.models.staff import ApiToken
 from app.staff import sessions, tokens
 from app.staff.sessions import SignedIn
-from app.web import cookies, csrf, threads
+from app.web import cookies, csrf, rate_limits, threads
 
 ApiRequest = Request[Any, ApiToken, Any]
 """A request to a route for tokens: `request.auth` is the token."""
@@ -90,6 +90,8 @@ async def _token(connection: _Connection, scope: str) -> ApiToken:
         )
     if not tokens.is_noted(token):
         _note_use(token.id, tokens.note_use)
+    if scope != "metrics":
+        await rate_limits.check(connection, token.id)
     if models.SCOPES.index(token.scope) < models.SCOPES.index(scope):
         words = tokens.SCOPES[cast(tokens.Scope, token.scope)]
         raise PermissionDeniedException(f"This token may only {words}.")
