@@ -63,6 +63,7 @@ from app.web import cors, incoming, measured, parameters, rate_limits, static, t
 from app.web.bodies import MAX_BODY
 from app.web.compression import compression_config
 from app.web.headers import security_headers
+from app.web.request_ids import identified
 
 
 def create_app() -> Litestar:
@@ -92,7 +93,7 @@ def create_app() -> Litestar:
         debug=False,
     )
     guarded = incoming.guarded(app.asgi_handler, error_pages.HANDLERS, env.answers_to)
-    app.asgi_handler = measured.measured(guarded)
+    app.asgi_handler = identified(measured.measured(guarded))
     return app
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from app import logs
 from app.settings import Settings, SettingsError, settings
 
 if TYPE_CHECKING:
@@ -71,9 +72,11 @@ def serve(workers: int | None, grace: int) -> None:
         _prepare_web(given)
     _share_measurements(given)
     processes = workers or given.web_workers
+    os.environ["LOG_FORMAT"] = given.log_format
     options = f"--interface asgi --workers {processes} --workers-kill-timeout {grace}"
+    how = ["--log-config", str(logs.CONFIG), "--respawn-failed-workers"]
     address = ["--host", given.host, "--port", str(given.port)]
-    _become("granian", [*options.split(), "--respawn-failed-workers", *address, "app.asgi:app"])
+    _become("granian", [*options.split(), *how, *address, "app.asgi:app"])
 
 
 def _share_measurements(given: Settings) -> None:
@@ -100,7 +103,8 @@ def _prepare_web(given: Settings) -> None:
         code = preflight.setup_code(session, given)
     _warn(template_check.troubles(database))
     if code is not None:
-        click.echo(f"First run: open {given.public_url}/setup with the setup code {code}")
+        line = f"First run: open {given.public_url}/setup with the setup code {code}"
+        click.echo(logs.line_of("chairtime", line))
 
 
 @main.command()
@@ -231,7 +235,7 @@ def token_revoke(id: str) -> None:
 
 def _warn(lines: list[str]) -> None:
     for line in lines:
-        click.echo(f"chairtime: {line}", err=True)
+        click.echo(logs.line_of("chairtime", f"chairtime: {line}"), err=True)
 
 
 def _token_line(token: "ApiToken") -> str:

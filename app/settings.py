@@ -71,6 +71,7 @@ class Settings:
     smtp_server: SmtpServer | None = field(repr=False)
     mail_from: str
     heartbeat_url: str = field(repr=False)
+    log_format: str
     shop_timezone: str
     api_token: str | None = field(repr=False)
     owner_email: str | None
@@ -154,6 +155,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         "embedded_queue": not redis_url,
         **_durations(reader),
         **_whatsapp(reader, secret),
+        "log_format": reader.choice("LOG_FORMAT", ("text", "json")),
         **_mail(reader),
         "heartbeat_url": reader.api_url("HEARTBEAT_URL"),
         "shop_timezone": reader.time_zone("SHOP_TIMEZONE"),

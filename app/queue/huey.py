@@ -14,7 +14,7 @@ from huey.consumer import Consumer, Scheduler
 from redis import Redis
 from sqlalchemy import text
 
-from app import clock
+from app import clock, logs
 from app.db import Database, database
 from app.queue import outages
 from app.queue.storage import Storage, forget_outage, quick_pool
@@ -53,6 +53,10 @@ class _Consumer(Consumer):  # type: ignore[misc]
         super().__init__(*args, **options)
         restart, graceful = False, True
         self._signal_actions |= dict.fromkeys((signal.SIGINT, signal.SIGTERM), (restart, graceful))
+
+    def run(self) -> None:
+        logs.set_up()  # in the place of Huey's own
+        super().run()
 
     def start(self) -> None:
         self._set_signal_handlers()  # Huey does it when its threads may hold something already

@@ -19,7 +19,7 @@ from pathlib import Path
 import urllib3
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import clock
+from app import clock, logs
 from app.db import Database, database
 from app.environment import kept_secret
 from app.messages.lifecycle import claims
@@ -78,10 +78,16 @@ def say(name: str, line: str) -> None:
     """Print a line as `name`'s. Whoever read us may be gone, which must not stop anything."""
     with _print_lock:
         try:
-            sys.stdout.write(f"{name} | {line}\n" if name else f"{line}\n")
+            sys.stdout.write(f"{_shown(name, line)}\n")
             sys.stdout.flush()
         except (OSError, ValueError):
             pass
+
+
+def _shown(name: str, line: str) -> str:
+    if not logs.is_json():
+        return f"{name} | {line}" if name else line
+    return line if line.startswith("{") else logs.line_of(name or "chairtime", line)
 
 
 class _Stop:

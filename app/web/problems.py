@@ -5,7 +5,6 @@ Services name fields as they do themselves; the caller reads the names that the 
 
 import logging
 import traceback
-import uuid
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
@@ -22,6 +21,7 @@ from app import db
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.web.etags import Stale
 from app.web.field_names import WrongFields, camel, in_words
+from app.web.request_ids import request_id
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = "5"  # seconds
@@ -144,14 +144,12 @@ def _on_database_trouble(request: AnyRequest, error: Exception) -> Response[byte
     trouble = db.trouble(error)
     if trouble is None:
         return _on_unexpected(request, error)
-    request_id = uuid.uuid4().hex
+    id = request_id()
     cause = getattr(error, "orig", None) or error
-    _log.error(
-        "%s %s: the database is %s: %s", request_id, _what(request), trouble, type(cause).__name__
-    )
+    _log.error("%s %s: the database is %s: %s", id, _what(request), trouble, type(cause).__name__)
     headers = {"Retry-After": RETRY_AFTER}
     detail = _TROUBLES[trouble]
-    return problem(503, detail, headers=headers, request_id=request_id, reason=trouble)
+    return problem(503, detail, headers=headers, request_id=id, reason=trouble)
 
 
 _TROUBLES = {
@@ -164,10 +162,10 @@ _TROUBLES = {
 
 def _on_unexpected(request: AnyRequest, error: Exception) -> Response[bytes]:
     """Logged without the error's own words: they may hold a name or a phone number."""
-    request_id = uuid.uuid4().hex
+    id = request_id()
     where = "".join(traceback.format_tb(error.__traceback__))
-    _log.error("%s %s: %s\n%s", request_id, _what(request), type(error).__name__, where)
-    return problem(500, "Something went wrong on our side.", request_id=request_id)
+    _log.error("%s %s: %s\n%s", id, _what(request), type(error).__name__, where)
+    return problem(500, "Something went wrong on our side.", request_id=id)
 
 
 def _what(request: AnyRequest) -> str:

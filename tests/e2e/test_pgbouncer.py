@@ -1,5 +1,6 @@
 """The product behind a PgBouncer in transaction mode: no connection is the same as a moment ago."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def test_bookings_are_made_and_every_message_is_sent_at_the_first_try(
             twilio,
             valkey,
             bouncer.url(postgres_cluster.create()),
+            LOG_FORMAT="json",
             SEND_LEASE="60",  # what is only sent after a lease has ended was not sent at first
         ) as shop,
     ):
@@ -38,10 +40,13 @@ def test_bookings_are_made_and_every_message_is_sent_at_the_first_try(
         wait_until(
             lambda: shop.api.get("/api/queue/stats").json()["completed"] == BOOKINGS, 60, "sending"
         )
-        said = "".join(process.output() for process in [shop.web, *shop.workers])
+        said = shop.output()
 
     assert len(twilio.posts()) == BOOKINGS
     assert "psycopg.errors" not in said
+    lines = [json.loads(line) for line in said.splitlines()]
+    assert {"time", "level", "logger", "message"} <= set.intersection(*map(set, lines))
+    assert {"_granian", "huey.consumer"} <= {line["logger"] for line in lines}
 
 
 def book_and_cancel(shop: RunningShop) -> None:

@@ -40,6 +40,7 @@ TEMPLATE = "HX" + "1" * 32
 # Written like variables, and none of ours.
 NOT_OURS = {
     "ENQUEUE_WINDOW", "CURRENT_TIMESTAMP", "ON_ERROR_STOP", "SSL_CERT_FILE",
+    "GRANIAN_LOG_ACCESS_ENABLED",
     "EMAIL_HOST", "EMAIL_URL", "MAILER_DSN", "SMTP_HOST", "SMTP_SECURITY", "SMTP_SERVER",
 }  # fmt: skip
 

@@ -37,6 +37,8 @@ _QUICK = {
 GRACE = 60
 """Seconds that open requests get when the web app ends: a busy machine may need more than five."""
 _OF_WHAT_IS_KEPT = re.compile(r"(UPDATE|INSERT INTO|DELETE FROM) (shop|service|barber|api_token)\b")
+_NUMBER = re.compile(r"1212555\d{4}")
+"""What `book` books for."""
 WORKER = [
     program("huey_consumer"), "app.worker.huey",
     "-k", "thread", "-w", "16", "-m", "1", "-c", "2", "-g", "TERM", "-t", "55",
@@ -88,8 +90,14 @@ class RunningShop:
         self.start_worker()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, failed: object, *_: object) -> None:
         self._stack.close()
+        if not failed:
+            assert not _NUMBER.search(self.output()), "a customer's number is in the log"
+
+    def output(self) -> str:
+        """What all of its processes logged."""
+        return "".join(log.read_text(errors="replace") for log in self.folder.glob("*.log"))
 
     def wait_for_web(self) -> None:
         """Until it answers: some seconds where others are busy too."""

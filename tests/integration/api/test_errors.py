@@ -10,6 +10,7 @@ from litestar.exceptions import InternalServerException
 from litestar.testing import TestClient
 from sqlalchemy import text
 
+from app import logs
 from app.api import queue as queue_api
 from app.asgi import create_app
 from app.bookings import service
@@ -143,6 +144,23 @@ def test_what_nobody_expected_is_a_500_whose_id_is_in_the_log_without_the_custom
     assert "in fail" in caplog.text
     for secret in ("Ana", "7946"):
         assert secret not in answer.text + caplog.text
+
+
+def test_a_request_has_one_id_in_answer_and_log_which_its_proxy_may_give(
+    sqlite_api: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError
+
+    caplog.handler.addFilter(logs.About())
+    monkeypatch.setattr(service, "create", fail)
+    for given, is_taken in (("proxy-1234", True), ("two\twords", False), ("x" * 65, False)):
+        answer = sqlite_api.post("/api/bookings", json=body(), headers={"X-Request-ID": given})
+        id = answer.json()["requestId"]
+        assert answer.headers["X-Request-ID"] == id
+        assert caplog.records[-1].__dict__["request_id"] == id
+        assert (id == given) == is_taken
+    assert sqlite_api.get("/livez").headers["X-Request-ID"] != id
 
 
 def test_an_error_of_the_framework_is_a_500_like_any_other(
