@@ -55,6 +55,7 @@ from app.dashboard.staff import members as staff_forms
 from app.dashboard.staff import pages as staff_pages
 from app.dashboard.templating import environment
 from app.dashboard.today import moves, page
+from app.dashboard.waiting import page as waiting_pages
 from app.dashboard.welcome import pages as welcome_pages
 from app.messages.watch import Watch
 from app.settings import Settings, settings
@@ -121,6 +122,7 @@ def _routes(env: Settings) -> list[Router]:
     of_bookings = Router("/", route_handlers=[each.router for each in pages])
     routes += [staff_pages.router, live.router, page.router, moves.router, of_bookings]
     routes += [message_pages.router, queue_pages.router, number_pages.router]
+    routes += [waiting_pages.router]
     routes += [staff_forms.router, shop_pages.router, hour_forms.router]
     routes += [time_off_forms.router, import_pages.router, webhook_pages.router]
     routes += [welcome_pages.router, calendar_pages.router]

@@ -15,6 +15,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.db import Base, table_of
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.forms import Form, as_typed, field, one_of, whole_number
 from app.models.booking import Booking
@@ -190,8 +191,7 @@ def remove(session: Session, kind: Kind, id: str, actor: str) -> CatalogueItem |
     every = _locked(session, kind)
     item = _one(every, id)
     _check_not_last(every, item)
-    of_item = Booking.service_id if kind is Service else Booking.barber_id
-    if session.scalar(select(of_item).where(of_item == id).limit(1)) is not None:
+    if _is_used(session, kind, id):
         return switch(session, kind, id, False, actor)
     its_rows = ServiceBarber.service_id if kind is Service else ServiceBarber.barber_id
     session.execute(delete(ServiceBarber).where(its_rows == id))
@@ -200,6 +200,19 @@ def remove(session: Session, kind: Kind, id: str, actor: str) -> CatalogueItem |
     _renumber(listed(session, kind))
     audit.record(session, actor, f"{_word(kind)}.deleted", _subject(item), name=item.name)
     return None
+
+
+def _is_used(session: Session, kind: Kind, id: str) -> bool:
+    """Whether any row but those of who does what is of it: a booking, an absence, a calendar."""
+    keys = {key for table in Base.metadata.tables.values() for key in table.foreign_keys}
+    theirs = [
+        key.parent
+        for key in keys
+        if key.column.table is table_of(kind) and key.parent.table is not table_of(ServiceBarber)
+    ]
+    return any(
+        session.scalar(select(each).where(each == id).limit(1)) is not None for each in theirs
+    )
 
 
 def move(session: Session, kind: Kind, id: str, by: int, actor: str) -> CatalogueItem:

@@ -80,6 +80,10 @@ WORDS = {
     "shop.opened": "Open again on some days",
     "import.started": "Begun",
     "import.undone": "Undone",
+    "waiting.added": "Put on the waiting list",
+    "waiting.booked": "Booked from the waiting list",
+    "waiting.removed": "Taken off the waiting list",
+    "waiting.reopened": "Back on the waiting list",
     "text.changed": "Changed",
     "text.switched_on": "Switched on",
     "text.switched_off": "Switched off",
@@ -248,6 +252,8 @@ def _plain(subject: str, everybody: dict[str, str]) -> About:
         return About("An import", f"/settings/import/{subject}")
     if kind == "text":
         return About(f"The text “{name}”", f"/settings/texts/{name}")
+    if subject.startswith("waiting_"):
+        return About("Somebody who waits", f"/waiting#{subject}")
     if subject.startswith("webhook_"):
         return About("A webhook", f"/settings/webhooks/{subject}")
     known = {"shop": About("Settings", "/settings"), "sending": About("Sending", "/queue")}

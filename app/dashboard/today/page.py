@@ -9,6 +9,8 @@ from litestar.params import FromQuery
 from sqlalchemy.orm import Session
 
 from app import db, forms
+from app.bookings import waiting_list
+from app.bookings.waiting_list import LOOKED_AT
 from app.conversations import service as conversations
 from app.dashboard.shell import PageRequest, live_page, redirect
 from app.dashboard.today import booked, day, month, week
@@ -23,7 +25,7 @@ from app.web.addresses import with_query
 
 NEXT_TO_SEND = 5
 NEEDS_SHOWN = 5
-"""Replies in sight, and as many failed sends."""
+"""Replies in sight, and as many failed sends, and people for whom there is a place by now."""
 MOST_REPLIES = 30
 """So many replies are on the page: what is not in sight is folded."""
 MOST_LINES = 14
@@ -86,6 +88,7 @@ def _context(date: str, barber: str, hours: str) -> dict[str, Any]:
         head = _head(session, "day", date, barber, hours)
         board = day.board(session, head["shown"], is_whole=hours == ALL_HOURS)
         needs = needs_attention(session)
+        fitting = [each for each in waiting_list.entries(session, LOOKED_AT) if each.fits]
         replies = conversations.open_replies(session, MOST_REPLIES + 1)
         due = statistics.next_due(session, NEXT_TO_SEND)
     return {
@@ -98,7 +101,8 @@ def _context(date: str, barber: str, hours: str) -> dict[str, Any]:
         "replies": replies[:NEEDS_SHOWN],
         "more_replies": replies[NEEDS_SHOWN:MOST_REPLIES],
         "are_all_replies": len(replies) <= MOST_REPLIES,
-        "number": _number(needs, len(replies)),
+        "fitting": fitting[:NEEDS_SHOWN],
+        "number": _number(needs, len(replies), len(fitting)),
         "due": due,
     }
 
@@ -180,10 +184,10 @@ def _one(barbers: list[Barber], barber_id: str) -> Barber | None:
     return found
 
 
-def _number(needs: Needs, replies: int) -> str:
+def _number(needs: Needs, replies: int, waiting: int) -> str:
     """How much needs attention, and how much of it is in sight: `7`, `10 of 23`, `5 of 30+`."""
-    number = len(needs.items) + min(replies, MOST_REPLIES)
-    in_sight = min(len(needs.items), NEEDS_SHOWN) + min(replies, NEEDS_SHOWN)
+    number = len(needs.items) + min(replies, MOST_REPLIES) + waiting
+    in_sight = sum(min(each, NEEDS_SHOWN) for each in (len(needs.items), replies, waiting))
     known = f"{number}" if needs.is_all and replies <= MOST_REPLIES else f"{number}+"
     return known if number == in_sight else f"{in_sight} of {known}"
 

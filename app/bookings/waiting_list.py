@@ -1,0 +1,324 @@
+"""The waiting list: who wants a day, or a barber, that was full; and whom a free time fits.
+
+Nobody is told by themselves: staff see who fits, and book it by one press or write to them.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+from ulid import ULID
+
+from app import clock, db, forms
+from app.bookings import any_barber, availability, series, service
+from app.bookings.availability import Calendar
+from app.bookings.fields import FARTHEST, BookingForm
+from app.customers import service as customers
+from app.errors import Conflict, FieldError, Invalid, NotFound
+from app.forms import Form, field
+from app.models.booking import Booking
+from app.models.identity import person_of
+from app.models.message import Message
+from app.models.shop import Barber
+from app.models.waiting import Waiting
+from app.shop.service import barber, barbers, services, shop, time_zone
+from app.staff import audit
+
+LONGEST = 31
+"""Days that somebody may choose among."""
+MOST = 200
+"""People who wait."""
+LOOKED_AT = 40
+"""Of them, for free times: those whose days are the next."""
+SHOWN = 6
+"""Free times of each."""
+
+_DAY = timedelta(days=1)
+_OF_BOOKING = ("customer_phone", "customer_name", "service_id", "notes")
+
+
+class WaitingForm(Form):
+    """What somebody waits for. Fields of BookingForm are read by its rules.
+
+    Without a barber it is any, without a last day the first alone, without times the whole day.
+    """
+
+    def __init__(self, given: Mapping[str, str], booking: BookingForm, today: date) -> None:
+        super().__init__(given)
+        self._booking, self._today = booking, today
+
+    @field
+    def customer_phone(self, _typed: str) -> str:
+        return self._booking.customer_phone
+
+    @field
+    def customer_name(self, _typed: str) -> str:
+        return self._booking.customer_name
+
+    @field
+    def service_id(self, _typed: str) -> str:
+        return self._booking.service_id
+
+    @field
+    def barber_id(self, typed: str) -> str | None:
+        return typed or None
+
+    @field
+    def first_day(self, typed: str) -> date:
+        return self._to_come(typed)
+
+    @field
+    def last_day(self, typed: str) -> date | None:
+        return self._to_come(typed) if typed else None
+
+    @field
+    def from_time(self, typed: str) -> time | None:
+        return forms.time_of_day(typed) if typed.strip() else None
+
+    @field
+    def until_time(self, typed: str) -> time | None:
+        return forms.time_of_day(typed) if typed.strip() else None
+
+    @field
+    def notes(self, _typed: str) -> str | None:
+        return self._booking.notes
+
+    def wrong_together(self, values: Mapping[str, Any]) -> Mapping[str, str]:
+        first, last = values["first_day"], values["last_day"] or values["first_day"]
+        if last < first:
+            return {"last_day": "This must not be before the first day."}
+        if (last - first).days >= LONGEST:
+            return {"last_day": f"These are more than {LONGEST} days: choose fewer."}
+        since, until = values["from_time"], values["until_time"]
+        if since and until and until <= since:
+            return {"until_time": "This must be after the time from which they can come."}
+        return {}
+
+    def _to_come(self, typed: str) -> date:
+        day = forms.day(typed)
+        if not self._today <= day <= self._today + FARTHEST:
+            raise ValueError(f"This must be from today on, at most {FARTHEST.days} days ahead.")
+        return day
+
+
+@dataclass(frozen=True)
+class FreeTime:
+    """A time (UTC) at which a barber could take somebody."""
+
+    at: datetime
+    barber: Barber
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Somebody who waits, with service and barber, and the free times that `fit`, the first SHOWN.
+
+    `write_to` is a booking of theirs under which WhatsApp takes an answer now; empty: call them.
+    """
+
+    waiting: Waiting
+    fits: Sequence[FreeTime] = ()
+    write_to: str = ""
+
+
+def form_of(session: Session, typed: Mapping[str, str]) -> WaitingForm:
+    """What was typed, to be read by this shop's rules."""
+    given = {name: typed.get(name, "") for name in WaitingForm.names}
+    today = clock.now().astimezone(time_zone(shop(session))).date()
+    return WaitingForm(given, service.form(session, {n: given[n] for n in _OF_BOOKING}), today)
+
+
+def add(session: Session, typed: Mapping[str, str], actor: str) -> Waiting:
+    """Put somebody on the list. Raises Invalid, and Conflict `too_many`."""
+    values = form_of(session, typed).checked()
+    values["last_day"] = values["last_day"] or values["first_day"]
+    if wrong := _unknown(session, values):
+        raise Invalid(wrong)
+    row = shop(session)
+    if len(session.scalars(_OPEN.with_only_columns(Waiting.id).limit(MOST)).all()) >= MOST:
+        raise Conflict("too_many", f"{MOST} people wait; remove some who do not any more.")
+    new = Waiting(
+        id=f"waiting_{ULID()}",
+        shop_id=row.id,
+        person=person_of(values["customer_phone"]),
+        created_at=clock.now(),
+        **values,
+    )
+    session.add(new)
+    session.flush()
+    audit.record(session, actor, "waiting.added", new.id)
+    return new
+
+
+def entries(session: Session, most: int = MOST) -> list[Entry]:
+    """Who waits for a day to come, the next first, with what fits the first LOOKED_AT of them."""
+    today = clock.now().astimezone(time_zone(shop(session))).date()
+    query = _OPEN.where(Waiting.last_day >= today).options(*_NAMES).limit(most)
+    rows = _unserved(session, session.scalars(query).all())
+    looked_at = rows[:LOOKED_AT]
+    fits = _fits(session, looked_at, today) if looked_at else {}
+    write_to = _open_conversations(session, rows)
+    return [Entry(each, fits.get(each.id, ()), write_to.get(each.person, "")) for each in rows]
+
+
+def lately(session: Session, most: int) -> Sequence[Waiting]:
+    """Those who were given a place, with it, or were removed; the last first."""
+    ended = select(Waiting).where(Waiting.shop_id == shop(session).id)
+    ended = ended.where(Waiting.ended_at.is_not(None)).order_by(Waiting.ended_at.desc())
+    return session.scalars(ended.options(*_NAMES, joinedload(Waiting.booking)).limit(most)).all()
+
+
+def book(session: Session, id: str, barber_id: str, at: datetime, actor: str) -> Booking:
+    """Book what they wait for at that time (aware) with that barber; they wait no longer.
+
+    Raises NotFound, Invalid, and Conflict `not_waiting`, `barber_taken` and `outside_hours`.
+    """
+    waiting = _get(session, id)
+    fields = {name: getattr(waiting, name) for name in _OF_BOOKING}
+    blank = dict.fromkeys(BookingForm.names)
+    place = {"barber_id": barber_id, "scheduled_time": at, "allow_overlap": False}
+    booking, _ = service.create(session, {**blank, **fields, **place}, actor)
+    series.check_free(session, booking)
+    _end(session, waiting, "booked", booking.id)
+    audit.record(session, actor, "waiting.booked", id, booking=booking.id)
+    return booking
+
+
+def remove(session: Session, id: str, actor: str) -> Waiting:
+    """They do not wait any more. Raises NotFound, and Conflict `not_waiting`."""
+    waiting = _get(session, id)
+    _end(session, waiting, "removed", None)
+    audit.record(session, actor, "waiting.removed", id)
+    return waiting
+
+
+def reopen(session: Session, id: str, actor: str) -> Waiting:
+    """They wait again. What they were given meanwhile is cancelled, and they are told of that only
+    if any message of it was sent. Raises NotFound, and Conflict as `service.cancel`.
+    """
+    waiting = session.get(Waiting, id)
+    if waiting is None:
+        raise NotFound("There is nobody of that id on the waiting list.")
+    if waiting.booking_id:
+        knows = session.scalar(_TRIED.where(Message.booking_id == waiting.booking_id))
+        service.cancel(session, waiting.booking_id, actor, told=knows is None)
+    open_again = {"ended_at": None, "reason": None, "booking_id": None}
+    has_ended = (Waiting.id == id) & Waiting.ended_at.is_not(None)
+    if db.set_if(session, Waiting, has_ended, **open_again):
+        audit.record(session, actor, "waiting.reopened", id)
+    return waiting
+
+
+def _unserved(session: Session, rows: Sequence[Waiting]) -> list[Waiting]:
+    """Without those who have been booked since for one of their days in some other way."""
+    if not rows:
+        return []
+    booked = session.execute(
+        select(Booking.person, Booking.starts_at, Booking.created_at).where(
+            Booking.person.in_({each.person for each in rows}),
+            Booking.status == "confirmed",
+            Booking.created_at >= min(each.created_at for each in rows),
+        )
+    ).all()
+    zone = time_zone(shop(session))
+    return [
+        each
+        for each in rows
+        if not any(
+            person == each.person
+            and made_at >= each.created_at
+            and each.first_day <= at.astimezone(zone).date() <= each.last_day
+            for person, at, made_at in booked
+        )
+    ]
+
+
+def _fits(session: Session, rows: Sequence[Waiting], today: date) -> dict[str, Sequence[FreeTime]]:
+    first = max(today, min(each.first_day for each in rows))
+    days = availability.calendar(session, first, max(each.last_day for each in rows) + _DAY)
+    return {each.id: list(_free(session, each, today, days)) for each in rows}
+
+
+def _free(session: Session, waiting: Waiting, today: date, days: Calendar) -> Iterator[FreeTime]:
+    """The first SHOWN times that fit, of all barbers who may do it; one for each half hour."""
+    who = any_barber.doers(session, waiting.service_id)
+    if waiting.barber_id:
+        who = [each for each in who if each.id == waiting.barber_id]
+    length = timedelta(minutes=waiting.service.minutes)
+    since = clock.midnight(max(today, waiting.first_day), days.zone)
+    until = clock.midnight(waiting.last_day + _DAY, days.zone)
+    free = availability.free_between(session, who, length, since, until, days=days)
+    times = sorted((at, place) for place, each in enumerate(who) for at in free[each.id])
+    seen: set[datetime] = set()
+    for at, place in times:
+        if at not in seen and _suits(waiting, at.astimezone(days.zone).time()):
+            seen.add(at)
+            yield FreeTime(at, who[place])
+        if len(seen) == SHOWN:
+            return
+
+
+def _suits(waiting: Waiting, at: time) -> bool:
+    return (waiting.from_time or time.min) <= at and at <= (waiting.until_time or time.max)
+
+
+def _open_conversations(session: Session, rows: Sequence[Waiting]) -> dict[str, str]:
+    """A booking of each of them to whom WhatsApp takes free text now, by person."""
+    known = customers.find_all(session, [each.customer_phone for each in rows]) if rows else {}
+    now = clock.now()
+    people = [
+        person
+        for person, each in known.items()
+        if (closes := customers.window_closes(each)) and closes > now and not each.opted_out_at
+    ]
+    if not people:
+        return {}
+    newest = (
+        select(Booking.person, Booking.id)
+        .where(Booking.person.in_(people))
+        .order_by(Booking.starts_at)
+    )
+    return {person: id for person, id in session.execute(newest) if person}
+
+
+def _get(session: Session, id: str) -> Waiting:
+    """Raises NotFound, and Conflict `not_waiting`."""
+    waiting = session.get(Waiting, id)
+    if waiting is None:
+        raise NotFound("There is nobody of that id on the waiting list.")
+    if waiting.ended_at is not None:
+        raise Conflict("not_waiting", f"{waiting.customer_name} does not wait any more.")
+    return waiting
+
+
+def _end(session: Session, waiting: Waiting, reason: str, booking_id: str | None) -> None:
+    """Raises Conflict `not_waiting` if somebody else was first."""
+    ended = {"ended_at": clock.now(), "reason": reason, "booking_id": booking_id}
+    is_open = (Waiting.id == waiting.id) & Waiting.ended_at.is_(None)
+    if not db.set_if(session, Waiting, is_open, **ended):
+        raise Conflict("not_waiting", f"{waiting.customer_name} does not wait any more.")
+
+
+def _unknown(session: Session, values: Mapping[str, Any]) -> list[FieldError]:
+    """What is not offered, or not by that barber."""
+    offered = {each.id for each in services(session)}
+    doers = any_barber.doers(session, values["service_id"])
+    if values["service_id"] not in offered or not doers:
+        return [FieldError("service_id", "Choose a service that somebody does.")]
+    if values["barber_id"] and values["barber_id"] not in {each.id for each in doers}:
+        there = barber(session, values["barber_id"])
+        name = there.name if there in barbers(session) and there else "This barber"
+        return [FieldError("barber_id", f"{name} does not do that: choose another.")]
+    return []
+
+
+_OPEN = (
+    select(Waiting)
+    .where(Waiting.ended_at.is_(None))
+    .order_by(Waiting.first_day, Waiting.created_at, Waiting.id)
+)
+_TRIED = select(Message.id).where(Message.attempts > 0).limit(1)
+_NAMES = (joinedload(Waiting.service), joinedload(Waiting.barber))
