@@ -11,7 +11,7 @@ from litestar.di import Provide
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
 
-from app import db
+from app import db, telemetry
 from app.api import (
     availability,
     bookings,
@@ -65,6 +65,7 @@ from app.web.bodies import MAX_BODY
 from app.web.compression import compression_config
 from app.web.headers import security_headers
 from app.web.request_ids import identified
+from app.web.traced import traced
 
 
 def create_app() -> Litestar:
@@ -94,7 +95,7 @@ def create_app() -> Litestar:
         debug=False,
     )
     guarded = incoming.guarded(app.asgi_handler, error_pages.HANDLERS, env.answers_to)
-    app.asgi_handler = identified(measured.measured(guarded))
+    app.asgi_handler = identified(traced(measured.measured(guarded), telemetry.tracer()))
     return app
 
 
@@ -156,6 +157,8 @@ async def _watching(_: Litestar) -> AsyncIterator[None]:
 async def _watch_connections() -> None:
     measured.watch_connections(db.database().engine)
 
+
+telemetry.start("web")
 
 # A login's address is the customer's own, not the proxy's; nobody else may say whose it is.
 app = wrap_asgi_with_proxy_headers(create_app(), list(settings().trusted_proxies))

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parseaddr
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -72,6 +73,8 @@ class Settings:
     mail_from: str
     heartbeat_url: str = field(repr=False)
     log_format: str
+    sentry_dsn: str = field(repr=False)
+    traces: bool
     shop_timezone: str
     api_token: str | None = field(repr=False)
     owner_email: str | None
@@ -156,6 +159,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         **_durations(reader),
         **_whatsapp(reader, secret),
         "log_format": reader.choice("LOG_FORMAT", ("text", "json")),
+        **_telemetry(reader),
         **_mail(reader),
         "heartbeat_url": reader.api_url("HEARTBEAT_URL"),
         "shop_timezone": reader.time_zone("SHOP_TIMEZONE"),
@@ -236,6 +240,21 @@ def _whatsapp(reader: Reader, secret: str) -> dict[str, Any]:
             for kind in ("reminder", "cancellation", "confirmation", "moved")
         },
     }
+
+
+def _telemetry(reader: Reader) -> dict[str, Any]:
+    dsn = reader.api_url("SENTRY_DSN")
+    prefix = "OTEL_EXPORTER_OTLP"
+    endpoints = [reader.api_url(f"{prefix}{each}_ENDPOINT") for each in ("", "_TRACES")]
+    is_off = (reader.text("OTEL_SDK_DISABLED") or "").lower() == "true"
+    traces = any(endpoints) and not is_off
+    for is_wanted, name, module, extra in (
+        (dsn, "SENTRY_DSN", "sentry_sdk", "sentry"),
+        (traces, f"{prefix}_ENDPOINT", "opentelemetry", "otel"),
+    ):
+        is_there = not is_wanted or find_spec(module) is not None
+        reader.check(is_there, f"{name} needs an extra: pip install 'chairtime[{extra}]'")
+    return {"sentry_dsn": dsn, "traces": traces}
 
 
 def _mail(reader: Reader) -> dict[str, Any]:

@@ -4,6 +4,7 @@ tick, imports, what brings events to other programs, mail, and what watches over
 
 import gc
 
+from app import telemetry
 from app.api import events
 from app.conversations import missed
 from app.imports.work import Importer
@@ -15,6 +16,8 @@ from app.messages.watch import Watch
 from app.queue.huey import huey
 
 __all__ = ["huey"]
+
+telemetry.start("worker")
 
 _beside = (
     Ticker(further=[missed.fetch_due]),

@@ -17,7 +17,7 @@ from litestar.types import ExceptionHandlersMap
 from msgspec import UNSET, Struct, UnsetType
 from sqlalchemy import exc as sql
 
-from app import db
+from app import db, telemetry
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.web.etags import Stale
 from app.web.field_names import WrongFields, camel, in_words
@@ -165,6 +165,7 @@ def _on_unexpected(request: AnyRequest, error: Exception) -> Response[bytes]:
     id = request_id()
     where = "".join(traceback.format_tb(error.__traceback__))
     _log.error("%s %s: %s\n%s", id, _what(request), type(error).__name__, where)
+    telemetry.report(error)
     return problem(500, "Something went wrong on our side.", request_id=id)
 
 
