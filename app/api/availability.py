@@ -38,7 +38,9 @@ class FreeTimes(Struct):
 
 @get("/", opt={"access": "read"}, responses=documented(400, 401, 403, 422), sync_to_thread=True)
 def list_free_times(
-    service_id: Annotated[str, QueryParameter(name="serviceId")],
+    service_id: Annotated[
+        str, QueryParameter(name="serviceId", description="What is to be booked.")
+    ],
     starts_from: Annotated[
         str,
         QueryParameter(

@@ -196,9 +196,16 @@ def create_booking(
 
 @get("/", opt={"access": "read"}, responses=documented(400, 401, 403, 422), sync_to_thread=True)
 def list_bookings(
-    status: Annotated[str | None, QueryParameter(schema_extra={"enum": list(STATUSES)})] = None,
-    barber_id: Annotated[str | None, QueryParameter(name="barberId")] = None,
-    service_id: Annotated[str | None, QueryParameter(name="serviceId")] = None,
+    status: Annotated[
+        str | None,
+        QueryParameter(description="Exactly that.", schema_extra={"enum": list(STATUSES)}),
+    ] = None,
+    barber_id: Annotated[
+        str | None, QueryParameter(name="barberId", description="Of that barber.")
+    ] = None,
+    service_id: Annotated[
+        str | None, QueryParameter(name="serviceId", description="Of that service.")
+    ] = None,
     starts_from: Annotated[
         str | None,
         QueryParameter(

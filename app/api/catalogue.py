@@ -155,7 +155,7 @@ def get_service(item_id: Id, if_none_match: IfNoneMatch = None) -> Response[Serv
     responses=documented(*_REFUSALS),
     sync_to_thread=True,
 )
-def add_service(
+def create_service(
     data: JSONBody[Body[NewService]], request: ApiRequest, idempotency_key: Key = None
 ) -> Response[ServiceAnswer]:
     """Add a service, after those that are there."""
@@ -193,7 +193,7 @@ def change_service(
     responses=documented(400, 401, 403, 404, 409, 412, 422) | {204: _GONE},
     sync_to_thread=True,
 )
-def remove_service(
+def delete_service(
     item_id: Id, request: ApiRequest, if_match: IfMatch = None
 ) -> Response[ServiceAnswer | None]:
     """Delete a service that was never booked; any other is switched off, and answered."""
@@ -231,7 +231,7 @@ def get_barber(item_id: Id, if_none_match: IfNoneMatch = None) -> Response[Barbe
     responses=documented(*_REFUSALS),
     sync_to_thread=True,
 )
-def add_barber(
+def create_barber(
     data: JSONBody[Body[NewBarber]], request: ApiRequest, idempotency_key: Key = None
 ) -> Response[BarberAnswer]:
     """Add a barber, after those who are there."""
@@ -269,7 +269,7 @@ def change_barber(
     responses=documented(400, 401, 403, 404, 409, 412, 422) | {204: _GONE},
     sync_to_thread=True,
 )
-def remove_barber(
+def delete_barber(
     item_id: Id, request: ApiRequest, if_match: IfMatch = None
 ) -> Response[BarberAnswer | None]:
     """Delete a barber who was never booked; any other is switched off, and answered."""
@@ -329,8 +329,8 @@ def _removed(left: Answer | None) -> Response[Answer | None]:
 
 
 _HANDLERS = {
-    "services": [list_services, get_service, add_service, change_service, remove_service],
-    "barbers": [list_barbers, get_barber, add_barber, change_barber, remove_barber],
+    "services": [list_services, get_service, create_service, change_service, delete_service],
+    "barbers": [list_barbers, get_barber, create_barber, change_barber, delete_barber],
 }
 
 routers = [

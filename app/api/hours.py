@@ -96,7 +96,7 @@ def get_hours(
     responses=documented(400, 401, 403, 404, 412, 413, 415, 422),
     sync_to_thread=True,
 )
-def put_hours(
+def replace_hours(
     data: JSONBody[Body[HoursChange]],
     request: ApiRequest,
     barber_id: BarberId = None,
@@ -145,7 +145,7 @@ def _answer(session: Session, barber_id: str | None) -> HoursAnswer:
 
 router = Router(
     "/api/hours",
-    route_handlers=[get_hours, put_hours],
+    route_handlers=[get_hours, replace_hours],
     tags=["Hours"],
     security=[{"bearer": []}],
 )

@@ -3,11 +3,13 @@
 from typing import Any
 
 from litestar import MediaType, Router
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin, YamlRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme
+from litestar.openapi.spec import Components, SecurityScheme, Tag
 
-from app.api import event_schema
+from app.api import described, event_schema
+from app.web.field_names import camel
 
 VERSION = "1"
 
@@ -33,6 +35,36 @@ a token. Times are RFC 3339: any offset in requests, UTC in answers. An error is
 """
 
 
+_TAGS = {
+    "Bookings": "A customer, a service, a barber and a time, with its reminders.",
+    "Reminders": "A booking's reminders, and all its messages with what came of them.",
+    "Conversations": "What a booking's customer wrote, and staff's own words to them.",
+    "Customers": "People with a phone number, as their bookings tell of them.",
+    "Services": "What can be booked.",
+    "Barbers": "Who takes bookings.",
+    "Hours": "Weekly hours, closed days, absences, and the times that are free.",
+    "Settings": "Who the shop is, and when it reminds.",
+    "Tokens": "What programs call this API with; for tokens that may `manage`.",
+    "Webhooks": "Addresses that are told what happens, and what they were sent.",
+    "Queue": "Figures of the queue, and whether this install is well.",
+    "Events": "What is posted to a webhook.",
+}
+
+
+class JsonDocument(JsonRenderPlugin):
+    """The finished description as JSON."""
+
+    def render(self, request: Any, openapi_schema: dict[str, Any]) -> bytes:
+        return super().render(request, described.finished(openapi_schema))
+
+
+class YamlDocument(YamlRenderPlugin):
+    """The same as YAML."""
+
+    def render(self, request: Any, openapi_schema: dict[str, Any]) -> bytes:
+        return super().render(request, described.finished(openapi_schema))
+
+
 class SwaggerPage(OpenAPIRenderPlugin):
     """Swagger UI without inline code, so that our Content-Security-Policy lets it run."""
 
@@ -53,8 +85,15 @@ def description(access: str) -> OpenAPIConfig:
         webhooks=event_schema.webhooks(),
         components=Components(security_schemes={"bearer": bearer}),
         use_handler_docstrings=True,
-        render_plugins=[SwaggerPage(), JsonRenderPlugin(), YamlRenderPlugin()],
+        render_plugins=[SwaggerPage(), JsonDocument(), YamlDocument()],
+        tags=[Tag(name=name, description=words) for name, words in _TAGS.items()],
+        operation_id_creator=_operation_id,
         openapi_router=Router(
             "/schema", route_handlers=[], opt={"access": access}, include_in_schema=False
         ),
     )
+
+
+def _operation_id(handler: HTTPRouteHandler, method: str, _path: Any) -> str:
+    """A verb and what it is done to: `createBooking`."""
+    return camel(handler.handler_name) + ("Head" if method == "HEAD" else "")

@@ -81,7 +81,7 @@ class Answer(Struct):
     responses=documented(401, 403),
     security=[{"bearer": []}],
 )
-async def queue_stats() -> QueueStats:
+async def get_queue_stats() -> QueueStats:
     """How many messages are in which state."""
     stats = statistics.known_stats(db.database())
     if stats is None:
@@ -102,7 +102,7 @@ async def queue_stats() -> QueueStats:
     opt={"access": "public"},
     responses={503: ResponseSpec(Health, description="No bookings can be made.")},
 )
-async def health() -> Response[Health]:
+async def get_health() -> Response[Health]:
     """Whether everything works, and what does not."""
     known, database, queue = await asyncio.gather(_known(), _database(), _queue())
     worker, (sending, why) = known
@@ -122,7 +122,7 @@ async def health() -> Response[Health]:
 
 
 @route("/livez", http_method=[HttpMethod.GET, HttpMethod.HEAD], opt={"access": "public"})
-async def livez() -> Answer:
+async def get_liveness() -> Answer:
     """The process answers. It asks nobody else, so nothing but a restart helps if it fails."""
     return Answer("ok")
 
@@ -133,7 +133,7 @@ async def livez() -> Answer:
     opt={"access": "public"},
     responses={503: ResponseSpec(Answer, description="The database does not answer.")},
 )
-async def readyz() -> Response[Answer]:
+async def get_readiness() -> Response[Answer]:
     """Requests can be sent here: the database answers."""
     try:
         await _in(_database_thread, statistics.workers)
@@ -203,4 +203,6 @@ def _look() -> Stats:
         return statistics.stats(session)
 
 
-router = Router("/", route_handlers=[queue_stats, health, livez, readyz], tags=["Queue"])
+router = Router(
+    "/", route_handlers=[get_queue_stats, get_health, get_liveness, get_readiness], tags=["Queue"]
+)

@@ -35,7 +35,7 @@ Outside = Annotated[
 BarberId = Annotated[
     str, PathParameter(pattern=r"^[A-Za-z0-9_-]{1,40}$", description="A barber's id.")
 ]
-ItemId = Annotated[str, PathParameter(pattern=r"^[a-z]+_[A-Za-z0-9]{1,32}$")]
+ItemId = Annotated[str, PathParameter(pattern=r"^[a-z]+_[A-Za-z0-9]{1,32}$", description="Its id.")]
 
 _WORDS = {"first_day": "from", "last_day": "to", "starts_at": "from", "ends_at": "to"}
 

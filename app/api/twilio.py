@@ -17,7 +17,6 @@ from app.conversations import inbound
 from app.messages import receipts
 from app.messages.channels import channel
 from app.settings import settings
-from app.web.problems import documented
 from app.whatsapp.client import WEBHOOKS
 from app.whatsapp.signature import is_signed, parse_form
 
@@ -30,7 +29,6 @@ _log = logging.getLogger(__name__)
     "/status/{attempt_id:uuid}",
     status_code=204,
     opt={"access": "signed"},
-    responses=documented(400, 403, 404, 413, 415),
 )
 async def message_status(attempt_id: FromPath[UUID], request: Request[Any, Any, Any]) -> None:
     """Note a delivery status. An attempt that we do not know is noted too, and changes nothing."""
@@ -44,7 +42,6 @@ async def message_status(attempt_id: FromPath[UUID], request: Request[Any, Any, 
     status_code=200,
     media_type="text/xml",
     opt={"access": "signed"},
-    responses=documented(400, 403, 413, 415),
 )
 async def inbound_message(request: Request[Any, Any, Any]) -> Response[str]:
     """Take a customer's message and answer it, if at all, by TwiML.
@@ -100,4 +97,4 @@ def _receive(incoming: Incoming) -> str | None:
         return inbound.receive(session, incoming)
 
 
-router = Router(WEBHOOKS, route_handlers=[message_status, inbound_message], tags=["Webhooks"])
+router = Router(WEBHOOKS, route_handlers=[message_status, inbound_message], include_in_schema=False)

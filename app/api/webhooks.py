@@ -189,7 +189,7 @@ def get_webhook(webhook_id: Id, if_none_match: IfNoneMatch = None) -> Response[W
     responses=documented(400, 401, 403, 409, 413, 415, 422),
     sync_to_thread=True,
 )
-def add_webhook(
+def create_webhook(
     data: JSONBody[Body[NewWebhook]], request: ApiRequest, idempotency_key: Key = None
 ) -> Response[WebhookMade]:
     """Add a webhook; its secret is in this answer alone."""
@@ -229,7 +229,7 @@ def change_webhook(
     responses=documented(400, 401, 403, 404, 412, 422),
     sync_to_thread=True,
 )
-def remove_webhook(webhook_id: Id, request: ApiRequest, if_match: IfMatch = None) -> None:
+def delete_webhook(webhook_id: Id, request: ApiRequest, if_match: IfMatch = None) -> None:
     """Remove a webhook, with the log of its deliveries."""
     with db.database().write() as session:
         _check(session, webhook_id, if_match)
@@ -306,7 +306,7 @@ def list_deliveries(
     responses=documented(400, 401, 403, 404, 409, 422),
     sync_to_thread=True,
 )
-def resend(
+def resend_delivery(
     webhook_id: Id, delivery_id: DeliveryId, request: ApiRequest, idempotency_key: Key = None
 ) -> Response[DeliveryAnswer]:
     """Send an event again, with the id that it had."""
@@ -363,13 +363,13 @@ router = Router(
     route_handlers=[
         list_webhooks,
         get_webhook,
-        add_webhook,
+        create_webhook,
         change_webhook,
-        remove_webhook,
+        delete_webhook,
         renew_secret,
         send_example,
         list_deliveries,
-        resend,
+        resend_delivery,
     ],
     tags=["Webhooks"],
     security=[{"bearer": []}],

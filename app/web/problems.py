@@ -55,7 +55,10 @@ class Problem(Struct, kw_only=True, rename="camel"):
 
 
 def documented(*statuses: int) -> dict[int, ResponseSpec]:
-    """The `responses` of a handler that may answer with these statuses, or with 500 or 503."""
+    """The `responses` of a handler that may answer with these statuses, or with 500 or 503; one
+    that needs a token, also with 422 and 429.
+    """
+    more = (422, 429) if 401 in statuses else ()
     return {
         status: ResponseSpec(
             Problem,
@@ -63,7 +66,7 @@ def documented(*statuses: int) -> dict[int, ResponseSpec]:
             media_type=MEDIA_TYPE,
             generate_examples=False,
         )
-        for status in (*statuses, 500, 503)
+        for status in sorted({*statuses, *more, 500, 503})
     }
 
 
