@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 unit e2e timed storm fuzz: export TMPDIR = $(shell tests/temporary-folder)
 
-.PHONY: help install run test unit e2e timed lint format lock storm fuzz bench screenshots system compiled clean
+.PHONY: help install run test unit e2e timed lint format lock storm fuzz bench alerts screenshots system compiled clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -52,6 +52,10 @@ fuzz: .venv/.installed-dev system ## Give every route strange bytes in every fie
 
 bench: .venv/.installed-dev system ## Measure how fast it is
 	$(PYTEST) -s tests/benchmarks
+
+alerts: ## Check alert rules and dashboard by promtool (Debian: prometheus)
+	promtool check rules docs/monitoring/alerts.yml <(tests/dashboard-queries)
+	promtool test rules docs/monitoring/alerts_test.yml
 
 screenshots: .venv/.installed-dev system ## Take pictures of every page into docs/images
 	$(BIN)/python -m tests.screenshots

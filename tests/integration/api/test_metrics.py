@@ -1,5 +1,6 @@
 """What Prometheus scrapes is what the rows say, and what the process has answered."""
 
+import json
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -207,3 +208,21 @@ def test_each_alert_asks_for_metrics_that_are_there_and_says_what_to_do(
         assert rule["annotations"]["summary"]
     rows = re.findall(r"^\| (Chairtime\w+) \|", (DOCS / "monitoring.md").read_text(), re.MULTILINE)
     assert rows == [rule["alert"] for rule in group["rules"]]
+
+
+def test_each_query_of_the_dashboard_asks_for_metrics_that_are_there(sqlite_api: Client) -> None:
+    dashboard = json.loads((DOCS / "monitoring" / "grafana.json").read_text())
+    suffixed = re.compile(r"_(bucket|count|total)$")
+    there = {suffixed.sub("", name) for name in families(sqlite_api)}
+    asked: set[str] = set()
+    for panel in dashboard["panels"]:
+        assert panel["title"], panel["id"]
+        assert panel["description"].endswith("."), panel["title"]
+        for target in panel["targets"]:
+            names = {suffixed.sub("", name) for name in re.findall(METRIC, target["expr"])}
+            assert names, panel["title"]
+            assert names <= there, panel["title"]
+            assert target["expr"].count('job="$job"') == len(re.findall(METRIC, target["expr"]))
+            asked |= names
+    gauge_histogram = {name for name in there if name.endswith(("_gsum", "_gcount"))}
+    assert there - gauge_histogram == asked
