@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app import db, forms
 from app.bookings import availability
+from app.bookings.need import Need
 from app.errors import FieldError
 from app.models.shop import Barber, Service
 from app.shop import service as shop_service
@@ -63,10 +64,10 @@ def list_free_times(
     with db.database().read() as session:
         service, asked, limits = _asked(session, service_id, barber_id, starts_from, starts_to)
         barbers = [each for each in asked if shop_service.does(session, each.id, service.id)]
-        length = timedelta(minutes=service.minutes)
-        free = availability.free_between(session, barbers, length, *limits)
+        need = Need.of_service(service)
+        free = availability.free_between(session, barbers, need, *limits)
     items = [
-        FreeTime(barber_id=each.id, starts_at=at, ends_at=at + length)
+        FreeTime(barber_id=each.id, starts_at=at, ends_at=at + need.length)
         for each in barbers
         for at in free[each.id]
     ]

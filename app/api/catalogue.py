@@ -28,6 +28,14 @@ Id = Annotated[str, PathParameter(pattern=r"^[A-Za-z0-9_-]{1,40}$", description=
 Name = Annotated[str, Meta(description="1 to 100 characters, unlike all others.")]
 Minutes = Annotated[int, Meta(description="5 to 720.", examples=[30])]
 Cost = Annotated[Price | None, Meta(description="In the shop's currency.")]
+BufferAfter = Annotated[
+    int,
+    Meta(
+        description="Minutes after it in which the barber takes nobody else; 0 to 120.",
+        examples=[10],
+    ),
+]
+BufferBefore = Annotated[int, Meta(description="The same before it.", examples=[0])]
 Colour = Literal["blue", "teal", "green", "amber", "rust", "pink", "purple", "grey"] | None
 BarberIds = Annotated[
     list[str],
@@ -45,6 +53,8 @@ class NewService(Struct, rename="camel", kw_only=True, forbid_unknown_fields=Tru
     name: Name
     minutes: Minutes
     price: Cost = None
+    buffer_minutes: BufferAfter = 0
+    buffer_minutes_before: BufferBefore = 0
     colour: Colour = None
     barber_ids: BarberIds | UnsetType = UNSET
 
@@ -55,6 +65,8 @@ class ServiceChanges(Struct, rename="camel", kw_only=True, forbid_unknown_fields
     name: Name | UnsetType = UNSET
     minutes: Minutes | UnsetType = UNSET
     price: Cost | UnsetType = UNSET
+    buffer_minutes: BufferAfter | UnsetType = UNSET
+    buffer_minutes_before: BufferBefore | UnsetType = UNSET
     colour: Colour | UnsetType = UNSET
     barber_ids: BarberIds | UnsetType = UNSET
     active: bool | UnsetType = UNSET
@@ -67,6 +79,8 @@ class ServiceAnswer(Struct, rename="camel", kw_only=True):
     name: Name
     minutes: Minutes
     price: Cost
+    buffer_minutes: BufferAfter
+    buffer_minutes_before: BufferBefore
     colour: Colour
     barber_ids: list[str]
     active: bool
@@ -80,6 +94,8 @@ class ServiceAnswer(Struct, rename="camel", kw_only=True):
             name=item.name,
             minutes=item.minutes,
             price=money.price_of(item.price, currency),
+            buffer_minutes=item.buffer_minutes or 0,
+            buffer_minutes_before=item.buffer_minutes_before or 0,
             colour=item.colour,  # type: ignore[arg-type]
             barber_ids=catalogue.doers(session, item.id),
             active=item.active,

@@ -176,7 +176,8 @@ def _example_data() -> dict[str, EventData]:
     )
     barbers = ["barber_1"]
     service = ServiceAnswer(
-        id="haircut", name="Haircut", minutes=30, price=Price("25.00", "GBP"), colour="blue",
+        id="haircut", name="Haircut", minutes=30, price=Price("25.00", "GBP"),
+        buffer_minutes=0, buffer_minutes_before=0, colour="blue",
         barber_ids=barbers, active=True,
     )  # fmt: skip
     customer = CustomerAnswer(

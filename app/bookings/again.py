@@ -12,6 +12,7 @@ from app import clock
 from app.bookings import availability, draft
 from app.bookings.availability import Outside
 from app.bookings.draft import Draft
+from app.bookings.need import Need
 from app.errors import FieldError, Invalid
 from app.models.booking import Booking
 from app.models.shop import Barber
@@ -87,19 +88,19 @@ def offer(session: Session, booking: Booking, weeks: int = USUAL) -> Again | Non
         return None
     if barber is None or not barber.active:
         return None
-    length = booking.ends_at - booking.starts_at
-    outside = availability.outside(session, barber, at, at + length)
-    taken = session.scalars(availability.overlapping(barber.id, at, at + length)).all()
-    nearest = _nearest(session, barber, at, length, zone) if outside or taken else ()
+    need = Need.of_booking(booking)
+    outside = availability.outside(session, barber, at, at + need.length)
+    taken = session.scalars(availability.overlapping(barber.id, *need.busy(at))).all()
+    nearest = _nearest(session, barber, at, need, zone) if outside or taken else ()
     return Again(weeks, at, barber, outside, taken, nearest)
 
 
 def _nearest(
-    session: Session, barber: Barber, at: datetime, length: timedelta, zone: ZoneInfo
+    session: Session, barber: Barber, at: datetime, need: Need, zone: ZoneInfo
 ) -> Sequence[datetime]:
     """The free times before and after it: of that day, or else at its hour on the days around."""
     around = at - _WEEK, at + _WEEK
-    free = availability.free_between(session, [barber], length, *around)[barber.id]
+    free = availability.free_between(session, [barber], need, *around)[barber.id]
     day, hour = _on_the_clock(at, zone)
     near = [each for each in free if _on_the_clock(each, zone)[0] == day]
     near = near or [each for each in free if _on_the_clock(each, zone)[1] == hour]

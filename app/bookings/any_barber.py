@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.bookings import availability
 from app.bookings.fields import FARTHEST
+from app.bookings.need import Need
 from app.errors import Conflict
 from app.models.shop import ANY_BARBER, Barber, Service
 from app.shop import hours
@@ -42,40 +43,39 @@ def doers(session: Session, service_id: str) -> list[Barber]:
     return [each for each in barbers(session) if does(session, each.id, service_id)]
 
 
-def best(
-    session: Session, who: Sequence[Barber], starts_at: datetime, ends_at: datetime
-) -> Barber | None:
-    """Who of them is free then, in their hours, and has least booked that day (of the shop's zone).
+def best(session: Session, who: Sequence[Barber], need: Need, starts_at: datetime) -> Barber | None:
+    """Who of them is free then, in their hours, and is least busy that day (of the shop's zone).
 
     Of equals the first. None if nobody is free.
     """
+    ends_at = starts_at + need.length
+    busy_from, busy_until = need.busy(starts_at)
     zone = time_zone(shop(session))
     day = starts_at.astimezone(zone).date()
     days = availability.calendar(session, day, ends_at.astimezone(zone).date())
     begins, ends = hours.of_calendar_day(day, zone)
-    taken = availability.taken_by(session, [each.id for each in who], begins, max(ends, ends_at))
+    around = min(begins, busy_from), max(ends, busy_until)
+    taken = availability.taken_by(session, [each.id for each in who], *around)
     there = [
         each
         for each in who
         if days.outside(each, starts_at, ends_at) is None
-        and not any(begin < ends_at and starts_at < end for begin, end in taken[each.id])
+        and not any(begin < busy_until and busy_from < end for begin, end in taken[each.id])
     ]
     load = {id: sum((end - begin for begin, end in its), timedelta()) for id, its in taken.items()}
     return min(there, key=lambda each: load[each.id], default=None)
 
 
-def next_free(
-    session: Session, who: Sequence[Barber], length: timedelta, since: datetime
-) -> Offer | None:
+def next_free(session: Session, who: Sequence[Barber], need: Need, since: datetime) -> Offer | None:
     """The first time within four weeks at which one of them is free, and with whom."""
     since = max(since, clock.now())
     until = min(since + _AHEAD, clock.now() + FARTHEST)
-    free = availability.free_between(session, who, length, since, until)
+    free = availability.free_between(session, who, need, since, until)
     starts_at = min((times[0] for times in free.values() if times), default=None)
     if starts_at is None:
         return None
-    barber = best(session, who, starts_at, starts_at + length)
-    return Offer(barber, starts_at, starts_at + length) if barber else None
+    barber = best(session, who, need, starts_at)
+    return Offer(barber, starts_at, starts_at + need.length) if barber else None
 
 
 def choose(session: Session, service: Service, starts_at: datetime) -> Barber:
@@ -83,11 +83,11 @@ def choose(session: Session, service: Service, starts_at: datetime) -> Barber:
 
     Raises Conflict `nobody_free`, which tells of the next free time.
     """
-    length = timedelta(minutes=service.minutes)
+    need = Need.of_service(service)
     who = doers(session, service.id)
-    chosen = best(session, who, starts_at, starts_at + length)
+    chosen = best(session, who, need, starts_at)
     if chosen is None:
-        raise nobody_free(next_free(session, who, length, starts_at))
+        raise nobody_free(next_free(session, who, need, starts_at))
     return chosen
 
 

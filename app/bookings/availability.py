@@ -16,17 +16,20 @@ from sqlalchemy.orm import Session, joinedload
 
 from app import clock
 from app.bookings.fields import FARTHEST
+from app.bookings.need import Need
 from app.models.booking import Booking
 from app.models.shop import Barber
 from app.models.time_off import Absence, Closure
 from app.models.week import Week, every_day
-from app.shop import hours, time_off
+from app.shop import catalogue, hours, time_off
 from app.shop.hours import Span
 from app.shop.service import barber, shop, time_zone
 from app.shop.time_off import Away
 
 LONGEST = timedelta(hours=12)
 """Of a service: how far back a booking may begin and still go on."""
+LONGEST_BUFFER = timedelta(minutes=catalogue.LONGEST_BUFFER)
+"""How long before it, or after it, a booking may keep its barber busy."""
 
 _STEP = timedelta(minutes=15)
 _DAY = timedelta(days=1)
@@ -161,25 +164,26 @@ def outside_of_each(session: Session, places: Sequence[Place]) -> list[Outside |
 def free_times(
     session: Session,
     barber_id: str,
-    length: timedelta,
+    need: Need,
     day: date,
     but: str = "",
     days: Calendar | None = None,
 ) -> list[datetime]:
-    """When the barber has so much time that day (of the shop's zone): UTC, every 15 minutes.
+    """When the barber has time for it that day (of the shop's zone): UTC, every 15 minutes.
 
-    Within their hours, in the future, and clear of their bookings other than `but`. What begins
-    that day may end after midnight, if their hours go on then. `days` is a calendar that has it.
+    Within their hours, in the future, and clear of their bookings other than `but`, with what is
+    kept free around those and around this. What begins that day may end after midnight, if their
+    hours go on then. `days` is a calendar that has it.
     """
     limits = hours.of_calendar_day(day, time_zone(shop(session)))
     who = barber(session, barber_id)
-    return free_between(session, [who], length, *limits, but, days)[barber_id] if who else []
+    return free_between(session, [who], need, *limits, but, days)[barber_id] if who else []
 
 
 def free_between(
     session: Session,
     barbers: Sequence[Barber],
-    length: timedelta,
+    need: Need,
     since: datetime,
     until: datetime,
     but: str = "",
@@ -196,12 +200,16 @@ def free_between(
     if days is None:
         zone = time_zone(shop(session))
         days = calendar(session, *(at.astimezone(zone).date() for at in (first, until)))
-    taken = taken_by(session, ids, first, until + length, but)
+    around = need.busy(first)[0], need.busy(until)[1]
+    taken = {
+        id: [(begin - need.after, end + need.before) for begin, end in its]
+        for id, its in taken_by(session, ids, *around, but).items()
+    }
     return {
         each.id: [
             start
             for span in days.open(each)
-            for start in _starts(span, taken[each.id], length)
+            for start in _starts(span, taken[each.id], need.length)
             if first <= start < until
         ]
         for each in barbers
@@ -278,31 +286,47 @@ def _with_names(session: Session, ids: Sequence[str]) -> Iterator[Booking]:
 
 
 def overlapping(
-    barber_id: str, starts_at: datetime, ends_at: datetime, but: str = ""
+    barber_id: str, busy_from: datetime, busy_until: datetime, but: str = ""
 ) -> Select[Booking]:
-    """The barber's bookings at that time, other than `but`, the earliest first.
+    """The bookings with which the barber is busy then, other than `but`, the earliest first.
 
     A customer who is marked as having come still has the chair until the end. A cancelled booking
     and a no-show leave it free.
     """
-    is_there = in_the_way(barber_id, starts_at - LONGEST, starts_at, ends_at)
+    is_there = in_the_way(barber_id, **reach(busy_from, busy_until))
     query = select(Booking).where(is_there, Booking.id != but)
     return query.order_by(Booking.starts_at, Booking.id)
 
 
-def in_the_way(barber_id: Any, earliest: Any, starts_at: Any, ends_at: Any) -> ColumnElement[bool]:
-    """Whether a Booking is the barber's at that time: values, or parameters of a statement.
+def in_the_way(
+    barber_id: Any, earliest: Any, latest: Any, busy_from: Any, busy_until: Any
+) -> ColumnElement[bool]:
+    """Whether a Booking keeps the barber busy at that time: values, or parameters of a statement.
 
-    `earliest` is LONGEST before `starts_at`.
+    The others are `reach` of the last two.
     """
-    return and_(Booking.barber_id == barber_id, _is_at(earliest, starts_at, ends_at))
+    is_at = _is_at(earliest, latest, busy_from, busy_until)
+    return and_(Booking.barber_id == barber_id, is_at)
 
 
-def _is_at(earliest: Any, starts_at: Any, ends_at: Any) -> ColumnElement[bool]:
+def reach(busy_from: datetime, busy_until: datetime) -> dict[str, datetime]:
+    """What `in_the_way` asks of a time. A booking that keeps its barber busy then begins after
+    `earliest` and before `latest`, by which an index finds it.
+    """
+    return {
+        "earliest": busy_from - LONGEST - LONGEST_BUFFER,
+        "latest": busy_until + LONGEST_BUFFER,
+        "busy_from": busy_from,
+        "busy_until": busy_until,
+    }
+
+
+def _is_at(earliest: Any, latest: Any, busy_from: Any, busy_until: Any) -> ColumnElement[bool]:
     return and_(
-        Booking.starts_at < ends_at,
         Booking.starts_at > earliest,
-        Booking.ends_at > starts_at,
+        Booking.starts_at < latest,
+        Booking.busy_from < busy_until,
+        Booking.busy_until > busy_from,
         Booking.status.in_(("confirmed", "completed")),
     )
 
@@ -310,19 +334,19 @@ def _is_at(earliest: Any, starts_at: Any, ends_at: Any) -> ColumnElement[bool]:
 def taken_by(
     session: Session, barber_ids: Sequence[str], since: datetime, until: datetime, but: str = ""
 ) -> dict[str, list[Span]]:
-    """What each barber has booked at that time, other than `but`: from when to when, in order."""
+    """When each barber is busy with what is booked at that time, other than `but`; in order."""
     rows = session.execute(
-        select(Booking.barber_id, Booking.starts_at, Booking.ends_at)
+        select(Booking.barber_id, Booking.busy_from, Booking.busy_until)
         .where(
             Booking.barber_id.in_(barber_ids),
-            _is_at(since - LONGEST, since, until),
+            _is_at(**reach(since, until)),
             Booking.id != but,
         )
-        .order_by(Booking.starts_at, Booking.id)
+        .order_by(Booking.busy_from, Booking.id)
     )
     taken: dict[str, list[Span]] = {id: [] for id in barber_ids}
     for row in rows:
-        taken[row.barber_id].append((row.starts_at, row.ends_at))
+        taken[row.barber_id].append((row.busy_from, row.busy_until))
     return taken
 
 

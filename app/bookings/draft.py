@@ -307,7 +307,8 @@ def _check_conflicts(session: Session, booking: Booking, draft: Draft) -> None:
     a time outside of what the barber takes of which that was not said.
     """
     place = (booking.barber_id, booking.starts_at, booking.ends_at)
-    there = session.scalars(overlapping(*place, but=booking.id))
+    busy = (booking.barber_id, booking.busy_from, booking.busy_until)
+    there = session.scalars(overlapping(*busy, but=booking.id))
     if {other.id for other in there} - set(draft.overlap.split(",")):
         raise Conflict("barber_taken", "The barber has another booking then.")
     if booking.starts_at <= clock.now() or draft.outside == place_of(*place):

@@ -112,7 +112,7 @@ def _tried(session: Session, booking_id: str, seen: Placement | None, to: Placem
     old, before = _stay(session, booking), _reminders(session, booking_id)
     _, was = move(session, booking_id, seen, to, "system", allow_overlap=True)
     new, after = _stay(session, booking), _reminders(session, booking_id)
-    place = (booking.barber_id, booking.starts_at, booking.ends_at)
+    place = (booking.barber_id, booking.busy_from, booking.busy_until)
     customer = customers.find(session, booking.customer_phone)
     added = [after[each] for each in sorted(after.keys() - before.keys())]
     return MovePreview(

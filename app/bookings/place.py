@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app import db
 from app.bookings import any_barber
-from app.bookings.availability import LONGEST, in_the_way, overlapping
+from app.bookings.availability import in_the_way, overlapping, reach
 from app.errors import Conflict, FieldError, Invalid
 from app.models.booking import Booking
 from app.models.identity import person_of
@@ -104,7 +104,7 @@ def check_still_free(session: Session, booking: Booking, since: datetime) -> Non
     """
     _, barber = choices(session, booking.service_id, booking.barber_id, new=set())
     check_no_double(session, booking)
-    query = overlapping(barber.id, booking.starts_at, booking.ends_at)
+    query = overlapping(barber.id, booking.busy_from, booking.busy_until)
     later = session.scalars(query.where(Booking.updated_at >= since).limit(1)).one_or_none()
     if later is not None:
         raise _taken(barber, later)
@@ -130,13 +130,10 @@ def _held(session: Session, id: str) -> Barber | None:
 def _found(
     session: Session, query: Select[Booking], values: Mapping[str, Any], but: str
 ) -> Booking | None:
-    given = {name: values.get(name) for name in ("service_id", "barber_id", "starts_at", "ends_at")}
-    more = {
-        "person": _person(values),
-        "earliest": values["starts_at"] - LONGEST,
-        "but": but,
-    }
-    return session.scalars(query, given | more).one_or_none()
+    given = {name: values.get(name) for name in ("service_id", "barber_id", "starts_at")}
+    around = reach(values["busy_from"], values["busy_until"])
+    more = {"person": _person(values), "but": but}
+    return session.scalars(query, given | around | more).one_or_none()
 
 
 def _is_same(found: Booking, values: Mapping[str, Any]) -> bool:
@@ -168,7 +165,12 @@ def _switched_off(field: str, item: Service | Barber) -> FieldError:
 
 def _taken(barber: Barber, other: Booking) -> Conflict:
     taken = f"{other.starts_at:%Y-%m-%dT%H:%M:%SZ} to {other.ends_at:%H:%M:%SZ}"
-    return Conflict("barber_taken", f"{barber.name} has another booking from {taken}.")
+    said = f"{barber.name} has another booking from {taken}"
+    if (other.busy_from, other.busy_until) != (other.starts_at, other.ends_at):
+        said += (
+            f", and is kept free from {other.busy_from:%H:%M:%SZ} to {other.busy_until:%H:%M:%SZ}"
+        )
+    return Conflict("barber_taken", f"{said}.")
 
 
 # Made once: to build and to look up a statement takes longer than SQLite does to answer it.
@@ -185,6 +187,7 @@ _IS_SAME_WITH_ANY = and_(
 )
 _SAME_WITH_ANY = select(Booking.barber_id).where(_IS_SAME_WITH_ANY).order_by(Booking.id).limit(1)
 _IS_SAME = and_(_IS_SAME_WITH_ANY, Booking.barber_id == bindparam("barber_id"))
+_WHERE = ("barber_id", "earliest", "latest", "busy_from", "busy_until")
 _SAME = (
     select(Booking).where(_IS_SAME, Booking.id != bindparam("but")).order_by(Booking.id).limit(1)
 )
@@ -192,7 +195,7 @@ _SAME = (
 _SAME_OR_IN_THE_WAY = (
     select(Booking)
     .where(
-        in_the_way(*map(bindparam, ("barber_id", "earliest", "starts_at", "ends_at"))),
+        in_the_way(*map(bindparam, _WHERE)),
         Booking.id != bindparam("but"),
     )
     .order_by(_IS_SAME.desc(), Booking.starts_at, Booking.id)

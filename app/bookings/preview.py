@@ -14,6 +14,7 @@ from app.bookings.availability import Calendar, Outside, overlapping
 from app.bookings.by_customer import KnownCustomer
 from app.bookings.draft import Draft, StartTime
 from app.bookings.fields import FARTHEST
+from app.bookings.need import Need
 from app.customers import budget, phones
 from app.customers import service as customers
 from app.errors import Invalid
@@ -33,28 +34,40 @@ from app.shop import service as shop_service
 from app.shop.policy import of_shop
 from app.shop.service import shop, time_zone
 
+_MINUTE = timedelta(minutes=1)
+
 
 @dataclass(frozen=True)
 class Choices:
     """What can be chosen; `service` and `barber` are what the draft has chosen.
 
-    `minutes` is how long each service would take, by id: a booking keeps its length until its
-    service is changed. `is_done`: the barber does the service, or the booking has them both.
+    `needs` is how long each service would take, by id: a booking keeps its length and its buffers
+    until its service is changed. `is_done`: the barber does the service, or the booking has both.
     `candidates` are whose free times are offered: the barber's, or those of all who do the service.
     """
 
     services: Sequence[Service]
     barbers: Sequence[Barber]
-    minutes: Mapping[str, int]
+    needs: Mapping[str, Need]
     service: Service | None
     barber: Barber | None
     is_done: bool
     candidates: Sequence[Barber] = ()
 
     @property
+    def need(self) -> Need:
+        """What it would take; nothing until a service is chosen."""
+        return self.needs[self.service.id] if self.service else Need(timedelta(0))
+
+    @property
     def length(self) -> timedelta:
-        """How long it would take; nothing until a service is chosen."""
-        return timedelta(minutes=self.minutes[self.service.id] if self.service else 0)
+        """How long somebody would be in the chair."""
+        return self.need.length
+
+    @property
+    def minutes(self) -> Mapping[str, int]:
+        """The lengths of all services, by id."""
+        return {id: each.length // _MINUTE for id, each in self.needs.items()}
 
 
 @dataclass(frozen=True)
@@ -206,15 +219,15 @@ def _choices(session: Session, typed: Draft, booking: Booking | None) -> Choices
         services.append(session.get_one(Service, booking.service_id))
     if booking and booking.barber_id not in {each.id for each in barbers}:
         barbers.append(session.get_one(Barber, booking.barber_id))
-    minutes = {each.id: each.minutes for each in services}
+    needs = {each.id: Need.of_service(each) for each in services}
     if booking:
-        minutes[booking.service_id] = (booking.ends_at - booking.starts_at) // timedelta(minutes=1)
+        needs[booking.service_id] = Need.of_booking(booking)
     chosen = typed.typed["barber"], typed.typed["service"]
     has_them = booking is not None and chosen == (booking.barber_id, booking.service_id)
     return Choices(
         services,
         barbers,
-        minutes,
+        needs,
         next((each for each in services if each.id == typed.typed["service"]), None),
         next((each for each in barbers if each.id == typed.typed["barber"]), None),
         has_them or shop_service.does(session, *chosen),
@@ -227,7 +240,7 @@ def _with_any(session: Session, choices: Choices, typed: Draft, start: StartTime
     if not (typed.is_any and choices.service):
         return choices
     doers = any_barber.doers(session, choices.service.id)
-    best = any_barber.best(session, doers, start.at, start.at + choices.length) if start else None
+    best = any_barber.best(session, doers, choices.need, start.at) if start else None
     return replace(choices, barber=best, candidates=doers, is_done=bool(doers))
 
 
@@ -298,7 +311,7 @@ def _free(
         return {}
     but = booking.id if booking else ""
     limits = hours.of_calendar_day(days.first, days.zone)
-    chosen = choices.candidates, choices.length
+    chosen = choices.candidates, choices.need
     free = availability.free_between(session, *chosen, *limits, but, days)
     every = sorted({at for times in free.values() for at in times})
     return {draft.choice_of(at, days.zone): at for at in every}
@@ -316,7 +329,7 @@ def _instead(
     if free is None or not choices.is_done or (free and not is_refused):
         return None
     since = start.at if start else clock.midnight(days.first, days.zone)
-    return any_barber.next_free(session, choices.candidates, choices.length, since)
+    return any_barber.next_free(session, choices.candidates, choices.need, since)
 
 
 def _conflicts(
@@ -324,10 +337,11 @@ def _conflicts(
 ) -> Sequence[Booking]:
     if not (start and choices.service and choices.barber):
         return ()
-    place = (choices.barber.id, start.at, start.at + choices.length)
+    place = choices.barber.id, start.at, start.at + choices.length
     if booking and place == (booking.barber_id, booking.starts_at, booking.ends_at):
         return ()  # it is there already
-    return session.scalars(overlapping(*place, but=booking.id if booking else "")).all()
+    busy = choices.barber.id, *choices.need.busy(start.at)
+    return session.scalars(overlapping(*busy, but=booking.id if booking else "")).all()
 
 
 def _outside(days: Calendar, choices: Choices, start: StartTime) -> Outside | None:

@@ -18,6 +18,7 @@ from app import clock, forms
 from app.bookings import availability, service
 from app.bookings.availability import Outside
 from app.bookings.fields import COLUMNS, FARTHEST
+from app.bookings.need import Need
 from app.errors import Conflict
 from app.forms import Form, field
 from app.models.booking import Booking
@@ -106,7 +107,7 @@ class Visit:
 
     key: str
     at: datetime
-    length: timedelta
+    need: Need
     barber: Barber
     outside: Outside | None
     taken: Sequence[Booking]
@@ -135,14 +136,14 @@ def visits(session: Session, booking: Booking, days: Sequence[date]) -> list[Vis
     at = booking.starts_at.astimezone(zone).time()
     wanted = [(day.isoformat(), clock.first_moment(day, at, zone), None) for day in days]
     to_come = [each for each in wanted if each[1] > clock.now()]
-    length = booking.ends_at - booking.starts_at
-    return looked_at(session, barber_of(session, booking.barber_id), length, to_come)
+    need = Need.of_booking(booking)
+    return looked_at(session, barber_of(session, booking.barber_id), need, to_come)
 
 
 def looked_at(
     session: Session,
     barber: Barber,
-    length: timedelta,
+    need: Need,
     wanted: Sequence[tuple[str, datetime, Booking | None]],
     but: Set[str] = frozenset(),
 ) -> list[Visit]:
@@ -150,10 +151,10 @@ def looked_at(
 
     The bookings with the ids `but` are in nobody's way.
     """
-    places = [(barber, at, at + length) for _, at, _ in wanted]
+    places = [(barber, at, at + need.length) for _, at, _ in wanted]
     outside = availability.outside_of_each(session, places)
     return [
-        _visit(session, Visit(key, at, length, barber, why, (), (), was), but)
+        _visit(session, Visit(key, at, need, barber, why, (), (), was), but)
         for (key, at, was), why in zip(wanted, outside, strict=True)
     ]
 
@@ -228,7 +229,7 @@ def barber_of(session: Session, barber_id: str) -> Barber:
 
 def _visit(session: Session, bare: Visit, but: Set[str]) -> Visit:
     """The visit with what is in its way, and what is free around it."""
-    others = availability.overlapping(bare.barber.id, bare.at, bare.at + bare.length)
+    others = availability.overlapping(bare.barber.id, *bare.need.busy(bare.at))
     taken = [each for each in session.scalars(others) if each.id not in but]
     seen = replace(bare, taken=taken)
     return seen if seen.is_free else replace(seen, free=list(_around(session, seen)))
@@ -240,7 +241,7 @@ def _around(session: Session, visit: Visit) -> Iterator[datetime]:
     local = visit.at.astimezone(zone)
     since, until = (clock.midnight(local.date() + n * _DAY, zone) for n in (-_AROUND, _AROUND + 1))
     but = visit.was.id if visit.was else ""
-    free = availability.free_between(session, [who], visit.length, since, until, but)[who.id]
+    free = availability.free_between(session, [who], visit.need, since, until, but)[who.id]
     for on, times in groupby(free, key=lambda each: each.astimezone(zone).date()):
         wanted = clock.first_moment(on, local.time(), zone)
         if on == local.date():

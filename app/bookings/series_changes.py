@@ -1,7 +1,7 @@
 """What is done to bookings of a series together: to those from one on, or to all to come."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from typing import Any, Literal, get_args
 
 from sqlalchemy import select
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, joinedload
 from app import clock, forms
 from app.bookings import series, service
 from app.bookings.fields import FARTHEST
+from app.bookings.need import Need
 from app.bookings.series import Visit
 from app.bookings.undo import UNDO_FOR
 from app.errors import Conflict
@@ -114,9 +115,9 @@ def moved(
         for each in chosen
     ]
     ahead = [each for each in wanted if each[1] > clock.now()]
-    length = _length(session, booking, values["service"])
+    need = _need(session, booking, values["service"])
     theirs = frozenset(each.id for each in chosen)
-    return series.looked_at(session, barber, length, ahead, theirs)
+    return series.looked_at(session, barber, need, ahead, theirs)
 
 
 def move(
@@ -155,8 +156,8 @@ def _some(bookings: list[Booking]) -> list[Booking]:
     return bookings
 
 
-def _length(session: Session, booking: Booking, service_id: str) -> timedelta:
+def _need(session: Session, booking: Booking, service_id: str) -> Need:
     chosen = shop_service.service(session, service_id)
     if chosen is None or service_id == booking.service_id:
-        return booking.ends_at - booking.starts_at
-    return timedelta(minutes=chosen.minutes)
+        return Need.of_booking(booking)
+    return Need.of_service(chosen)

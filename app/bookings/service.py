@@ -11,6 +11,7 @@ from ulid import ULID
 from app import clock
 from app.bookings import place
 from app.bookings.fields import BookingForm
+from app.bookings.need import Need
 from app.customers import consent
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.messages.enqueue import enqueue_after_commit, revoke_after_commit
@@ -70,7 +71,7 @@ def create(
         values["barber_id"] = place.any_of(session, values)
     service, barber = place.choices(session, values["service_id"], values["barber_id"])
     starts_at = values.pop("scheduled_time")
-    values |= {"starts_at": starts_at, "ends_at": starts_at + timedelta(minutes=service.minutes)}
+    values |= Need.of_service(service).columns(starts_at)
     values |= priced(session, values["price"], service)
     same = place.find_same(session, barber, values, allow_overlap)
     if same is not None:
@@ -108,12 +109,12 @@ def change(
 ) -> Booking:
     """Change any of BookingForm's fields; another time cancels the old plan and makes a new one.
 
-    A booking keeps its length until its service is changed, and a service or barber who is switched
-    off until it gets another. The customer is told of another time if the shop does that. Changes
-    that change nothing are fine; notes and the price can be changed whatever has become of the
-    booking. A booking keeps its price, too, until it gets another one or another service.
-    Raises NotFound, Invalid, and Conflict: `not_confirmed`, `appointment_passed`, `barber_taken`,
-    `same_booking`. `agreed` is as in `create`.
+    A booking keeps its length and its buffers until its service is changed, and a service or barber
+    who is switched off until it gets another. The customer is told of another time if the shop does
+    that. Changes that change nothing are fine; notes and the price can be changed whatever has
+    become of the booking. A booking keeps its price, too, until it gets another one or another
+    service. Raises NotFound, Invalid, and Conflict: `not_confirmed`, `appointment_passed`,
+    `barber_taken`, `same_booking`. `agreed` is as in `create`.
     """
     booking = locked(session, booking_id)
     wanted = form(session, changes)
@@ -221,7 +222,7 @@ def _checked(session: Session, fields: BookingForm, names: Collection[str]) -> d
 
 def _set(session: Session, booking: Booking, values: dict[str, Any], allow_overlap: bool) -> None:
     """Put the changed values into the booking, if its barber is free and it is no double."""
-    length = booking.ends_at - booking.starts_at
+    need = Need.of_booking(booking)
     chosen = shop_service.service(session, values.get("service_id", booking.service_id))
     is_priced = chosen and values.keys() & {"price", "service_id"}
     price = priced(session, values.get("price"), chosen) if chosen and is_priced else {}
@@ -235,8 +236,9 @@ def _set(session: Session, booking: Booking, values: dict[str, Any], allow_overl
             session, booking.service_id, booking.barber_id, values.keys()
         )
         if "service_id" in values:
-            length = timedelta(minutes=service.minutes)
-        booking.ends_at = booking.starts_at + length
+            need = Need.of_service(service)
+        for name, value in need.columns(booking.starts_at).items():
+            setattr(booking, name, value)
         overlaps = allow_overlap or not is_placed
         other = place.find_same(session, barber, vars(booking), overlaps, booking.id)
         place.refuse_double(other)

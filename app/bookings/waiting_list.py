@@ -16,6 +16,7 @@ from app import clock, db, forms
 from app.bookings import any_barber, availability, series, service
 from app.bookings.availability import Calendar
 from app.bookings.fields import FARTHEST, BookingForm
+from app.bookings.need import Need
 from app.customers import service as customers
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.forms import Form, field
@@ -247,10 +248,10 @@ def _free(session: Session, waiting: Waiting, today: date, days: Calendar) -> It
     who = any_barber.doers(session, waiting.service_id)
     if waiting.barber_id:
         who = [each for each in who if each.id == waiting.barber_id]
-    length = timedelta(minutes=waiting.service.minutes)
+    need = Need.of_service(waiting.service)
     since = clock.midnight(max(today, waiting.first_day), days.zone)
     until = clock.midnight(waiting.last_day + _DAY, days.zone)
-    free = availability.free_between(session, who, length, since, until, days=days)
+    free = availability.free_between(session, who, need, since, until, days=days)
     times = sorted((at, place) for place, each in enumerate(who) for at in free[each.id])
     seen: set[datetime] = set()
     for at, place in times:

@@ -8,7 +8,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,6 +21,7 @@ from app import clock
 from app.bookings import availability, place, service
 from app.bookings.availability import LONGEST, overlapping
 from app.bookings.fields import MAX_NOTES, clean_name
+from app.bookings.need import NONE, Need
 from app.errors import Conflict
 from app.forms import Form, field, lines, time_of_day
 from app.models.booking import Booking
@@ -146,15 +147,14 @@ def _columns(session: Session, typed: Mapping[str, str]) -> dict[str, Any]:
         "customer_phone": None,
         "service_id": offered.id,
         "barber_id": barber.id,
-        "starts_at": starts_at,
-        "ends_at": starts_at + timedelta(minutes=offered.minutes),
+        **replace(Need.of_service(offered), before=NONE).columns(starts_at),
         "notes": values["notes"],
         **service.priced(session, None, offered),
     }
 
 
 def _overlapping(columns: Mapping[str, Any]) -> Select[Booking]:
-    return overlapping(columns["barber_id"], columns["starts_at"], columns["ends_at"])
+    return overlapping(columns["barber_id"], columns["busy_from"], columns["busy_until"])
 
 
 def _begins(session: Session, barber_id: str) -> datetime:

@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session, aliased, contains_eager
 from app import clock, db
 from app.bookings import availability
 from app.bookings import service as bookings
-from app.bookings.availability import LONGEST
+from app.bookings.availability import LONGEST, LONGEST_BUFFER
 from app.customers import service as customers
 from app.db import is_one_of
 from app.errors import Conflict, FieldError, Invalid, NotFound
@@ -234,9 +234,9 @@ def _is_place_free(now: datetime) -> ColumnElement[bool]:
     other = aliased(Booking)
     is_taken = exists().where(
         other.barber_id == Booking.barber_id,
-        other.starts_at > now - LONGEST,
-        other.starts_at < Booking.ends_at,
-        other.ends_at > Booking.starts_at,
+        other.starts_at > now - LONGEST - LONGEST_BUFFER,
+        other.busy_from < Booking.busy_until,
+        other.busy_until > Booking.busy_from,
         other.status.in_(("confirmed", "completed")),
     )
     is_to_come = (Booking.status == "cancelled") & (Booking.starts_at > now)

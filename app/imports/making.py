@@ -90,6 +90,8 @@ def _columns(id: str, values: Mapping[str, Any], now: datetime) -> dict[str, Any
         "id": id,
         "starts_at": starts_at,
         "ends_at": ends_at,
+        "busy_from": starts_at,
+        "busy_until": ends_at,
         "price": None if price is None else Decimal(price),
         "created_at": now,
         "updated_at": now,

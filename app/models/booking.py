@@ -1,8 +1,10 @@
 """The table of bookings."""
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
@@ -30,6 +32,11 @@ def _parts(column: str) -> Index:
     return index.ddl_if(dialect="postgresql")
 
 
+def _as(column: str) -> Callable[[Any], Any]:
+    """The default of a column: what the row has in another one."""
+    return lambda context: context.get_current_parameters()[column]
+
+
 class Booking(Base):
     """A booking. The partial unique index makes "the same booking again" impossible to store, for
     one spelling of a number; for two of them the barber's lock does (`service.create`).
@@ -37,13 +44,15 @@ class Booking(Base):
     `person` is the customer's (`identity.person_of`): by it go all look-ups. `spellings` and
     `name_folded` are what a search reads. All three follow from `customer_phone`, which is as it
     was booked, and `customer_name`. Who walked in has no number, and so is no person and gets no
-    messages (ADR 42).
+    messages (ADR 42). From `busy_from` to `busy_until` the barber takes nobody else: its time, and
+    what its service had to be kept free before and after when it was booked.
     """
 
     __tablename__ = "booking"
     __table_args__ = (
         CheckConstraint(f"status IN {STATUSES}", name="status"),
         CheckConstraint("ends_at > starts_at", name="length"),
+        CheckConstraint("busy_from <= starts_at AND busy_until >= ends_at", name="busy"),
         CheckConstraint("customer_phone LIKE '+%'", name="phone_e164"),
         CheckConstraint("(price IS NULL) = (currency IS NULL)", name="price"),
         Index(
@@ -83,6 +92,8 @@ class Booking(Base):
     barber_id: Mapped[str] = mapped_column(ForeignKey("barber.id"))
     starts_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    busy_from: Mapped[datetime] = mapped_column(UtcDateTime, default=_as("starts_at"))
+    busy_until: Mapped[datetime] = mapped_column(UtcDateTime, default=_as("ends_at"))
     status: Mapped[str] = mapped_column(String(20))
     notes: Mapped[str | None] = mapped_column(Text)
     price: Mapped[Decimal | None] = mapped_column(Numeric(11, 3))

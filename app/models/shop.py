@@ -58,11 +58,19 @@ class Service(Base):
     """Something that can be booked; its length sets the length of a booking."""
 
     __tablename__ = "service"
-    __table_args__ = (CheckConstraint("minutes BETWEEN 5 AND 720", name="minutes"),)
+    __table_args__ = (
+        CheckConstraint("minutes BETWEEN 5 AND 720", name="minutes"),
+        CheckConstraint(
+            "buffer_minutes BETWEEN 1 AND 120 AND buffer_minutes_before BETWEEN 1 AND 120",
+            name="buffers",
+        ),
+    )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     name: Mapped[str] = mapped_column(String(100))
     minutes: Mapped[int]
+    buffer_minutes_before: Mapped[int | None]  # minutes in which the barber takes nobody else
+    buffer_minutes: Mapped[int | None]
     position: Mapped[int]
     active: Mapped[bool]
     price: Mapped[Decimal | None] = mapped_column(Numeric(11, 3))  # in the shop's currency

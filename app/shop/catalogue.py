@@ -31,6 +31,8 @@ Kind = type[Service] | type[Barber]
 
 SHORTEST, LONGEST = 5, 720
 """Minutes of a service, as the table has them."""
+LONGEST_BUFFER = 120
+"""Minutes that are kept free before or after one, likewise."""
 
 _LONGEST_SLUG = 34  # leaves room for a number behind it
 
@@ -90,6 +92,20 @@ class ServiceForm(BarberForm):
     def minutes(self, typed: str) -> int:
         hint = f"This must be a whole number of minutes, from {SHORTEST} to {LONGEST}."
         return whole_number(str(typed), SHORTEST, LONGEST, hint)
+
+    @field
+    def buffer_minutes_before(self, typed: str | int) -> int | None:
+        """Minutes that the barber is kept free before it; None for none."""
+        return _buffer(typed)
+
+    @field
+    def buffer_minutes(self, typed: str | int) -> int | None:
+        return _buffer(typed)
+
+
+def _buffer(typed: str | int) -> int | None:
+    hint = f"This must be a whole number of minutes, from 0 to {LONGEST_BUFFER}."
+    return whole_number(str(typed or 0), 0, LONGEST_BUFFER, hint) or None
 
 
 def form(

@@ -41,9 +41,11 @@ _STARTS_AT = f"""
 
 _BOOKINGS = f"""
     INSERT INTO booking (id, customer_name, name_folded, customer_phone, person, spellings,
-      service_id, barber_id, starts_at, ends_at, status, created_at, updated_at)
+      service_id, barber_id, starts_at, ends_at, busy_from, busy_until, status, created_at,
+      updated_at)
     SELECT 'booking_' || lpad(n::text, 26, '0'), {_NAME}, {_FOLDED}, {_PHONE}, {_PHONE}, {_PHONE},
       'haircut', 'barber_' || (1 + (n % {_PER_DAY}) / 16), at, at + interval '30 minutes',
+      at, at + interval '30 minutes',
       CASE WHEN n % 12 = 0 THEN 'cancelled' WHEN at > now() THEN 'confirmed'
         WHEN n % 25 = 0 THEN 'no_show' ELSE 'completed' END,
       at - interval '20 hours', at - interval '20 hours'

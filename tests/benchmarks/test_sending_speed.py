@@ -159,6 +159,8 @@ def _booking(phone: str, at: datetime) -> dict[str, Any]:
         "barber_id": "barber_1",
         "starts_at": at + timedelta(hours=10),
         "ends_at": at + timedelta(hours=11),
+        "busy_from": at + timedelta(hours=10),
+        "busy_until": at + timedelta(hours=11),
         "status": "confirmed",
         "created_at": at,
         "updated_at": at,

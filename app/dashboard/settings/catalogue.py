@@ -125,6 +125,7 @@ class _Forms(Controller):
             upcoming=upcoming,
             changed_id=changed_id,
             minutes=(catalogue.SHORTEST, catalogue.LONGEST),
+            longest_buffer=catalogue.LONGEST_BUFFER,
             barbers=barbers,
             done_by=done_by,
             currency=currency,

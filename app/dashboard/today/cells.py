@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from app.bookings.availability import Calendar
@@ -103,14 +103,26 @@ class Closed:
 
 
 @dataclass(frozen=True)
+class Edge:
+    """Rows before or after a booking in which its barber is kept free for it."""
+
+    booking: Booking
+    row: int
+    rows: int
+
+
+@dataclass(frozen=True)
 class Column:
-    """A barber's day: blocks and free times in the order of time, and what was cancelled."""
+    """A barber's day: blocks and free times in the order of time, what was cancelled, and what is
+    kept free.
+    """
 
     barber: Barber
     day: date
     cells: Sequence[Block | Slot]
     traces: Sequence[Trace]
     closed: Sequence[Closed]
+    edges: Sequence[Edge]
 
     @property
     def blocks(self) -> list[Block]:
@@ -140,7 +152,8 @@ def column(
     cancelled = [each for each in bookings if each.status == "cancelled"]
     kept = [each for each in bookings if each.status != "cancelled"]
     blocks = list(_blocks(grid, kept, known))
-    slots = _slots(grid, spans, blocks) if barber.active else []
+    edges = list(_edges(grid, blocks))
+    slots = _slots(grid, spans, [*blocks, *edges]) if barber.active else []
     cells: list[Block | Slot] = [*blocks, *slots]
     closed = _closed(grid, calendar, barber, day, kept)
     return Column(
@@ -149,6 +162,7 @@ def column(
         cells=sorted(cells, key=lambda cell: cell.row),
         traces=list(_traces(grid, blocks, cancelled, known.replied)),
         closed=sorted(closed, key=lambda each: each.row),
+        edges=edges,
     )
 
 
@@ -206,6 +220,17 @@ def _blocks(grid: Grid, bookings: Sequence[Booking], known: Known) -> Iterator[B
         )
 
 
+def _edges(grid: Grid, blocks: Sequence[Block]) -> Iterator[Edge]:
+    for block in blocks:
+        booking, after = block.booking, block.row + block.rows
+        first = grid.row(booking.busy_from) if booking.busy_from < booking.starts_at else block.row
+        if first < block.row:
+            yield Edge(booking, first, block.row - first)
+        last = grid.row(booking.busy_until - timedelta.resolution) + 1
+        if booking.busy_until > booking.ends_at and last > after:
+            yield Edge(booking, after, last - after)
+
+
 def _lanes(places: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """For each place, in the order of its beginning: its lane, and how many lanes there are.
 
@@ -225,14 +250,14 @@ def _lanes(places: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return list(zip(lanes, counts, strict=True))
 
 
-def _slots(grid: Grid, spans: Sequence[Span], blocks: Sequence[Block]) -> Iterator[Slot]:
+def _slots(grid: Grid, spans: Sequence[Span], taken: Sequence[Block | Edge]) -> Iterator[Slot]:
     """The half hours of the barber's hours that are to come and clear of bookings."""
     for opens, closes in spans:
         at = whole_hour(opens, grid.zone)
         while at < closes:
             row = grid.row(at)
             is_free = not any(
-                block.row < row + SLOT_ROWS and row < block.row + block.rows for block in blocks
+                each.row < row + SLOT_ROWS and row < each.row + each.rows for each in taken
             )
             if is_free and at >= opens and at > grid.now:
                 yield Slot(at, row)

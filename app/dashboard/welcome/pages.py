@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app import clock, db
 from app.bookings import availability, send_now
 from app.bookings import service as bookings
+from app.bookings.need import Need
 from app.customers import budget
 from app.dashboard.forms import AS_IT_IS, FormState, submit
 from app.dashboard.shell import FormData, PageRequest, is_partial, page, redirect, toast
@@ -245,7 +246,7 @@ def _book(session: Session, typed: Mapping[str, str], actor: str) -> Booking:
     service, everybody = services(session)[0], barbers(session)
     since = clock.now() + timedelta(hours=3)
     free = availability.free_between(
-        session, everybody, timedelta(minutes=service.minutes), since, since + _LOOKED_AHEAD
+        session, everybody, Need.of_service(service), since, since + _LOOKED_AHEAD
     )
     times = [(at, barber_id) for barber_id, found in free.items() for at in found[:1]]
     if not times:

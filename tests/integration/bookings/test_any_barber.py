@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from app.bookings import any_barber, service
+from app.bookings.need import Need
 from app.db import Database
 from app.errors import Conflict
 from app.models.shop import Barber, ServiceBarber
@@ -55,7 +56,7 @@ def test_the_next_free_time_is_the_first_of_all_within_four_weeks(
     with sqlite_shop.write() as session:
         factories.closure(session, date(2026, 11, 23), last_day=date(2027, 6, 1))
         who = any_barber.doers(session, "haircut")
-        assert any_barber.next_free(session, who, timedelta(minutes=30), AT_TEN) is None
+        assert any_barber.next_free(session, who, Need(timedelta(minutes=30)), AT_TEN) is None
     with pytest.raises(Conflict, match="nor in the four weeks after"):
         anybody(sqlite_shop)
 

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from app import clock as clocks
 from app.bookings import attendance, availability, send_now, service, undo
+from app.bookings.need import Need
 from app.channel import Incoming
 from app.conversations import inbound
 from app.db import Database
@@ -179,7 +180,9 @@ def test_who_came_has_the_chair_until_the_end_and_who_did_not_leaves_it_free(
         with shop.read() as session:
             at = clock.now() + timedelta(minutes=5)
             day = clock.now().date()
-            return at in availability.free_times(session, "barber_1", timedelta(minutes=30), day)
+            return at in availability.free_times(
+                session, "barber_1", Need(timedelta(minutes=30)), day
+            )
 
     with shop.write() as session:  # it is ten past one
         factories.shop(

@@ -12,6 +12,7 @@ from sqlalchemy import delete, select
 from app import clock as app_clock
 from app.bookings import availability, draft, service
 from app.bookings.draft import Draft
+from app.bookings.need import Need
 from app.db import Database
 from app.models.booking import Booking
 from app.models.message import Message
@@ -27,7 +28,7 @@ from tests.support.zones import days_near_a_change
 pytestmark = pytest.mark.usefixtures("valkey")
 
 
-HALF_AN_HOUR = timedelta(minutes=30)
+HALF_AN_HOUR = Need(timedelta(minutes=30))
 DAY = timedelta(days=1)
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -36,7 +37,7 @@ def free(db: Database, day: date, minutes: int = 30, **hours: Any) -> list[datet
     """What barber_1 has free that day, on the clock of Berlin."""
     with db.write() as session:
         factories.shop(session, time_zone="Europe/Berlin", **hours)
-        times = availability.free_times(session, "barber_1", timedelta(minutes=minutes), day)
+        times = availability.free_times(session, "barber_1", Need(timedelta(minutes=minutes)), day)
     return [at.astimezone(BERLIN) for at in times]
 
 
@@ -105,6 +106,7 @@ def test_in_a_night_that_is_an_hour_longer_each_quarter_of_an_hour_is_offered(
     closes=st.integers(0, 95),
     minutes=st.integers(1, 12).map(lambda quarters: 15 * quarters),
     taken=st.integers(0, 24 * 12),
+    buffers=st.lists(st.sampled_from([0, 0, 5, 10, 45]), min_size=4, max_size=4),
 )
 def test_on_any_day_what_is_free_is_within_hours_and_the_form_means_just_that_moment(
     sqlite_db: Database,
@@ -114,10 +116,13 @@ def test_on_any_day_what_is_free_is_within_hours_and_the_form_means_just_that_mo
     closes: int,
     minutes: int,
     taken: int,
+    buffers: list[int],
 ) -> None:
     clock.set(datetime(2026, 10, 20, tzinfo=UTC))
     zone, day, length = ZoneInfo(where[0]), where[1], timedelta(minutes=minutes)
     begins = app_clock.midnight(day, zone)
+    before, after, *others = (timedelta(minutes=each) for each in buffers)
+    need = Need(length, before, after)
     with sqlite_db.write() as session:
         session.execute(delete(Booking))
         factories.shop(
@@ -128,15 +133,17 @@ def test_on_any_day_what_is_free_is_within_hours_and_the_form_means_just_that_mo
             ),
         )
         at = begins + timedelta(minutes=5 * taken)
-        busy = factories.booking(session, at, barber_id="barber_1")
-        times = availability.free_times(session, "barber_1", length, day)
+        its = Need(timedelta(minutes=30), *others)
+        factories.booking(session, **its.columns(at))
+        busy_from, busy_until = its.busy(at)
+        times = availability.free_times(session, "barber_1", need, day)
         quarters = (begins + timedelta(minutes=15 * quarter) for quarter in range(25 * 4))
         assert times == [
             at
             for at in quarters
             if at.astimezone(zone).date() == day
             and availability.outside(session, None, at, at + length) is None
-            and not (at < busy.ends_at and busy.starts_at < at + length)
+            and not (need.busy(at)[0] < busy_until and busy_from < need.busy(at)[1])
         ]
     for at in times:
         sent = {"day": day.isoformat(), "time": draft.choice_of(at, zone)}
@@ -162,6 +169,7 @@ def weeks(draw: st.DrawFn) -> Week:
     minutes=st.integers(1, 8).map(lambda quarters: 15 * quarters),
     away=st.lists(st.tuples(st.integers(-48, 96), st.integers(1, 40), st.booleans()), max_size=3),
     closed=st.integers(-1, 12),
+    buffers=st.tuples(*[st.sampled_from([0, 0, 10, 30])] * 2),
 )
 def test_what_is_offered_is_never_outside_hours_breaks_absences_or_open_days_and_can_be_booked(
     sqlite_db: Database,
@@ -172,16 +180,21 @@ def test_what_is_offered_is_never_outside_hours_breaks_absences_or_open_days_and
     minutes: int,
     away: list[tuple[int, int, bool]],
     closed: int,
+    buffers: tuple[int, int],
 ) -> None:
     clock.set(datetime(2026, 10, 20, tzinfo=UTC))
-    zone, day, length = ZoneInfo(where[0]), where[1], timedelta(minutes=minutes)
+    zone, day = ZoneInfo(where[0]), where[1]
     begins = app_clock.midnight(day, zone)
     closed_day = day + closed * DAY if closed < 2 else None
     with sqlite_db.write() as session:
         for table in (Message, AuditEvent, Plan, Booking, Absence, Closure):
             session.execute(delete(table))
         factories.shop(session, time_zone=where[0], weekly_hours=week)
-        factories.service(session).minutes = minutes
+        haircut = factories.service(session)
+        haircut.minutes = minutes
+        haircut.buffer_minutes_before, haircut.buffer_minutes = (each or None for each in buffers)
+        session.flush()
+        need = Need.of_service(haircut)
         factories.barber(session).weekly_hours = own
         for start, quarters, repeats in away:
             factories.absence(
@@ -192,7 +205,7 @@ def test_what_is_offered_is_never_outside_hours_breaks_absences_or_open_days_and
             )
         if closed_day:
             factories.closure(session, closed_day)
-        times = availability.free_times(session, "barber_1", length, day)
+        times = availability.free_times(session, "barber_1", need, day)
         absences = session.scalars(select(Absence)).all()
 
     def is_open(at: datetime) -> bool:
@@ -220,7 +233,7 @@ def test_what_is_offered_is_never_outside_hours_breaks_absences_or_open_days_and
         assert all(is_open(each) for each in minutes_of_it), at
     for at in dict.fromkeys(times[:1] + times[-1:]):
         with sqlite_db.write() as session:
-            if times[0] != at and at < times[0] + length:
+            if times[0] != at and need.busy(at)[0] < need.busy(times[0])[1]:
                 continue
             fields = {"scheduled_time": at, "barber_id": "barber_1", "service_id": "haircut"}
             who = {"customer_name": "Ana", "customer_phone": factories.phone()}
@@ -232,4 +245,6 @@ def test_what_is_offered_is_never_outside_hours_breaks_absences_or_open_days_and
                 )
                 is None
             )
-            assert at not in availability.free_times(session, "barber_1", length, day)
+            left = availability.free_times(session, "barber_1", need, day)
+            assert all(need.busy(each)[1] <= booking.busy_from for each in left if each <= at)
+            assert all(booking.busy_until <= need.busy(each)[0] for each in left if each > at)

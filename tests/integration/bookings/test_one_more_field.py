@@ -23,6 +23,7 @@ from tests.support.web import Client
 DOCS = Path(__file__).parents[3] / "docs" / "api.md"
 FOLLOW = {"id", "person", "spellings", "name_folded", "starts_at", "ends_at", "status"}
 FOLLOW |= {"created_at", "updated_at", "currency", "paid_at", "reminders_sent", "series_id"}
+FOLLOW |= {"busy_from", "busy_until"}
 """Columns that nobody types: they follow from what is typed, or from what was done."""
 
 

@@ -218,6 +218,8 @@ def test_services_are_added_changed_and_deleted_over_the_api(
         "name": "Hot towel",
         "minutes": 15,
         "price": {"amount": "9.00", "currency": "GBP"},
+        "bufferMinutes": 0,
+        "bufferMinutesBefore": 0,
         "colour": None,
         "barberIds": ["barber_2"],
         "active": True,

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from app import clock as app_clock
 from app.bookings import availability
+from app.bookings.need import Need
 from app.dashboard.today import cells, day
 from app.db import Database
 from app.models.shop import Barber, Shop
@@ -128,10 +129,10 @@ def test_form_board_and_free_times_go_by_a_barbers_own_hours(
     half_an_hour = timedelta(minutes=30)
     with sqlite_db.read() as session:
         board = day.board(session, monday)
-        free = availability.free_times(session, "barber_1", half_an_hour, monday)
-        hers = availability.free_times(session, "barber_2", half_an_hour, monday)
+        free = availability.free_times(session, "barber_1", Need(half_an_hour), monday)
+        hers = availability.free_times(session, "barber_2", Need(half_an_hour), monday)
         closed = [
-            availability.free_times(session, each, half_an_hour, tuesday)
+            availability.free_times(session, each, Need(half_an_hour), tuesday)
             for each in ("barber_1", "barber_2")
         ]
         on_tuesday = day.board(session, tuesday)

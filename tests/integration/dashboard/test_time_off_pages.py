@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import func, select
 
 from app.bookings import availability
+from app.bookings.need import Need
 from app.dashboard.today import day
 from app.db import Database
 from app.models.time_off import Absence, Closure
@@ -61,7 +62,7 @@ def away(client: Client, name: str, first: str = "2026-11-23", **typed: str) -> 
 
 def free(db: Database, on: date, barber: str = "barber_1") -> list[str]:
     with db.read() as session:
-        times = availability.free_times(session, barber, HALF_AN_HOUR, on)
+        times = availability.free_times(session, barber, Need(HALF_AN_HOUR), on)
     return [f"{at:%H:%M}" for at in times]
 
 

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from app.bookings import availability, by_customer, search, service
+from app.bookings.need import Need
 from app.bookings.search import Filters
 from app.channel import StatusReport
 from app.conversations import service as conversations
@@ -104,6 +105,8 @@ def _booking(number: int, booking_id: str, starts_at: datetime) -> dict[str, Any
         "barber_id": f"barber_{number % 3 + 1}",
         "starts_at": starts_at,
         "ends_at": starts_at + timedelta(minutes=30),
+        "busy_from": starts_at,
+        "busy_until": starts_at + timedelta(minutes=30),
         "status": "cancelled" if number % 10 == 0 else "confirmed",
         "created_at": starts_at - timedelta(days=1),
         "updated_at": starts_at - timedelta(days=1),
@@ -495,7 +498,7 @@ def test_a_look_of_the_live_stream_goes_by_an_index(big: Database, clock: Frozen
 def test_what_a_barber_has_free_goes_by_an_index(big: Database, clock: FrozenClock) -> None:
     def free(session: Any) -> object:
         return availability.free_times(
-            session, "barber_1", timedelta(minutes=30), clock.now().date()
+            session, "barber_1", Need(timedelta(minutes=30)), clock.now().date()
         )
 
     check(big, reading(big, free))
