@@ -53,6 +53,7 @@ from app.dashboard.settings import webhooks as webhook_pages
 from app.dashboard.shell import read_form
 from app.dashboard.staff import members as staff_forms
 from app.dashboard.staff import pages as staff_pages
+from app.dashboard.staff import second_factor, second_step
 from app.dashboard.templating import environment
 from app.dashboard.today import moves, page
 from app.dashboard.waiting import page as waiting_pages
@@ -124,6 +125,7 @@ def _routes(env: Settings) -> list[Router]:
     routes += [staff_pages.router, live.router, page.router, moves.router, of_bookings]
     routes += [message_pages.router, queue_pages.router, number_pages.router]
     routes += [waiting_pages.router]
+    routes += [second_step.router, second_factor.router]
     routes += [staff_forms.router, shop_pages.router, hour_forms.router]
     routes += [time_off_forms.router, import_pages.router, webhook_pages.router]
     routes += [welcome_pages.router, calendar_pages.router]

@@ -137,6 +137,16 @@ def calendar(shop: DemoShop, page: Page) -> None:
     page.goto(f"{shop.url}/settings/calendars")
 
 
+def second_factor(shop: DemoShop, page: Page) -> None:
+    """An authenticator app is being set up."""
+    page.goto(f"{shop.url}/account/second-factor")
+    begin = page.get_by_role("button", name="Set up an app")
+    if begin.count():
+        begin.click()
+    expect(page.get_by_role("img", name="QR code for your authenticator app")).to_be_visible()
+    page.goto(f"{shop.url}/account/second-factor")
+
+
 def _in_days(days: int) -> date:
     return datetime.now(UTC).date() + timedelta(days=days)
 
@@ -157,6 +167,7 @@ PAGES: dict[str, Way] = {
     "queue": at("/queue"),
     "numbers": at("/numbers?length=week"),
     "staff": at("/staff"),
+    "second-factor": second_factor,
     "activity": at("/activity"),
     "settings": at("/settings"),
     "settings-hours": at("/settings/hours"),

@@ -17,7 +17,6 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-import segno
 from icalendar import Calendar, Event
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, joinedload
@@ -30,6 +29,7 @@ from app.outbox import SHOP
 from app.settings import settings
 from app.shop import service as shop_service
 from app.staff import audit
+from app.web import qr as qr_codes
 
 PAST, COMING = timedelta(days=14), timedelta(days=400)
 """What a calendar shows."""
@@ -101,12 +101,8 @@ def addresses(feed: CalendarFeed) -> tuple[str, str]:
 
 @lru_cache(maxsize=64)
 def qr(address: str) -> str:
-    """The address as a QR code in SVG; black on white in any look, or no camera would read it."""
-    code = segno.make(address, micro=False, error="m")
-    svg: str = code.svg_inline(
-        omitsize=True, border=4, dark="#000", light="#fff", svgclass=None, lineclass=None
-    )
-    return svg
+    """The address as a QR code in SVG."""
+    return qr_codes.drawn(address)
 
 
 def find(session: Session, secret: str) -> CalendarFeed:

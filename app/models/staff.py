@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, UtcDateTime
@@ -28,7 +28,10 @@ class User(Base):
 
 
 class StaffSession(Base):
-    """A session of a member of staff. Its id is the SHA-256 of the secret in their cookie."""
+    """A session of a member of staff. Its id is the SHA-256 of the secret in their cookie.
+
+    `confirmed_at` is when they last typed their password in it.
+    """
 
     __tablename__ = "staff_session"
 
@@ -36,6 +39,63 @@ class StaffSession(Base):
     user_id: Mapped[str] = mapped_column(ForeignKey("staff_user.id"), index=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class LoginStep(Base):
+    """A login with the right password that waits for its second factor.
+
+    Its id is the SHA-256 of the secret in a cookie.
+    """
+
+    __tablename__ = "login_step"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    shop_id: Mapped[int] = mapped_column(ForeignKey("shop.id"))
+    user_id: Mapped[str] = mapped_column(ForeignKey("staff_user.id"), index=True)
+    ends_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class Authenticator(Base):
+    """An app that shows codes; it counts once a code of it has been typed.
+
+    Its secret follows from its id (`app.staff.codes`). `last_step` is that of the last code that
+    was taken, for each counts once.
+    """
+
+    __tablename__ = "authenticator"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    shop_id: Mapped[int] = mapped_column(ForeignKey("shop.id"))
+    user_id: Mapped[str] = mapped_column(ForeignKey("staff_user.id"), unique=True)
+    confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_step: Mapped[int | None]
+
+
+class RecoveryCode(Base):
+    """A code that works once in the place of a second factor. Its id is the SHA-256 of it."""
+
+    __tablename__ = "recovery_code"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    shop_id: Mapped[int] = mapped_column(ForeignKey("shop.id"))
+    user_id: Mapped[str] = mapped_column(ForeignKey("staff_user.id"), index=True)
+
+
+class Passkey(Base):
+    """A key of a device of theirs (WebAuthn); only its public half is here."""
+
+    __tablename__ = "passkey"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    shop_id: Mapped[int] = mapped_column(ForeignKey("shop.id"))
+    user_id: Mapped[str] = mapped_column(ForeignKey("staff_user.id"), index=True)
+    name: Mapped[str] = mapped_column(String(100))
+    credential_id: Mapped[str] = mapped_column(Text, unique=True)  # base64url, as browsers say it
+    public_key: Mapped[bytes] = mapped_column(LargeBinary)  # COSE
+    sign_count: Mapped[int]
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class PasswordLink(Base):

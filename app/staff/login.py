@@ -1,8 +1,9 @@
-"""Signing in: an email, a password, and a session for them."""
+"""Signing in: an email, a password, for some a second factor, and a session for them."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 
@@ -12,9 +13,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import Database
+from app.errors import FieldError, Invalid
 from app.forms import Form, field
-from app.models.staff import LoginAttempt, User
-from app.staff import accounts, audit, sessions, throttle
+from app.models.staff import LoginAttempt, LoginStep, User
+from app.staff import accounts, audit, second_factor, sessions, steps, throttle
 from app.staff.accounts import LONGEST_PASSWORD
 
 _LONGEST_EMAIL = 254
@@ -50,6 +52,14 @@ class TooManyTries(Exception):
         self.wait = wait
 
 
+@dataclass(frozen=True)
+class Entry:
+    """What a browser gets: the secret of a session, or of a step that waits for more."""
+
+    secret: str
+    is_waiting: bool
+
+
 def log_in(
     database: Database,
     email: str,
@@ -57,8 +67,8 @@ def log_in(
     address: str,
     old_secret: str | None,
     device: str | None = None,
-) -> str | None:
-    """The secret of a new session, or None if email or password is wrong. Raises TooManyTries.
+) -> Entry | None:
+    """The way in, or None if email or password is wrong. Raises TooManyTries.
 
     Takes as long for somebody who is not there. `old_secret`, of the session that the browser
     came with, ends. `device` is that browser's, if this account logged in with it before.
@@ -75,11 +85,57 @@ def log_in(
             return begin(session, user, old_secret)
 
 
-def begin(session: Session, user: User, old_secret: str | None) -> str:
-    """A new session in place of the one that the browser came with; returns its secret."""
+def begin(session: Session, user: User, old_secret: str | None) -> Entry:
+    """A new session in place of the one that the browser came with, or a step to it."""
     if old_secret:
         sessions.end(session, old_secret)
-    return sessions.start(session, user)
+    if second_factor.is_on(session, user.id):
+        return Entry(steps.begin(session, user), is_waiting=True)
+    return Entry(sessions.start(session, user), is_waiting=False)
+
+
+def go_on(
+    database: Database,
+    secret: str | None,
+    check: Callable[[Session, LoginStep], bool],
+    address: str,
+    device_of: Callable[[str], str | None],
+) -> tuple[str, str] | None:
+    """The email and the secret of a new session, if `check` finds the second factor right.
+
+    A wrong one counts as a wrong password. `device_of` is as `device` of `log_in`, by the email.
+    Raises NotFound when the step is over, and TooManyTries.
+    """
+    with database.read() as session:
+        _, user = steps.find(session, secret)
+    with throttled(database, user.email, address, device_of(user.email)) as tries:
+        with database.write() as session:
+            step, _ = steps.find(session, secret)
+            if check(session, step):
+                throttle.take_back(session, tries)
+                session.delete(step)
+                return user.email, sessions.start(session, user)
+        _note_failure(database, user, address, is_second=True)
+        return None
+
+
+def confirm(
+    database: Database,
+    user_id: str,
+    session_id: str,
+    password: str,
+    address: str,
+    device: str | None = None,
+) -> None:
+    """Note that they have typed their password once more. Raises TooManyTries, and Invalid."""
+    with database.read() as session:
+        user = session.get_one(User, user_id)
+    with throttled(database, user.email, address, device) as tries:
+        if not _is_right(user, password):
+            raise Invalid([FieldError("password", "This is not your password.")])
+        with database.write() as session:
+            throttle.take_back(session, tries)
+            sessions.confirm(session, session_id)
 
 
 def change_password(
@@ -123,12 +179,17 @@ def throttled(
     yield tries
 
 
-def _note_failure(database: Database, user: User | None, address: str) -> None:
+def _note_failure(
+    database: Database, user: User | None, address: str, *, is_second: bool = False
+) -> None:
     """For the log, and for the owner; what was typed is not kept, for it may be a password."""
     _log.warning("a login from %s failed", address)
     with database.write() as session:
         subject = user.id if user else "login"
-        audit.record(session, "system", "session.refused", subject, address=address[:60])
+        if is_second:
+            audit.record(session, "system", "session.second_refused", subject, address=address[:60])
+        else:
+            audit.record(session, "system", "session.refused", subject, address=address[:60])
 
 
 def _user(session: Session, email: str) -> User | None:

@@ -14,7 +14,7 @@ from app import clock
 from app.errors import Conflict, NotFound
 from app.models.shop import Shop
 from app.models.staff import AuditEvent, User
-from app.staff import accounts, audit, sessions
+from app.staff import accounts, audit, second_factor, sessions
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Member:
     is_disabled: bool
     seen_at: datetime | None
     sessions: int
+    has_second_factor: bool
 
 
 def listed(session: Session) -> list[Member]:
@@ -35,7 +36,11 @@ def listed(session: Session) -> list[Member]:
     users = session.scalars(select(User)).all()
     open_sessions = sessions.open_of_all(session)
     signed_in = _last_events(session)
-    members = [_member(user, open_sessions.get(user.id, ()), signed_in) for user in users]
+    guarded = second_factor.whose(session)
+    members = [
+        _member(user, open_sessions.get(user.id, ()), signed_in, user.id in guarded)
+        for user in users
+    ]
     return sorted(members, key=_place)
 
 
@@ -95,6 +100,20 @@ def set_password(session: Session, user_id: str, password: str, actor: str) -> U
     return user
 
 
+def reset_second_factor(session: Session, user_id: str, actor: str) -> User:
+    """Let somebody sign in by their password alone, who has lost the rest; what they had open ends.
+
+    Raises NotFound, and Conflict `own_second_factor`.
+    """
+    user = _locked(session, user_id)
+    if actor == f"user:{user_id}":
+        raise Conflict("own_second_factor", "Your own is changed in “Your account”.")
+    if second_factor.forget(session, user_id):
+        sessions.end_all(session, user_id)
+        audit.record(session, actor, "user.second_factor_reset", user_id)
+    return user
+
+
 def end_sessions(session: Session, user_id: str, actor: str) -> int:
     """End all that they have open; returns how many. Raises NotFound."""
     _locked(session, user_id)
@@ -138,7 +157,9 @@ def _last_events(session: Session) -> dict[str, datetime]:
     return dict(rows.all())
 
 
-def _member(user: User, seen: Sequence[datetime], signed_in: dict[str, datetime]) -> Member:
+def _member(
+    user: User, seen: Sequence[datetime], signed_in: dict[str, datetime], has_second_factor: bool
+) -> Member:
     known = [*seen, *filter(None, [signed_in.get(user.id)])]
     return Member(
         id=user.id,
@@ -148,6 +169,7 @@ def _member(user: User, seen: Sequence[datetime], signed_in: dict[str, datetime]
         is_disabled=user.disabled_at is not None,
         seen_at=max(known, default=None),
         sessions=len(seen),
+        has_second_factor=has_second_factor,
     )
 
 

@@ -13,13 +13,15 @@ from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.models.staff import StaffSession, User
+from app.models.staff import LoginStep, StaffSession, User
 from app.staff import audit
 from app.staff.accounts import ROLES
 from app.staff.digests import digest
 
 IDLE = timedelta(hours=8)
 LONGEST = timedelta(hours=20)
+CONFIRMED_FOR = timedelta(minutes=15)
+"""How long a password that was typed will do for what changes the way in."""
 NOTED_EVERY = timedelta(minutes=1)
 """How exact the last use is."""
 
@@ -53,7 +55,8 @@ def start(session: Session, user: User) -> str:
     """Begin a session; returns its secret, 256 random bits, which is not kept."""
     now = clock.now()
     secret = secrets.token_urlsafe(32)
-    session.add(StaffSession(id=digest(secret), user_id=user.id, created_at=now, seen_at=now))
+    begun = {"created_at": now, "seen_at": now, "confirmed_at": now}
+    session.add(StaffSession(id=digest(secret), user_id=user.id, **begun))
     audit.record(session, f"user:{user.id}", "session.started", user.id)
     _forget_old(session, now)
     return secret
@@ -85,6 +88,18 @@ def note_use(session: Session, session_id: str) -> None:
     )
 
 
+def confirm(session: Session, session_id: str) -> None:
+    """Note that the password was typed in it now."""
+    mine = StaffSession.id == session_id
+    session.execute(update(StaffSession).where(mine).values(confirmed_at=clock.now()))
+
+
+def is_confirmed(session: Session, session_id: str) -> bool:
+    """Whether the password was typed in it a short time ago."""
+    at = session.scalar(select(StaffSession.confirmed_at).where(StaffSession.id == session_id))
+    return at is not None and at > clock.now() - CONFIRMED_FOR
+
+
 def end(session: Session, secret: str) -> None:
     """End the session, if it is one."""
     row = session.get(StaffSession, digest(secret))
@@ -109,10 +124,13 @@ def end_own(session: Session, user_id: str, session_ids: Collection[str]) -> int
 
 
 def end_all(session: Session, user_id: str) -> int:
-    """End whatever the user has open; returns how many sessions that were."""
+    """End whatever the user has open, and any login that is under way; returns how many sessions
+    that were.
+    """
     open_ones = select(func.count()).where(StaffSession.user_id == user_id, *_is_open(clock.now()))
     number = session.scalar(open_ones) or 0
-    session.execute(delete(StaffSession).where(StaffSession.user_id == user_id))
+    for table in (StaffSession, LoginStep):
+        session.execute(delete(table).where(table.user_id == user_id))
     return number
 
 

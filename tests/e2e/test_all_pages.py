@@ -32,6 +32,7 @@ NO_PAGES = {
     "/readyz",
     "/live",
     "/navigation",
+    "/login/second",
     "/static/{file_path:path}",
 }
 FILES = (".csv",)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.support.accessibility import serious_problems
 from tests.support.dashboard import OWNER, Dashboard, assert_fits
 
 EMAIL, PASSWORD = OWNER["CHAIRTIME_OWNER_EMAIL"], OWNER["CHAIRTIME_OWNER_PASSWORD"]
@@ -73,6 +74,43 @@ def test_everything_around_the_pages_works_without_javascript(
     page.get_by_label("account and theme").click()
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+
+
+def test_a_passkey_is_made_and_asked_for_and_removed(
+    page: Page, shop: Dashboard, problems: list[str]
+) -> None:
+    """By the device that Chromium plays; WebAuthn wants a name, which 127.0.0.1 is not."""
+    url = shop.url.replace("127.0.0.1", "localhost")
+    device = page.context.new_cdp_session(page)
+    device.send("WebAuthn.enable")
+    options = {"protocol": "ctap2", "transport": "internal", "isUserVerified": True}
+    options |= {"hasUserVerification": True, "automaticPresenceSimulation": True}
+    device.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+
+    def type_password() -> None:
+        page.goto(f"{url}/login?next=/account/second-factor")
+        page.get_by_label("Email").fill(EMAIL)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.keyboard.press("Enter")
+
+    type_password()
+    page.get_by_label("Name").fill("This laptop")
+    page.get_by_role("button", name="Add a passkey").click()
+    expect(page.get_by_role("status").get_by_role("listitem")).to_have_count(10)
+    assert serious_problems(page) == []
+    page.get_by_role("link", name="I have kept them").click()
+    expect(page.get_by_text("This laptop", exact=True)).to_be_visible()
+    page.get_by_label("account and theme").click()
+    page.get_by_role("button", name="Log out").click()
+
+    type_password()
+    expect(page.get_by_role("heading", name="One more step")).to_be_visible()
+    assert serious_problems(page) == []
+    page.get_by_role("button", name="Use a passkey").click()
+    page.get_by_role("button", name="Remove").click()
+    page.get_by_role("button", name="Remove it").click()
+    expect(page.get_by_text("your password alone lets you in")).to_be_visible()
+    assert problems == []
 
 
 def test_a_dialog_holds_the_focus_and_gives_it_back(page: Page, dashboard: Dashboard) -> None:

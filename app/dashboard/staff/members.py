@@ -103,6 +103,17 @@ def end_sessions(request: PageRequest, user_id: UserId) -> Response[str]:
     return run_action(request, _address(user_id), act)
 
 
+@post("/{user_id:str}/second-factor/reset", opt={"access": "owner"}, sync_to_thread=True)
+def reset_second_factor(request: PageRequest, user_id: UserId) -> Response[str]:
+    """Let somebody sign in by their password alone, who has lost the rest."""
+
+    def act(session: Session) -> str:
+        name = members.reset_second_factor(session, user_id, request.user.actor).name
+        return f"{name} signs in by password alone now, and is signed out everywhere."
+
+    return run_action(request, _address(user_id), act)
+
+
 @post("/{user_id:str}/disable", opt={"access": "owner"}, sync_to_thread=True)
 def disable(request: PageRequest, user_id: UserId) -> Response[str]:
     """Let somebody sign in no more, and sign them out."""
@@ -175,6 +186,9 @@ def _address(user_id: str) -> str:
 
 router = Router(
     "/staff",
-    route_handlers=[show, add, change, reset_password, make_link, end_sessions, disable, enable],
+    route_handlers=[
+        *(show, add, change, reset_password, make_link),
+        *(end_sessions, reset_second_factor, disable, enable),
+    ],
     include_in_schema=False,
 )

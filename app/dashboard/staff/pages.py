@@ -20,25 +20,25 @@ from app.dashboard.shell import (
     run_action,
     toast,
 )
+from app.dashboard.staff import entering
+from app.dashboard.staff.entering import HOME
 from app.errors import Conflict, Invalid
 from app.models.staff import User
 from app.settings import settings
 from app.shop import first_steps
-from app.staff import activity, devices, first_run, links, login, sessions
+from app.staff import activity, first_run, links, login, second_factor, sessions
 from app.staff import sessions as staff_sessions
 from app.staff.login import TooManyTries
 from app.web import cookies
 from app.web.addresses import ours, with_query
 from app.web.field_names import first_of_each
 
-HOME = "/"
 FIRST_STEP = "/welcome"
 
 LinkSecret = Annotated[
     str, PathParameter(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="The secret of a link.")
 ]
 
-_A_YEAR = 31_536_000  # seconds
 _ASKED = ("who", "about", "before")  # of the audit log
 
 
@@ -59,17 +59,17 @@ def set_up(request: PageRequest, form: FormData) -> Response[str]:
     def act(session: Session) -> Response[str]:
         user = first_run.set_up(session, settings().state_dir, **typed)
         first_steps.begin(session)
-        answer = _signed_in(request, login.begin(session, user, old_secret), FIRST_STEP)
-        return _knows_browser(answer, typed["email"])
+        entry = login.begin(session, user, old_secret)
+        return entering.enter(request, entry, typed["email"], FIRST_STEP)
 
     def refused(_: Conflict) -> Response[str]:
         return redirect(request, "/login")
 
     try:
-        with login.throttled(db.database(), "/setup", _address(request)):
+        with login.throttled(db.database(), "/setup", entering.address(request)):
             return submit(typed, act, partial(_setup, request), refused)
     except TooManyTries as many:
-        return _too_many(_setup(request, FormState(429, typed), _later(many)), many)
+        return entering.too_many(_setup(request, FormState(429, typed), entering.later(many)), many)
 
 
 @get("/join/{secret:str}", opt={"access": "public"}, sync_to_thread=True)
@@ -85,8 +85,7 @@ def join(request: PageRequest, secret: LinkSecret, form: FormData) -> Response[s
 
     def act(session: Session) -> Response[str]:
         user = links.use(session, secret, form.get("password", ""))
-        answer = _signed_in(request, login.begin(session, user, old_secret), HOME)
-        return _knows_browser(answer, user.email)
+        return entering.enter(request, login.begin(session, user, old_secret), user.email, HOME)
 
     return submit({}, act, partial(_join, request, secret))
 
@@ -104,19 +103,19 @@ def log_in(request: PageRequest, form: FormData) -> Response[str]:
     """Sign in, and go on to where one wanted to."""
     email, onwards = form.get("email", ""), ours(form.get("next", ""))
     try:
-        secret = login.log_in(
+        entry = login.log_in(
             db.database(),
             email,
             form.get("password", ""),
-            _address(request),
+            entering.address(request),
             cookies.session_secret(request),
-            _device(request, email),
+            entering.device(request, email),
         )
     except TooManyTries as many:
-        return _too_many(_login(request, 429, email, onwards, _later(many)), many)
-    if secret is None:
+        return entering.too_many(_login(request, 429, email, onwards, entering.later(many)), many)
+    if entry is None:
         return _login(request, 401, email, onwards, "Email or password is wrong.")
-    return _knows_browser(_signed_in(request, secret, onwards or HOME), email)
+    return entering.enter(request, entry, email, onwards or HOME)
 
 
 @post("/logout", opt={"access": "viewer"}, sync_to_thread=True)
@@ -154,8 +153,8 @@ def change_password(request: PageRequest, form: FormData) -> Response[str]:
     except Invalid as invalid:
         return _account(request, 422, errors=first_of_each(invalid))
     except TooManyTries as many:
-        return _too_many(_account(request, 429, errors={"old": _later(many)}), many)
-    answer = _signed_in(request, secret, "/account")
+        return entering.too_many(_account(request, 429, errors={"old": entering.later(many)}), many)
+    answer = entering.signed_in(request, secret, "/account")
     return toast(answer, "Your password is changed. Wherever else you were signed in, you are not.")
 
 
@@ -231,9 +230,11 @@ def _account(
     with db.database().read() as session:
         account = session.get_one(User, request.user.id)
         own = sessions.of_user(session, request.user.id)
+        has_second_factor = second_factor.is_on(session, request.user.id)
     return page(
         request,
         "staff/account.html",
+        has_second_factor=has_second_factor,
         status=status,
         account=account,
         own_sessions=own,
@@ -242,41 +243,11 @@ def _account(
     )
 
 
-def _signed_in(request: PageRequest, secret: str, url: str) -> Response[str]:
-    answer = redirect(request, url)
-    cookies.set_session(answer, secret, int(sessions.LONGEST.total_seconds()))
-    return answer
-
-
-def _too_many(answer: Response[str], many: TooManyTries) -> Response[str]:
-    answer.headers["Retry-After"] = str(int(many.wait.total_seconds()) + 1)
-    return answer
-
-
-def _later(many: TooManyTries) -> str:
-    minutes = int(many.wait.total_seconds() // 60) + 1
-    return f"Too many tries. Wait {minutes} minute{'s' if minutes > 1 else ''}, then try again."
-
-
 def _changed_password(request: PageRequest, old: str, new: str) -> str:
     with db.database().read() as session:
         email = session.get_one(User, request.user.id).email
-    whose = request.user.id, old, new, _address(request), _device(request, email)
+    whose = request.user.id, old, new, entering.address(request), entering.device(request, email)
     return login.change_password(db.database(), *whose)
-
-
-def _knows_browser(answer: Response[str], email: str) -> Response[str]:
-    cookies.give(answer, devices.cookie_name(email), devices.made(email), _A_YEAR)
-    return answer
-
-
-def _device(request: PageRequest, email: str) -> str | None:
-    """The browser's id, if this account has logged in with it before."""
-    return devices.known(email, request.cookies.get(cookies.named(devices.cookie_name(email))))
-
-
-def _address(request: PageRequest) -> str:
-    return request.client.host if request.client else "unknown"
 
 
 router = Router(
