@@ -46,6 +46,7 @@ from app.dashboard.settings import costs as cost_forms
 from app.dashboard.settings import hours as hour_forms
 from app.dashboard.settings import imports as import_pages
 from app.dashboard.settings import shop as shop_pages
+from app.dashboard.settings import strays as stray_forms
 from app.dashboard.settings import texts as text_forms
 from app.dashboard.settings import time_off as time_off_forms
 from app.dashboard.settings import tokens as token_pages
@@ -126,6 +127,7 @@ def _routes(env: Settings) -> list[Router]:
     routes += [message_pages.router, queue_pages.router, number_pages.router]
     routes += [waiting_pages.router]
     routes += [second_step.router, second_factor.router]
+    routes += [stray_forms.router]
     routes += [staff_forms.router, shop_pages.router, hour_forms.router]
     routes += [time_off_forms.router, import_pages.router, webhook_pages.router]
     routes += [welcome_pages.router, calendar_pages.router]

@@ -556,3 +556,18 @@ def test_nobody_is_kept_out_by_colour_or_by_a_missing_word(page: Page, shop: Das
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         assert serious_problems(page) == []
+
+
+def test_a_block_is_drawn_on_free_time_and_stands_on_the_board(page: Page, shop: Dashboard) -> None:
+    open_board(page)
+    problems = problems_of(page)
+    rows = page.locator(".board-rows[data-block]").first
+    lift(page, rows.locator(".slot").first, minutes=90)
+    expect(page.locator(".is-ghost")).to_contain_text("away")
+    page.mouse.up()
+    expect(page.get_by_label("What")).to_be_focused()
+    page.get_by_label("What").fill("Training")
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(page).to_have_url(re.compile("/today"))
+    expect(rows.get_by_text("Training")).to_be_visible()
+    assert problems == []

@@ -9,7 +9,7 @@ from litestar.params import PathParameter
 from sqlalchemy.orm import Session
 
 from app import db
-from app.bookings import availability
+from app.bookings import availability, strays
 from app.dashboard.forms import AS_IT_IS, FormState, saved, submit
 from app.dashboard.shell import FormData, PageRequest, page
 from app.errors import NotFound
@@ -75,7 +75,8 @@ def _show(
         if barber_id and barber is None:
             raise NotFound("There is no such barber.")
         fields = edit_conflicts.shown(_fields(session, barber_id))
-        strays = availability.strays(session, barber_id, LOOKED_AT)
+        outside = availability.strays(session, barber_id, LOOKED_AT)
+        instead = strays.instead(session, outside)
     return page(
         request,
         "settings/hours.html",
@@ -84,7 +85,8 @@ def _show(
         days=DAYS,
         breaks=weekly_hours.MOST_BREAKS,
         labels=LABELS,
-        strays=strays,
+        strays=outside,
+        instead=instead,
     )
 
 

@@ -6,7 +6,7 @@ before the owner is up.
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from functools import partial
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -16,8 +16,8 @@ from litestar import Response, Router, get, post
 from litestar.params import FromQuery, PathParameter
 from sqlalchemy.orm import Session
 
-from app import clock, db
-from app.bookings import availability
+from app import clock, db, forms
+from app.bookings import availability, strays
 from app.bookings.availability import Stray
 from app.dashboard.forms import AS_IT_IS, FormState, submit
 from app.dashboard.settings.hours import LOOKED_AT, BarberId
@@ -29,7 +29,7 @@ from app.shop import public_holidays, time_off
 from app.shop.public_holidays import Holiday
 from app.shop.service import shop, time_zone
 from app.shop.time_off import AbsenceForm, ClosureForm
-from app.web.addresses import with_query
+from app.web.addresses import ours, with_query
 
 CLOSURES = "/settings/closures"
 HOLIDAYS = f"{CLOSURES}/holidays"
@@ -130,7 +130,10 @@ def reopen(request: PageRequest, closure_id: ItemId) -> Response[str]:
 
 @get(ABSENCES, opt={"access": "staff"}, sync_to_thread=True)
 def show_absences(request: PageRequest, barber_id: BarberId) -> Response[str]:
-    """When a barber is away, and what is booked with them then."""
+    """When a barber is away, and what is booked with them then.
+
+    A drag on the board leads here with `from` and `until` (RFC 3339), which are filled in.
+    """
     return _absences(request, barber_id)
 
 
@@ -142,8 +145,10 @@ def add_absence(request: PageRequest, barber_id: BarberId, form: FormData) -> Re
     def act(session: Session) -> Response[str]:
         values = AbsenceForm(form, time_zone(shop(session))).columns()
         absence = time_off.add_absence(session, barber_id, values, request.user.actor)
-        said = f"Noted: {absence.name}.{_lie_in_it(_while_away(session, barber_id))}"
-        return toast(redirect(request, here), said)
+        said = f"Noted: {absence.name}."
+        if in_it := _while_away(session, barber_id):
+            return toast(redirect(request, here), f"{said}{_lie_in_it(in_it)}")
+        return toast(redirect(request, ours(form.get("next", "")) or here), said)
 
     again = partial(_absences, request, barber_id)
     return submit(form, act, again, partial(_refused, request, here))
@@ -166,13 +171,15 @@ def _closures(request: PageRequest, state: FormState = AS_IT_IS) -> Response[str
         row = shop(session)
         today = clock.now().astimezone(time_zone(row)).date()
         listed = time_off.closures(session, today)
-        strays = _on_closed_days(session)
+        outside = _on_closed_days(session)
+        instead = strays.instead(session, outside)
     return page(
         request,
         "settings/closures.html",
         **state.context(dict.fromkeys(ClosureForm.names, "")),
         closures=listed,
-        strays=strays,
+        strays=outside,
+        instead=instead,
     )
 
 
@@ -202,17 +209,40 @@ def _absences(request: PageRequest, barber_id: str, state: FormState = AS_IT_IS)
         barber = session.get(Barber, barber_id)
         if barber is None:
             raise NotFound("There is no such barber.")
+        drawn = _drawn(request, zone)
+        back = f"/today?date={drawn['first_day']}" if drawn else state.typed.get("next", "")
         lines = [AbsenceLine.of(each, zone) for each in time_off.absences(session, barber_id)]
-        strays = _while_away(session, barber_id)
+        outside = _while_away(session, barber_id)
+        instead = strays.instead(session, outside)
     return page(
         request,
         "settings/absences.html",
-        **state.context(dict.fromkeys(AbsenceForm.names, "")),
+        **state.context(dict.fromkeys(AbsenceForm.names, "") | drawn),
         barber=barber,
+        back=back,
         lines=lines,
-        strays=strays,
+        strays=outside,
+        instead=instead,
         usual=USUAL,
     )
+
+
+def _drawn(request: PageRequest, zone: ZoneInfo) -> dict[str, str]:
+    """The fields of AbsenceForm for what was drawn on the board; none for times that are none."""
+    asked = request.query_params
+    try:
+        begins, ends = (
+            forms.moment(asked.get(name, "")).astimezone(zone) for name in ("from", "until")
+        )
+    except (ValueError, OverflowError):
+        return {}
+    last = (ends - timedelta.resolution).date()
+    return {
+        "first_day": begins.date().isoformat(),
+        "from_time": f"{begins:%H:%M}",
+        "last_day": "" if last == begins.date() else last.isoformat(),
+        "until_time": f"{ends:%H:%M}" if ends.time() != time() else "",
+    }
 
 
 def _on_closed_days(session: Session) -> list[Stray]:
@@ -220,14 +250,14 @@ def _on_closed_days(session: Session) -> list[Stray]:
 
 
 def _while_away(session: Session, barber_id: str) -> list[Stray]:
-    strays = availability.strays(session, barber_id, LOOKED_AT)
-    return [each for each in strays if each.why.away]
+    outside = availability.strays(session, barber_id, LOOKED_AT)
+    return [each for each in outside if each.why.away]
 
 
-def _lie_in_it(strays: list[Stray]) -> str:
-    if not strays:
+def _lie_in_it(outside: list[Stray]) -> str:
+    if not outside:
         return ""
-    return f" Look at {len(strays)} booking{'s' if len(strays) != 1 else ''} below."
+    return f" Look at {len(outside)} booking{'s' if len(outside) != 1 else ''} below."
 
 
 def _refused(request: PageRequest, address: str, conflict: Conflict) -> Response[str]:
