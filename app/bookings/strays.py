@@ -13,6 +13,7 @@ from app import clock
 from app.bookings import any_barber, availability, series, service
 from app.bookings.any_barber import Offer
 from app.bookings.availability import Stray
+from app.bookings.need import Need
 from app.bookings.undo import UNDO_FOR
 from app.errors import Conflict, Invalid
 from app.models.shop import Barber
@@ -93,13 +94,13 @@ def _nearest(
     session: Session, who: Sequence[Barber], stray: Stray, since: datetime, until: datetime
 ) -> Iterator[Offer]:
     """Of each the last free time before the booking's own, and the first from then on."""
-    at, length = stray.booking.starts_at, stray.booking.ends_at - stray.booking.starts_at
+    at, need = stray.booking.starts_at, Need.of_booking(stray.booking)
     if not who:
         return
-    free = availability.free_between(session, who, length, since, until, stray.booking.id)
+    free = availability.free_between(session, who, need, since, until, stray.booking.id)
     for each in who:
         before = [start for start in free[each.id] if start < at][-1:]
         after = [start for start in free[each.id] if start >= at][:1]
         chosen = after if after == [at] else [*before, *after]
         for start in chosen:
-            yield Offer(each, start, start + length)
+            yield Offer(each, start, start + need.length)
