@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 unit e2e timed storm fuzz: export TMPDIR = $(shell tests/temporary-folder)
 
-.PHONY: help install run test unit e2e timed lint format lock storm fuzz bench alerts screenshots system compiled clean
+.PHONY: help install run test unit e2e timed lint format lock storm fuzz clients bench alerts screenshots system compiled clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -50,6 +50,9 @@ storm: .venv/.installed-dev system ## Run long tests with faults at random
 fuzz: .venv/.installed-dev system ## Give every route strange bytes in every field: some minutes
 	$(PYTEST) -n auto -m fuzz tests/integration
 
+clients: .venv/.installed-dev .venv/.clients ## Run what generators make of the API's description, and examples in JavaScript
+	$(PYTEST) tests/clients
+
 bench: .venv/.installed-dev system ## Measure how fast it is
 	$(PYTEST) -s tests/benchmarks
 
@@ -76,6 +79,9 @@ lock: ## Renew both lock files from pyproject.toml
 	@command -v uv >/dev/null || { echo "This needs uv: pip install uv" >&2; exit 1; }
 	$(LOCK) -o requirements.lock
 	$(LOCK) --extra dev -c requirements.lock -o requirements-dev.lock
+	uv pip compile tests/clients/requirements.in --universal --generate-hashes --no-emit-index-url --no-annotate \
+	  --no-header --quiet -o tests/clients/requirements.lock
+	npm install --prefix tests/clients --package-lock-only --no-audit --no-fund
 
 system: ## Install the system packages that tests need (as root on Debian)
 	@tests/system-packages
@@ -100,4 +106,14 @@ clean: ## Remove the virtual environment and what tools left; bookings in var/ s
 	@echo "Installing $$(grep -c == $<) packages into .venv: a minute or two"
 	$(PIP) --require-hashes -r $<
 	$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Generators of clients have a place of their own: Litestar would load what comes with them at each start.
+.venv/.clients: tests/clients/requirements.lock tests/clients/package-lock.json | .venv/bin/python
+	@command -v npm >/dev/null || { echo "This needs Node.js 20 or newer, with npm" >&2; exit 1; }
+	$(PYTHON) -m venv --without-pip .venv/clients
+	$(PYTHON) -m pip --python .venv/clients/bin/python install --disable-pip-version-check --quiet \
+	  --require-hashes -r tests/clients/requirements.lock
+	cp tests/clients/package.json tests/clients/package-lock.json tests/clients/.npmrc .venv/clients
+	npm ci --prefix .venv/clients --no-audit --no-fund --silent
 	@touch $@

@@ -4,6 +4,7 @@ Each field has words and an example (`field_words`), a body that takes no unknow
 and a schema of one alternative is that alternative.
 """
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +22,7 @@ def finished(schema: dict[str, Any]) -> dict[str, Any]:
         _describe(name, shape)
         if name in closed:
             shape["additionalProperties"] = False
+            _without_defaults(shape)
     for hook in schema["webhooks"].values():
         for name, shape in _bodies_of(hook["post"]):
             _describe(name, shape)
@@ -43,11 +45,25 @@ def _describe(name: str, shape: dict[str, Any]) -> None:
 
 
 def _plain(given: dict[str, Any]) -> dict[str, Any]:
-    """Without alternatives of which there is one."""
+    """Without alternatives of which there is one; a choice that may be null is two."""
     while len(given.get("oneOf", ())) == 1:
         [only] = given["oneOf"]
         given = {**only, **{key: value for key, value in given.items() if key != "oneOf"}}
-    return dict(given)
+    if None not in given.get("enum", ()):
+        return dict(given)
+    choice = {"type": "string", "enum": [each for each in given["enum"] if each is not None]}
+    if isinstance(choice["enum"][0], int):
+        choice["type"] = "integer"
+    rest = {key: value for key, value in given.items() if key not in ("type", "enum", "oneOf")}
+    return {**rest, "oneOf": [choice, {"type": "null"}]}
+
+
+def _without_defaults(shape: dict[str, Any]) -> None:
+    """In a body: generators take a field with a default for one that has to be sent."""
+    for given in shape["properties"].values():
+        if "default" in given:
+            left_out = json.dumps(given.pop("default"))
+            given["description"] += f" Left out: {left_out}."
 
 
 def _bodies_of(operation: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
