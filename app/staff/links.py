@@ -1,23 +1,36 @@
 """A link by which somebody chooses their password: an invitation, or instead of a forgotten one.
 
-The owner gives it to them. It is used up by the first password, holds for some days, and a new one
-takes the place of the one before. Only its SHA-256 is kept.
+Mail brings it to them, or the owner gives it to them. It is used up by the first password, holds
+for some days, and a new one takes the place of the one before. Only its SHA-256 is kept.
 """
 
 import secrets
 from datetime import timedelta
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.errors import Conflict, NotFound
+from app.mail import service as mails
 from app.models.shop import Shop
 from app.models.staff import PasswordLink, User
+from app.settings import settings
 from app.staff import accounts, audit, sessions
 from app.staff.digests import digest
 
 HOLDS_FOR = timedelta(days=3)
+
+_MAIL = """\
+Hello {name},
+
+by this link you choose a password for Chairtime at {shop}, and are signed in:
+
+{address}
+
+It works once, and holds for {days} days.
+If you have not asked for it, do nothing: your password stays as it is.
+"""
 
 
 def invite(session: Session, email: str, name: str, role: str, actor: str) -> User:
@@ -49,6 +62,22 @@ def make(session: Session, user_id: str, actor: str) -> str:
     )
     audit.record(session, actor, "user.link_made", user_id)
     return secret
+
+
+def mail(session: Session, user: User, secret: str) -> bool:
+    """Have their link sent to them; False where mail is not set up."""
+    shop = session.get_one(Shop, 1).name
+    address = f"{settings().public_url}/join/{secret}"
+    text = _MAIL.format(name=user.name, shop=shop, address=address, days=HOLDS_FOR.days)
+    return mails.send(session, user.email, f"Choose a password for {shop}", text)
+
+
+def mail_if_known(session: Session, email: str) -> None:
+    """Have a link sent to whoever signs in with this address, and has forgotten their password."""
+    known = select(User).where(User.email == email.strip().lower(), User.disabled_at.is_(None))
+    user = session.scalar(known)
+    if user is not None:
+        mail(session, user, make(session, user.id, "system"))
 
 
 def user_of(session: Session, secret: str) -> User:

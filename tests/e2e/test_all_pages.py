@@ -58,7 +58,7 @@ def paths(app: Litestar) -> list[str]:
 
 
 PATHS = paths(create_app())
-PUBLIC = {"/setup", "/login", "/join/{secret:str}"}
+PUBLIC = {"/setup", "/login", "/login/forgotten", "/join/{secret:str}"}
 
 
 @pytest.fixture(scope="module")

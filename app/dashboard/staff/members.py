@@ -11,7 +11,9 @@ from sqlalchemy.orm import Session
 from app import db
 from app.dashboard.forms import AS_IT_IS, FormState, saved, submit
 from app.dashboard.shell import FormData, PageRequest, page, redirect, run_action, toast
-from app.errors import Conflict
+from app.errors import Conflict, NotFound
+from app.mail import service as mails
+from app.models.staff import User
 from app.settings import settings
 from app.staff import accounts, links, members
 from app.staff.accounts import UserForm
@@ -30,7 +32,9 @@ def show(request: PageRequest, member: FromQuery[str] = "") -> Response[str]:
 
 @post("/", opt={"access": "owner"}, sync_to_thread=True)
 def add(request: PageRequest, form: FormData) -> Response[str]:
-    """Add somebody, with a password that the owner tells them, or with a link to choose one."""
+    """Add somebody, with a password that the owner tells them, or with a link to choose one: it is
+    mailed to them where mail is set up.
+    """
 
     def act(session: Session) -> Response[str]:
         email, name, role, password = (
@@ -39,7 +43,7 @@ def add(request: PageRequest, form: FormData) -> Response[str]:
         actor = request.user.actor
         if not password:
             invited = links.invite(session, email, name, role, actor)
-            return _with_link(request, session, invited.id)
+            return _linked(request, session, invited, is_mailed=mails.is_set_up())
         user = accounts.add(session, email, name, role, password, actor)
         said = f"{user.name} may sign in now, as {user.email}."
         return toast(redirect(request, "/staff"), said)
@@ -80,11 +84,14 @@ def reset_password(request: PageRequest, user_id: UserId, form: FormData) -> Res
 
 
 @post("/{user_id:str}/link", opt={"access": "owner"}, sync_to_thread=True)
-def make_link(request: PageRequest, user_id: UserId) -> Response[str]:
-    """Make a link by which they choose a password. This answer alone has it."""
+def make_link(request: PageRequest, user_id: UserId, form: FormData) -> Response[str]:
+    """Make a link by which they choose a password, and mail it (`mail`) or show it once."""
 
     def act(session: Session) -> Response[str]:
-        return _with_link(request, session, user_id)
+        user = session.get(User, user_id)
+        if user is None:
+            raise NotFound("There is no such member of staff.")
+        return _linked(request, session, user, is_mailed="mail" in form)
 
     def refused(conflict: Conflict) -> Response[str]:
         return toast(redirect(request, _address(user_id)), conflict.detail, bad=True)
@@ -140,16 +147,21 @@ def _show(request: PageRequest, member_id: str = "", state: FormState = AS_IT_IS
     return _page(request, everybody, member_id, state)
 
 
-def _with_link(request: PageRequest, session: Session, user_id: str) -> Response[str]:
-    """The page with a new link for them, which no other page has: so it leads nowhere.
+def _linked(
+    request: PageRequest, session: Session, user: User, *, is_mailed: bool
+) -> Response[str]:
+    """A new link is mailed to them; or the page has it, and no other page: so it leads nowhere.
 
     Raises NotFound and Conflict.
     """
-    secret = links.make(session, user_id, request.user.actor)
+    secret = links.make(session, user.id, request.user.actor)
     session.flush()
+    if is_mailed and links.mail(session, user, secret):
+        said = f"A link to choose a password goes to {user.email}."
+        return toast(redirect(request, _address(user.id)), said)
     everybody = members.listed(session)
     address = f"{settings().public_url}/join/{secret}"
-    answer = _page(request, everybody, user_id, AS_IT_IS, address)
+    answer = _page(request, everybody, user.id, AS_IT_IS, address)
     answer.headers["Cache-Control"] = "no-store"
     return answer
 
@@ -169,6 +181,7 @@ def _page(
         member=member,
         link=link,
         link_days=links.HOLDS_FOR.days,
+        can_mail=mails.is_set_up(),
         **state.context(_as_it_is(member)),
     )
 

@@ -23,6 +23,7 @@ from app.dashboard.shell import (
 from app.dashboard.staff import entering
 from app.dashboard.staff.entering import HOME
 from app.errors import Conflict, Invalid
+from app.mail import service as mails
 from app.models.staff import User
 from app.settings import settings
 from app.shop import first_steps
@@ -39,6 +40,7 @@ LinkSecret = Annotated[
     str, PathParameter(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="The secret of a link.")
 ]
 
+_LONGEST_EMAIL = 254
 _ASKED = ("who", "about", "before")  # of the audit log
 
 
@@ -116,6 +118,28 @@ def log_in(request: PageRequest, form: FormData) -> Response[str]:
     if entry is None:
         return _login(request, 401, email, onwards, "Email or password is wrong.")
     return entering.enter(request, entry, email, onwards or HOME)
+
+
+@get("/login/forgotten", opt={"access": "public"}, sync_to_thread=False)
+def show_forgotten(request: PageRequest) -> Response[str]:
+    """The form of who has forgotten their password, or whom to ask where no mail is sent."""
+    return _forgotten(request)
+
+
+@post("/login/forgotten", opt={"access": "public"}, sync_to_thread=True)
+def mail_link(request: PageRequest, form: FormData) -> Response[str]:
+    """Mail them a link. The answer is the same for somebody who is not there."""
+    if not mails.is_set_up():
+        return _forgotten(request)
+    email, address = form.get("email", "")[:_LONGEST_EMAIL], entering.address(request)
+    try:
+        tried = login.throttled(db.database(), f"/login/forgotten {email.lower()}", address)
+        with tried, db.database().write() as session:
+            links.mail_if_known(session, email)
+    except TooManyTries as many:
+        state = FormState(429, {"email": email}, {"email": entering.later(many)})
+        return entering.too_many(_forgotten(request, state), many)
+    return _forgotten(request, sent_to=email)
 
 
 @post("/logout", opt={"access": "viewer"}, sync_to_thread=True)
@@ -224,6 +248,18 @@ def _login(
     return bare_page(request, "staff/login.html", status=status, **context)
 
 
+def _forgotten(
+    request: PageRequest, state: FormState = AS_IT_IS, sent_to: str = ""
+) -> Response[str]:
+    return bare_page(
+        request,
+        "staff/forgotten.html",
+        **state.context({"email": ""}),
+        can_mail=mails.is_set_up(),
+        sent_to=sent_to,
+    )
+
+
 def _account(
     request: PageRequest, status: int = 200, errors: Mapping[str, str] | None = None
 ) -> Response[str]:
@@ -254,6 +290,7 @@ router = Router(
     "/",
     route_handlers=[
         *(show_setup, set_up, show_join, join, show_login, log_in, log_out),
+        *(show_forgotten, mail_link),
         *(show_account, change_password, end_own_sessions, choose_look, show_activity),
     ],
     include_in_schema=False,

@@ -19,6 +19,7 @@ from tests.support.staff import HTMX, add_user, sign_in
 
 PUBLIC = {"/health", "/livez", "/readyz", "/static/{file_path:path}", "/login", "/setup"}
 PUBLIC |= {"/join/{secret:str}", "/login/second", "/login/second/passkey"}
+PUBLIC |= {"/login/forgotten"}
 PUBLIC |= {"/calendar/{file:str}"}  # whoever has the link
 ONLY_IN_DEVELOPMENT = {"/styleguide"}
 ROLES = ("viewer", "staff", "owner")

@@ -1,16 +1,20 @@
 """A link by which somebody chooses their password: given by the owner, used once."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import select
 
 from app.db import Database
 from app.errors import Conflict, Invalid, NotFound
+from app.mail import postman
 from app.models.staff import PasswordLink, User
 from app.staff import links, login, members, sessions
+from tests.conftest import Configure
 from tests.integration.conftest import Client
 from tests.support.frozen import FrozenClock
+from tests.support.mailbox import Mailbox
 from tests.support.staff import add_user
 
 PASSWORD = "four quiet green barbers"
@@ -108,3 +112,63 @@ def test_an_owner_makes_a_link_for_who_forgot_and_none_for_themselves(
     with sqlite_db.read() as session:
         me = session.scalars(select(User.id).where(User.role == "owner")).one()
     assert owner.post(f"/staff/{me}/link").status_code == 303
+
+
+# --- by mail ---
+
+
+@pytest.fixture
+def mailbox(owner: Client, configure: Configure) -> Iterator[Mailbox]:
+    with Mailbox() as listening:
+        configure(SMTP_URL=listening.url, MAIL_FROM="shop@example.com")
+        yield listening
+
+
+def mailed(mailbox: Mailbox) -> str:
+    """The path of the link in the newest mail."""
+    while postman.send_next():
+        pass
+    return re.findall(r"https?://[^/\s]+(/join/[\w-]+)", mailbox.mails[-1].get_content())[-1]
+
+
+def test_where_mail_is_set_up_an_invitation_and_a_link_are_mailed(
+    owner: Client, sqlite_db: Database, mailbox: Mailbox
+) -> None:
+    form = {"name": "Cy", "email": "cy@example.com", "role": "staff", "password": ""}
+    answer = owner.post("/staff", data=form)
+    assert answer.status_code == 303
+    assert "/join/" not in answer.text
+    path = mailed(mailbox)
+    assert mailbox.mails[-1]["To"] == "cy@example.com"
+    with sqlite_db.read() as session:
+        cy = session.scalars(select(User).where(User.email == "cy@example.com")).one()
+    owner.post(f"/staff/{cy.id}/link", data={"mail": "1"})
+    second = mailed(mailbox)
+    assert "Give this link to Cy" in owner.post(f"/staff/{cy.id}/link").text
+    owner.cookies.clear()
+    assert [owner.get(each).status_code for each in (path, second)] == [404, 404]
+
+
+def test_who_forgot_is_mailed_a_link_and_nobody_learns_who_is_there(
+    owner: Client, sqlite_db: Database, mailbox: Mailbox
+) -> None:
+    sam = add_user(sqlite_db, "staff", "Sam")
+    owner.cookies.clear()
+
+    def forget(email: str) -> str:
+        answer = owner.post("/login/forgotten", data={"email": email})
+        assert answer.status_code == 200
+        return answer.text.replace(email, "…")
+
+    assert forget("nobody@example.com") == forget(sam.email.upper())
+    use(sqlite_db, mailed(mailbox).rpartition("/")[2])
+    assert len(mailbox.mails) == 1
+    assert can_log_in(sqlite_db, sam)
+    for _ in range(9):
+        forget(sam.email)
+    assert owner.post("/login/forgotten", data={"email": sam.email}).status_code == 429
+
+
+def test_where_it_is_not_the_owner_is_asked_for_a_link(owner: Client) -> None:
+    for ask in (owner.get, owner.post):
+        assert "Ask the shop’s owner" in ask("/login/forgotten").text
