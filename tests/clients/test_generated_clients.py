@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.test_api_tour import GUIDED, guide
 from tests.fake_twilio import FakeTwilio
 from tests.support.processes import ROOT
 from tests.support.running import RunningShop
@@ -84,3 +85,8 @@ def test_the_types_of_openapi_typescript_fit_and_openapi_fetch_runs_the_tour(
     run(folder, str(tools / "tsc"), "--project", ".")
     seen = json.loads(run(folder, "node", "built/tour.js", **reach(shop)))
     assert seen == {**SEEN, "found": ["Tess Type"]}
+
+
+def test_the_guide_works_in_javascript(shop: RunningShop, folder: Path) -> None:
+    (folder / "guide.mjs").write_text(guide("js"))
+    assert run(folder, "node", "guide.mjs", **reach(shop)) == GUIDED.replace("True", "true")

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from tests.support.processes import ROOT, Process, program
 DOCUMENT = (ROOT / "docs" / "api.md").read_text()
 BLOCK = re.compile(r"^```sh\n(.*?)^```$(?:\n```json\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
 ANYTHING = None
+GUIDED = "booked confirmed\nmoved True\ncopied True\n"
+"""What the program of the guide prints."""
 
 
 class Terminal:
@@ -56,6 +59,14 @@ def terminal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Termina
         yield opened
 
 
+def guide(language: str) -> str:
+    """The program of docs/integrating.md: its blocks, one after the other."""
+    text = (ROOT / "docs" / "integrating.md").read_text()
+    blocks: list[str] = re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert len(blocks) > 4
+    return "\n\n".join(blocks)
+
+
 def section(beginning: str, end: str) -> list[tuple[str, str]]:
     """The shell blocks between two headings, each with the JSON shown under it, or nothing."""
     text = DOCUMENT[DOCUMENT.index(beginning) : DOCUMENT.index(end)]
@@ -66,7 +77,9 @@ SET_UP, *TOUR = section("## A tour", "### A failure and its retry")
 FAILURE = section("### A failure and its retry", "## Tokens")
 
 
-def test_the_tour_works_when_pasted_and_prints_what_is_shown(terminal: Terminal) -> None:
+def test_the_tour_works_when_pasted_and_prints_what_is_shown_as_does_the_guide(
+    terminal: Terminal,
+) -> None:
     printed = terminal.paste([block for block, _ in [SET_UP, *TOUR]])[1:]
 
     check_shown(TOUR, printed)
@@ -78,6 +91,9 @@ def test_the_tour_works_when_pasted_and_prints_what_is_shown(terminal: Terminal)
     assert json.loads(cancelled)["status"] == "cancelled"
     assert json.loads(cancelled)["id"] == json.loads(booking)["id"]
     assert json.loads(health)["status"] == "ok"
+    guided = f"{sys.executable} - <<'END'\n{guide('python')}\nEND\n"
+    reach = "export URL TOKEN\n"
+    assert terminal.paste([SET_UP[0], reach + guided])[1] == GUIDED
 
 
 @pytest.mark.parametrize("terminal", [{"REMINDER_EVERY": "10s"}], indirect=True)
