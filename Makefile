@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 unit e2e timed storm fuzz: export TMPDIR = $(shell tests/temporary-folder)
 
-.PHONY: help install run test unit e2e timed lint format lock storm fuzz clients bench alerts screenshots system compiled clean
+.PHONY: help install run test test-matrix wheel sbom audit unit e2e timed lint format lock storm fuzz clients bench alerts screenshots system compiled clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -75,10 +75,23 @@ format: .venv/.installed-dev ## Put the code into its agreed form
 	$(BIN)/ruff format
 	$(if $(wildcard templates),-$(BIN)/djlint --reformat --quiet templates)
 
+test-matrix: system ## Run unit and integration tests on Python 3.11 to 3.14 (PYTHONS names others)
+	@tests/test-matrix
+
+wheel: .venv/.installed-dev ## Build the package into dist/
+	@$(BIN)/python -c 'from hatchling.build import build_wheel; print("dist/" + build_wheel("dist"))'
+
+sbom: ## Say what the package is made of, in dist/sbom.json (CycloneDX); needs uv
+	@mkdir -p dist
+	uvx --from 'cyclonedx-bom>=7,<8' cyclonedx-py requirements --output-reproducible --output-file dist/sbom.json requirements.lock
+
+audit: ## Look for known vulnerabilities of what is locked; needs uv, and the internet
+	uvx --from 'pip-audit>=2.9,<3' pip-audit --require-hashes --disable-pip --requirement requirements.lock
+
 lock: ## Renew both lock files from pyproject.toml
 	@command -v uv >/dev/null || { echo "This needs uv: pip install uv" >&2; exit 1; }
-	$(LOCK) -o requirements.lock
-	$(LOCK) --extra dev -c requirements.lock -o requirements-dev.lock
+	$(LOCK) --extra local --extra build -o requirements.lock
+	$(LOCK) --extra local --extra build --extra dev -c requirements.lock -o requirements-dev.lock
 	uv pip compile tests/clients/requirements.in --universal --generate-hashes --no-emit-index-url --no-annotate \
 	  --no-header --quiet -o tests/clients/requirements.lock
 	npm install --prefix tests/clients --package-lock-only --no-audit --no-fund
@@ -91,7 +104,7 @@ compiled: .venv/.installed-dev
 	-@$(PYTEST) --collect-only -qq tests >/dev/null 2>&1  # what is wrong with one is shown by its run
 
 clean: ## Remove the virtual environment and what tools left; bookings in var/ stay
-	rm -rf .venv .coverage* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-matrix dist .coverage* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 # --- virtual environment ---
 

@@ -50,8 +50,10 @@ def main() -> None:
 @main.command()
 def up() -> None:
     """Run everything: web, worker and, if REDIS_URL is not set, a queue."""
+    from app.run import preflight
     from app.run import up as all_of_it
 
+    preflight.check_folder()
     all_of_it.run(settings())
 
 
@@ -260,6 +262,9 @@ def _password_from_prompt() -> str:
 
 def _become(program: str, arguments: list[str]) -> NoReturn:
     """Replace this process by one of the programs beside our Python."""
+    from app.run import preflight
+
+    preflight.check_folder()
     path = Path(sys.executable).with_name(program)
     os.execve(path, [program, *arguments], {**os.environ, "TZ": "UTC"})  # noqa: S606
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from app import files
 from app.environment import LOOPBACK, Reader, SmtpServer
 
 TWILIO_API = "https://api.twilio.com"
@@ -128,7 +129,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     """Settings from `environment`. Raises SettingsError naming every variable that is wrong."""
     reader = Reader(environment)
     production = reader.choice("APP_ENV", ("development", "production")) == "production"
-    state_dir = Path(reader.text("STATE_DIR") or "var")
+    state_dir = Path(reader.text("STATE_DIR") or files.state_dir())
     host, port = reader.text("HOST") or "127.0.0.1", reader.port("PORT", 3000)
     secret = reader.secret_key(state_dir, production)
     redis_url = reader.redis_url()

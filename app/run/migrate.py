@@ -15,10 +15,10 @@ from alembic.util.exc import CommandError
 from sqlalchemy import Connection, text
 
 from app.db import Database
+from app.files import ROOT
 from app.run.trouble import Trouble
 
-# Migrations are not part of the package: Chairtime runs from its folder (see docs/deployment.md).
-_FOLDER = Path(__file__).parents[2] / "migrations"
+_FOLDER = ROOT / "migrations"
 _ADVISORY_LOCK = 0x63686169727469  # "chairti"; any number that no other program takes
 
 
@@ -79,8 +79,6 @@ def _is_known(scripts: ScriptDirectory, revision: str) -> bool:
 
 
 def alembic_config(connection: Connection) -> Config:
-    if not _FOLDER.is_dir():
-        raise Trouble(f"there is no folder {_FOLDER}: run Chairtime from its own folder")
     config = Config()
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
     config.attributes["connection"] = connection

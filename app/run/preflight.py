@@ -13,6 +13,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from app import files
 from app.db import Database, database
 from app.errors import Invalid, Refused
 from app.run import migrate
@@ -95,6 +96,14 @@ def check_queue(env: Settings) -> None:
                 "The queue is not running: `chairtime up` starts one; or set REDIS_URL to your own"
             ) from error
         raise Trouble(f"REDIS_URL: the queue cannot be reached: {_first_line(error)}") from error
+
+
+def check_folder() -> None:
+    """Raise Trouble where our programs would load something else that is called like us."""
+    if other := files.hidden_by():
+        raise Trouble(
+            f"{other} would be taken for Chairtime's own code: start it in another folder"
+        )
 
 
 def check_port(host: str, port: int) -> None:

@@ -6,7 +6,6 @@ it has; so a middleware of this router does, by RFC 9110 §13.
 
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 
 from litestar import Router
 from litestar.datastructures import CacheControlHeader, Headers
@@ -14,9 +13,8 @@ from litestar.static_files import create_static_files_router
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import Invalid
+from app.files import ROOT
 from app.web import etags
-
-ROOT = Path(__file__).parents[2]
 
 MAX_AGE = 600
 """Seconds: how long a browser may show the style of before an upgrade."""

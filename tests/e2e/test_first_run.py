@@ -11,7 +11,8 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 from tests.support.accessibility import serious_problems
 from tests.support.dashboard import OWNER, PHONE, assert_fits, problems_of
 from tests.support.ports import free_port
-from tests.support.processes import Process, program
+from tests.support.processes import Process
+from tests.support.wheel import built, installed
 
 MOST = 180  # seconds
 WIDE: ViewportSize = {"width": 1280, "height": 860}
@@ -20,7 +21,7 @@ STEPS = ("shop", "hours", "services", "reminders", "people", "ready")
 
 
 class NewShop:
-    """`chairtime up` where nothing has been yet."""
+    """`chairtime up` of a wheel, where nothing has been yet: no checkout, no folder, no account."""
 
     def __init__(self, up: Process, url: str, began: float) -> None:
         self.up, self.url, self.began = up, url, began
@@ -35,13 +36,18 @@ class NewShop:
 
 @pytest.fixture(scope="module")
 def new_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewShop]:
-    folder, port, began = tmp_path_factory.mktemp("new"), free_port(), time.monotonic()
+    folder, port = tmp_path_factory.mktemp("new"), free_port()
+    chairtime = installed(built(folder), folder / "venv")
+    began = time.monotonic()
     environment = {
-        "STATE_DIR": str(folder / "var"), "PORT": str(port), "REDIS_URL": "", "DATABASE_URL": "",
+        "STATE_DIR": "", "PORT": str(port), "REDIS_URL": "", "DATABASE_URL": "",
+        "HOME": str(folder), "XDG_DATA_HOME": str(folder / "data"), "PYTHONPATH": "",
         "WEB_WORKERS": "1", **dict.fromkeys(OWNER, ""),
     }  # fmt: skip
-    with Process([program("chairtime"), "up"], environment, folder, "up") as up:
+    with Process([chairtime, "up"], environment, folder, "up", cwd=folder) as up:
         up.wait_for("Ctrl-C ends everything")
+        assert (folder / "data" / "chairtime" / "chairtime.db").exists()
+        assert not (folder / "var").exists()
         yield NewShop(up, f"http://127.0.0.1:{port}", began)
 
 

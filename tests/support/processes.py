@@ -32,7 +32,12 @@ class Process:
     """
 
     def __init__(
-        self, command: list[str], environment: Mapping[str, str], folder: Path, name: str = "output"
+        self,
+        command: list[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        name: str = "output",
+        cwd: Path = ROOT,
     ) -> None:
         self.command = command
         self._log = folder / f"{name}.log"
@@ -42,7 +47,7 @@ class Process:
             self._process = subprocess.Popen(
                 [*dies_with_us, *command],
                 env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
-                cwd=ROOT,
+                cwd=cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -9,10 +9,11 @@ from datetime import timedelta
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 import yaml
-from flit_core import buildapi
+from hatchling import build
 
 from app import clock
 from app.db import Database
@@ -115,8 +116,8 @@ def test_a_package_says_that_it_is_for_internal_use_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
-    folder = tmp_path / buildapi.prepare_metadata_for_build_wheel(str(tmp_path))
-    said = (folder / "METADATA").read_text().splitlines()
+    wheel = ZipFile(tmp_path / build.build_wheel(str(tmp_path)))
+    said = wheel.read(f"{wheel.namelist()[-1].partition('/')[0]}/METADATA").decode().splitlines()
     assert "License-Expression: LicenseRef-Internal-Use-Only" in said
     assert "License-File: LICENSE" in said
     assert "internal use only" in (ROOT / "LICENSE").read_text()
@@ -155,6 +156,7 @@ def test_what_the_image_needs_is_let_through_and_nothing_else() -> None:
         "migrations",
         "alembic.ini",
         "pyproject.toml",
+        "hatch_build.py",
         "requirements.lock",
         "README.md",
         "LICENSE",
