@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, joinedload
 from app import clock, db, forms
 from app.bookings import again, attendance, by_customer, search, send_now, series, service
 from app.bookings.undo import UNDO_FOR, undo_cancel
+from app.conversations import requests
 from app.conversations import service as conversations
 from app.conversations.service import Chat, ReplyEntry
 from app.customers import service as customers
@@ -85,6 +86,7 @@ def show_booking(request: PageRequest, booking_id: BookingId) -> Response[str]:
         is_confirmed = booking.status == "confirmed"
         context: dict[str, Any] = {
             "before": by_customer.before(session, booking),
+            "asked": requests.request_of(session, booking, chat.replies),
             "series": series.place_of(session, booking),
             "again": again.offer(session, booking) if is_staff else None,
             "contact": customers.find(session, booking.customer_phone),

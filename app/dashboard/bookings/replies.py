@@ -6,11 +6,14 @@ from litestar import Response, Router, post
 from litestar.params import PathParameter
 from sqlalchemy.orm import Session
 
-from app import db
+from app import db, forms
 from app.bookings import service as bookings
-from app.conversations import service
-from app.dashboard.shell import FormData, PageRequest, page, run_action
-from app.errors import Invalid
+from app.bookings.undo import UNDO_FOR
+from app.conversations import requests, service
+from app.dashboard.forms import FormState, submit
+from app.dashboard.shell import FormData, PageRequest, page, redirect, run_action, toast
+from app.errors import Conflict, Invalid
+from app.web.addresses import ours
 from app.web.parameters import BookingId
 
 ReplySid = Annotated[str, PathParameter(pattern=r"^[A-Za-z0-9]{1,34}$", description="Its SID.")]
@@ -29,6 +32,40 @@ def answer(request: PageRequest, booking_id: BookingId, form: FormData) -> Respo
         return run_action(request, f"/bookings/{booking_id}", act)
     except Invalid as invalid:
         return _again(request, booking_id, text, invalid.errors[0].message)
+
+
+@post("/bookings/{booking_id:str}/requests/{sid:str}", opt={"access": "staff"}, sync_to_thread=True)
+def grant(
+    request: PageRequest, booking_id: BookingId, sid: ReplySid, form: FormData
+) -> Response[str]:
+    """Do what the customer asked for: move it `to` a time, or cancel it if there is none."""
+    to, actor = form.get("to", ""), request.user.actor
+    onwards = ours(form.get("next", "")) or f"/bookings/{booking_id}"
+
+    def act(session: Session) -> str:
+        if not to:
+            booking = requests.grant_cancel(session, booking_id, sid, actor)
+            seconds = int(UNDO_FOR.total_seconds())
+            return f"Cancelled. {booking.customer_name} is told in {seconds} seconds."
+        try:
+            moment = forms.moment(to)
+        except ValueError as error:
+            raise Conflict("no_time", str(error)) from None
+        booking = requests.grant_move(session, booking_id, sid, moment, actor)
+        return f"Moved. {booking.customer_name} is told."
+
+    def again(state: FormState) -> Response[str]:
+        problem = next(iter(state.errors.values()))
+        return toast(redirect(request, onwards), problem, bad=True)
+
+    def done(session: Session) -> Response[str]:
+        undo = None if to else f"/bookings/{booking_id}/undo"
+        return toast(redirect(request, onwards), act(session), undo)
+
+    def refused(conflict: Conflict) -> Response[str]:
+        return toast(redirect(request, onwards), conflict.detail, bad=True)
+
+    return submit(form, done, again, refused)
 
 
 @post("/replies/{sid:str}/handled", opt={"access": "staff"}, sync_to_thread=True)
@@ -70,4 +107,4 @@ def _again(request: PageRequest, booking_id: str, text: str, problem: str) -> Re
     )
 
 
-router = Router("/", route_handlers=[answer, mark_handled, reopen], include_in_schema=False)
+router = Router("/", route_handlers=[answer, grant, mark_handled, reopen], include_in_schema=False)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app import db, forms
 from app.bookings import waiting_list
 from app.bookings.waiting_list import LOOKED_AT
+from app.conversations import requests
 from app.conversations import service as conversations
 from app.dashboard.shell import PageRequest, live_page, redirect
 from app.dashboard.today import booked, day, month, week
@@ -90,6 +91,11 @@ def _context(date: str, barber: str, hours: str) -> dict[str, Any]:
         needs = needs_attention(session)
         fitting = [each for each in waiting_list.entries(session, LOOKED_AT) if each.fits]
         replies = conversations.open_replies(session, MOST_REPLIES + 1)
+        asked = {
+            each.reply.sid: requests.request_of(session, each.booking, [each.reply])
+            for each in replies[:NEEDS_SHOWN]
+            if each.booking
+        }
         due = statistics.next_due(session, NEXT_TO_SEND)
     return {
         **head,
@@ -100,6 +106,7 @@ def _context(date: str, barber: str, hours: str) -> dict[str, Any]:
         "needs": needs.items[:NEEDS_SHOWN],
         "replies": replies[:NEEDS_SHOWN],
         "more_replies": replies[NEEDS_SHOWN:MOST_REPLIES],
+        "asked": asked,
         "are_all_replies": len(replies) <= MOST_REPLIES,
         "fitting": fitting[:NEEDS_SHOWN],
         "number": _number(needs, len(replies), len(fitting)),
