@@ -26,13 +26,16 @@ Client = TestClient[Litestar]
 def web_client() -> Iterator[Client]:
     """A client of the started app; an error that nobody handles is a 500, as in production.
 
-    Tests with the same settings share one app, for to make it takes longer than most of them.
     Two clients at once need an app each: those are made by `create_app()`.
     """
-    alike = replace(settings(), database_url="", state_dir=Path(), whatsapp_api_url="")
-    with TestClient(_app(alike), raise_server_exceptions=False) as client:
+    with TestClient(shared_app(), raise_server_exceptions=False) as client:
         client.headers["Sec-Fetch-Site"] = "same-origin"  # as a browser on a page of ours
         yield client
+
+
+def shared_app() -> Litestar:
+    """The app of these settings, which tests share: to make one takes longer than most of them."""
+    return _app(replace(settings(), database_url="", state_dir=Path(), whatsapp_api_url=""))
 
 
 @cache

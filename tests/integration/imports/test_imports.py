@@ -307,6 +307,7 @@ def test_what_is_no_table_is_refused_at_once(sqlite_shop: Database, content: byt
         service.upload(session, "customers", "x.csv", content, ACTOR)
 
 
+@pytest.mark.parametrize("db", ["sqlite"], indirect=True)  # a database is little of the work
 def test_10_000_rows_with_200_wrong_ones_take_less_than_a_minute(filled: Database) -> None:
     first = NOW + timedelta(hours=33)
     rows = [

@@ -9,13 +9,13 @@ from litestar import Litestar, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.testing import TestClient
 
-from app.asgi import create_app
 from app.db import Database
 from app.staff import guards
 from app.web import problems
 from tests.conftest import Configure
 from tests.integration.conftest import Client
 from tests.support.staff import HTMX, add_user, sign_in
+from tests.support.web import shared_app
 
 PUBLIC = {"/health", "/livez", "/readyz", "/static/{file_path:path}", "/login", "/setup"}
 PUBLIC |= {"/join/{secret:str}", "/login/second", "/login/second/passkey"}
@@ -50,7 +50,7 @@ def routes(app: Litestar) -> list[tuple[str, HTTPRouteHandler]]:
 def production(configure: Configure) -> Litestar:
     """The app as production makes it; it only looks at its settings."""
     configure(**PRODUCTION, DATABASE_URL="postgresql://127.0.0.1:1/none")
-    return create_app()
+    return shared_app()
 
 
 def test_every_route_states_who_may_call_it(sqlite_api: Client) -> None:
@@ -263,7 +263,7 @@ def test_production_answers_only_to_its_own_names(
 ) -> None:
     database = "postgresql://127.0.0.1:1/none"
     configure(**PRODUCTION, DATABASE_URL=database, ALLOWED_HOSTS="10.0.0.5")
-    with TestClient(create_app(), raise_server_exceptions=False) as client:
+    with TestClient(shared_app(), raise_server_exceptions=False) as client:
         answer = client.get(path, headers={"Host": host})
         assert answer.status_code == status
         assert status != 400 or "Host" in answer.text or "ALLOWED_HOSTS" in answer.text
@@ -290,7 +290,7 @@ def test_in_development_another_sites_name_that_leads_here_is_refused(
 ) -> None:
     configure(HOST=host, PUBLIC_URL="http://shop.example.com", ALLOWED_HOSTS="bookings.internal")
     add_user(sqlite_db)
-    with TestClient(create_app()) as client:
+    with TestClient(shared_app()) as client:
         answer = client.get("/login", headers={"Host": called})
         assert answer.status_code == status
         assert status == 200 or "ALLOWED_HOSTS" in answer.text

@@ -8,7 +8,6 @@ from argon2 import PasswordHasher
 from litestar.testing import TestClient
 from sqlalchemy import func, select
 
-from app.asgi import create_app
 from app.db import Database
 from app.models.staff import AuditEvent, StaffSession, User
 from app.staff import sessions
@@ -16,6 +15,7 @@ from tests.conftest import Configure
 from tests.integration.conftest import Client
 from tests.support.frozen import FrozenClock
 from tests.support.staff import HTMX, add_user, sign_in
+from tests.support.web import shared_app
 
 HTML = {"Accept": "text/html"}
 
@@ -295,7 +295,7 @@ def test_over_https_the_cookies_are_bound_to_the_host(
 ) -> None:
     configure(PUBLIC_URL="https://shop.example.com")
     user = add_user(sqlite_db, password_hash=PasswordHasher().hash("seven small green combs"))
-    with TestClient(create_app(), base_url="https://shop.example.com") as client:
+    with TestClient(shared_app(), base_url="https://shop.example.com") as client:
         form = {"email": user.email, "password": "seven small green combs"}
         ours = {"Origin": "https://shop.example.com"}
         answer = client.post("/login", data=form, headers=ours, follow_redirects=False)
@@ -322,7 +322,7 @@ def test_over_https_a_form_is_taken_from_https_alone(
 ) -> None:
     configure(PUBLIC_URL="https://shop.example.com", ALLOWED_HOSTS="bookings.internal")
     add_user(sqlite_db)
-    with TestClient(create_app(), base_url="https://shop.example.com") as client:
+    with TestClient(shared_app(), base_url="https://shop.example.com") as client:
         headers = {"Origin": origin, "Host": host}
         answer = client.post("/login", headers=headers, data={"email": "a", "password": "x" * 201})
     assert answer.status_code == (401 if is_ours else 403)
