@@ -51,6 +51,7 @@ from app.dashboard.settings import texts as text_forms
 from app.dashboard.settings import time_off as time_off_forms
 from app.dashboard.settings import tokens as token_pages
 from app.dashboard.settings import webhooks as webhook_pages
+from app.dashboard.settings import words as word_forms
 from app.dashboard.shell import read_form
 from app.dashboard.staff import members as staff_forms
 from app.dashboard.staff import pages as staff_pages
@@ -132,7 +133,7 @@ def _routes(env: Settings) -> list[Router]:
     routes += [time_off_forms.router, import_pages.router, webhook_pages.router]
     routes += [welcome_pages.router, calendar_pages.router]
     routes += [token_pages.router]
-    routes += [text_forms.router, cost_forms.router, customer_pages.router]
+    routes += [text_forms.router, word_forms.router, cost_forms.router, customer_pages.router]
     if not env.production:
         from app.dashboard import styleguide
 

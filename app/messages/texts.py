@@ -20,7 +20,7 @@ from app import clock
 Unit = Literal["day", "hour", "minute"]
 
 REMINDER_TEXT = """\
-Hello {customerName}! 👋
+Hello {firstName}! 👋
 
 This is a reminder about your upcoming appointment.
 
@@ -36,7 +36,7 @@ Reply CANCEL to cancel this appointment.
 We look forward to seeing you! 💯"""
 
 CANCELLATION_TEXT = """\
-Hello {customerName},
+Hello {firstName},
 
 Your appointment scheduled for {formattedDateTime} has been cancelled.
 
@@ -45,7 +45,7 @@ If this was a mistake, please contact us to reschedule.
 Thank you! 🙏"""
 
 CONFIRMATION_TEXT = """\
-Hello {customerName}! 👋
+Hello {firstName}! 👋
 
 Your appointment is booked.
 
@@ -58,7 +58,7 @@ Reply CANCEL to cancel this appointment.
 We look forward to seeing you! 💯"""
 
 MOVED_TEXT = """\
-Hello {customerName}! 👋
+Hello {firstName}! 👋
 
 Your appointment has a new time.
 
@@ -245,7 +245,7 @@ def time_until(now: datetime, then: datetime, locale: str) -> str:
 
 def _check_braces(braces: str, text: str, position: int) -> None:
     if len(braces) == 1:
-        raise TextError("Braces belong around a placeholder, as in {customerName}", text, position)
+        raise TextError("Braces belong around a placeholder, as in {firstName}", text, position)
     if braces[1:-1] not in PLACEHOLDERS:
         known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
         raise TextError(

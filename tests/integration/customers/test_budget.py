@@ -25,6 +25,7 @@ from tests.support.staff import HTMX, sign_in
 from tests.support.valkey import Valkey
 
 HERE = "/settings/customers"
+WORDS = "/settings/texts/words"
 PHONE = "+447700900123"
 
 
@@ -62,7 +63,7 @@ def test_only_the_owner_sees_and_sets_budgets(
     sign_in(owner, sqlite_db, role)
     assert owner.get(HERE).status_code == 403
     assert owner.post(f"{HERE}/budget", data=typed(budget_per_month="5")).status_code == 403
-    assert owner.post(f"{HERE}/words", data={"cancel_words": "no"}).status_code == 403
+    assert owner.post(WORDS, data={"cancel_words": "no"}).status_code == 403
     assert row(sqlite_db).budget_per_month is None
 
 
@@ -130,7 +131,7 @@ def test_what_is_wrong_stands_beside_its_field_and_what_was_typed_stays(
 def test_words_that_cancel_are_kept_once_each_beside_cancel(
     owner: Client, sqlite_db: Database, given: str, kept: str | None
 ) -> None:
-    assert owner.post(f"{HERE}/words", data={"cancel_words": given}).status_code == 303
+    assert owner.post(WORDS, data={"cancel_words": given}).status_code == 303
     assert row(sqlite_db).cancel_words == kept
 
 
@@ -146,7 +147,7 @@ def test_words_that_cancel_are_kept_once_each_beside_cancel(
 def test_words_that_mean_something_else_are_refused(
     owner: Client, sqlite_db: Database, given: str, words: str
 ) -> None:
-    answer = owner.post(f"{HERE}/words", data={"cancel_words": given})
+    answer = owner.post(WORDS, data={"cancel_words": given})
     assert answer.status_code == 422
     assert words in problem(answer, "cancel_words")
     assert row(sqlite_db).cancel_words is None

@@ -437,7 +437,7 @@ def test_a_known_number_fills_in_name_and_email_where_nothing_was_typed(
     html = desk.post("/bookings/preview", data=typed(name=""), headers=HTMX).text
     assert 'data-name="Kim Known"' in html
     assert 'data-email="kim@example.com"' in html
-    assert "Hello Kim Known!" in text_of(html)
+    assert "Hello Kim!" in text_of(html)
     without_script = desk.post("/bookings", data=typed(name="", email="a@b.example", look="1"))
     assert without_script.status_code == 200
     assert value_of(without_script.text, "name") == "Kim Known"

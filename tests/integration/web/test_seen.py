@@ -41,7 +41,7 @@ PAGES = [
         "Minutes: was 30, is now 45.",
     ),
     (
-        *("/settings/customers", "/settings/customers/words"),
+        *("/settings/texts/words", "/settings/texts/words"),
         *({"cancel_words": "absagen"}, {"cancel_words": "annuler"}),
         "More words: was empty, is now absagen.",
     ),
@@ -53,7 +53,7 @@ PAGES = [
     (
         *("/settings/texts/moved", "/settings/texts/moved"),
         *({"text": "At {formattedDateTime}, then."}, {"is_on": "1"}),
-        "Put in:At {formattedDateTime}, then.Taken out:Hello {customerName}! 👋",
+        "Put in:At {formattedDateTime}, then.Taken out:Hello {firstName}! 👋",
     ),
 ]
 
