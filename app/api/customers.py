@@ -1,7 +1,7 @@
 """Customers over JSON.
 
-Their id is made of that of their first booking: a person is known by their number alone, and no
-phone number is in an address.
+Their id is made of that of their first booking, or of who was imported and has none, their own: a
+person is known by their number alone, and no phone number is in an address.
 """
 
 from functools import partial
@@ -21,7 +21,7 @@ from app.bookings.by_customer import CustomerSummary
 from app.customers import service as customers
 from app.models.customer import Customer
 from app.staff.guards import ApiRequest
-from app.web import etags
+from app.web import decoding, etags
 from app.web.bodies import Body, JsonBody
 from app.web.etags import IfMatch, IfNoneMatch
 from app.web.problems import documented
@@ -35,7 +35,8 @@ _KNOWN = ResponseSpec(None, description="The caller has it already.", media_type
 
 
 class CustomerAnswer(Struct, rename="camel", kw_only=True):
-    """A person with a phone number. Their name and email are those of their latest booking."""
+    """A person with a phone number. Their name and email are those of their latest booking, or of
+    who has none, of the import."""
 
     id: Annotated[str, Meta(examples=["customer_01JDBV5W3NXJ0V4M0F4Z1T7Q8K"])]
     name: Annotated[str, Meta(examples=["Ana Silva"])]
@@ -53,7 +54,7 @@ class CustomerAnswer(Struct, rename="camel", kw_only=True):
     @classmethod
     def of(cls, summary: CustomerSummary, known: Customer | None) -> "CustomerAnswer":
         return cls(
-            id=_id_of(summary.first_id),
+            id=by_customer.id_of(summary),
             name=summary.name,
             phone=summary.phone,
             email=summary.email,
@@ -103,15 +104,24 @@ def list_customers(
     q: Annotated[
         str | None, QueryParameter(description="A part of the name, a phone number, or an id.")
     ] = None,
+    updated_since: Annotated[
+        str | None,
+        QueryParameter(
+            name="updatedSince",
+            description="Those of whom a booking was made or changed then or later, or what is "
+            "known of them.",
+            schema_extra={"format": "date-time"},
+        ),
+    ] = None,
     limit: Annotated[int, QueryParameter(description=f"1 to {search.MAX_LIMIT}.")] = 50,
     cursor: Annotated[
         str | None, QueryParameter(description="`nextCursor` of the page before.")
     ] = None,
 ) -> CustomerList:
     """All customers, a page at a time."""
-    after = None if cursor is None else _booking_of(cursor)
+    [since] = decoding.times({"updatedSince": updated_since})
     with db.database().read() as session:
-        found, has_more = by_customer.walk(session, q, limit, after)
+        found, has_more = by_customer.walk(session, q, limit, cursor, since)
         items = answers(session, found)
     return CustomerList(items, items[-1].id if has_more else None)
 
@@ -126,7 +136,7 @@ def list_customers(
 def get_customer(customer_id: Id, if_none_match: IfNoneMatch = None) -> Response[CustomerAnswer]:
     """One customer."""
     with db.database().read() as session:
-        found = by_customer.by_booking(session, _booking_of(customer_id))
+        found = by_customer.by_id(session, customer_id)
         return etags.unless_known(_answer(session, found), if_none_match)
 
 
@@ -148,7 +158,7 @@ def change_customer(
     with db.database().write() as session:
         asked = msgspec.structs.asdict(data.checked(partial(customer_changes.wrong, session)))
         changes = {name: value for name, value in asked.items() if value is not UNSET}
-        customer = by_customer.by_booking(session, _booking_of(customer_id))
+        customer = by_customer.by_id(session, customer_id)
         customer_changes.lock(session, customer)
         etags.check(if_match, _answer(session, customer))
         person = customer_changes.change(session, customer, changes, f"token:{request.auth.id}")
@@ -164,14 +174,6 @@ def answers(session: Session, found: list[CustomerSummary]) -> list[CustomerAnsw
     """These customers, with what is known of them besides."""
     known = customers.find_all(session, [each.person for each in found])
     return [CustomerAnswer.of(each, known.get(each.person)) for each in found]
-
-
-def _id_of(booking_id: str) -> str:
-    return f"customer_{booking_id.removeprefix('booking_')}"
-
-
-def _booking_of(customer_id: str) -> str:
-    return f"booking_{customer_id.removeprefix('customer_')}"
 
 
 router = Router(

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.bookings import search
+from app.clock import OFFSET_HINT
 from app.errors import FieldError, Invalid, NotFound
 from app.models.booking import Booking
 from app.models.customer import Customer
@@ -31,6 +32,7 @@ MOST_NAMES = 5
 _READ = 400  # bookings of which their customers are taken
 _CAME = Booking.status.not_in(("cancelled", "no_show"))
 _MISSED = Booking.status == "no_show"
+_PREFIX = "customer_"
 _DIGITS = 3  # of a part of a number
 _HAS_NO_BOOKING = (
     Customer.name.is_not(None),
@@ -124,27 +126,57 @@ def all_unbooked(session: Session, at_once: int) -> Iterator[Customer]:
 
 
 def walk(
-    session: Session, text: str | None, limit: int, after: str | None
+    session: Session,
+    text: str | None,
+    limit: int,
+    after: str | None,
+    updated_since: datetime | None = None,
 ) -> tuple[list[CustomerSummary], bool]:
     """A page of all customers, or of those that `find` finds, in the order of their numbers, and
-    whether there are more. It goes on behind the customer of the booking `after`.
+    whether there are more. It goes on behind the customer with the id `after`. `updated_since`:
+    those of whom a booking was made or changed then or later, or what is known besides.
 
     Whoever is there during the whole walk is on exactly one page. Raises Invalid, with the fields
-    `q`, `limit` and `cursor`.
+    `q`, `limit`, `cursor` and `updatedSince`.
     """
+    wrong = []
     if not 1 <= limit <= search.MAX_LIMIT:
-        raise Invalid([FieldError("limit", f"This must be from 1 to {search.MAX_LIMIT}.")])
-    query = select(Booking.person).where(Booking.person.is_not(None))
-    if text and text.strip():
-        query = query.where(search.fits(session, text.strip()))
+        wrong.append(FieldError("limit", f"This must be from 1 to {search.MAX_LIMIT}."))
+    if not search.is_usable(updated_since):
+        wrong.append(FieldError("updatedSince", OFFSET_HINT))
+    if wrong:
+        raise Invalid(wrong)
+    booked = select(Booking.person).where(Booking.person.is_not(None))
+    unbooked = select(Customer.person).where(*_HAS_NO_BOOKING)
+    if text := (text or "").strip():
+        booked = booked.where(search.fits(session, text))
+        unbooked = unbooked.where(_is_like(text))
+    if updated_since is not None:
+        booked = booked.where(_has_changed(updated_since))
+        unbooked = unbooked.where(Customer.updated_at >= updated_since)
     if after is not None:
-        last = session.get(Booking, after) if search.is_id(after) else None
-        if last is None or last.person is None:
+        last = _person_with(session, after)
+        if last is None:
             raise Invalid([FieldError("cursor", "No page gave this: start from the first one.")])
-        query = query.where(Booking.person > last.person)
-    read = session.scalars(query.distinct().order_by(Booking.person).limit(limit + 1)).all()
-    people = [str(person) for person in read]
-    return summaries(session, people[:limit]), len(people) > limit
+        booked = booked.where(Booking.person > last)
+        unbooked = unbooked.where(Customer.person > last)
+    read: set[str | None] = set()
+    for query, column in ((booked.distinct(), Booking.person), (unbooked, Customer.person)):
+        read |= set(session.scalars(query.order_by(column).limit(limit + 1)))
+    people = sorted(str(person) for person in read)
+    return of_people(session, people[:limit]), len(people) > limit
+
+
+def of_people(session: Session, people: Sequence[str]) -> list[CustomerSummary]:
+    """These customers, in this order, also those who were imported and never booked."""
+    known = {each.person: each for each in summaries(session, people)}
+    others = [person for person in people if person not in known]
+    if others:
+        rows = session.scalars(
+            select(Customer).where(Customer.person.in_(others), *_HAS_NO_BOOKING)
+        )
+        known |= {row.person: _summary_of_unbooked(row) for row in rows}
+    return [known[person] for person in people if person in known]
 
 
 def summaries(session: Session, people: Sequence[str]) -> list[CustomerSummary]:
@@ -155,13 +187,18 @@ def summaries(session: Session, people: Sequence[str]) -> list[CustomerSummary]:
     return [known[person] for person in people if person in known]
 
 
-def by_booking(session: Session, booking_id: str) -> CustomerSummary:
-    """The customer of a booking. Raises NotFound, also for a walk-in, which has none."""
-    booking = session.get(Booking, booking_id)
-    if booking is None or booking.person is None:
+def by_id(session: Session, customer_id: str) -> CustomerSummary:
+    """The customer with this id, or whose booking's it is made of. Raises NotFound."""
+    person = _person_with(session, customer_id)
+    found = of_people(session, [person]) if person else []
+    if not found:
         raise NotFound("There is no such customer.")
-    [found] = summaries(session, [booking.person])
-    return found
+    return found[0]
+
+
+def id_of(customer: CustomerSummary) -> str:
+    """Their id: made of that of their first booking, or of who has none, their own."""
+    return customer.id or f"{_PREFIX}{customer.first_id.removeprefix('booking_')}"
 
 
 def known_customer(session: Session, phone: str) -> KnownCustomer | None:
@@ -194,6 +231,21 @@ def before(session: Session, booking: Booking) -> Before:
         )
     ).one()
     return Before(*row)
+
+
+def _person_with(session: Session, customer_id: str) -> str | None:
+    booking_id = f"booking_{customer_id.removeprefix(_PREFIX)}"
+    booking = session.get(Booking, booking_id) if search.is_id(booking_id) else None
+    if booking is not None:
+        return booking.person
+    known = imported(session, customer_id) if search.is_id(booking_id) else None
+    return known.person if known else None
+
+
+def _has_changed(since: datetime) -> ColumnElement[bool]:
+    changed = select(Booking.person).where(Booking.updated_at >= since)
+    noted = select(Customer.person).where(Customer.updated_at >= since)
+    return Booking.person.in_(changed) | Booking.person.in_(noted)
 
 
 def _customers(session: Session, condition: ColumnElement[bool], *order: Any) -> CustomerPage:

@@ -11,7 +11,7 @@ from app.bookings.by_customer import CustomerSummary
 from app.bookings.fields import MAX_NOTES, BookingForm
 from app.customers import consent
 from app.customers import service as customers
-from app.errors import FieldError, Invalid
+from app.errors import Conflict, FieldError, Invalid
 from app.forms import Form, field, lines
 from app.messages.lifecycle.compare_and_set import lock_booking
 from app.models.booking import Booking, derived_of
@@ -79,9 +79,11 @@ def change(
     Another name or email is that of all bookings under the name that they have; who else books
     under the number keeps theirs. Another number is that of all their bookings: if somebody has it
     already, the two are one from then on. Raises Invalid, and Conflict: `same_booking`,
-    and `blocked` of `consent.opt_in`. Call `lock` first.
+    `no_booking`, and `blocked` of `consent.opt_in`. Call `lock` first.
     """
     values = _form(session, changes).checked(changes.keys())
+    if not customer.booking_id:
+        raise Conflict("no_booking", "They were imported, and have not booked yet.")
     _rename(session, customer, values, actor)
     _note(session, customer, values, actor)
     phone: str = values.get("phone", customer.phone)

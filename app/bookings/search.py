@@ -188,9 +188,9 @@ def _check(
     )
     check(is_barber, "barber_id", "There is no such barber.")
     check(is_service, "service_id", "There is no such service.")
-    check(_is_usable(filters.updated_since), "updatedSince", OFFSET_HINT)
-    check(_is_usable(filters.starts_from), "from", OFFSET_HINT)
-    check(_is_usable(filters.starts_to), "to", OFFSET_HINT)
+    check(is_usable(filters.updated_since), "updatedSince", OFFSET_HINT)
+    check(is_usable(filters.starts_from), "from", OFFSET_HINT)
+    check(is_usable(filters.starts_to), "to", OFFSET_HINT)
     check(
         _is_searchable(filters.q or ""),
         "q",
@@ -201,7 +201,7 @@ def _check(
     return after
 
 
-def _is_usable(at: datetime | None) -> bool:
+def is_usable(at: datetime | None) -> bool:
     """Whether it has an offset, and is not so far off that it has no equal in UTC."""
     if at is None:
         return True

@@ -159,5 +159,6 @@ def month_of(at: datetime) -> date:
 
 
 def _put(session: Session, address: str, **values: Any) -> None:
+    values["updated_at"] = clock.now()
     statement = insert(session, Customer).values(person=person_of(address), **values)
     session.execute(statement.on_conflict_do_update(index_elements=["person"], set_=values))

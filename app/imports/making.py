@@ -126,6 +126,7 @@ def _make_customers(session: Session, rows: Sequence[ImportRow]) -> None:
 
 
 def _fill_in(customer: Customer, values: Mapping[str, Any], is_booked: bool) -> None:
+    customer.updated_at = clock.now()
     if customer.name is None and not is_booked:
         customer.id, customer.name = f"customer_{ULID()}", values["name"]
         customer.name_folded, customer.phone = fold(values["name"]), values["phone"]

@@ -83,6 +83,7 @@ def _undo_customers(session: Session, rows: Sequence[ImportRow]) -> None:
 def _restore(customer: Customer, row: ImportRow) -> bool:
     """Put back what there was; False if something is not as the import left it, and stays."""
     before, is_whole = row.before or {}, True
+    customer.updated_at = clock.now()
     if before["name"] is None and customer.name == row.values["name"]:
         customer.id = customer.name = customer.name_folded = customer.phone = None
     for name in ("email", "notes"):

@@ -21,7 +21,8 @@ class Customer(Base):
 
     Who they are says their latest booking. Of who was imported and has none yet, it says `name`,
     `phone` (E.164, as it was written) and `email`; `id` is theirs then, for no phone number is in
-    an address.
+    an address. `updated_at` is when any of this last changed but `written_at`; empty if it was not
+    noted yet.
     """
 
     __tablename__ = "customer"
@@ -56,6 +57,7 @@ class Customer(Base):
     name_folded: Mapped[str | None] = mapped_column(Text)
     phone: Mapped[str | None] = mapped_column(String(20))
     email: Mapped[str | None] = mapped_column(String(254))
+    updated_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
 
 
 class MonthlySent(Base):

@@ -6,6 +6,7 @@ import pytest
 
 from app.customers import service as customers
 from app.db import Database
+from app.models.customer import Customer
 from tests import factories
 from tests.integration.conftest import Client
 from tests.support.frozen import FrozenClock
@@ -88,6 +89,7 @@ def test_one_is_found_by_their_id_and_by_that_of_no_walk_in(api: Client, known: 
         ("cursor=%00", "cursor"),
         (f"q={'x' * 101}", "q"),
         ("name=Ana", "name"),
+        ("updatedSince=2026-11-23T00:00:00", "updatedSince"),
     ],
 )
 def test_what_is_wrong_with_a_query_is_said_by_field(api: Client, query: str, field: str) -> None:
@@ -134,3 +136,39 @@ def test_what_is_wrong_with_a_change_is_said_by_field(api: Client, known: Databa
     assert {each["field"] for each in answer.json()["errors"]} == wrong.keys()
     assert api.get("/api/customers/customer_A0").json() == ANA
     assert api.patch("/api/customers/customer_W0", json={"name": "X"}).status_code == 404
+
+
+def test_who_was_imported_and_never_booked_is_listed_between_the_others(
+    api: Client, known: Database
+) -> None:
+    with known.write() as session:
+        cem = {"id": "customer_C0", "name": "Cem", "name_folded": "cem", "email": "cem@example.com"}
+        session.add(Customer(person="+4477009000015", phone="+4477009000015", **cem))
+    first = api.get("/api/customers?limit=2").json()
+    assert [each["id"] for each in first["items"]] == ["customer_A0", "customer_C0"]
+    rest = api.get(f"/api/customers?limit=2&cursor={first['nextCursor']}").json()
+    assert rest == {"items": [BEN], "nextCursor": None}
+    [found] = api.get("/api/customers?q=cem").json()["items"]
+    assert (found["email"], found["visits"]) == ("cem@example.com", 0)
+    assert api.get("/api/customers/customer_C0").json() == found
+    refused = api.patch("/api/customers/customer_C0", json={"name": "Can"})
+    assert (refused.status_code, refused.json()["reason"]) == (409, "no_booking")
+    with known.write() as session:
+        phone = {"customer_phone": "+4477009000015", "customer_name": "Cem"}
+        factories.booking(session, id="booking_C1", **phone)
+    for id in ("customer_C1", "customer_C0"):
+        assert api.get(f"/api/customers/{id}").json()["id"] == "customer_C1"
+
+
+def test_a_copy_is_kept_by_who_has_changed_since(
+    api: Client, known: Database, clock: FrozenClock
+) -> None:
+    clock.move(hours=1)
+    since = {"updatedSince": clock.now().isoformat()}
+    assert api.get("/api/customers", params=since).json()["items"] == []
+    with known.write() as session:
+        customers.put_notes(session, "+447700900001", "Tea, no milk")
+    [ana] = api.get("/api/customers", params=since).json()["items"]
+    assert ana == {**ANA, "notes": "Tea, no milk"}
+    api.patch("/api/bookings/booking_B0", json={"notes": "Fade"})
+    assert len(api.get("/api/customers", params=since).json()["items"]) == 2
