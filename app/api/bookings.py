@@ -1,8 +1,11 @@
 """Bookings over JSON."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Literal, cast
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 import msgspec
 from litestar import Response, Router, delete, get, patch, post
@@ -14,7 +17,9 @@ from sqlalchemy.orm import Session
 from app import db
 from app.api.once import Key, once
 from app.bookings import attendance, search, service
+from app.errors import FieldError, Invalid
 from app.models.booking import STATUSES, Booking
+from app.shop import several
 from app.shop.money import Price, price_of
 from app.staff.guards import ApiRequest
 from app.web import decoding, etags
@@ -33,6 +38,14 @@ Phone = Annotated[
     ),
 ]
 ServiceId = Annotated[str, Meta(examples=["haircut"])]
+ServiceIds = Annotated[
+    list[str],
+    Meta(
+        description=f"In the place of `serviceId`: {several.MOST} services at the most in one "
+        "visit, in their order. Their times and prices add up.",
+        examples=[["haircut", "beard-trim"]],
+    ),
+]
 BarberId = Annotated[str, Meta(examples=["barber_1"])]
 BarberOrAny = Annotated[
     str,
@@ -74,6 +87,7 @@ BookingPrice = Annotated[
     ),
 ]
 
+T = TypeVar("T", "NewBookingBody", "BookingChanges")
 Status = Literal["confirmed", "cancelled", "completed", "no_show"]
 
 _KNOWN = ResponseSpec(None, description="The caller has it already.", media_type="")
@@ -86,7 +100,8 @@ class NewBookingBody(Struct, rename="camel", kw_only=True, forbid_unknown_fields
     customer_name: Name
     customer_email: Email = None
     customer_phone: Phone
-    service_id: ServiceId
+    service_id: ServiceId | UnsetType = UNSET
+    service_ids: ServiceIds | UnsetType = UNSET
     barber_id: BarberOrAny
     scheduled_time: Time
     notes: Notes = None
@@ -102,6 +117,7 @@ class BookingChanges(Struct, rename="camel", kw_only=True, forbid_unknown_fields
     customer_email: Email | UnsetType = UNSET
     customer_phone: Phone | UnsetType = UNSET
     service_id: ServiceId | UnsetType = UNSET
+    service_ids: ServiceIds | UnsetType = UNSET
     barber_id: BarberId | UnsetType = UNSET
     scheduled_time: Time | UnsetType = UNSET
     notes: Notes | UnsetType = UNSET
@@ -133,7 +149,16 @@ class BookingAnswer(Struct, rename="camel", kw_only=True):
         str | None,
         Meta(description="E.164; null for who walked in.", examples=["+442079460958"]),
     ]
-    service_id: ServiceId
+    service_id: Annotated[
+        str, Meta(description="Of several, what stands for them all.", examples=["haircut"])
+    ]
+    service_ids: Annotated[
+        list[str] | UnsetType,
+        Meta(
+            description="Of several in one visit, all; else left out.",
+            examples=[["haircut", "beard-trim"]],
+        ),
+    ] = UNSET
     barber_id: BarberId
     scheduled_time: Annotated[datetime, Meta(examples=["2026-11-23T18:00:00Z"])]
     ends_at: Annotated[datetime, Meta(examples=["2026-11-23T18:30:00Z"])]
@@ -147,13 +172,15 @@ class BookingAnswer(Struct, rename="camel", kw_only=True):
     updated_at: datetime
 
     @classmethod
-    def of(cls, booking: Booking) -> "BookingAnswer":
+    def of(cls, session: Session, booking: Booking) -> "BookingAnswer":
+        parts = several.ids_of(session, booking.service_id)
         return cls(
             id=booking.id,
             customer_name=booking.customer_name,
             customer_email=booking.customer_email,
             customer_phone=booking.customer_phone,
             service_id=booking.service_id,
+            service_ids=parts if len(parts) > 1 else UNSET,
             barber_id=booking.barber_id,
             scheduled_time=booking.starts_at,
             ends_at=booking.ends_at,
@@ -187,9 +214,11 @@ def create_booking(
     """Make a booking and plan its reminders."""
 
     def book(session: Session) -> tuple[int, BookingAnswer]:
-        new = msgspec.structs.asdict(data.checked(partial(service.wrong, session)))
-        booking, is_new = service.create(session, new, f"token:{request.auth.id}")
-        return (201 if is_new else 200), BookingAnswer.of(booking)
+        with _as_written(data):
+            asked = _services(data, is_new=True).checked(partial(service.wrong, session))
+            new = msgspec.structs.asdict(asked)
+            booking, is_new = service.create(session, new, f"token:{request.auth.id}")
+        return (201 if is_new else 200), BookingAnswer.of(session, booking)
 
     return once(request, idempotency_key, data, book, tagged=True)
 
@@ -254,7 +283,7 @@ def list_bookings(
     )
     with db.database().read() as session:
         hits, next_cursor = search.search(session, filters, limit, cursor, sort)
-        return BookingPage([BookingAnswer.of(booking) for booking in hits], next_cursor)
+        return BookingPage([BookingAnswer.of(session, booking) for booking in hits], next_cursor)
 
 
 @get(
@@ -269,7 +298,9 @@ def get_booking(
 ) -> Response[BookingAnswer]:
     """One booking."""
     with db.database().read() as session:
-        return etags.unless_known(BookingAnswer.of(service.get(session, booking_id)), if_none_match)
+        return etags.unless_known(
+            BookingAnswer.of(session, service.get(session, booking_id)), if_none_match
+        )
 
 
 @patch(
@@ -288,12 +319,14 @@ def change_booking(
 ) -> Response[BookingAnswer]:
     """Change a booking; another time cancels the planned reminders and plans new ones."""
     with db.database().write() as session:
-        changes = msgspec.structs.asdict(data.checked(partial(service.wrong, session)))
+        asked = _services(data).checked(partial(service.wrong, session))
+        changes = msgspec.structs.asdict(asked)
         changes = {name: value for name, value in changes.items() if value is not UNSET}
         if if_match is not None:
-            etags.check(if_match, BookingAnswer.of(service.locked(session, booking_id)))
-        changed = service.change(session, booking_id, changes, f"token:{request.auth.id}")
-        return etags.tagged(BookingAnswer.of(changed))
+            etags.check(if_match, BookingAnswer.of(session, service.locked(session, booking_id)))
+        with _as_written(data):
+            changed = service.change(session, booking_id, changes, f"token:{request.auth.id}")
+        return etags.tagged(BookingAnswer.of(session, changed))
 
 
 @delete(
@@ -310,9 +343,9 @@ def cancel_booking(
     """Cancel a booking and its reminders, and tell the customer; doing it again changes nothing."""
     with db.database().write() as session:
         if if_match is not None:
-            etags.check(if_match, BookingAnswer.of(service.locked(session, booking_id)))
+            etags.check(if_match, BookingAnswer.of(session, service.locked(session, booking_id)))
         cancelled = service.cancel(session, booking_id, f"token:{request.auth.id}")
-        return etags.tagged(BookingAnswer.of(cancelled))
+        return etags.tagged(BookingAnswer.of(session, cancelled))
 
 
 @post(
@@ -335,9 +368,42 @@ def note_attendance(
     def mark(session: Session) -> BookingAnswer:
         status = _MARKS[data.checked(lambda _: ()).came]
         actor = f"token:{request.auth.id}"
-        return BookingAnswer.of(attendance.mark(session, booking_id, status, actor))
+        return BookingAnswer.of(session, attendance.mark(session, booking_id, status, actor))
 
     return once(request, idempotency_key, data, mark, tagged=True)
+
+
+def _services(data: Body[T], *, is_new: bool = False) -> Body[T]:
+    """The body with its services as one, which a new booking has to have."""
+    given, wrong = dict(data.given), [*data.wrong]
+    ids = given.pop("service_ids", None)
+    if ids is not None and "service_id" in given:
+        wrong.append(FieldError("serviceIds", "Say either this or “serviceId”."))
+    elif ids is not None:
+        try:
+            given["service_id"] = several.key(ids)
+        except ValueError as error:
+            wrong.append(FieldError("serviceIds", str(error)))
+    elif is_new and "service_id" not in given and not _names(wrong) & {"serviceId", "serviceIds"}:
+        wrong.append(FieldError("serviceId", "This is missing."))
+    return replace(data, given=given, wrong=wrong)
+
+
+def _names(wrong: Sequence[FieldError]) -> set[str]:
+    return {each.field for each in wrong}
+
+
+@contextmanager
+def _as_written(data: Body[Any]) -> Iterator[None]:
+    """What is wrong with the services is said of the field that the caller wrote."""
+    try:
+        yield
+    except Invalid as invalid:
+        if "service_ids" not in data.given:
+            raise
+        fields = [("service_ids" if e.field == "service_id" else e.field) for e in invalid.errors]
+        errors = zip(fields, invalid.errors, strict=True)
+        raise Invalid([FieldError(field, e.message) for field, e in errors]) from None
 
 
 _MARKS: dict[bool | None, attendance.Mark] = {

@@ -122,7 +122,7 @@ class _Around:
             return data
         data.customer = self._customers.get(_person_of(facts) or "")
         if booking is not None:
-            data.booking = BookingAnswer.of(booking)
+            data.booking = BookingAnswer.of(self._session, booking)
             data.service = self._service(booking.service_id)
             data.barber = self._barber(booking.barber_id)
         if facts.message is not None:

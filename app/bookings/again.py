@@ -70,7 +70,7 @@ def draft_of(session: Session, booking: Booking, weeks: int) -> Draft:
     The time is the clock's, whatever has been done to the clock in between.
     """
     zone = time_zone(shop(session))
-    was = Draft.of_booking(booking, zone)
+    was = Draft.of_booking(session, booking)
     typed = {**draft.customer_of(booking), **{n: was.typed[n] for n in ("service", "barber")}}
     day = day_of(booking.starts_at, weeks, zone)
     return Draft(day=day.isoformat(), time=was.time).with_typed(**typed)

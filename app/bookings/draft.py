@@ -20,6 +20,7 @@ from app.forms import as_typed
 from app.models.booking import Booking, short_name
 from app.models.customer import Customer
 from app.models.shop import ANY_BARBER
+from app.shop import several
 from app.shop.service import barber, shop, time_zone
 
 OTHER = "other"
@@ -41,8 +42,9 @@ TYPED = {name: short_name(name) for name in COLUMNS}
 class Draft:
     """The fields of the form as they were typed.
 
-    `typed` has those of TYPED, by their names in the form. `day` (2026-11-23) and `time` (14:30)
-    are on the shop's clock. Of a time that the clock shows twice, `turn` says which is meant: "1",
+    `typed` has those of TYPED, by their names in the form; several services in one visit are
+    written as `shop.several.key` does. `day` (2026-11-23) and `time` (14:30) are on the shop's
+    clock. Of a time that the clock shows twice, `turn` says which is meant: "1",
     "2", or empty for the first that is still to come. `consent` is "yes" or "no", or empty: the
     customer was not asked. `overlap` has the ids of the bookings beside which it is to be made,
     `outside` the place (`place_of`) of which the form has said that it is outside of hours,
@@ -77,9 +79,11 @@ class Draft:
         return cls(typed, **values)
 
     @classmethod
-    def of_booking(cls, booking: Booking, zone: ZoneInfo) -> Self:
+    def of_booking(cls, session: Session, booking: Booking) -> Self:
         """What the form of a booking shows at first."""
         typed = {short: as_typed(getattr(booking, name)) for name, short in TYPED.items()}
+        typed["service"] = several.key_of(session, booking.service_id)
+        zone = time_zone(shop(session))
         shown = cls(typed, **on_the_clock(booking.starts_at, zone), others="name")
         return replace(shown, seen=json.dumps(shown.fields))
 
@@ -205,7 +209,7 @@ def change(session: Session, booking_id: str, draft: Draft, actor: str) -> tuple
     typed, changes = changes_of(session, booking, draft)
     if not changes:
         return booking, False
-    if draft.seen != Draft.of_booking(booking, time_zone(shop(session))).seen:
+    if draft.seen != Draft.of_booking(session, booking).seen:
         raise Conflict("changed_meanwhile", "Somebody else has changed this booking meanwhile.")
     if draft.others in {"name", "all"} and "customer_phone" in changes:
         scope: phone_corrections.Scope = "all" if draft.others == "all" else "name"
@@ -224,6 +228,7 @@ def changes_of(session: Session, booking: Booking, draft: Draft) -> tuple[Bookin
     as_it_is = {
         **vars(booking),
         "scheduled_time": booking.starts_at,
+        "service_id": several.key_of(session, booking.service_id),
         "allow_overlap": typed.allow_overlap,
         "whatsapp_consent": typed.whatsapp_consent,
     }

@@ -12,7 +12,8 @@ from app.customers import phones
 from app.forms import Form, email, field, lines, visible
 from app.models.booking import Booking
 from app.models.identity import person_of
-from app.shop import money
+from app.models.shop import PARTS_JOIN
+from app.shop import money, several
 from app.shop.money import Price
 
 MAX_NAME = 100
@@ -67,7 +68,8 @@ class BookingForm(Form):
 
     @field
     def service_id(self, given: str) -> str:
-        return _id(given, "service")
+        """One, or several in one visit as `shop.several` writes them."""
+        return several.key([_id(each, "service") for each in given.split(PARTS_JOIN)])
 
     @field
     def barber_id(self, given: str) -> str:

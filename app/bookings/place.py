@@ -13,7 +13,7 @@ from app.bookings.availability import in_the_way, overlapping, reach
 from app.errors import Conflict, FieldError, Invalid
 from app.models.booking import Booking
 from app.models.identity import person_of
-from app.models.shop import ANY_BARBER, Barber, Service
+from app.models.shop import ANY_BARBER, PARTS_JOIN, Barber, Service
 from app.shop import service as shop_service
 
 CHOSEN = frozenset({"service_id", "barber_id"})
@@ -31,7 +31,7 @@ def choices(
     problems = []
     if service is None:
         problems.append(_no_such("service", service_id))
-    elif "service_id" in new and not service.active:
+    elif "service_id" in new and not shop_service.is_offered(session, service.id):
         problems.append(_switched_off("service_id", service))
     if barber is None:
         problems.append(_no_such("barber", barber_id))
@@ -55,7 +55,7 @@ def any_of(session: Session, values: Mapping[str, Any]) -> str:
     service = shop_service.service(session, values["service_id"])
     if service is None:
         raise Invalid([_no_such("service", values["service_id"])])
-    if not service.active:
+    if not shop_service.is_offered(session, service.id):
         raise Invalid([_switched_off("service_id", service)])
     any_barber.hold(session, any_barber.doers(session, service.id))
     same = {
@@ -69,14 +69,15 @@ def any_of(session: Session, values: Mapping[str, Any]) -> str:
 
 def unknown(session: Session, values: Mapping[str, Any], names: Set[str]) -> list[FieldError]:
     """An error for the service and the barber among `names` if there is none such."""
-    finders = {"service": shop_service.service, "barber": shop_service.barber}
-    return [
-        _no_such(kind, values[f"{kind}_id"])
-        for kind, find in finders.items()
-        if f"{kind}_id" in names
-        and values[f"{kind}_id"] != ANY_BARBER
-        and find(session, values[f"{kind}_id"]) is None
-    ]
+    problems = []
+    if "service_id" in names:
+        ids = values["service_id"].split(PARTS_JOIN)
+        missing = [id for id in ids if shop_service.service(session, id) is None]
+        problems += [_no_such("service", id) for id in missing[:1]]
+    if "barber_id" in names and values["barber_id"] != ANY_BARBER:
+        is_there = shop_service.barber(session, values["barber_id"]) is not None
+        problems += [] if is_there else [_no_such("barber", values["barber_id"])]
+    return problems
 
 
 def find_same(

@@ -19,17 +19,16 @@ from app.customers import budget, phones
 from app.customers import service as customers
 from app.errors import Invalid
 from app.messages import planned
-from app.messages.compose import compose
+from app.messages.compose import Subject, content_of
 from app.messages.service import skip_reason_of
 from app.messages.texts import TextError
 from app.models.booking import Booking
 from app.models.customer import Customer as Contact
 from app.models.identity import person_of
-from app.models.message import Message
 from app.models.plan import ReminderTimes
-from app.models.shop import Barber, Service
+from app.models.shop import PARTS_JOIN, Barber, Service
 from app.reminders.plan import PlanTooLong
-from app.shop import hours
+from app.shop import hours, several
 from app.shop import service as shop_service
 from app.shop.policy import of_shop
 from app.shop.service import shop, time_zone
@@ -43,6 +42,7 @@ class Choices:
 
     `needs` is how long each service would take, by id: a booking keeps its length and its buffers
     until its service is changed. `is_done`: the barber does the service, or the booking has both.
+    `parts` are the services that are chosen, of which `service` is what they come to.
     `candidates` are whose free times are offered: the barber's, or those of all who do the service.
     """
 
@@ -53,6 +53,7 @@ class Choices:
     barber: Barber | None
     is_done: bool
     candidates: Sequence[Barber] = ()
+    parts: Sequence[Service] = ()
 
     @property
     def need(self) -> Need:
@@ -215,23 +216,31 @@ def _choices(session: Session, typed: Draft, booking: Booking | None) -> Choices
     """All that is offered, and what the booking has although it is not offered any more."""
     services = list(shop_service.services(session))
     barbers = list(shop_service.barbers(session))
-    if booking and booking.service_id not in {each.id for each in services}:
-        services.append(session.get_one(Service, booking.service_id))
+    mine = several.ids_of(session, booking.service_id) if booking else []
+    offered = {each.id for each in services}
+    services += [session.get_one(Service, id) for id in mine if id not in offered]
     if booking and booking.barber_id not in {each.id for each in barbers}:
         barbers.append(session.get_one(Barber, booking.barber_id))
-    needs = {each.id: Need.of_service(each) for each in services}
+    barber_id, written = typed.typed["barber"], typed.typed["service"]
+    known = {each.id: each for each in services}
+    parts = [known[id] for id in written.split(PARTS_JOIN) if id in known]
+    whole = several.as_one(session, written) if parts else None
+    needs = {each.id: Need.of_service(each) for each in [*services, *filter(None, [whole])]}
     if booking:
         needs[booking.service_id] = Need.of_booking(booking)
-    chosen = typed.typed["barber"], typed.typed["service"]
-    has_them = booking is not None and chosen == (booking.barber_id, booking.service_id)
+    has_them = booking is not None and (barber_id, written) == (
+        booking.barber_id,
+        several.key_of(session, booking.service_id),
+    )
     return Choices(
         services,
         barbers,
         needs,
-        next((each for each in services if each.id == typed.typed["service"]), None),
-        next((each for each in barbers if each.id == typed.typed["barber"]), None),
-        has_them or shop_service.does(session, *chosen),
-        [each for each in barbers if each.id == typed.typed["barber"]],
+        whole,
+        next((each for each in barbers if each.id == barber_id), None),
+        has_them or shop_service.does(session, barber_id, written),
+        [each for each in barbers if each.id == barber_id],
+        parts,
     )
 
 
@@ -239,7 +248,7 @@ def _with_any(session: Session, choices: Choices, typed: Draft, start: StartTime
     """With those who could take it, if any barber will do, and who of them it would be."""
     if not (typed.is_any and choices.service):
         return choices
-    doers = any_barber.doers(session, choices.service.id)
+    doers = any_barber.doers(session, typed.typed["service"])
     best = any_barber.best(session, doers, choices.need, start.at) if start else None
     return replace(choices, barber=best, candidates=doers, is_done=bool(doers))
 
@@ -390,14 +399,10 @@ def _text(
     """The first reminder; empty while it cannot be written."""
     if not (choices.service and choices.barber):
         return ""
-    booking = Booking(
-        customer_name=typed.typed["name"],
-        service_id=choices.service.id,
-        barber_id=choices.barber.id,
-        starts_at=start.at,
-    )
+    named = typed.typed["name"], start.at, choices.service.name, choices.barber.name
     try:
-        return compose(session, Message(kind="reminder"), booking, plan.times[0]).body
+        subject = Subject("", *named)
+        return content_of(shop(session), "reminder", None, subject, plan.times[0]).body
     except TextError:
         return ""
 

@@ -18,6 +18,7 @@ from app.models.booking import STATUSES, Booking
 from app.models.folding import fold
 from app.models.identity import person_of
 from app.models.message import Message
+from app.models.shop import PARTS_JOIN, Service
 from app.shop import service as shop_service
 
 MAX_LIMIT = 200
@@ -214,6 +215,13 @@ def _is_searchable(text: str) -> bool:
     )
 
 
+def _with(service_id: str) -> Select[str]:
+    """The service, and what several have it."""
+    parts = PARTS_JOIN + Service.parts + PARTS_JOIN
+    among = parts.contains(f"{PARTS_JOIN}{service_id}{PARTS_JOIN}", autoescape=True)
+    return select(Service.id).where((Service.id == service_id) | among)
+
+
 def _filtered(session: Session, filters: Filters) -> Select[Booking]:
     query = select(Booking)
     if filters.status is not None:
@@ -221,7 +229,7 @@ def _filtered(session: Session, filters: Filters) -> Select[Booking]:
     if filters.barber_id is not None:
         query = query.where(Booking.barber_id == filters.barber_id)
     if filters.service_id is not None:
-        query = query.where(Booking.service_id == filters.service_id)
+        query = query.where(Booking.service_id.in_(_with(filters.service_id)))
     if filters.updated_since is not None:
         query = query.where(Booking.updated_at >= filters.updated_since)
     if filters.starts_from is not None:

@@ -22,7 +22,7 @@ from app.models.plan import ReminderTimes
 from app.models.shop import ANY_BARBER, Service
 from app.reminders.plan import PlanTooLong, reminder_times
 from app.settings import settings
-from app.shop import money
+from app.shop import money, several
 from app.shop import service as shop_service
 from app.shop.policy import of_shop
 from app.shop.service import shop
@@ -67,6 +67,7 @@ def create(
     """
     values = _checked(session, form(session, new), BookingForm.names)
     allow_overlap, is_agreed = values.pop("allow_overlap"), values.pop("whatsapp_consent")
+    values["service_id"] = several.made(session, values["service_id"])
     if values["barber_id"] == ANY_BARBER:
         values["barber_id"] = place.any_of(session, values)
     service, barber = place.choices(session, values["service_id"], values["barber_id"])
@@ -125,6 +126,8 @@ def change(
     is_agreed = values.pop("whatsapp_consent", None)
     if "scheduled_time" in values:
         values["starts_at"] = values.pop("scheduled_time")
+    if "service_id" in values:
+        values["service_id"] = several.made(session, values["service_id"])
     values = {name: value for name, value in values.items() if getattr(booking, name) != value}
     if values:
         _change(session, booking, values, allow_overlap, actor, agreed)

@@ -21,7 +21,7 @@ from app.models.shop import Barber, Service
 from app.settings import settings
 from app.shop import money
 from app.shop import service as shop_service
-from app.shop.catalogue import listed
+from app.shop.catalogue import booked, listed
 from app.shop.policy import of_shop
 
 _AT_ONCE = 500  # values of an IN
@@ -41,7 +41,7 @@ def of_shop_alone(session: Session) -> Known:
         currency=money.currency_of(shop),
         own_number=settings().whatsapp_from_number,
         policy=of_shop(shop),
-        services={each.id: each for each in listed(session, Service) if isinstance(each, Service)},
+        services={each.id: each for each in booked(session, Service) if isinstance(each, Service)},
         barbers={each.id: each for each in listed(session, Barber) if isinstance(each, Barber)},
         done_by=shop_service.done_by(session),
     )

@@ -15,6 +15,10 @@ ANY_BARBER = "any"
 """Stands for a barber's id where whoever is free will do; no barber has it."""
 
 
+PARTS_JOIN = "+"
+"""Between the ids of services that are booked together; no id has it."""
+
+
 class Shop(Base):
     """The shop: a single row. An empty column means "as the environment, or the default, says"."""
 
@@ -75,6 +79,7 @@ class Service(Base):
     active: Mapped[bool]
     price: Mapped[Decimal | None] = mapped_column(Numeric(11, 3))  # in the shop's currency
     colour: Mapped[str | None] = mapped_column(String(10))  # one of COLOURS, on the board
+    parts: Mapped[str | None] = mapped_column(Text)  # ids, of several in one visit (shop.several)
 
 
 class ServiceBarber(Base):

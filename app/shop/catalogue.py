@@ -20,7 +20,7 @@ from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.forms import Form, as_typed, field, one_of, whole_number
 from app.models.booking import Booking
 from app.models.shop import ANY_BARBER, COLOURS, Barber, Service, ServiceBarber, Shop
-from app.shop import money
+from app.shop import money, several
 from app.shop.money import Price
 from app.shop.service import shop
 from app.staff import audit
@@ -148,6 +148,11 @@ def doers(session: Session, service_id: str) -> list[str]:
 
 def listed(session: Session, kind: Kind) -> Sequence[CatalogueItem]:
     """All of a kind in the shop's order; those that are switched off come last."""
+    return [each for each in booked(session, kind) if getattr(each, "parts", None) is None]
+
+
+def booked(session: Session, kind: Kind) -> Sequence[CatalogueItem]:
+    """The same with what is several services in one visit: all that a booking may have."""
     order = kind.active.desc(), kind.position, kind.id
     return cast(Sequence[CatalogueItem], session.scalars(select(kind).order_by(*order)).all())
 
@@ -194,6 +199,8 @@ def change(
     if _set_doers(session, item, barbers):
         changes["barber_ids"] = ", ".join(barbers) or "all"
     _fix_currency(session, values)
+    if changes and isinstance(item, Service):
+        several.follow(session, item)
     if changes:
         audit.record(session, actor, f"{_word(kind)}.changed", _subject(item), **_plain(changes))
     return item, bool(changes)
@@ -207,7 +214,7 @@ def remove(session: Session, kind: Kind, id: str, actor: str) -> CatalogueItem |
     every = _locked(session, kind)
     item = _one(every, id)
     _check_not_last(every, item)
-    if _is_used(session, kind, id):
+    if _is_used(session, kind, id) or (kind is Service and several.has_part(session, id)):
         return switch(session, kind, id, False, actor)
     its_rows = ServiceBarber.service_id if kind is Service else ServiceBarber.barber_id
     session.execute(delete(ServiceBarber).where(its_rows == id))
@@ -279,7 +286,7 @@ def _locked(session: Session, kind: Kind) -> Sequence[CatalogueItem]:
 
 def get(session: Session, kind: Kind, id: str) -> CatalogueItem:
     """Raises NotFound."""
-    return _one(listed(session, kind), id)
+    return _one(booked(session, kind), id)
 
 
 def _one(every: Sequence[CatalogueItem], id: str) -> CatalogueItem:

@@ -15,7 +15,7 @@ from sqlalchemy.orm.util import identity_key
 
 from app.db import table_of
 from app.kept import Kept
-from app.models.shop import Barber, Service, ServiceBarber, Shop
+from app.models.shop import PARTS_JOIN, Barber, Service, ServiceBarber, Shop
 from app.settings import settings
 
 
@@ -76,10 +76,25 @@ def barbers(session: Session) -> Sequence[Barber]:
     return [each for each in _CATALOGUE.of(session, None).barbers.values() if each.active]
 
 
+def parts_of(session: Session, service_id: str) -> Sequence[str]:
+    """The ids of what is done, in order: several are one service or written as one
+    (`app.shop.several`).
+    """
+    known = _CATALOGUE.of(session, None).services.get(service_id)
+    known = known or session.get(Service, service_id)
+    return ((known and known.parts) or service_id).split(PARTS_JOIN)
+
+
+def is_offered(session: Session, service_id: str) -> bool:
+    """Whether it can be booked: all that is done."""
+    parts = (service(session, id) for id in parts_of(session, service_id))
+    return all(part is not None and part.active for part in parts)
+
+
 def does(session: Session, barber_id: str, service_id: str) -> bool:
-    """Whether the barber does that service."""
-    done_by = _CATALOGUE.of(session, None).done_by.get(service_id)
-    return done_by is None or barber_id in done_by
+    """Whether the barber does that service, or all of several."""
+    done_by = _CATALOGUE.of(session, None).done_by
+    return all(barber_id in done_by.get(id, {barber_id}) for id in parts_of(session, service_id))
 
 
 def done_by(session: Session) -> Mapping[str, frozenset[str]]:

@@ -100,9 +100,31 @@ def test_a_booking_is_made_by_the_keyboard_alone_when_before_who(
     page.keyboard.press("Enter")
     expect(page.locator("#toasts")).to_contain_text("Luis is booked.")
     print(f"booked by the keyboard in {time.monotonic() - began:.1f} s")
-    assert walked == ["service", "barber", "day", "time-0900", "phone", "name"]
+    assert walked == ["service", "barber", "day", "several", "time-0900", "phone", "name"]
     [made] = [each for each in bookings(shop) if each["customerName"] == "Luis"]
     assert (made["barberId"], made["scheduledTime"][11:16]) == ("barber_2", "09:45")
+    assert problems == []
+
+
+def test_several_services_are_one_visit_whose_times_and_prices_add_up(
+    page: Page, shop: Dashboard, problems: list[str]
+) -> None:
+    page.set_viewport_size(NARROW)
+    open_slot(page, "10:00")
+    page.get_by_label("Service").select_option("haircut")
+    page.get_by_text("And something else in the same visit").click()
+    page.get_by_role("checkbox", name="Beard trim").check()
+    expect(page.locator("#sum")).to_contain_text("= 50 min")
+    assert_fits(page)
+    assert serious_problems(page) == []
+    page.get_by_label("Phone").fill(PHONE)
+    page.get_by_label("Name").fill("Luis Ortega")
+    expect(page.locator("#first-message")).to_contain_text("Service: Haircut and Beard trim")
+    page.get_by_role("button", name="Book", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Haircut and Beard trim")
+    [made] = bookings(shop)
+    assert made["serviceIds"] == ["haircut", "beard-trim"]
+    assert made["endsAt"][11:16] == "10:50"
     assert problems == []
 
 

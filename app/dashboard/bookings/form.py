@@ -35,8 +35,8 @@ from app.dashboard.forms import FormState, saved, submit
 from app.dashboard.shell import FormData, PageRequest, is_partial, page, redirect, toast
 from app.errors import Conflict, Invalid
 from app.models.booking import Booking, short_name
-from app.models.shop import ANY_BARBER, Barber, Service, Shop
-from app.shop import catalogue, money
+from app.models.shop import ANY_BARBER, PARTS_JOIN, Shop
+from app.shop import money, several
 from app.shop import service as shop_service
 from app.web import edit_conflicts
 from app.web.edit_conflicts import Difference
@@ -94,13 +94,13 @@ def show_preview(request: PageRequest, form: FormData) -> Response[str]:
 
     It changes nothing. It is a POST as a URL with a phone number would be in the access log.
     """
-    return _show(request, Draft.of_form(form), form.get("id", ""))
+    return _show(request, _draft(form), form.get("id", ""))
 
 
 @post("/", opt={"access": "staff"}, sync_to_thread=True)
 def create(request: PageRequest, form: FormData) -> Response[str]:
     """Book. The same booking again leads to the first one."""
-    typed = Draft.of_form(form)
+    typed = _draft(form)
     if "look" in form:
         return _show(request, _taking(typed, form["look"]))
 
@@ -122,17 +122,16 @@ def edit(request: PageRequest, booking_id: BookingId) -> Response[str]:
     """The form of a booking that can still be changed; else its page, which says why not."""
     try:
         with db.database().read() as session:
-            booking = service.to_change(session, booking_id)
-            zone = shop_service.time_zone(shop_service.shop(session))
+            typed = Draft.of_booking(session, service.to_change(session, booking_id))
     except Conflict as conflict:
         return toast(redirect(request, f"/bookings/{booking_id}"), conflict.detail, bad=True)
-    return _show(request, Draft.of_booking(booking, zone), booking_id)
+    return _show(request, typed, booking_id)
 
 
 @post("/{booking_id:str}", opt={"access": "staff"}, sync_to_thread=True)
 def change(request: PageRequest, booking_id: BookingId, form: FormData) -> Response[str]:
     """Change a booking, and with its time its reminders."""
-    typed = Draft.of_form(form)
+    typed = _draft(form)
     if "look" in form:
         return _show(request, _taking(typed, form["look"]), booking_id)
     here = f"/bookings/{booking_id}"
@@ -147,6 +146,12 @@ def change(request: PageRequest, booking_id: BookingId, form: FormData) -> Respo
         return toast(redirect(request, here), conflict.detail, bad=True)
 
     return submit({}, act, partial(_again, request, typed, booking_id), refused)
+
+
+def _draft(form: FormData) -> Draft:
+    """What the form sent; what is done `also` in one visit follows the service, once."""
+    chosen = dict.fromkeys([form.get("service", ""), *form.getall("also", [])])
+    return Draft.of_form({**form, "service": PARTS_JOIN.join(filter(None, chosen))})
 
 
 def _taking(typed: Draft, at: str) -> Draft:
@@ -215,7 +220,7 @@ def _show(
 def _merged(session: Session, typed: Draft, booking: Booking) -> tuple[Draft, list[Difference]]:
     """The draft with what somebody else has changed where nothing was typed, and what that is."""
     zone = shop_service.time_zone(shop_service.shop(session))
-    now = Draft.of_booking(booking, zone)
+    now = Draft.of_booking(session, booking)
     fields, differences = edit_conflicts.merged(typed.fields, typed.seen, now.fields)
     when = typed if fields.pop("when") == typed.fields["when"] else now
     merged = replace(
@@ -228,11 +233,11 @@ def _readable(session: Session, each: Difference, zone: ZoneInfo) -> Difference:
     """A difference as its template shows it: names instead of ids, and times."""
     if each.name == "when":
         return replace(each, was=_time_of(each.was, zone), now=_time_of(each.now, zone))
-    kinds: dict[str, catalogue.Kind] = {"service": Service, "barber": Barber}
-    if each.name not in kinds:
+    if each.name not in {"service", "barber"}:
         return each
-    names = {item.id: item.name for item in catalogue.listed(session, kinds[each.name])}
-    return replace(each, was=names.get(each.was, each.was), now=names.get(each.now, each.now))
+    find = several.as_one if each.name == "service" else shop_service.barber
+    was, now = (getattr(find(session, id), "name", id) for id in (each.was, each.now))
+    return replace(each, was=was, now=now)
 
 
 def _time_of(when: str, zone: ZoneInfo) -> datetime | str:

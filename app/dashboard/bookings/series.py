@@ -156,7 +156,9 @@ def _show(
             errors.setdefault("barber", conflict.detail)
         chosen = _picked(state.typed, visits)
         most, total = series.most_reminders(session, [*chosen.values()])
-        services, barbers = shop_service.services(session), shop_service.barbers(session)
+        services, barbers = [*shop_service.services(session)], shop_service.barbers(session)
+        own = shop_service.service(session, booking.service_id)
+        services += [own] if own and own.parts else []
     return page(
         request,
         f"bookings/{name}.html",

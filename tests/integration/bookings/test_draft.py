@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -65,7 +64,7 @@ def test_a_change_normalises_the_phone_and_computes_the_plan_once(
     with sqlite_shop.write() as session:
         booking_id = draft.book(session, NEW, "user:1")[0].id
     with counted(phones.parse, reminder_times) as calls, sqlite_shop.write() as session:
-        shown = Draft.of_booking(session.get_one(Booking, booking_id), ZoneInfo("UTC"))
+        shown = Draft.of_booking(session, session.get_one(Booking, booking_id))
         typed = shown.with_typed(phone="+44 7700 900456")
         draft.change(session, booking_id, replace(typed, time="11:00", others=others), "user:1")
     assert calls == {"parse": 1, "reminder_times": 1}

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -147,7 +146,7 @@ def test_the_form_corrects_what_was_chosen(
 ) -> None:
     with shop.write() as session:
         booking = session.get_one(Booking, family["first"])
-        shown = Draft.of_booking(booking, ZoneInfo("UTC"))
+        shown = Draft.of_booking(session, booking)
         typed = replace(shown.with_typed(phone=RIGHT, name="Mary"), others=others)
         draft.change(session, booking.id, typed, "system")
         assert (booking.customer_name, booking.customer_phone) == ("Mary", RIGHT)

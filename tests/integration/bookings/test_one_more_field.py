@@ -4,7 +4,6 @@ of a booking", is the list of files.
 
 import re
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -47,7 +46,8 @@ def test_the_api_takes_a_field_of_a_new_booking_and_of_a_change(name: str) -> No
 
 
 def test_the_api_takes_nothing_that_is_no_field() -> None:
-    assert names_of(NewBookingBody) | names_of(BookingChanges) == set(BookingForm.names)
+    taken = names_of(NewBookingBody) | names_of(BookingChanges)
+    assert taken - {"service_ids"} == set(BookingForm.names)  # several are written as one service
 
 
 @pytest.mark.parametrize("name", COLUMNS)
@@ -78,5 +78,5 @@ def test_a_draft_of_a_booking_has_every_field_as_it_is(booking: str, sqlite_shop
     with sqlite_shop.read() as session:
         row = session.get_one(Booking, booking)
         typed = {short: as_typed(getattr(row, name)) for name, short in TYPED.items()}
-        assert Draft.of_booking(row, ZoneInfo("UTC")).typed == typed
+        assert Draft.of_booking(session, row).typed == typed
     assert Draft.of_form(typed).typed == typed
