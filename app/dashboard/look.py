@@ -7,7 +7,12 @@ from litestar.datastructures import Cookie
 
 from app.web import cookies
 
-CHOICES = {"theme": ("light", "dark"), "zoom": ("small", "large"), "cancelled": ("hidden",)}
+CHOICES = {
+    "theme": ("light", "dark"),
+    "zoom": ("small", "large"),
+    "cancelled": ("hidden",),
+    "day": ("board",),
+}
 """What can be chosen; anything else is as it is by itself."""
 
 _A_YEAR = 365 * 86_400

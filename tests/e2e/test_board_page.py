@@ -38,6 +38,16 @@ def open_board(page: Page, days: int = 1, query: str = "") -> None:
     expect(page.get_by_text("No worker is running")).to_have_count(0)  # it would push the board
 
 
+def phone_with_board(new_context: Any, **more: Any) -> Page:
+    """A phone on which the board was chosen instead of the list."""
+    page: Page = new_context(viewport=PHONE, **more).new_page()
+    page.goto("/today")
+    page.get_by_label("View of the board").click()
+    page.get_by_role("button", name="Board", exact=True).click()
+    expect(page.locator("#board")).to_be_visible()
+    return page
+
+
 def block(page: Page, booking: dict[str, Any]) -> Locator:
     return page.locator(f"#block-{booking['id']}")
 
@@ -345,7 +355,7 @@ def test_today_opens_at_the_present_and_only_who_looks_at_it_scrolls_it(
 def test_on_a_phone_the_page_is_scrolled_to_the_present(
     new_context: Any, long_day: Dashboard
 ) -> None:
-    page = new_context(viewport=PHONE).new_page()
+    page = phone_with_board(new_context)
     open_board(page)  # there is no banner any more
     open_board(page, days=0)
     assert top_of(page.locator("#now")) == pytest.approx(PHONE["height"] / 4, abs=60)
@@ -357,7 +367,7 @@ def test_on_a_phone_the_page_is_scrolled_to_the_present(
 def test_on_a_phone_the_page_stays_at_its_top_while_sending_has_stopped(
     new_context: Any, long_day: Dashboard
 ) -> None:
-    page = new_context(viewport=PHONE).new_page()
+    page = phone_with_board(new_context)
     long_day.sql("UPDATE sending SET paused_at = '2026-01-01 00:00:00', paused_by = 'Maya'")
     open_board(page, days=0)
     expect(page.locator("#banner .banner")).to_be_in_viewport()
@@ -367,7 +377,7 @@ def test_on_a_phone_the_page_stays_at_its_top_while_sending_has_stopped(
 def test_a_banner_that_comes_while_a_phone_is_scrolled_down_is_seen_and_moves_nothing(
     new_context: Any, long_day: Dashboard
 ) -> None:
-    page = new_context(viewport=PHONE).new_page()
+    page = phone_with_board(new_context)
     open_board(page)
     late = page.locator(".slot").last
     late.scroll_into_view_if_needed()
@@ -388,7 +398,7 @@ def test_bookings_side_by_side_on_a_phone_have_whole_names(
 ) -> None:
     for name in names:
         book(shop, "10:00", customerName=name, allowOverlap=True)
-    page = new_context(viewport=PHONE).new_page()
+    page = phone_with_board(new_context)
     open_board(page)
     cut = "each => each.scrollWidth > each.clientWidth || each.scrollHeight > each.clientHeight"
     for name in names:
@@ -472,7 +482,7 @@ def test_a_phone_shows_the_day_without_scrolling_sideways_and_one_barber_alone(
     new_context: Any, shop: Dashboard
 ) -> None:
     booking = book(shop, "10:00", barberId="barber_2", customerName="Maximiliane Obermüller-Weiß")
-    page = new_context(viewport=PHONE).new_page()
+    page = phone_with_board(new_context)
     problems = problems_of(page)
     open_board(page)
     assert_fits(page)
@@ -488,7 +498,7 @@ def test_a_finger_that_stays_lifts_a_booking_and_one_that_moves_scrolls(
     new_context: Any, shop: Dashboard
 ) -> None:
     booking = book(shop, "10:00")
-    page = new_context(viewport=PHONE, has_touch=True, is_mobile=True).new_page()
+    page = phone_with_board(new_context, has_touch=True, is_mobile=True)
     open_board(page, query="&barber=barber_1")
     touch = page.context.new_cdp_session(page)
     block(page, booking).scroll_into_view_if_needed()
@@ -570,4 +580,21 @@ def test_a_block_is_drawn_on_free_time_and_stands_on_the_board(page: Page, shop:
     page.get_by_role("button", name="Add", exact=True).click()
     expect(page).to_have_url(re.compile("/today"))
     expect(rows.get_by_text("Training")).to_be_visible()
+    assert problems == []
+
+
+def test_on_a_phone_the_day_is_a_list_in_which_free_time_is_booked(
+    new_context: Any, shop: Dashboard
+) -> None:
+    book(shop, "10:00", customerName="Luis Ortega", notes="Fade 1.5")
+    page = new_context(viewport=PHONE).new_page()
+    problems = problems_of(page)
+    open_board(page)
+    agenda = page.get_by_role("region", name="The day as a list")
+    expect(agenda.get_by_role("link", name=re.compile("Luis Ortega.*Fade 1.5"))).to_be_visible()
+    expect(page.locator("#board")).to_be_hidden()
+    assert_fits(page)
+    assert serious_problems(page) == []
+    agenda.get_by_role("link", name=re.compile("Sam free until 10:00")).click()
+    page.wait_for_url("**/bookings/new?barber=barber_1&at=*")
     assert problems == []

@@ -243,6 +243,7 @@ def test_the_same_without_javascript_but_for_the_drag(
 ) -> None:
     url = shop.environment["PUBLIC_URL"]
     context = browser.new_context(base_url=url, viewport=PHONE, java_script_enabled=False)
+    context.add_cookies([{"name": "chairtime-day", "value": "board", "url": url}])
     page = context.new_page()
     twilio.auto_callbacks = ("delivered",)
     set_up_and_log_in(page, shop)

@@ -154,7 +154,7 @@ def log_out(request: PageRequest) -> Response[str]:
 
 @post("/look", opt={"access": "viewer"}, sync_to_thread=False)
 def choose_look(request: PageRequest, form: FormData) -> Response[str]:
-    """Keep the theme, the zoom of the board, or whether it shows what was cancelled."""
+    """Keep the theme, the zoom of the board, what it shows, or that a phone has it at all."""
     answer = redirect(request, ours(form.get("next", "")) or HOME)
     for name in look.CHOICES:
         if name in form:

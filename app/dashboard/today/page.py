@@ -15,6 +15,7 @@ from app.conversations import requests
 from app.conversations import service as conversations
 from app.dashboard.shell import PageRequest, live_page, redirect
 from app.dashboard.today import booked, day, month, week
+from app.dashboard.today.agenda import agenda_of
 from app.dashboard.today.cells import Column
 from app.dashboard.today.needs import Needs, needs_attention
 from app.errors import FieldError, Invalid, NotFound
@@ -101,7 +102,8 @@ def _context(date: str, barber: str, hours: str) -> dict[str, Any]:
         **head,
         "barbers": [each.barber for each in board.columns],
         "board": board,
-        "columns": _shown(board, barber),
+        "columns": (columns := _shown(board, barber)),
+        "agenda": agenda_of(columns),
         **_steps(board.date - _DAY, board.date + _DAY, is_now=board.date == head["today"]),
         "needs": needs.items[:NEEDS_SHOWN],
         "replies": replies[:NEEDS_SHOWN],

@@ -224,7 +224,7 @@ def test_a_failed_reminder_turns_the_block_red_until_a_newer_one_went_out(
         factories.message(session, row, "failed", error_code="63003")
     html = desk.get("/today").text
     assert "is-failed is-movable" in html
-    assert html.count("No WhatsApp on this number") == 2  # on the block, and beside the board
+    assert html.count("No WhatsApp on this number") == 3  # in the list, on the block, and beside it
     with sqlite_db.write() as session:
         row = session.get_one(Booking, booking_id)
         factories.message(session, row, "sent")
