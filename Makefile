@@ -16,9 +16,9 @@ SIDE_BY_SIDE = $(if $(WITH_NAMES),2>&1 | sed -u 's/^/$@ | /')
 # A start takes three times as long where every import is compiled anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-unit e2e timed storm fuzz: export TMPDIR = $(shell tests/temporary-folder)
+unit e2e timed storm upgrade fuzz: export TMPDIR = $(shell tests/temporary-folder)
 
-.PHONY: help install run test test-matrix wheel sbom audit unit e2e timed lint format lock storm fuzz clients bench alerts screenshots system compiled clean
+.PHONY: help install run test test-matrix wheel sbom audit unit e2e timed lint format lock storm fuzz clients upgrade bench alerts screenshots system compiled clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -52,6 +52,9 @@ fuzz: .venv/.installed-dev system ## Give every route strange bytes in every fie
 
 clients: .venv/.installed-dev .venv/.clients ## Run what generators make of the API's description, and examples in JavaScript
 	$(PYTEST) tests/clients
+
+upgrade: .venv/.installed-dev system ## Go from an older version (OLD, a commit) to this one under traffic
+	OLD=$(OLD) $(PYTEST) -m storm tests/faults/test_upgrade.py
 
 bench: .venv/.installed-dev system ## Measure how fast it is
 	$(PYTEST) -s tests/benchmarks

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 # Imports stand inside the commands where they are slow, and not needed by all.
 
+_FOLLOWS_WITHIN = 15.0
+"""Seconds that a new process gets on a reload until the one before it is asked to end: Granian does
+not wait to see it listen.
+"""
 _WORKER = "app.worker.huey -k thread -w 16 -m 1 -c 2 -g TERM -t 55"
 
 
@@ -77,6 +81,7 @@ def serve(workers: int | None, grace: int) -> None:
     os.environ["LOG_FORMAT"] = given.log_format
     options = f"--interface asgi --workers {processes} --workers-kill-timeout {grace}"
     how = ["--log-config", str(logs.CONFIG), "--respawn-failed-workers"]
+    how += ["--respawn-interval", str(_FOLLOWS_WITHIN)]
     address = ["--host", given.host, "--port", str(given.port)]
     _become("granian", [*options.split(), *how, *address, "app.asgi:app"])
 

@@ -6,9 +6,11 @@ with RunningShop(tmp_path, twilio, valkey, REMINDER_EVERY="2s") as shop:
     shop.kill_worker()
 """
 
+import os
 import re
 import secrets
 import sqlite3
+import subprocess
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
@@ -23,7 +25,7 @@ from app.db import Database
 from app.run import migrate
 from tests.fake_twilio import FakeTwilio
 from tests.support.ports import free_port
-from tests.support.processes import Process, program, wait_until
+from tests.support.processes import ROOT, Process, program, wait_until
 from tests.support.valkey import Valkey
 
 _QUICK = {
@@ -55,11 +57,14 @@ class RunningShop:
         twilio: FakeTwilio,
         valkey: Valkey,
         database_url: str | None = None,
+        programs: Path | None = None,
         **variables: str,
     ) -> None:
+        """`programs` is where the commands are of another version than this one."""
         self.folder = folder
+        self._programs, self._cwd = programs, folder if programs else ROOT
         port = free_port()
-        token = secrets.token_hex(20)
+        token = variables.get("CHAIRTIME_API_TOKEN") or secrets.token_hex(20)
         self.environment: Mapping[str, str] = {
             **_QUICK,
             **twilio.environment,
@@ -79,12 +84,10 @@ class RunningShop:
         self._customers = 0
 
     def __enter__(self) -> Self:
-        database = Database(self.environment["DATABASE_URL"])
-        migrate.upgrade(database)  # as `chairtime migrate` does, without its second of imports
-        database.close()
+        self._migrate()
         self._stack.enter_context(self.api)
-        serve = [program("chairtime"), "serve", "--grace", str(GRACE)]
-        web = Process(serve, self.environment, self.folder, "web")
+        serve = [self._program("chairtime"), "serve", "--grace", str(GRACE)]
+        web = Process(serve, self.environment, self.folder, "web", self._cwd)
         self.web = self._stack.enter_context(web)
         self.wait_for_web()
         self.start_worker()
@@ -113,7 +116,10 @@ class RunningShop:
 
     def start_worker(self) -> Process:
         """One more worker, as the design's own command line starts it."""
-        worker = Process(WORKER, self.environment, self.folder, f"worker-{len(self.workers)}")
+        line = [self._program("huey_consumer"), *WORKER[1:]]
+        worker = Process(
+            line, self.environment, self.folder, f"worker-{len(self.workers)}", self._cwd
+        )
         self.workers.append(self._stack.enter_context(worker))
         return worker
 
@@ -161,6 +167,18 @@ class RunningShop:
     def in_seconds(seconds: float) -> str:
         """That far ahead, as the API takes it."""
         return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+
+    def _program(self, name: str) -> str:
+        return str(self._programs / name) if self._programs else program(name)
+
+    def _migrate(self) -> None:
+        if self._programs:
+            line = [self._program("chairtime"), "migrate"]
+            subprocess.run(line, env={**os.environ, **self.environment}, cwd=self._cwd, check=True)
+            return
+        database = Database(self.environment["DATABASE_URL"])
+        migrate.upgrade(database)  # as `chairtime migrate` does, without its second of imports
+        database.close()
 
     def _answers(self) -> bool:
         assert self.web.is_running, self.web.output()

@@ -14,11 +14,11 @@ from tests.support.processes import ROOT, program
 _BUILD = "from hatchling.build import build_wheel; print(build_wheel({folder!r}))"
 
 
-def built(folder: Path) -> Path:
-    """The wheel, made into this folder."""
+def built(folder: Path, project: Path = ROOT) -> Path:
+    """The wheel of a project's folder, made into this one."""
     code = _BUILD.format(folder=str(folder))
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
+        [sys.executable, "-c", code], cwd=project, check=True, capture_output=True, text=True
     )
     return folder / done.stdout.split()[-1]
 

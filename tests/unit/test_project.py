@@ -3,7 +3,9 @@
 import json
 import re
 import runpy
+import shutil
 import socket
+import subprocess
 import tomllib
 from datetime import timedelta
 from ipaddress import ip_address, ip_network
@@ -176,13 +178,42 @@ def instruction(name: str, last: bool = False) -> str:
 
 def test_every_service_has_only_keys_that_compose_knows() -> None:
     known = "image build restart env_file environment read_only tmpfs cap_drop security_opt ports "
-    known += "depends_on command stop_signal stop_grace_period healthcheck volumes"
+    known += "depends_on command stop_signal stop_grace_period healthcheck volumes "
+    known += "logging mem_limit cpus pids_limit shm_size"
     health = {"test", "interval", "timeout", "start_period", "retries", "disable"}
-    assert set(COMPOSE) == {"name", "x-app", "services", "networks", "volumes"}
+    assert set(COMPOSE) == {"name", "x-logging", "x-app", "services", "networks", "volumes"}
     for name, service in SERVICES.items():
         assert set(service) <= set(known.split()), name
         assert set(service.get("healthcheck", {})) <= health, name
         assert "image" in service, name
+
+
+def test_no_service_takes_the_whole_host_or_fills_its_disk_with_logs() -> None:
+    for name, service in SERVICES.items():
+        assert re.fullmatch(r"\d+[mg]", service["mem_limit"]), name
+        assert service["cpus"] <= 2, name
+        assert service["pids_limit"] <= 256, name
+        assert service["logging"]["options"] == {"max-size": "10m", "max-file": "5"}, name
+
+
+# --- systemd ---
+
+
+@pytest.mark.parametrize("name", ["chairtime-web.service", "chairtime-worker@.service"])
+def test_a_unit_may_do_little(name: str) -> None:
+    if shutil.which("systemd-analyze") is None:
+        assert "SystemCallFilter=@system-service" in (ROOT / "docs/deploy" / name).read_text()
+        return
+    line = ["systemd-analyze", "security", "--offline=true", f"docs/deploy/{name}"]
+    said = subprocess.run(line, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    found = re.search(r"Overall exposure level for \S+: ([\d.]+)", said)
+    assert found, said
+    assert float(found[1]) < 2
+
+
+def test_the_web_app_is_reloaded_by_the_signal_that_granian_knows() -> None:
+    unit = (ROOT / "docs/deploy/chairtime-web.service").read_text()
+    assert "ExecReload=/bin/kill -HUP $MAINPID" in unit
 
 
 def test_only_the_gateway_of_our_own_network_is_a_proxy_unless_another_is_named() -> None:
