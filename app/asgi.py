@@ -21,6 +21,7 @@ from app.api import (
     customers,
     hours,
     metrics,
+    metrics_port,
     openapi,
     queue,
     shop_settings,
@@ -93,7 +94,7 @@ def create_app() -> Litestar:
         ),
         on_startup=[_limit_threads, _watch_connections, rate_limits.prepare],
         on_shutdown=[rate_limits.close],
-        lifespan=[live.lifespan, _watching],
+        lifespan=[live.lifespan, _watching, metrics_port.lifespan],
         logging_config=None,
         debug=False,
     )

@@ -41,6 +41,7 @@ class Settings:
 
     host: str
     port: int
+    metrics_port: int | None
     public_url: str
     trusted_proxies: tuple[str, ...]
     allowed_hosts: frozenset[str]
@@ -137,6 +138,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     values: dict[str, Any] = {
         "host": host,
         "port": port,
+        "metrics_port": reader.port("METRICS_PORT", 0) or None,
         "public_url": reader.public_url(production) or f"http://127.0.0.1:{port}",
         "trusted_proxies": reader.networks("TRUSTED_PROXIES"),
         "allowed_hosts": reader.hosts("ALLOWED_HOSTS"),

@@ -32,13 +32,19 @@ def metrics(
     accept: Annotated[str, HeaderParameter(name="Accept")] = "",
 ) -> Response[bytes]:
     """All metrics, as text of Prometheus or, if it asks for that, of OpenMetrics."""
+    body, media_type = exposition(accept)
+    return Response(body, headers={"Content-Type": media_type})
+
+
+def exposition(accept: str) -> tuple[bytes, str]:
+    """All metrics as who asks accepts them, and what they are then."""
     with db.database().read() as session:
         found = monitoring.figures(session)
     registry = CollectorRegistry(auto_describe=False)
     for collector in (_Found(found), OfAllProcesses()):
         registry.register(collector)
     encode, media_type = choose_encoder(accept)
-    return Response(encode(registry), headers={"Content-Type": media_type})
+    return encode(registry), media_type
 
 
 class _Found(Collector):

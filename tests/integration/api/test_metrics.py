@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
@@ -15,9 +16,12 @@ from app.db import Database
 from app.messages import gate
 from app.models.message import DailySent, Message, Worker
 from tests import factories
+from tests.conftest import Configure
 from tests.integration.conftest import Client
 from tests.support.frozen import FrozenClock
+from tests.support.ports import free_port
 from tests.support.valkey import Valkey
+from tests.support.web import web_client
 
 DOCS = Path(__file__).parents[3] / "docs"
 ALERTS = DOCS / "monitoring" / "alerts.yml"
@@ -226,3 +230,20 @@ def test_each_query_of_the_dashboard_asks_for_metrics_that_are_there(sqlite_api:
             asked |= names
     gauge_histogram = {name for name in there if name.endswith(("_gsum", "_gcount"))}
     assert there - gauge_histogram == asked
+
+
+def test_a_port_of_their_own_needs_no_token_and_has_nothing_else(
+    sqlite_shop: Database, valkey: Valkey, configure: Configure
+) -> None:
+    port = free_port()
+    configure(METRICS_PORT=str(port))
+    with web_client() as client:
+        assert client.get("/metrics").status_code == 401
+        answer = httpx.get(f"http://127.0.0.1:{port}/metrics")
+        assert answer.status_code == 200
+        assert "\nchairtime_workers 0.0\n" in answer.text
+        for path in ("/", "/api/bookings", "/metrics/"):
+            assert httpx.get(f"http://127.0.0.1:{port}{path}").status_code == 404
+        assert httpx.post(f"http://127.0.0.1:{port}/metrics").status_code == 404
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{port}/metrics")
