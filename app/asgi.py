@@ -30,6 +30,7 @@ from app.api import (
     twilio,
     webhooks,
 )
+from app.api import messages as all_messages
 from app.api import reminders as messages
 from app.dashboard import error_pages, live
 from app.dashboard.bookings import form as booking_forms
@@ -112,6 +113,7 @@ def _routes(env: Settings) -> list[Router]:
         hours.router,
         time_off.router,
         messages.router,
+        all_messages.router,
         conversation.router,
         shop_settings.router,
         tokens.router,

@@ -56,6 +56,11 @@ def at(moment: datetime) -> Iterator[None]:
         _moved.reset(token)
 
 
+def is_usable(at: datetime | None) -> bool:
+    """Whether it has an offset, and is not so far off that it has no equal in UTC; as has none."""
+    return at is None or (at.tzinfo is not None and 1 < at.year < 9999)
+
+
 def shared() -> datetime:
     """The time that all programs go by, aware, in UTC."""
     known = _known

@@ -186,7 +186,8 @@ def _example_data() -> dict[str, EventData]:
         no_shows=0,
     )  # fmt: skip
     message = MessageAnswer(
-        job_id=f"{booking.id}-reminder-1", kind="reminder", number=1, state="completed",
+        job_id=f"{booking.id}-reminder-1", booking_id=booking.id, kind="reminder", number=1,
+        state="completed",
         scheduled_for=at("2030-01-15T10:00:00Z"), sent_at=at("2030-01-15T10:00:01Z"),
         delivery_status="sent", error=None, attempts=[],
     )  # fmt: skip

@@ -24,6 +24,7 @@ FIELDS: Mapping[str, Mapping[str, Any]] = {
     "attempts": {"words": "How many tries were begun.", "is": 1, "minimum": 0},
     "barberId": {"words": "A barber's id.", "is": "barber_1", "maxLength": 40},
     "barberIds": {"words": "Who does it: barbers' ids.", "is": ["barber_1", "barber_3"]},
+    "bookingId": {"words": "The booking's id.", "is": _BOOKING},
     "body": {"is": "Hello Ana! …"},
     "bookingsOutside": _IDS_OUTSIDE,
     "by": {"words": "Who said it."},

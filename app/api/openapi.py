@@ -38,6 +38,7 @@ a token. Times are RFC 3339: any offset in requests, UTC in answers. An error is
 _TAGS = {
     "Bookings": "A customer, a service, a barber and a time, with its reminders.",
     "Reminders": "A booking's reminders, and all its messages with what came of them.",
+    "Messages": "What was and is sent, of all bookings, and what failed once more.",
     "Conversations": "What a booking's customer wrote, and staff's own words to them.",
     "Customers": "People with a phone number, as their bookings tell of them.",
     "Services": "What can be booked.",

@@ -91,6 +91,7 @@ class MessageAnswer(Struct, rename="camel", kw_only=True):
     """A message of a booking; times are in UTC."""
 
     job_id: Annotated[str, Meta(examples=["booking_01JDBV5W3NXJ0V4M0F4Z1T7Q8K-cancellation-1"])]
+    booking_id: str
     kind: MessageKind
     number: Annotated[int, Meta(description="Of its kind, from 1.", examples=[1])]
     state: State
@@ -105,6 +106,7 @@ class MessageAnswer(Struct, rename="camel", kw_only=True):
         message = entry.message
         return cls(
             job_id=message.id,
+            booking_id=message.booking_id,
             kind=message.kind,  # type: ignore[arg-type]
             number=message.number,
             state=service.api_state(message, now),  # type: ignore[arg-type]
@@ -128,7 +130,7 @@ class MessageList(Struct):
     responses=documented(400, 401, 403, 404),
     sync_to_thread=True,
 )
-def list_messages(booking_id: BookingId) -> MessageList:
+def list_booking_messages(booking_id: BookingId) -> MessageList:
     """All messages of a booking, of every kind, with their attempts and receipts."""
     now = clock.now()
     with db.database().read() as session:
@@ -172,7 +174,7 @@ def retry_reminder(
 
 router = Router(
     "/api/bookings/{booking_id:str}",
-    route_handlers=[list_messages, list_reminders, retry_reminder],
+    route_handlers=[list_booking_messages, list_reminders, retry_reminder],
     tags=["Reminders"],
     security=[{"bearer": []}],
 )

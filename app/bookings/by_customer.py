@@ -142,7 +142,7 @@ def walk(
     wrong = []
     if not 1 <= limit <= search.MAX_LIMIT:
         wrong.append(FieldError("limit", f"This must be from 1 to {search.MAX_LIMIT}."))
-    if not search.is_usable(updated_since):
+    if not clock.is_usable(updated_since):
         wrong.append(FieldError("updatedSince", OFFSET_HINT))
     if wrong:
         raise Invalid(wrong)

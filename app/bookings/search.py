@@ -1,15 +1,15 @@
 """The list of bookings: filters, and pages by cursor in the order of time, either way."""
 
-import base64
 import re
 import unicodedata
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import ColumnElement, Select, false, literal, or_, select, tuple_
 from sqlalchemy.orm import Session, joinedload
 
+from app import clock, cursors
 from app.clock import OFFSET_HINT
 from app.customers import phones
 from app.db import UtcDateTime, is_one_of
@@ -174,14 +174,14 @@ def _check(
         if not is_right:
             errors.append(FieldError(field, message))
 
-    after = None if cursor is None else _place(cursor, order or _BY_TIME)
+    after = None if cursor is None else cursors.read(cursor, _MARKS[(order or _BY_TIME).by])
     check(order is not None, "sort", f"This must be one of {', '.join(ORDERS)}.")
     is_service = filters.service_id is None or _ID.fullmatch(filters.service_id) is not None
     is_barber = filters.barber_id is None or _ID.fullmatch(filters.barber_id) is not None
     check(
         cursor is None or after is not None,
         "cursor",
-        "This link is too old or incomplete: start from the first page.",
+        cursors.HINT,
     )
     check(1 <= limit <= MAX_LIMIT, "limit", f"This must be from 1 to {MAX_LIMIT}.")
     check(
@@ -189,9 +189,9 @@ def _check(
     )
     check(is_barber, "barber_id", "There is no such barber.")
     check(is_service, "service_id", "There is no such service.")
-    check(is_usable(filters.updated_since), "updatedSince", OFFSET_HINT)
-    check(is_usable(filters.starts_from), "from", OFFSET_HINT)
-    check(is_usable(filters.starts_to), "to", OFFSET_HINT)
+    check(clock.is_usable(filters.updated_since), "updatedSince", OFFSET_HINT)
+    check(clock.is_usable(filters.starts_from), "from", OFFSET_HINT)
+    check(clock.is_usable(filters.starts_to), "to", OFFSET_HINT)
     check(
         _is_searchable(filters.q or ""),
         "q",
@@ -200,13 +200,6 @@ def _check(
     if errors:
         raise Invalid(errors)
     return after
-
-
-def is_usable(at: datetime | None) -> bool:
-    """Whether it has an offset, and is not so far off that it has no equal in UTC."""
-    if at is None:
-        return True
-    return at.tzinfo is not None and 1 < at.year < 9999
 
 
 def _is_searchable(text: str) -> bool:
@@ -272,21 +265,4 @@ def _is_like(text: str, country: str | None) -> ColumnElement[bool]:
 
 def _cursor(last: Booking, order: Order = _BY_TIME) -> str:
     """It names what it is a place of, unless that is the time of the appointment."""
-    at: datetime = getattr(last, order.by)
-    place = f"{_MARKS[order.by]}{at.replace(tzinfo=None).isoformat()} {last.id}"
-    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
-
-
-def _place(cursor: str, order: Order) -> tuple[datetime, str] | None:
-    """Where the page before ended, or None if `cursor` was not made by `_cursor`."""
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        place = base64.b64decode(padded, b"-_", validate=True).decode()
-        if not place.startswith(_MARKS[order.by]):
-            return None
-        at, _, booking_id = place.removeprefix(_MARKS[order.by]).partition(" ")
-        starts_at = datetime.fromisoformat(at)
-    except ValueError:
-        return None
-    is_ours = starts_at.tzinfo is None and _ID.fullmatch(booking_id)
-    return (starts_at.replace(tzinfo=UTC), booking_id) if is_ours else None
+    return cursors.write(getattr(last, order.by), last.id, _MARKS[order.by])

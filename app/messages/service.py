@@ -45,7 +45,7 @@ REASONS = {
 
 _GIVEN_UP = "We tried {} times. Press Retry, or call the customer."
 
-_API_STATES = {
+API_STATES = {  # a pending one is delayed or waiting, by its time
     "sending": "active",
     "uncertain": "active",
     "sent": "completed",
@@ -86,9 +86,7 @@ def retry_reminder(session: Session, booking_id: str, number: int, actor: str) -
 def retry(session: Session, message_id: str, actor: str) -> None:
     """Try a failed message again, now. Raises NotFound, and Conflict with the reason why not."""
     lock_booking(session, booking_of(message_id))
-    message = session.get(Message, message_id) or planned.find(session, message_id)
-    if message is None:
-        raise NotFound("There is no such message.")
+    message = get(session, message_id)
     _check_retry(session, message)
     if not _retry(session, message_id):
         raise Conflict("not_failed", "Somebody else has just retried it.")
@@ -96,11 +94,19 @@ def retry(session: Session, message_id: str, actor: str) -> None:
     audit.record(session, actor, "message.retried", message.booking_id, job_id=message_id)
 
 
+def get(session: Session, message_id: str) -> Message:
+    """A message, also one that is planned for later and has no row yet. Raises NotFound."""
+    message = session.get(Message, message_id) or planned.find(session, message_id)
+    if message is None:
+        raise NotFound("There is no such message.")
+    return message
+
+
 def api_state(message: Message, now: datetime) -> str:
     """A message's state in the API's words (design.md §4)."""
     if message.state == "pending":
         return "delayed" if message.due_at > now else "waiting"
-    return _API_STATES[message.state]
+    return API_STATES[message.state]
 
 
 def skip_reason_of(customer: Customer | None, consent: bool | None) -> str:

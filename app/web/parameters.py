@@ -10,9 +10,15 @@ from litestar.params import PathParameter, QueryParameter
 from app.errors import FieldError
 from app.web.field_names import WrongFields
 
+JOB_ID = r"^booking_[A-Za-z0-9]{1,32}-[a-z]{1,20}-[0-9]{1,9}$"
 BookingId = Annotated[
     str,
     PathParameter(pattern=r"^booking_[A-Za-z0-9]{1,32}$", description="A booking's id."),
+]
+
+JobId = Annotated[
+    str,
+    PathParameter(pattern=JOB_ID, description="A message's job id."),
 ]
 
 _Connection = ASGIConnection[Any, Any, Any, Any]

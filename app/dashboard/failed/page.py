@@ -4,10 +4,10 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import Response, Router, get, post
-from litestar.params import FromQuery, PathParameter
+from litestar.params import FromQuery
 from sqlalchemy.orm import Session
 
 from app import db
@@ -19,16 +19,13 @@ from app.messages import failures, service
 from app.messages.failures import Failure, Group, Retried
 from app.web.addresses import ours, with_query
 from app.web.field_names import typed_in
+from app.web.parameters import JOB_ID, JobId
 
 SHOWN = 8
 """Messages of a reason that are shown beside the other reasons."""
 
 MOST_SHOWN = 100
 """Those of a reason that is looked at alone."""
-
-_JOB_ID = r"^booking_[A-Za-z0-9]{1,32}-[a-z]{1,20}-[0-9]{1,9}$"
-
-JobId = Annotated[str, PathParameter(pattern=_JOB_ID, description="A message's job id.")]
 
 
 @get("/failed", opt={"access": "viewer"}, sync_to_thread=True)
@@ -48,7 +45,7 @@ def show(
 def retry_many(request: PageRequest, form: FormData) -> Response[str]:
     """Retry the messages in `id`, or all that failed for the reason `code`."""
     code = form.get("code", "")
-    job_ids = [each for each in form.getall("id", []) if re.fullmatch(_JOB_ID, each)]
+    job_ids = [each for each in form.getall("id", []) if re.fullmatch(JOB_ID, each)]
     if not job_ids and not code:
         return _back(request, form, "Select the messages to retry first.", bad=True)
     with db.database().write() as session:

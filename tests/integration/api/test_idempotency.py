@@ -132,6 +132,7 @@ def _bodies(
         begun = factories.booking(session, clock.now() - timedelta(hours=1))
         customers.note_written(session, str(begun.customer_phone), None, clock.now())
         failed = factories.message(session, factories.booking(session), "failed")
+        other = factories.message(session, factories.booking(session), "failed")
     hook = api.post("/api/webhooks", json={"url": "https://example.com/hook"}).json()["id"]
     sent = api.post(f"/api/webhooks/{hook}/example", json={"type": "booking.created"}).json()["id"]
     with shop.write() as session:
@@ -147,6 +148,7 @@ def _bodies(
             f"/api/bookings/{failed.booking_id}/reminders/{failed.number}/retry",
             None,
         ),
+        "/api/messages/{job_id:str}/retry": (f"/api/messages/{other.id}/retry", None),
         "/api/services": ("/api/services", {"name": "Shave", "minutes": 20}),
         "/api/barbers": ("/api/barbers", {"name": "Jo"}),
         "/api/barbers/{barber_id:str}/absences": ("/api/barbers/barber_1/absences", away),

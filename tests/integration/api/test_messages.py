@@ -98,3 +98,61 @@ def test_anything_else_is_a_422_that_names_the_field(sqlite_api: Client, body: o
     answer = sqlite_api.post("/api/bookings/booking_1/attendance", json=body)
     assert answer.status_code == 422
     assert [each["field"] for each in answer.json()["errors"]] in (["came"], ["paid"])
+
+
+def test_messages_of_all_bookings_are_walked_by_when_they_changed(
+    api: Client, shop: Database, clock: FrozenClock
+) -> None:
+    ids = []
+    with shop.write() as session:
+        for state in ("sent", "failed", "pending", "uncertain", "sent"):
+            clock.move(minutes=1)
+            message = factories.message(session, factories.booking(session), state)
+            message.updated_at = clock.now()
+            ids.append(message.id)
+
+    def walked(query: str) -> list[str]:
+        found, cursor = [], ""
+        while True:
+            page = api.get(f"/api/messages?limit=2&{query}{cursor}").json()
+            found += [each["jobId"] for each in page["items"]]
+            if page["nextCursor"] is None:
+                return found
+            cursor = f"&cursor={page['nextCursor']}"
+
+    assert walked("") == ids
+    assert walked("sort=-updatedAt") == ids[::-1]
+    assert walked("state=completed") == [ids[0], ids[4]]
+    assert (walked("state=waiting"), walked("state=delayed")) == ([ids[2]], [])
+    assert walked("state=active&kind=reminder") == [ids[3]]
+    assert walked("updatedSince=2026-11-23T00:04:00Z") == ids[3:]
+    one = api.get(f"/api/messages/{ids[0]}").json()
+    assert one["bookingId"] == ids[0].rpartition("-reminder-")[0]
+    assert api.get("/api/messages?state=failed").json()["items"][0] == (
+        api.get(f"/api/messages/{ids[1]}").json()
+    )
+
+
+def test_a_failed_message_of_any_kind_is_sent_once_more(
+    sqlite_api: Client, sqlite_shop: Database
+) -> None:
+    with sqlite_shop.write() as session:
+        failed = factories.message(
+            session, factories.booking(session), "failed", kind="confirmation"
+        )
+    retried = sqlite_api.post(f"/api/messages/{failed.id}/retry")
+    assert (retried.status_code, retried.json()["state"]) == (202, "waiting")
+    again = sqlite_api.post(f"/api/messages/{failed.id}/retry")
+    assert (again.status_code, again.json()["reason"]) == (409, "not_failed")
+    assert sqlite_api.get("/api/messages/booking_1-reminder-1").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["state=lost", "kind=letter", "sort=number", "limit=101", "cursor=x",
+     "updatedSince=2026-11-23T00:00:00"],
+)  # fmt: skip
+def test_what_is_wrong_with_a_walk_is_said_by_field(sqlite_api: Client, query: str) -> None:
+    answer = sqlite_api.get(f"/api/messages?{query}")
+    assert answer.status_code == 422
+    assert [each["field"] for each in answer.json()["errors"]] == [query.partition("=")[0]]

@@ -23,6 +23,7 @@ from app.dashboard.frame import frame
 from app.dashboard.today import day, needs
 from app.db import Database, insert_rows
 from app.messages import enqueue, entries, failures, monitoring, receipts, statistics
+from app.messages import search as message_search
 from app.messages import service as message_service
 from app.messages import tick as ticking
 from app.messages.lifecycle import claims, plans
@@ -440,6 +441,15 @@ def test_what_is_shown_of_a_booking_goes_by_an_index(big: Database, clock: Froze
 @pytest.mark.parametrize("text", ["customer 4", "cu", "0000", "+44 7700 001690", SOME_BOOKING])
 def test_customers_are_found_by_an_index(big: Database, clock: FrozenClock, text: str) -> None:
     check(big, reading(big, by_customer.find, text))
+
+
+def test_a_walk_through_all_messages_goes_by_an_index(big: Database, clock: FrozenClock) -> None:
+    all_of_them = message_search.Filters()
+    for sort in message_search.ORDERS:
+        _, cursor = reading(big, message_search.search, all_of_them, 20, None, sort)()
+        check(big, reading(big, message_search.search, all_of_them, 20, cursor, sort))
+    since = message_search.Filters(updated_since=NOW)
+    check(big, reading(big, message_search.search, since, 20, None, "updatedAt"))
 
 
 @pytest.mark.parametrize("text", [None, "customer 4", "+44 7700 001690"])
