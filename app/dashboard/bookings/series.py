@@ -54,11 +54,9 @@ def repeat(request: PageRequest, booking_id: BookingId, form: FormData) -> Answe
 
 @get("/{booking_id:str}/series", opt={"access": "viewer"}, sync_to_thread=True)
 def show_series(request: PageRequest, booking_id: BookingId) -> Answer:
-    """All bookings of its series, and what is done to several of them."""
+    """All bookings of its series, and what is done to several of them; a single one is repeated."""
     with db.database().read() as session:
         booking = service.get(session, booking_id)
-        if booking.series_id is None:
-            return redirect(request, f"/bookings/{booking_id}")
         every = series.place_of(session, booking)
         listed = series_changes.of(session, booking)
         numbers = {

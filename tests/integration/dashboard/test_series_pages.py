@@ -126,3 +126,13 @@ def test_wrong_fields_of_a_change_are_said_beside_them(
     assert answer.status_code == 422
     assert "more than 400 days away" in answer.text
     assert "must be a time" in answer.text
+
+
+def test_the_series_of_a_single_booking_offers_to_repeat_it(
+    desk: Client, sqlite_shop: Database, clock: FrozenClock
+) -> None:
+    with sqlite_shop.write() as session:
+        booking = factories.booking(session)
+    page = desk.get(f"/bookings/{booking.id}/series").text
+    assert "A single booking" in page
+    assert f'href="/bookings/{booking.id}/repeat"' in page

@@ -101,3 +101,13 @@ def test_a_barber_for_whom_somebody_waited_is_switched_off_and_not_deleted(
             left = catalogue.remove(session, Barber, id, "user:1")
             assert left is not None
             assert not left.active
+
+
+def test_a_day_without_free_times_leads_from_the_form_to_the_list(
+    desk: Client, sqlite_shop: Database, clock: FrozenClock
+) -> None:
+    with sqlite_shop.write() as session:
+        factories.closure(session, clock.now().date().replace(day=24))
+    typed = {"service": "haircut", "barber": "barber_2", "day": "2026-11-24"}
+    answer = desk.post("/bookings/preview", data=typed, headers={"HX-Request": "true"})
+    assert 'href="/waiting?service=haircut&barber=barber_2&day=2026-11-24"' in answer.text
