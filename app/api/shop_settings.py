@@ -1,6 +1,7 @@
 """The shop's settings over JSON: who it is, and when it reminds; by the rules of the forms."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -13,8 +14,8 @@ from app import db
 from app.errors import FieldError, Invalid
 from app.forms import as_typed
 from app.models.shop import Shop
-from app.reminders.changes import PolicyForm
-from app.shop import changes
+from app.reminders.changes import OWN, PolicyForm
+from app.shop import changes, own_times
 from app.shop import service as shop_service
 from app.shop.changes import ShopForm
 from app.shop.money import currency_of
@@ -59,6 +60,14 @@ AtMost = Annotated[
     int | None,
     Meta(description="So many at most, the nearest to the appointment; null: all.", examples=[5]),
 ]
+At = Annotated[
+    list[int] | None,
+    Meta(
+        description="How many seconds before the appointment, whole minutes, ten at the most: times"
+        " of the shop's own in the place of `remindEvery`. Null: by that.",
+        examples=[[259200, 86400, 5400]],
+    ),
+]
 QuietFrom = Annotated[
     str | None,
     Meta(description="From when on nothing is sent, on the shop's clock.", examples=["22:00"]),
@@ -71,9 +80,14 @@ QuietUntil = Annotated[
 _SHOP = {"name": "name", "locale": "locale", "country": "country", "time_zone": "time_zone"}
 _SHOP |= {"currency": "prices_in"}
 _POLICY = {"remind_every": "every", "remind_count_from": "count_from", "remind_within": "within"}
+_POLICY |= {"remind_at": "own_times"}
 _POLICY |= {"remind_at_most": "at_most", "quiet_from": "quiet_from", "quiet_until": "quiet_until"}
 _HERE = {form: ours for ours, form in (_SHOP | _POLICY).items()}
 """What the fields of the forms are called here."""
+
+
+def _in_seconds(times: Sequence[timedelta] | None) -> list[int] | None:
+    return None if times is None else [round(each.total_seconds()) for each in times]
 
 
 class SettingsAnswer(Struct, rename="camel", kw_only=True):
@@ -88,6 +102,7 @@ class SettingsAnswer(Struct, rename="camel", kw_only=True):
     remind_count_from: CountFrom
     remind_within: Within
     remind_at_most: AtMost
+    remind_at: At
     quiet_from: QuietFrom
     quiet_until: QuietUntil
 
@@ -104,6 +119,7 @@ class SettingsAnswer(Struct, rename="camel", kw_only=True):
             remind_count_from=policy.count_from,
             remind_within=row.within,
             remind_at_most=policy.at_most,
+            remind_at=_in_seconds(policy.own_times),
             quiet_from=as_typed(policy.quiet_from) or None,
             quiet_until=as_typed(policy.quiet_until) or None,
         )
@@ -122,6 +138,7 @@ class SettingsChanges(Struct, rename="camel", kw_only=True, forbid_unknown_field
     remind_count_from: CountFrom | UnsetType = UNSET
     remind_within: Within | UnsetType = UNSET
     remind_at_most: AtMost | UnsetType = UNSET
+    remind_at: At | UnsetType = UNSET
     quiet_from: QuietFrom | UnsetType = UNSET
     quiet_until: QuietUntil | UnsetType = UNSET
 
@@ -200,7 +217,13 @@ def _policy(row: Shop, given: Mapping[str, Any]) -> dict[str, Any]:
     if typed.get("within") is not None:
         typed["within"] = f"{typed['within'] / 3600:.4f}"  # of hours, which the form rounds back
     shown = PolicyForm.shown(row)
-    return PolicyForm(shown | {name: as_typed(each) for name, each in typed.items()}, row).columns()
+    count_from = typed.get("count_from", row.count_from)
+    if typed.get("own_times") is not None:
+        typed |= {"own_times": own_times.of_seconds(typed["own_times"]), "count_from": OWN}
+    elif "own_times" in typed:
+        typed["count_from"] = count_from
+    typed = {name: as_typed(each) for name, each in typed.items()}
+    return PolicyForm(shown | typed, row).columns() | {"count_from": count_from}
 
 
 router = Router(

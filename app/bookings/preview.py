@@ -373,7 +373,7 @@ def _reminders(
     session: Session, typed: Draft, choices: Choices, start: StartTime, booking: Booking | None
 ) -> Reminders:
     row = shop(session)
-    every = of_shop(row).every
+    every = of_shop(row).least
     replaced = len(planned.to_go(session, booking.id)) if booking else 0
     if booking and booking.starts_at == start.at:
         return Reminders(None, replaced, every)

@@ -4,13 +4,14 @@ A reminder has a row of its own in `message` from a few minutes before its time 
 is arithmetic (`ReminderTimes`). Only `app.messages.lifecycle.materialize` writes plans.
 """
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import CheckConstraint, Double, ForeignKey, Index, String, text
+from sqlalchemy import JSON, CheckConstraint, Double, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, UtcDateTime
@@ -41,6 +42,7 @@ class QuietHours:
 class ReminderTimes:
     """`count` times, `every` so often from `first_at` (UTC) on, some of them in quiet hours.
 
+    Of times of a shop's own, `own_after` has how long after the first each is, in order.
     A time is known by its step: the first has step 0.
     """
 
@@ -48,9 +50,12 @@ class ReminderTimes:
     every: timedelta
     count: int
     quiet_hours: QuietHours | None = None
+    own_after: tuple[timedelta, ...] | None = None
 
     def at(self, step: int) -> datetime:
         """When it is."""
+        if self.own_after is not None:
+            return self.first_at + self.own_after[step]
         return self.first_at + step * self.every
 
     def is_quiet(self, step: int) -> bool:
@@ -59,6 +64,8 @@ class ReminderTimes:
 
     def until(self, moment: datetime) -> int:
         """How many are at `moment` (aware) or earlier, the quiet ones too."""
+        if self.own_after is not None:
+            return bisect_right(self.own_after, moment - self.first_at)
         return max(0, min(self.count, (moment - self.first_at) // self.every + 1))
 
     def going(self, first: int, end: int) -> int:
@@ -87,7 +94,8 @@ class ReminderTimes:
 class Plan(Base):
     """When a booking's reminders are due, by the rule as it was then, and how far they are made.
 
-    Reminder `first_number` is due at `first_at`, each further one `every` seconds later. Those
+    Reminder `first_number` is due at `first_at`, each further one `every` seconds later, or all of
+    them `own_after` the first (seconds). Those
     before `next_number` are rows of `message`. Of the others `to_come` are still to be made, the
     first of them at `next_at`; the rest is in the quiet hours of then, and is never made. A plan
     that ended, for `reason`, has none to come.
@@ -121,6 +129,7 @@ class Plan(Base):
     first_at: Mapped[datetime] = mapped_column(UtcDateTime)
     every: Mapped[float] = mapped_column(Double)  # seconds
     count: Mapped[int]
+    own_after: Mapped[list[float] | None] = mapped_column(JSON(none_as_null=True))
     quiet_from: Mapped[time | None]
     quiet_until: Mapped[time | None]
     time_zone: Mapped[str | None] = mapped_column(String(64))  # of the quiet hours
@@ -138,4 +147,6 @@ def times_of(plan: Any) -> ReminderTimes:
     if plan.quiet_from is not None:
         quiet_hours = QuietHours(plan.quiet_from, plan.quiet_until, ZoneInfo(plan.time_zone))
     every = timedelta(seconds=plan.every)
-    return ReminderTimes(plan.first_at, every, plan.count, quiet_hours)
+    own = plan.own_after
+    own_after = None if own is None else tuple(timedelta(seconds=each) for each in own)
+    return ReminderTimes(plan.first_at, every, plan.count, quiet_hours, own_after)

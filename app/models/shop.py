@@ -40,6 +40,7 @@ class Shop(Base):
     count_from: Mapped[str] = mapped_column(String(20))
     within: Mapped[int | None]  # seconds before the appointment
     at_most: Mapped[int | None]
+    own_times: Mapped[str | None] = mapped_column(Text)  # in their place: app.shop.own_times
     quiet_from: Mapped[time | None]
     quiet_until: Mapped[time | None]
     weekly_hours: Mapped[Week] = mapped_column(WeekType)

@@ -10,10 +10,14 @@ from app.forms import Form, as_typed, field, number, one_of, time_of_day, whole_
 from app.models.plan import ReminderTimes
 from app.models.shop import Shop
 from app.reminders.plan import MAX_REMINDERS, PlanTooLong, reminder_times
+from app.shop import own_times
 from app.shop.policy import CountFrom, Policy, of_shop
 
 UNITS = {"seconds": 1, "minutes": 60, "hours": 3600}
 """Seconds of each unit of an interval."""
+
+OWN = "own"
+"""Counted from nothing: at times of the shop's own."""
 
 _LONGEST = 366 * 86400  # seconds: as REMINDER_EVERY
 _HOUR = 3600
@@ -42,9 +46,15 @@ class PolicyForm(Form):
 
     @field
     def count_from(self, typed: str) -> str:
-        if typed not in get_args(CountFrom):
-            raise ValueError("This must be from the booking or from the appointment.")
+        if typed not in {*get_args(CountFrom), OWN}:
+            raise ValueError("This must be one of the list.")
         return typed
+
+    @field
+    def own_times(self, typed: str) -> str | None:
+        """Looked at only if they are what is chosen."""
+        is_chosen = self.given["count_from"] == OWN
+        return own_times.words(own_times.read(typed)) if is_chosen else None
 
     @field
     def within(self, typed: str) -> int | None:
@@ -74,6 +84,8 @@ class PolicyForm(Form):
         values = self.checked()
         every = values.pop("every")
         del values["unit"]
+        if values["count_from"] == OWN:
+            values["count_from"] = self._shop.count_from
         shown = self.shown(self._shop)
         is_as_it_was = all(self.given[name] == shown[name] for name in ("every", "unit"))
         return {"reminder_every": self._shop.reminder_every if is_as_it_was else every, **values}
@@ -88,7 +100,8 @@ class PolicyForm(Form):
         return {
             "every": f"{seconds / UNITS[unit]:g}",
             "unit": unit,
-            "count_from": policy.count_from,
+            "count_from": OWN if of.own_times else policy.count_from,
+            "own_times": as_typed(of.own_times),
             "within": "" if policy.within is None else f"{policy.within.total_seconds() / _HOUR:g}",
             "at_most": as_typed(policy.at_most),
             "quiet_from": as_typed(policy.quiet_from),

@@ -9,7 +9,7 @@ from app import clock
 from app.forms import as_typed
 from app.models.plan import QuietHours
 from app.models.shop import Shop
-from app.reminders.changes import PolicyForm
+from app.reminders.changes import OWN, PolicyForm
 from app.reminders.plan import PlanTooLong, reminder_times
 from app.shop.first_steps import NIGHT
 from app.shop.policy import of_shop
@@ -20,13 +20,16 @@ CHOICES: Mapping[str, tuple[str, str]] = {
         "Every few hours on the last day",
         "In the 24 hours before the visit.",
     ),
+    "two": ("The day before and 2 hours before", "Two messages a booking. What most shops use."),
     "once": ("Once, the day before", "One message, 24 hours before the visit."),
+    "own": ("My own times", "For example 3 days, 1 day and 90 minutes before."),
 }
 """What can be chosen, its name and what it means."""
 
 MOST_SHOWN = 400
 """Dots that a picture has."""
 
+_TWO = "1 day, 2 hours"
 _TUESDAY, _WEEK, _SOME_DAYS = 1, 7, 5
 _AT = time(14)
 
@@ -62,13 +65,19 @@ class Look:
 def shown(shop: Shop) -> dict[str, str]:
     """The fields of the step as the shop's rule says them."""
     fields = PolicyForm.shown(shop)
-    choice = "once" if shop.at_most == 1 else "last_day" if shop.within else "every"
     quiet = {
         "quiet": "1" if shop.quiet_from else "",
         "quiet_from": fields["quiet_from"] or as_typed(NIGHT[0]),
         "quiet_until": fields["quiet_until"] or as_typed(NIGHT[1]),
     }
-    return {"choice": choice, "every": fields["every"], "unit": fields["unit"], **quiet}
+    often = {name: fields[name] for name in ("every", "unit", "own_times")}
+    return {"choice": _choice(shop), **often, **quiet}
+
+
+def _choice(shop: Shop) -> str:
+    if shop.own_times:
+        return "two" if shop.own_times == _TWO else "own"
+    return "once" if shop.at_most == 1 else "last_day" if shop.within else "every"
 
 
 def policy_of(typed: Mapping[str, str]) -> dict[str, str]:
@@ -76,6 +85,8 @@ def policy_of(typed: Mapping[str, str]) -> dict[str, str]:
     rules: Mapping[str, dict[str, str]] = {
         "every": {"count_from": "booking"},
         "last_day": {"count_from": "appointment", "within": "24"},
+        "two": {"count_from": OWN, "own_times": _TWO},
+        "own": {"count_from": OWN, "own_times": typed.get("own_times", "")},
         "once": {"count_from": "appointment", "every": "24", "unit": "hours", "at_most": "1"},
     }
     every = {"every": typed.get("every", ""), "unit": typed.get("unit", "")}

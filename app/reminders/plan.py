@@ -36,12 +36,23 @@ def reminder_times(policy: Policy, start: datetime, appointment: datetime) -> Re
     MAX_REMINDERS steps) and ValueError for times without a zone.
     """
     appointment = _utc(appointment)
+    if policy.own_times is not None:
+        return _own(policy, appointment - _utc(start), appointment)
     lead, candidates = _grid(policy, appointment - _utc(start))
     count = candidates if policy.at_most is None else _kept(policy, appointment - lead, candidates)
     if count > MAX_REMINDERS:
         raise PlanTooLong(count)
     first_at = appointment - lead - (count - 1) * policy.every
     return ReminderTimes(first_at, policy.every, count, policy.quiet_hours)
+
+
+def _own(policy: Policy, span: timedelta, appointment: datetime) -> ReminderTimes:
+    """At times of the shop's own, those that are not over yet."""
+    before = [each for each in policy.own_times or () if each < span]
+    first = before[0] if before else timedelta()
+    after = tuple(first - each for each in before)
+    own = policy.quiet_hours, after
+    return ReminderTimes(appointment - first, policy.every, len(before), *own)
 
 
 def _kept(policy: Policy, last_at: datetime, candidates: int) -> int:

@@ -12,6 +12,7 @@ from app import clock
 from app.models.plan import QuietHours
 from app.models.shop import Shop
 from app.settings import settings
+from app.shop import own_times
 from app.shop.service import time_zone
 
 CountFrom = Literal["booking", "appointment"]
@@ -26,6 +27,7 @@ class Policy:
     `every` is the time between two reminders, counted on from the booking or back from the
     appointment (`count_from`). `within` keeps only those in the last such time before the
     appointment; `at_most` keeps only so many, the nearest to the appointment.
+    `own_times` before the appointment take the place of all of that, the longest first.
     From `quiet_from` until just before `quiet_until`, on the clock of `time_zone`, nothing is
     sent; the two may span midnight.
     """
@@ -35,6 +37,7 @@ class Policy:
     count_from: CountFrom = "booking"
     within: timedelta | None = None
     at_most: int | None = None
+    own_times: tuple[timedelta, ...] | None = None
     quiet_from: time | None = None
     quiet_until: time | None = None
 
@@ -48,6 +51,11 @@ class Policy:
         if self.at_most is not None and self.at_most < 1:
             raise ValueError("at_most must be at least 1")
         self._check_quiet_hours()
+
+    @property
+    def least(self) -> timedelta:
+        """Who books later than that before the appointment gets no reminder."""
+        return self.own_times[-1] if self.own_times else self.every
 
     @property
     def quiet_hours(self) -> QuietHours | None:
@@ -92,6 +100,7 @@ def of_shop(shop: Shop) -> Policy:
         count_from=cast(CountFrom, shop.count_from),
         within=None if shop.within is None else timedelta(seconds=shop.within),
         at_most=shop.at_most,
+        own_times=own_times.read(shop.own_times) if shop.own_times else None,
         quiet_from=shop.quiet_from,
         quiet_until=shop.quiet_until,
     )

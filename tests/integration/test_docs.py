@@ -277,14 +277,16 @@ def test_after_a_restore_what_was_just_claimed_is_looked_up(
     assert len(twilio.posts()) == 1
 
 
+@pytest.mark.parametrize("own", [None, (0, 2, 4)], ids=["every", "own times"])
 def test_after_a_restore_a_reminder_that_was_still_arithmetic_is_not_sent_again(
-    restored: Database, twilio: FakeTwilio
+    restored: Database, twilio: FakeTwilio, own: tuple[int, ...] | None
 ) -> None:
     """Sent since the backup, in which it was a part of its plan."""
     night = QuietHours(time(0), time(23, 59, 59), ZoneInfo("UTC"))
     with restored.write() as session:
         due = clock.now() - timedelta(minutes=10)
-        plan = ReminderTimes(due, timedelta(hours=2), count=3)
+        after = own and tuple(timedelta(hours=each) for each in own)
+        plan = ReminderTimes(due, timedelta(hours=2), count=3, own_after=after)
         booking_id = factories.booking(session).id
         materialize.make(session, booking_id, plan)
         silent = factories.booking(session).id

@@ -100,6 +100,7 @@ def _new(
         first_at=times.first_at,
         every=times.every.total_seconds(),
         count=times.count,
+        own_after=times.own_after and [each.total_seconds() for each in times.own_after],
         quiet_from=times.quiet_hours and times.quiet_hours.begins,
         quiet_until=times.quiet_hours and times.quiet_hours.ends,
         time_zone=times.quiet_hours and times.quiet_hours.time_zone.key,

@@ -17,6 +17,7 @@ DEFAULTS: dict[str, Any] = {
     "remindCountFrom": "booking",
     "remindWithin": None,
     "remindAtMost": None,
+    "remindAt": None,
     "quietFrom": None,
     "quietUntil": None,
 }
@@ -30,6 +31,7 @@ CHANGES = {
     "remindCountFrom": "appointment",
     "remindWithin": 100_001,
     "remindAtMost": 3,
+    "remindAt": [259_200, 5_400],
     "quietFrom": "22:00",
     "quietUntil": "07:30",
 }
@@ -45,7 +47,7 @@ def test_each_setting_is_read_changed_and_taken_back(api: Client, shop: Database
     one = api.patch(ADDRESS, json={"remindAtMost": None})
     assert one.json() == {**CHANGES, "remindAtMost": None}
     back = dict.fromkeys(
-        ("country", "timeZone", "currency", "remindWithin", "quietFrom", "quietUntil")
+        ("country", "timeZone", "currency", "remindWithin", "remindAt", "quietFrom", "quietUntil")
     )
     now = api.patch(ADDRESS, json={**back, "remindEvery": 7200, "name": "The barbershop"}).json()
     expected = {"locale": "de_AT", "currency": "EUR", "remindCountFrom": "appointment"}
@@ -67,6 +69,7 @@ def test_all_that_is_wrong_is_said_by_the_names_here(sqlite_api: Client) -> None
         "remindCountFrom": "never",
         "remindWithin": -1,
         "remindAtMost": 0,
+        "remindAt": [90],
         "quietFrom": "22:00",
         "quietUntil": None,
         "colour": "red",

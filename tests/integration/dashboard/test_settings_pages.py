@@ -234,6 +234,21 @@ def test_the_owner_changes_the_rule_and_the_next_booking_follows_it(
     assert planned == ["2026-11-23T09:00:00Z", "2026-11-23T10:30:00Z"]
 
 
+def test_the_owner_chooses_times_of_their_own_and_goes_back(
+    desk: Client, sqlite_db: Database
+) -> None:
+    own = {**RULE, "count_from": "own", "own_times": "90 min, 3 days"}
+    assert said(desk, desk.post("/settings/reminders", data=own)) == "Saved."
+    assert row(sqlite_db).own_times == "3 days, 90 minutes"
+    page = desk.get("/settings/reminders").text
+    assert re.search(r'value="own"\s+required\s+checked', page)
+    assert "2 reminders" in text_of(page)
+    wrong = desk.post("/settings/reminders", data={**own, "own_times": "soon"})
+    assert (wrong.status_code, "“soon” is no time" in wrong.text) == (422, True)
+    desk.post("/settings/reminders", data={**own, "count_from": "booking"})
+    assert row(sqlite_db).own_times is None
+
+
 def test_an_interval_that_is_left_alone_stays_the_environments(
     desk: Client, sqlite_db: Database, configure: Configure
 ) -> None:
@@ -255,7 +270,7 @@ def test_an_interval_that_is_left_alone_stays_the_environments(
         ("every", "99999", "This must be from 1 second to 366 days."),
         ("every", "-1", "This must be a number, such as 2."),
         ("unit", "years", "This must be one of the list."),
-        ("count_from", "", "This must be from the booking or from the appointment."),
+        ("count_from", "", "This must be one of the list."),
         ("within", "0", "This must be more than nothing"),
         ("within", "1e3", "This must be a number, such as 2."),
         ("at_most", "0", "This must be a whole number from 1 to 5000, or empty."),

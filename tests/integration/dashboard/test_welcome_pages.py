@@ -149,6 +149,8 @@ def test_what_a_rule_means_is_shown_as_it_is_typed(owner: Client) -> None:
     typed = {"choice": "once", "every": "2", "unit": "hours"}
     part = owner.get("/welcome/reminders", params=typed, headers=HTMX).text
     assert "1 message" in part
+    typed |= {"choice": "own", "own_times": "3 days, 90 minutes"}
+    assert "2 messages" in owner.get("/welcome/reminders", params=typed, headers=HTMX).text
     typed |= {"choice": "every", "every": "x"}
     assert (
         "This must be a number" in owner.get("/welcome/reminders", params=typed, headers=HTMX).text

@@ -44,6 +44,22 @@ def test_a_booking_at_ten_made_at_midnight_has_reminders_at_two_four_six_and_eig
                for row in rows)  # fmt: skip
 
 
+def test_reminders_at_times_of_a_shops_own_become_messages_and_are_cancelled(
+    db: Database, clock: FrozenClock
+) -> None:
+    with db.write() as session:
+        factories.shop(session, own_times="1 day, 5 hours, 90 minutes")
+    booking_id = book(db)  # at ten
+    rows = messages(db, booking_id)
+    assert [(row.planned_for - clock.now()) / timedelta(hours=1) for row in rows] == [5, 8.5]
+    clock.move(hours=6)
+    materialize_due()
+    assert states(db, booking_id) == [PENDING] * 2
+    cancel(db, booking_id)
+    cancelled = ("cancelled", "booking_cancelled")
+    assert [each for each in states(db, booking_id) if each != PENDING] == [cancelled] * 2
+
+
 def test_numbers_count_on_over_moves_there_and_back_and_none_is_used_twice(
     db: Database, clock: FrozenClock
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 from app.models.shop import Shop
 from app.models.week import every_day
 from app.reminders import choices
+from app.reminders.changes import PolicyForm
 
 NOW = datetime(2026, 11, 24, 17, 22, tzinfo=UTC)  # a Tuesday
 
@@ -38,10 +39,11 @@ def test_quiet_hours_leave_those_of_the_day() -> None:
 
 
 @pytest.mark.parametrize(
-    ("choice", "number"), [("once", 1), ("last_day", 12), ("every", 82), ("strange", 82)]
+    ("choice", "number"),
+    [("once", 1), ("two", 2), ("own", 3), ("last_day", 12), ("every", 82), ("strange", 82)],
 )
 def test_each_choice_is_a_rule(choice: str, number: int) -> None:
-    assert look(choice=choice).number == number
+    assert look(choice=choice, own_times="3 days, 1 day, 90 minutes").number == number
 
 
 def test_what_is_too_much_for_dots_or_for_a_plan_is_said_in_words() -> None:
@@ -51,12 +53,8 @@ def test_what_is_too_much_for_dots_or_for_a_plan_is_said_in_words() -> None:
 
 @pytest.mark.parametrize("choice", choices.CHOICES)
 def test_a_rule_that_was_kept_is_shown_as_it_was_chosen(choice: str) -> None:
-    policy = choices.policy_of({"choice": choice, "every": "3", "unit": "hours"})
-    row = shop(
-        count_from=policy["count_from"],
-        within=24 * 3600 if "within" in policy else None,
-        at_most=int(policy["at_most"]) if "at_most" in policy else None,
-    )
+    typed = {"choice": choice, "every": "3", "unit": "hours", "own_times": "3 days, 5 hours"}
+    row = shop(**PolicyForm(choices.policy_of(typed), shop()).columns() | {"reminder_every": 3})
     assert choices.shown(row)["choice"] == choice
 
 

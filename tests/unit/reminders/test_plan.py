@@ -55,6 +55,22 @@ def test_booked_at_midnight_for_ten_is_reminded_at_two_four_six_and_eight():
     assert plan.quiet == ()
 
 
+def test_times_of_a_shops_own_are_those_that_are_still_to_come():
+    own = policy(own_times=(timedelta(days=3), timedelta(hours=5), timedelta(minutes=90)))
+    plan = reminder_times(own, at(0), at(10))
+    assert hours(plan) == ["05:00", "08:30"]
+    assert [plan.until(at(hour, 30)) for hour in (4, 5, 8, 9)] == [0, 1, 2, 2]
+    assert hours(reminder_times(own, at(0), at(10, day=3))) == ["10:00", "05:00", "08:30"]
+    assert reminder_times(own, at(9), at(10)).times == ()
+
+
+def test_quiet_hours_leave_out_times_of_a_shops_own_too():
+    own = policy(own_times=(timedelta(hours=9), timedelta(hours=1)), quiet_from=time(22),
+                 quiet_until=time(8))  # fmt: skip
+    plan = reminder_times(own, at(0), at(10))
+    assert (hours(plan), [f"{each:%H:%M}" for each in plan.quiet]) == (["09:00"], ["01:00"])
+
+
 def test_an_odd_lead_time_ends_with_a_shorter_wait():
     assert hours(reminder_times(policy(), at(0, 20), at(7))) == ["02:20", "04:20", "06:20"]
 
