@@ -3,10 +3,12 @@
 Nobody is told by themselves: staff see who fits, and book it by one press or write to them.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
@@ -238,28 +240,44 @@ def _unserved(session: Session, rows: Sequence[Waiting]) -> list[Waiting]:
 
 
 def _fits(session: Session, rows: Sequence[Waiting], today: date) -> dict[str, Sequence[FreeTime]]:
+    """What fits each, by its id: the free times of a service are looked for once."""
     first = max(today, min(each.first_day for each in rows))
     days = availability.calendar(session, first, max(each.last_day for each in rows) + _DAY)
-    return {each.id: list(_free(session, each, today, days)) for each in rows}
+    by_service: dict[str, list[Waiting]] = {}
+    for each in rows:
+        by_service.setdefault(each.service_id, []).append(each)
+    fits: dict[str, Sequence[FreeTime]] = {}
+    for wanting in by_service.values():
+        free = _free(session, wanting, days)
+        fits |= {each.id: list(_fitting(each, free, days.zone)) for each in wanting}
+    return fits
 
 
-def _free(session: Session, waiting: Waiting, today: date, days: Calendar) -> Iterator[FreeTime]:
-    """The first SHOWN times that fit, of all barbers who may do it; one for each half hour."""
-    who = any_barber.doers(session, waiting.service_id)
-    if waiting.barber_id:
-        who = [each for each in who if each.id == waiting.barber_id]
-    need = Need.of_service(waiting.service)
-    since = clock.midnight(max(today, waiting.first_day), days.zone)
-    until = clock.midnight(waiting.last_day + _DAY, days.zone)
+def _free(session: Session, wanting: Sequence[Waiting], days: Calendar) -> list[FreeTime]:
+    """When somebody could do the service that they all want, from the first of their days to the
+    last: by time, and of one time in the shop's order.
+    """
+    who = any_barber.doers(session, wanting[0].service_id)
+    since = clock.midnight(max(days.first, min(each.first_day for each in wanting)), days.zone)
+    until = clock.midnight(max(each.last_day for each in wanting) + _DAY, days.zone)
+    need = Need.of_service(wanting[0].service)
     free = availability.free_between(session, who, need, since, until, days=days)
     times = sorted((at, place) for place, each in enumerate(who) for at in free[each.id])
+    return [FreeTime(at, who[place]) for at, place in times]
+
+
+def _fitting(waiting: Waiting, free: Sequence[FreeTime], zone: ZoneInfo) -> Iterator[FreeTime]:
+    """The first SHOWN of them that fit, each time once."""
+    since = clock.midnight(waiting.first_day, zone)
+    until = clock.midnight(waiting.last_day + _DAY, zone)
     seen: set[datetime] = set()
-    for at, place in times:
-        if at not in seen and _suits(waiting, at.astimezone(days.zone).time()):
-            seen.add(at)
-            yield FreeTime(at, who[place])
-        if len(seen) == SHOWN:
+    for each in free[bisect_left(free, since, key=lambda one: one.at) :]:
+        if each.at >= until or len(seen) == SHOWN:
             return
+        is_theirs = waiting.barber_id in {None, each.barber.id}
+        if is_theirs and each.at not in seen and _suits(waiting, each.at.astimezone(zone).time()):
+            seen.add(each.at)
+            yield each
 
 
 def _suits(waiting: Waiting, at: time) -> bool:
