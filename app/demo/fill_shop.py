@@ -6,7 +6,7 @@ Nothing that it makes is overdue: what is planned goes out from now on, one by o
 
 import random
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -15,6 +15,8 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 from ulid import ULID
 
+from app import clock
+from app.bookings import waiting_list
 from app.bookings.availability import calendar
 from app.db import forget_callbacks
 from app.demo import replies, troubles
@@ -47,6 +49,12 @@ _PRICES = {
     "kids-cut": (Decimal(16), "pink"),
 }
 
+# Name, whether with one barber alone, from when until when, and what staff noted.
+_WAITING: Sequence[tuple[str, bool, str, str, Mapping[str, str]]] = (
+    ("Hugo Blanc", False, "14:00", "18:00", {}),
+    ("Ida Sørensen", True, "", "", {"notes": "Rather in the morning"}),
+)
+
 _STAFF = {"Maya Okafor": "staff", "Theo Lang": "viewer"}
 _WORKED_FOR = timedelta(days=60)
 
@@ -78,6 +86,8 @@ def fill(session: Session, given: Settings, *, add: bool) -> int:
         if not there:
             replies.write(builder, appointments, actors[0], busy)
         builder.run()
+    if not there:
+        _wait(session, actors[0])
     forget_callbacks(session)
     return len(appointments)
 
@@ -89,6 +99,26 @@ def check_allowed(given: Settings) -> None:
             "demo works with the simulator only: unset APP_ENV, WHATSAPP_ACCOUNT_SID, "
             "WHATSAPP_AUTH_TOKEN and WHATSAPP_FROM_NUMBER"
         )
+
+
+def _wait(session: Session, actor: str) -> None:
+    """Some wait for a place, in the coming days."""
+    zone = time_zone(shop(session))
+    today = clock.now().astimezone(zone).date()
+    offered, there = services(session)[0].id, barbers(session)[0].id
+    for number, (name, barber_id, since, until, wish) in enumerate(_WAITING):
+        typed = {
+            "customer_name": name,
+            "customer_phone": _PHONES.format(990 + number),
+            "service_id": offered,
+            "barber_id": there if barber_id else "",
+            "first_day": f"{today + timedelta(days=1)}",
+            "last_day": f"{today + timedelta(days=1 + number)}",
+            **wish,
+            "from_time": since,
+            "until_time": until,
+        }
+        waiting_list.add(session, typed, actor)
 
 
 @contextmanager

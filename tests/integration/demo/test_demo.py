@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.bookings import waiting_list
 from app.conversations import service as conversations
 from app.conversations.inbound import ACTOR
 from app.db import Database
@@ -80,6 +81,8 @@ def test_at_any_hour_each_state_is_there_nothing_is_overdue_and_five_have_writte
     tried_again = messages(sqlite_db, Message.state == "pending", Message.tries > 0)
     assert all(message.due_at > clock.now() + timedelta(minutes=5) for message in tried_again)
     assert_five_have_written(sqlite_db)
+    with sqlite_db.read() as session:
+        assert len(waiting_list.entries(session)) == 2
 
 
 def test_what_is_added_is_of_no_further_replies_and_beside_nobody(
