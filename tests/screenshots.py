@@ -59,6 +59,11 @@ def editing(shop: DemoShop, page: Page) -> None:
     page.goto(f"{shop.url}{shop.booking(page)}/edit")
 
 
+def repeating(shop: DemoShop, page: Page) -> None:
+    """The same booking is to come again each week."""
+    page.goto(f"{shop.url}{shop.booking(page)}/repeat?weeks=1&ends=times&times=6")
+
+
 def booking_form(shop: DemoShop, page: Page) -> None:
     """A customer whom the shop knows, and a time with its plan."""
     page.goto(f"{shop.url}/bookings/new?barber=barber_2")
@@ -159,10 +164,12 @@ PAGES: dict[str, Way] = {
     "move": moving,
     "bookings": at("/bookings"),
     "booking": booking,
+    "repeat": repeating,
     "customers": at("/customers"),
     "customer": customer,
     "new-booking": booking_form,
     "change-booking": editing,
+    "waiting": at("/waiting"),
     "failed": at("/failed"),
     "queue": at("/queue"),
     "numbers": at("/numbers?length=week"),
