@@ -87,6 +87,18 @@ BookingPrice = Annotated[
     ),
 ]
 
+Discount = Annotated[
+    Price | None,
+    Meta(
+        description="Off the price, in its currency; it has a reason. Null, or 0: none.",
+        examples=[{"amount": "5.00", "currency": "GBP"}],
+    ),
+]
+DiscountReason = Annotated[
+    str | None,
+    Meta(description="Why there is a discount: 1 to 100 characters.", examples=["Student"]),
+]
+
 T = TypeVar("T", "NewBookingBody", "BookingChanges")
 Status = Literal["confirmed", "cancelled", "completed", "no_show"]
 
@@ -106,6 +118,8 @@ class NewBookingBody(Struct, rename="camel", kw_only=True, forbid_unknown_fields
     scheduled_time: Time
     notes: Notes = None
     price: BookingPrice = None
+    discount: Discount = None
+    discount_reason: DiscountReason = None
     allow_overlap: Overlap = False
     whatsapp_consent: Consent = None
 
@@ -122,6 +136,8 @@ class BookingChanges(Struct, rename="camel", kw_only=True, forbid_unknown_fields
     scheduled_time: Time | UnsetType = UNSET
     notes: Notes | UnsetType = UNSET
     price: BookingPrice | UnsetType = UNSET
+    discount: Discount | UnsetType = UNSET
+    discount_reason: DiscountReason | UnsetType = UNSET
     allow_overlap: Overlap | UnsetType = UNSET
     whatsapp_consent: Consent | UnsetType = UNSET
 
@@ -168,6 +184,8 @@ class BookingAnswer(Struct, rename="camel", kw_only=True):
         Price | None,
         Meta(description="What it was made at, or was given since. Null: none."),
     ]
+    discount: Discount
+    discount_reason: DiscountReason
     created_at: datetime
     updated_at: datetime
 
@@ -187,6 +205,8 @@ class BookingAnswer(Struct, rename="camel", kw_only=True):
             status=cast(Status, booking.status),
             notes=booking.notes,
             price=price_of(booking.price, booking.currency),
+            discount=price_of(booking.discount, booking.currency),
+            discount_reason=booking.discount_reason,
             created_at=booking.created_at,
             updated_at=booking.updated_at,
         )

@@ -171,6 +171,8 @@ def _example_data() -> dict[str, EventData]:
         status="confirmed",
         notes="This is an example: no such booking was made.",
         price=Price("25.00", "GBP"),
+        discount=Price("5.00", "GBP"),
+        discount_reason="Student",
         created_at=at("2030-01-14T09:30:00Z"),
         updated_at=at("2030-01-14T09:30:00Z"),
     )

@@ -98,6 +98,16 @@ class BookingForm(Form):
         return money.read(given, self._currency)
 
     @field
+    def discount(self, given: str | Price | None) -> Decimal | None:
+        """Off the price, in the shop's currency; None, or 0, for none."""
+        return money.read(given, self._currency) or None
+
+    @field
+    def discount_reason(self, given: str | None) -> str | None:
+        """Why, on one line; a discount has one, and without a discount there is none."""
+        return clean_name(given) if given and given.strip() else None
+
+    @field
     def allow_overlap(self, given: Any) -> bool:
         """Book although the barber has another booking then."""
         return bool(given)

@@ -8,12 +8,15 @@ from decimal import Decimal
 from sqlalchemy.orm import Session
 
 from app.bookings import service
-from app.bookings.fields import MAX_NOTES
+from app.bookings.fields import MAX_NOTES, clean_name
 from app.customers import service as customers
 from app.forms import Form, as_typed, field, lines
 from app.shop import money
 from app.shop.service import shop
 from app.staff import audit
+
+OF_BOOKING = ("price", "discount", "discount_reason", "notes")
+"""The fields that are the booking's alone."""
 
 
 class NotesForm(Form):
@@ -32,6 +35,15 @@ class NotesForm(Form):
         return money.read(typed, self._currency)
 
     @field
+    def discount(self, typed: str) -> Decimal | None:
+        """Empty for none."""
+        return money.read(typed, self._currency) or None
+
+    @field
+    def discount_reason(self, typed: str) -> str | None:
+        return clean_name(typed) if typed.strip() else None
+
+    @field
     def notes(self, typed: str) -> str | None:
         return lines(typed, MAX_NOTES)
 
@@ -46,6 +58,8 @@ def shown(session: Session, booking_id: str) -> dict[str, str]:
     known = customers.find(session, booking.customer_phone)
     return {
         "price": as_typed(booking.price),
+        "discount": as_typed(booking.discount),
+        "discount_reason": as_typed(booking.discount_reason),
         "notes": as_typed(booking.notes),
         "always": as_typed(known.notes if known else None),
     }
@@ -65,7 +79,7 @@ def save(
     """
     booking = service.locked(session, booking_id)
     values = NotesForm(typed, money.currency_of(shop(session))).checked(names)
-    of_booking = {name: values[name] for name in ("price", "notes") if name in values}
+    of_booking = {name: values[name] for name in OF_BOOKING if name in values}
     changes = {name: each for name, each in of_booking.items() if getattr(booking, name) != each}
     is_changed = bool(changes)
     if is_changed:

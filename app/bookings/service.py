@@ -28,7 +28,9 @@ from app.shop.policy import of_shop
 from app.shop.service import shop
 from app.staff import audit
 
-_ANY_TIME = frozenset({"notes", "price"})  # can be changed when the appointment is over, too
+_ANY_TIME = frozenset({"notes", "price", "discount", "discount_reason"})
+"""What can be changed when the appointment is over, too."""
+_DISCOUNTED = ("price", "discount", "discount_reason")
 
 MANY = 100
 """More reminders than this staff are asked about before they are planned."""
@@ -74,6 +76,7 @@ def create(
     starts_at = values.pop("scheduled_time")
     values |= Need.of_service(service).columns(starts_at)
     values |= priced(session, values["price"], service)
+    values |= discounted(**{name: values[name] for name in _DISCOUNTED})
     same = place.find_same(session, barber, values, allow_overlap)
     if same is not None:
         consent.note(session, same, is_agreed, actor)
@@ -103,6 +106,24 @@ def priced(session: Session, price: Decimal | None, service: Service) -> dict[st
     amount = service.price if price is None else price
     currency = None if amount is None else money.currency_of(shop(session))
     return {"price": amount, "currency": currency}
+
+
+def discounted(
+    price: Decimal | None, discount: Decimal | None, discount_reason: str | None
+) -> dict[str, Any]:
+    """The columns of a discount, which are none without one. Raises Invalid."""
+    if discount is None:
+        return {"discount": None, "discount_reason": None}
+    problems = []
+    if price is None:
+        problems.append(FieldError("discount", "There is no price to take it from."))
+    elif discount > price:
+        problems.append(FieldError("discount", "This is more than the price."))
+    if not discount_reason:
+        problems.append(FieldError("discount_reason", "Say why, such as “student”."))
+    if problems:
+        raise Invalid(problems)
+    return {"discount": discount, "discount_reason": discount_reason}
 
 
 def change(
@@ -229,7 +250,9 @@ def _set(session: Session, booking: Booking, values: dict[str, Any], allow_overl
     chosen = shop_service.service(session, values.get("service_id", booking.service_id))
     is_priced = chosen and values.keys() & {"price", "service_id"}
     price = priced(session, values.get("price"), chosen) if chosen and is_priced else {}
-    for name, value in {**values, **price}.items():
+    after = {name: getattr(booking, name) for name in _DISCOUNTED} | values | price
+    off = discounted(**{name: after[name] for name in _DISCOUNTED})
+    for name, value in {**values, **price, **off}.items():
         setattr(booking, name, value)
     is_placed = bool(values.keys() & {*place.CHOSEN, "starts_at"})
     if not is_placed and "customer_phone" not in values:

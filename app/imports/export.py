@@ -21,7 +21,7 @@ from app.web import csv_files
 CUSTOMERS = ("Name", "Phone", "Email", "Notes", "Wants messages", "Visits", "No-shows",
              "Last visit", "Next visit")  # fmt: skip
 BOOKINGS = ("Date", "Time", "End", "Service", "Barber", "Name", "Phone", "Email", "Notes", "Price",
-            "Currency", "Status", "Paid", "Id")  # fmt: skip
+            "Currency", "Discount", "Discount reason", "Status", "Paid", "Id")  # fmt: skip
 ROWS = ("Line", "What becomes of it", "Why")
 
 _AT_ONCE = 200
@@ -93,8 +93,10 @@ def _bookings(session: Session, zone: ZoneInfo) -> Iterator[Sequence[Any]]:
         times = f"{begin:%Y-%m-%d}", f"{begin:%H:%M}", f"{end:%H:%M}"
         who = row.customer_name, row.customer_phone, row.customer_email
         chosen = names[row.service_id], names[row.barber_id]
-        rest = price and price.amount, row.currency, row.status, _day(row.paid_at, zone), row.id
-        yield *times, *chosen, *who, row.notes, *rest
+        off = money.price_of(row.discount, row.currency)
+        cost = price and price.amount, row.currency, off and off.amount, row.discount_reason
+        rest = row.status, _day(row.paid_at, zone), row.id
+        yield *times, *chosen, *who, row.notes, *cost, *rest
 
 
 def _walk(session: Session) -> Iterator[Booking]:

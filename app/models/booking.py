@@ -6,7 +6,18 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, String, Text, text
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Numeric,
+    String,
+    Text,
+    func,
+    text,
+)
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from app.db import Base, UtcDateTime
@@ -55,6 +66,7 @@ class Booking(Base):
         CheckConstraint("busy_from <= starts_at AND busy_until >= ends_at", name="busy"),
         CheckConstraint("customer_phone LIKE '+%'", name="phone_e164"),
         CheckConstraint("(price IS NULL) = (currency IS NULL)", name="price"),
+        CheckConstraint("(discount IS NULL) = (discount_reason IS NULL)", name="discount"),
         Index(
             "uq_booking_same",
             "customer_phone",
@@ -98,6 +110,8 @@ class Booking(Base):
     notes: Mapped[str | None] = mapped_column(Text)
     price: Mapped[Decimal | None] = mapped_column(Numeric(11, 3))
     currency: Mapped[str | None] = mapped_column(String(3))
+    discount: Mapped[Decimal | None] = mapped_column(Numeric(11, 3))
+    discount_reason: Mapped[str | None] = mapped_column(String(100))
     paid_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     series_id: Mapped[str | None] = mapped_column(ForeignKey("series.id"))
     reminders_sent: Mapped[int | None]  # when staff said whether they came
@@ -106,6 +120,16 @@ class Booking(Base):
 
     service: Mapped[Service] = relationship(lazy="raise_on_sql")
     barber: Mapped[Barber] = relationship(lazy="raise_on_sql")
+
+    @hybrid_property
+    def due(self) -> Decimal | None:
+        """What is paid for it: the price less the discount."""
+        return None if self.price is None else self.price - (self.discount or 0)
+
+    @due.inplace.expression
+    @classmethod
+    def _due(cls) -> ColumnElement[Decimal | None]:
+        return cls.price - func.coalesce(cls.discount, 0)
 
     @validates("customer_phone", "customer_name")
     def _derive(self, field: str, value: str | None) -> str | None:

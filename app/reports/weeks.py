@@ -129,7 +129,7 @@ def _bookings(
     zone = time_zone(row)
     ends = [clock.midnight(each.last + _DAY, zone) for each in columns]
     begin = clock.midnight(columns[0].first, zone)
-    price = case((Booking.currency == currency_of(row), Booking.price))
+    price = case((Booking.currency == currency_of(row), Booking.due))
     inner = select(
         case(*((Booking.starts_at < end, at) for at, end in enumerate(ends))).label("at"),
         Booking.barber_id,

@@ -68,7 +68,7 @@ def _is_from_customer(request: PageRequest) -> bool:
 def _names(request: PageRequest, booking: Booking) -> tuple[str, ...]:
     """Which of the form's fields are asked for: who walked in has nothing that is always theirs."""
     if booking.customer_phone is None:
-        return ("price", "notes")
+        return notes.OF_BOOKING
     return ("always",) if _is_from_customer(request) else notes.NotesForm.names
 
 

@@ -27,7 +27,7 @@ class Line(NamedTuple):
     ends_at: datetime
     status: str
     paid_at: datetime | None
-    price: Decimal | None
+    due: Decimal | None
     currency: str | None
     barber_id: str
     service: str
@@ -48,7 +48,7 @@ _LINE = (
     Booking.ends_at,
     Booking.status,
     Booking.paid_at,
-    Booking.price,
+    Booking.due,
     Booking.currency,
     Booking.barber_id,
     Service.name,

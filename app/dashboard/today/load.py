@@ -46,5 +46,5 @@ def open_time(calendar: Calendar, barbers: Iterable[Barber], day: date) -> timed
 def total(bookings: Iterable[Booking | Line], currency: str) -> Decimal:
     """What they come to in that currency, without those who did not come."""
     counted = (each for each in bookings if each.status != "no_show")
-    prices = (each.price for each in counted if each.currency == currency)
+    prices = (each.due for each in counted if each.currency == currency)
     return sum((price for price in prices if price is not None), Decimal(0))

@@ -88,7 +88,7 @@ def _days(first: date, first_weekday: int) -> list[date]:
 def _bookings(currency: str, limits: Span, barber: Barber | None) -> Select[*tuple[Any, ...]]:
     """How many there are of each time and length: a full shop has few of these."""
     begins, ends = limits
-    price = case((Booking.currency == currency, Booking.price))
+    price = case((Booking.currency == currency, Booking.due))
     query = (
         select(
             Booking.starts_at,

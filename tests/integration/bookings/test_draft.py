@@ -26,6 +26,8 @@ NEW = Draft(
         "barber": "barber_1",
         "notes": "",
         "price": "",
+        "discount": "",
+        "discount_reason": "",
     },
     day="2026-11-23",
     time="10:00",

@@ -11,10 +11,12 @@ from app import clock
 from app.bookings import service, walk_in
 from app.db import Database
 from app.errors import Invalid
+from app.imports import export
 from app.models.booking import Booking
 from app.models.shop import Service, Shop
 from app.shop import catalogue
 from tests import factories
+from tests.integration.conftest import body as booking_body
 from tests.support.lifecycle import book
 from tests.support.staff import HTMX, sign_in
 from tests.support.web import Client
@@ -282,3 +284,55 @@ def test_all_that_is_wrong_with_a_service_is_said_at_once(
         assert sqlite_api.post("/api/services", json=body).status_code == 422
         assert sqlite_api.patch("/api/services/haircut", json=body).status_code == 422
     assert sqlite_api.patch("/api/services/nothing", json={"minutes": 30}).status_code == 404
+
+
+def test_a_discount_has_a_reason_and_is_at_most_the_price(
+    priced: Database, sqlite_api: Client
+) -> None:
+    pounds = {"currency": "GBP"}
+    five, fifty = ({"amount": amount, **pounds} for amount in ("5.00", "50.00"))
+    given = booking_body(discount=five, discountReason=" Student ")
+    made = sqlite_api.post("/api/bookings", json=given).json()
+    assert (made["price"]["amount"], made["discount"], made["discountReason"]) == (
+        *("22.00", five, "Student"),
+    )
+    address = f"/api/bookings/{made['id']}"
+    for wrong, field, says in (
+        ({"discount": fifty}, "discount", "This is more than the price."),
+        ({"price": {"amount": "4", **pounds}}, "discount", "This is more than the price."),
+        ({"serviceId": "beard-trim"}, "discount", "There is no price to take it from."),
+        ({"discountReason": None}, "discountReason", "Say why, such as “student”."),
+        ({"discount": {"amount": "-1", **pounds}}, "discount", "This must not be less than 0."),
+        ({"discountReason": "x" * 101}, "discountReason", "101 characters"),
+    ):
+        refused = sqlite_api.patch(address, json=wrong)
+        assert refused.status_code == 422, wrong
+        [error] = refused.json()["errors"]
+        assert error["field"] == field
+        assert says in error["message"]
+    assert sqlite_api.get(address).json()["discount"] == five
+    without = sqlite_api.patch(address, json={"discount": None}).json()
+    assert (without["discount"], without["discountReason"]) == (None, None)
+
+
+def test_a_discount_is_given_when_the_visit_is_over_and_the_day_comes_to_less(
+    priced: Database, sqlite_api: Client
+) -> None:
+    sign_in(sqlite_api, priced, "owner")
+    with priced.write() as session:
+        typed = {"service": "haircut", "barber": "barber_1"}
+        booking, _ = walk_in.book(session, walk_in.new_id(), typed, "system")
+    sent = {"price": "22", "discount": "4.50", "discount_reason": "Third visit", "notes": ""}
+    address = f"/bookings/{booking.id}"
+    refused = sqlite_api.post(f"{address}/notes", data={**sent, "discount_reason": ""})
+    assert refused.status_code == 422
+    assert "Say why, such as" in refused.text
+    assert 'value="4.50"' in refused.text
+    assert sqlite_api.post(f"{address}/notes", data=sent).status_code == 303
+    page = sqlite_api.get(address).text
+    assert "£17.50" in page
+    assert "£22 less £4.50: Third visit" in page
+    for place in ("/today", "/today/week", "/today/month"):
+        assert "£17.50" in sqlite_api.get(place).text, place
+    with priced.read() as session:
+        assert "22.00,GBP,4.50,Third visit" in "".join(export.bookings_csv(session))
