@@ -102,7 +102,6 @@ DiscountReason = Annotated[
 T = TypeVar("T", "NewBookingBody", "BookingChanges")
 Status = Literal["confirmed", "cancelled", "completed", "no_show"]
 
-_KNOWN = ResponseSpec(None, description="The caller has it already.", media_type="")
 _DATE_TIME = {"format": "date-time"}
 
 
@@ -310,7 +309,7 @@ def list_bookings(
     "/{booking_id:str}",
     opt={"access": "read"},
     response_headers=etags.HEADERS,
-    responses=documented(400, 401, 403, 404, 422) | {304: _KNOWN},
+    responses=documented(400, 401, 403, 404, 422) | {304: etags.KNOWN},
     sync_to_thread=True,
 )
 def get_booking(

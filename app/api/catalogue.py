@@ -43,7 +43,6 @@ BarberIds = Annotated[
 ]
 
 _REFUSALS = (400, 401, 403, 413, 415, 422)
-_KNOWN = ResponseSpec(None, description="The caller has it already.", media_type="")
 _GONE = ResponseSpec(None, description="It was never booked, and is deleted.", media_type="")
 
 
@@ -142,18 +141,25 @@ class BarberList(Struct):
 Answer = TypeVar("Answer", ServiceAnswer, BarberAnswer)
 
 
-@get("/", opt={"access": "read"}, responses=documented(400, 401, 403), sync_to_thread=True)
-def list_services() -> ServiceList:
+@get(
+    "/",
+    opt={"access": "read"},
+    responses=documented(400, 401, 403) | {304: etags.KNOWN},
+    response_headers=etags.HEADERS,
+    sync_to_thread=True,
+)
+def list_services(if_none_match: IfNoneMatch = None) -> Response[ServiceList]:
     """All services."""
     with db.database().read() as session:
         listed = catalogue.listed(session, Service)
-        return ServiceList([ServiceAnswer.of(session, each) for each in listed])
+        found = ServiceList([ServiceAnswer.of(session, each) for each in listed])
+    return etags.unless_known(found, if_none_match)
 
 
 @get(
     "/{item_id:str}",
     opt={"access": "read"},
-    responses=documented(400, 401, 403, 404, 422) | {304: _KNOWN},
+    responses=documented(400, 401, 403, 404, 422) | {304: etags.KNOWN},
     response_headers=etags.HEADERS,
     sync_to_thread=True,
 )
@@ -219,17 +225,24 @@ def delete_service(
         return _removed(ServiceAnswer.of(session, left) if left else None)
 
 
-@get("/", opt={"access": "read"}, responses=documented(400, 401, 403), sync_to_thread=True)
-def list_barbers() -> BarberList:
+@get(
+    "/",
+    opt={"access": "read"},
+    responses=documented(400, 401, 403) | {304: etags.KNOWN},
+    response_headers=etags.HEADERS,
+    sync_to_thread=True,
+)
+def list_barbers(if_none_match: IfNoneMatch = None) -> Response[BarberList]:
     """All barbers."""
     with db.database().read() as session:
-        return BarberList([BarberAnswer.of(each) for each in catalogue.listed(session, Barber)])
+        found = BarberList([BarberAnswer.of(each) for each in catalogue.listed(session, Barber)])
+    return etags.unless_known(found, if_none_match)
 
 
 @get(
     "/{item_id:str}",
     opt={"access": "read"},
-    responses=documented(400, 401, 403, 404, 422) | {304: _KNOWN},
+    responses=documented(400, 401, 403, 404, 422) | {304: etags.KNOWN},
     response_headers=etags.HEADERS,
     sync_to_thread=True,
 )

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, Router, get, put
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, QueryParameter
 from msgspec import Meta, Struct
 from sqlalchemy.orm import Session
@@ -76,8 +75,7 @@ class HoursKept(HoursAnswer, kw_only=True, rename="camel"):
     "/",
     opt={"access": "read"},
     response_headers=etags.HEADERS,
-    responses=documented(400, 401, 403, 404, 422)
-    | {304: ResponseSpec(None, description="The caller has it already.", media_type="")},
+    responses=documented(400, 401, 403, 404, 422) | {304: etags.KNOWN},
     sync_to_thread=True,
 )
 def get_hours(

@@ -13,7 +13,8 @@ from app.api.reminders import MessageAnswer
 from app.messages import entries, search, service
 from app.models.message import KINDS, Message
 from app.staff.guards import ApiRequest
-from app.web import decoding
+from app.web import decoding, etags
+from app.web.etags import IfNoneMatch
 from app.web.parameters import JobId
 from app.web.problems import documented
 
@@ -67,13 +68,15 @@ def list_messages(
 @get(
     "/{job_id:str}",
     opt={"access": "read"},
-    responses=documented(400, 401, 403, 404),
+    response_headers=etags.HEADERS,
+    responses=documented(400, 401, 403, 404) | {304: etags.KNOWN},
     sync_to_thread=True,
 )
-def get_message(job_id: JobId) -> MessageAnswer:
+def get_message(job_id: JobId, if_none_match: IfNoneMatch = None) -> Response[MessageAnswer]:
     """One message, with its attempts and receipts."""
     with db.database().read() as session:
-        return _answers(session, [service.get(session, job_id)])[0]
+        [found] = _answers(session, [service.get(session, job_id)])
+    return etags.unless_known(found, if_none_match)
 
 
 @post(

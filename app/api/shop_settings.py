@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Response, Router, get, patch
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -147,8 +146,7 @@ class SettingsChanges(Struct, rename="camel", kw_only=True, forbid_unknown_field
     "/",
     opt={"access": "read"},
     response_headers=etags.HEADERS,
-    responses=documented(400, 401, 403, 422)
-    | {304: ResponseSpec(None, description="The caller has it already.", media_type="")},
+    responses=documented(400, 401, 403, 422) | {304: etags.KNOWN},
     sync_to_thread=True,
 )
 def get_settings(if_none_match: IfNoneMatch = None) -> Response[SettingsAnswer]:

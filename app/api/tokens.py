@@ -16,7 +16,9 @@ from app.models.staff import ApiToken
 from app.staff import tokens
 from app.staff.guards import ApiRequest
 from app.staff.tokens import LIFETIMES, Scope, TokenForm
+from app.web import etags
 from app.web.bodies import Body, JsonBody
+from app.web.etags import IfMatch, IfNoneMatch
 from app.web.problems import documented
 
 Id = Annotated[str, PathParameter(pattern=r"^token_[0-9a-f]{1,32}$", description="A token's id.")]
@@ -97,13 +99,15 @@ def list_tokens() -> TokenList:
 @get(
     "/{token_id:str}",
     opt={"access": "manage"},
-    responses=documented(400, 401, 403, 404),
+    response_headers=etags.HEADERS,
+    responses=documented(400, 401, 403, 404) | {304: etags.KNOWN},
     sync_to_thread=True,
 )
-def get_token(token_id: Id) -> TokenAnswer:
+def get_token(token_id: Id, if_none_match: IfNoneMatch = None) -> Response[TokenAnswer]:
     """One token, without its secret."""
     with db.database().read() as session:
-        return TokenAnswer.of(tokens.get(session, token_id))
+        found = TokenAnswer.of(tokens.get(session, token_id))
+    return etags.unless_known(found, if_none_match)
 
 
 @post(
@@ -134,12 +138,13 @@ def create_token(
 @delete(
     "/{token_id:str}",
     opt={"access": "manage"},
-    responses=documented(400, 401, 403, 404),
+    responses=documented(400, 401, 403, 404, 412),
     sync_to_thread=True,
 )
-def revoke_token(token_id: Id, request: ApiRequest) -> None:
+def revoke_token(token_id: Id, request: ApiRequest, if_match: IfMatch = None) -> None:
     """End a token at once and for good; it stays in the list."""
     with db.database().write() as session:
+        etags.check(if_match, TokenAnswer.of(tokens.get(session, token_id)))
         tokens.revoke(session, token_id, f"token:{request.auth.id}")
 
 

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Response, Router, delete, get, patch, post
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, PathParameter, QueryParameter
 from msgspec import UNSET, Meta, Struct, UnsetType
 from sqlalchemy.orm import Session
@@ -47,8 +46,6 @@ Events = Annotated[
     list[EventType],
     Meta(description="What it is told of.", examples=[["booking.created", "booking.cancelled"]]),
 ]
-
-_KNOWN = ResponseSpec(None, description="The caller has it already.", media_type="")
 
 
 class NewWebhook(Struct, rename="camel", kw_only=True, forbid_unknown_fields=True):
@@ -172,7 +169,7 @@ def list_webhooks() -> WebhookList:
     "/{webhook_id:str}",
     opt={"access": "read"},
     response_headers=etags.HEADERS,
-    responses=documented(400, 401, 403, 404, 422) | {304: _KNOWN},
+    responses=documented(400, 401, 403, 404, 422) | {304: etags.KNOWN},
     sync_to_thread=True,
 )
 def get_webhook(webhook_id: Id, if_none_match: IfNoneMatch = None) -> Response[WebhookAnswer]:

@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 
 PATIENCE = 0.1
 """Seconds that one request waits for Redis; then nobody does until it answers again."""
+_REMEMBERED = 1_000
 LOOKS_EVERY = 1.0
 """Seconds between two looks whether it does."""
 
@@ -33,9 +34,17 @@ class CallCounts:
             connection_pool=self._pool,  # type: ignore[arg-type]
         )
         self._away: asyncio.Task[None] | None = None
+        self.known: dict[str, int] = {}
+        """What was counted of a key when it was last counted here."""
 
     async def more(self, key: str, expiry: int) -> int:
         """One more call, and how many there were."""
+        if len(self.known) > _REMEMBERED:
+            self.known.clear()
+        self.known[key] = await self._more(key, expiry)
+        return self.known[key]
+
+    async def _more(self, key: str, expiry: int) -> int:
         if self._away is None:
             try:
                 async with asyncio.timeout(PATIENCE):

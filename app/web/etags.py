@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Response
 from litestar.datastructures import ResponseHeader
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter
 from msgspec import Struct
 
@@ -42,6 +43,9 @@ HEADERS = [
     )
 ]
 """`response_headers` of a handler that answers with `tagged`."""
+
+KNOWN = ResponseSpec(None, description="The caller has it already.", media_type="")
+"""Of `responses`: the 304 of a handler that answers with `unless_known`."""
 
 
 class Stale(Refused):

@@ -25,18 +25,19 @@ _STATE = "rate_limit"
 
 
 @dataclass(frozen=True)
-class Standing:
-    """A caller's place in the present window: `resets_in` and `window` are seconds."""
+class Call:
+    """A call that is counted, of a caller who may make `limit` in `window` seconds, of which there
+    are `resets_in` left; `counting` ends in how many there were.
+    """
 
     limit: int
     window: int
-    used: int
     resets_in: int
+    counting: "asyncio.Task[int]"
 
-    @property
-    def headers(self) -> dict[str, str]:
+    async def headers(self) -> dict[str, str]:
         """By draft-ietf-httpapi-ratelimit-headers-10."""
-        remaining = max(self.limit - self.used, 0)
+        remaining = max(self.limit - await self.counting, 0)
         return {
             "RateLimit-Policy": f'"token";q={self.limit};w={self.window}',
             "RateLimit": f'"token";r={remaining};t={self.resets_in}',
@@ -44,29 +45,33 @@ class Standing:
 
 
 async def check(connection: ASGIConnection[Any, Any, Any, Any], caller: str) -> None:
-    """Count a call of `caller`. Raises TooManyRequestsException for one too many."""
+    """Count a call of `caller`. Raises TooManyRequestsException for one too many.
+
+    Who is known to be far from the limit is counted while the call is answered.
+    """
     if settings().api_rate_limit == OFF:
         return
     from limits import parse
 
-    item = parse(settings().api_rate_limit)
+    item, counts = parse(settings().api_rate_limit), _counts()
     now, window = clock.now().timestamp(), item.get_expiry()
     key = item.key_for(caller, str(int(now // window)))
-    used = await _counts().more(key, 2 * window)
-    standing = Standing(item.amount, window, used, window - int(now % window))
-    connection.scope["state"][_STATE] = standing
-    if used > item.amount:
+    known = counts.known.get(key, item.amount)
+    counting = asyncio.create_task(counts.more(key, 2 * window))
+    call = Call(item.amount, window, window - int(now % window), counting)
+    connection.scope["state"][_STATE] = call
+    if known > item.amount / 2 and await counting > item.amount:
         raise TooManyRequestsException(
-            f"This token may make {_in_words(item)}: wait {standing.resets_in} s.",
-            headers={"Retry-After": str(standing.resets_in)},
+            f"This token may make {_in_words(item)}: wait {call.resets_in} s.",
+            headers={"Retry-After": str(call.resets_in)},
         )
 
 
 async def add_headers(message: Message, scope: Scope) -> None:
     """A Litestar `before_send` hook: where a call was counted, its answer says how it stands."""
     if message["type"] == "http.response.start" and _STATE in scope.get("state", {}):
-        headers = scope["state"][_STATE].headers.items()
-        more = [(name.lower().encode(), value.encode()) for name, value in headers]
+        headers = await scope["state"][_STATE].headers()
+        more = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
         message["headers"] = [*message["headers"], *more]
 
 

@@ -143,6 +143,20 @@ def test_the_openapi_document_tells_of_them(api: Client) -> None:
     assert "304" in paths["get"]["responses"]
 
 
+def test_each_thing_that_has_an_address_has_an_etag_by_which_it_is_changed(
+    sqlite_api: Client,
+) -> None:
+    paths = sqlite_api.get("/schema/openapi.json").json()["paths"]
+    things = {path: verbs for path, verbs in paths.items() if path.endswith("}") and "get" in verbs}
+    assert len(things) > 5
+    for path, verbs in {**things, "/api/settings": paths["/api/settings"]}.items():
+        assert "304" in verbs["get"]["responses"], path
+        for verb in verbs.keys() & {"patch", "put", "delete"}:
+            names = {each["name"] for each in verbs[verb].get("parameters", ())}
+            assert "If-Match" in names, (verb, path)
+            assert "412" in verbs[verb]["responses"], (verb, path)
+
+
 def test_an_etag_does_not_depend_on_the_order_in_which_a_database_keeps_fields() -> None:
     one, other = {"a": 1, "b": None}, {"b": None, "a": 1}
     assert etags.etag(one) == etags.etag(other) != etags.etag({"a": 1})

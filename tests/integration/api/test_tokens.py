@@ -39,6 +39,8 @@ def test_a_token_is_listed_without_its_secret_until_it_is_revoked_and_after(
     assert manager.get(made.headers["Location"]).json() == token
     assert token in manager.get("/api/tokens").json()["items"]
     assert secret not in manager.get("/api/tokens").text
+    other = {"If-Match": '"another-state"'}
+    assert manager.delete(made.headers["Location"], headers=other).status_code == 412
     for _ in range(2):
         assert manager.delete(made.headers["Location"]).status_code == 204
     ended = manager.get(made.headers["Location"]).json()
