@@ -38,6 +38,7 @@ REASONS = {
     "budget_shop": "The shop has sent the month's messages",
     "unresolved": "Twilio could not tell whether it was sent, and it is no longer needed",
     "rescheduled": "The booking was moved",
+    "rule_changed": "The rule for reminders was changed",
     "booking_cancelled": "The booking was cancelled",
     "undone": "The booking's cancellation was undone",
 }

@@ -5,7 +5,7 @@ is arithmetic (`ReminderTimes`). Only `app.messages.lifecycle.materialize` write
 """
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from functools import cached_property
 from typing import Any
@@ -67,6 +67,16 @@ class ReminderTimes:
         if self.own_after is not None:
             return bisect_right(self.own_after, moment - self.first_at)
         return max(0, min(self.count, (moment - self.first_at) // self.every + 1))
+
+    def after(self, moment: datetime) -> "ReminderTimes":
+        """Those that are later than `moment` (aware) alone."""
+        gone = self.until(moment)
+        if gone == self.count:
+            return replace(self, count=0, own_after=None)
+        own = self.own_after and tuple(
+            each - self.own_after[gone] for each in self.own_after[gone:]
+        )
+        return replace(self, first_at=self.at(gone), count=self.count - gone, own_after=own)
 
     def going(self, first: int, end: int) -> int:
         """How many from step `first` until before step `end` are not quiet."""

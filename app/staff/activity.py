@@ -29,6 +29,7 @@ WORDS = {
     "booking.cancellation_undone": "Cancellation undone",
     "booking.repeated": "Repeated, as a series",
     "booking.reminded": "Reminder asked for",
+    "booking.replanned": "Reminders planned by a new rule",
     "booking.completed": "Marked as came",
     "booking.paid": "Marked as paid",
     "booking.no_show": "Marked as did not come",

@@ -20,6 +20,7 @@ NEXT = 3
 
 _CANCELLED_BY = {
     "rescheduled": "booking.rescheduled",
+    "rule_changed": "booking.replanned",
     "booking_cancelled": "booking.cancelled",
     "undone": "booking.cancellation_undone",
 }

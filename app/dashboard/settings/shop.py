@@ -15,10 +15,12 @@ from app.dashboard.shell import FormData, PageRequest, is_partial, page
 from app.errors import Invalid
 from app.models.shop import Shop
 from app.reminders import changes as policy
+from app.reminders import replan
 from app.reminders.changes import PolicyForm
 from app.settings import settings
 from app.shop import changes, money
 from app.shop.changes import ShopForm
+from app.shop.policy import of_shop
 from app.shop.service import shop
 from app.web import edit_conflicts
 from app.web.field_names import first_of_each
@@ -55,7 +57,7 @@ def show_reminders(request: PageRequest) -> Response[str]:
 
 @post("/reminders", opt={"access": "owner"}, sync_to_thread=True)
 def save_reminders(request: PageRequest, form: FormData) -> Response[str]:
-    """Keep the rule, for bookings that are made or moved from now on."""
+    """Keep the rule, for bookings that are made or moved from now on, or `also` for all others."""
     if "look" in form:
         return _reminders(request, FormState(typed=form))
 
@@ -63,9 +65,17 @@ def save_reminders(request: PageRequest, form: FormData) -> Response[str]:
         row = changes.locked(session)
         edit_conflicts.check(form, PolicyForm.shown(row))
         values = PolicyForm(form, row).columns()
-        return saved(request, REMINDERS, changes.save(session, values, request.user.actor))
+        is_changed = changes.save(session, values, request.user.actor)
+        if not form.get("also"):
+            return saved(request, REMINDERS, is_changed)
+        number = replan.apply(session, of_shop(row), request.user.actor)
+        return saved(request, REMINDERS, True, _replanned(number))
 
     return submit(form, act, partial(_reminders, request))
+
+
+def _replanned(bookings: int) -> str:
+    return f"Saved, also for {bookings} booking{'' if bookings == 1 else 's'} to come."
 
 
 def _shop(request: PageRequest, state: FormState = AS_IT_IS) -> Response[str]:
@@ -89,8 +99,9 @@ def _shop(request: PageRequest, state: FormState = AS_IT_IS) -> Response[str]:
 def _reminders(request: PageRequest, state: FormState) -> Response[str]:
     with db.database().read() as session:
         row = shop(session)
-    context = state.context(edit_conflicts.shown(PolicyForm.shown(row)))
-    typed = context["typed"]
+        context = state.context(edit_conflicts.shown(PolicyForm.shown(row)))
+        typed = context["typed"]
+        preview = _preview(session, row, PolicyForm(typed, row))
     units = {"minutes", "hours", typed["unit"]}
     return page(
         request,
@@ -99,17 +110,21 @@ def _reminders(request: PageRequest, state: FormState) -> Response[str]:
         **context,
         cost_of=partial(budget.cost, row),
         units=[(unit, unit) for unit in policy.UNITS if unit in units],
-        **_preview(row, PolicyForm(typed, row)),
+        is_also=bool(state.typed.get("also")),
+        **preview,
     )
 
 
-def _preview(row: Shop, form: PolicyForm) -> dict[str, Any]:
-    """What bookings made now would get, or what is not right yet."""
+def _preview(session: Session, row: Shop, form: PolicyForm) -> dict[str, Any]:
+    """What bookings made now would get, and those already booked; or what is not right yet."""
     try:
         columns = form.columns()
+        rule = of_shop(Shop(time_zone=row.time_zone, **columns))
+        outlook = replan.outlook(session, rule)
     except Invalid as invalid:
-        return {"examples": (), "problems": first_of_each(invalid)}
-    return {"examples": policy.examples(row, columns, clock.now()), "problems": {}}
+        return {"examples": (), "problems": first_of_each(invalid), "outlook": None}
+    examples = policy.examples(row, columns, clock.now())
+    return {"examples": examples, "problems": {}, "outlook": outlook}
 
 
 def _options(known: Mapping[str, str], own: str | None) -> list[tuple[str, str]]:

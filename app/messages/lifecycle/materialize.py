@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Row, Select, bindparam, delete, func, inse
 from sqlalchemy.orm import Session
 
 from app import clock, outbox
-from app.db import change_rows, insert_rows, read_rows, table_of
+from app.db import change_rows, constant, insert_rows, read_rows, table_of
 from app.messages.lifecycle.compare_and_set import ENQUEUE_WINDOW, job_id
 from app.messages.quiet import QUIET_HOURS
 from app.models.message import Message
@@ -43,6 +43,34 @@ _END = (
     .where(_plan.booking_id == bindparam("of_booking"), _plan.ended_at.is_(None))
     .values(ended_at=bindparam("now"), reason=bindparam("why"), next_at=None, to_come=0)
 )
+_END_OF = (
+    update(table_of(Plan))
+    .where(_plan.booking_id.in_(bindparam("of", expanding=True)), _plan.ended_at.is_(None))
+    .values(ended_at=bindparam("now"), reason=bindparam("why"), next_at=None, to_come=0)
+)
+# What was tried, or is asked for by somebody, is no longer a matter of the plan.
+_CANCEL_UNTRIED = (
+    update(table_of(Message))
+    .where(
+        _message.booking_id.in_(bindparam("of", expanding=True)),
+        _message.kind == constant("reminder"),
+        _message.state == constant("pending"),
+        _message.attempts == 0,
+        ~_message.asked_for,
+        _message.due_at > bindparam("now"),
+    )
+    .values(state=constant("cancelled"), reason=bindparam("why"), updated_at=bindparam("now"))
+    .returning(_message.id, _message.enqueued_at)
+)
+_LAST_OF_PLANS, _LAST_OF_MESSAGES = (
+    select(column.booking_id, func.max(last).label("number"))
+    .where(column.booking_id.in_(bindparam("of", expanding=True)), *which)
+    .group_by(column.booking_id)
+    for column, last, which in (
+        (_plan, _plan.first_number + _plan.count - 1, ()),
+        (_message, _message.number, (_message.kind == constant("reminder"),)),
+    )
+)
 _LAST_NUMBERS = select(
     select(func.max(_message.number))
     .where(_message.booking_id == bindparam("of_booking"), _message.kind == bindparam("of_kind"))
@@ -59,12 +87,33 @@ def make(session: Session, booking_id: str, times: ReminderTimes) -> list[str]:
     The caller holds the booking's lock.
     """
     first = last_number(session, booking_id, "reminder") + 1 if times.count else 1
-    return _make(session, [(booking_id, first, times)])
+    return _make(session, [(booking_id, first, times)], clock.now())
 
 
 def make_first(session: Session, plans: Iterable[tuple[str, ReminderTimes]]) -> list[str]:
     """Store the plans of bookings that have had none; else as `make`."""
-    return _make(session, [(booking_id, 1, times) for booking_id, times in plans])
+    return _make(session, [(booking_id, 1, times) for booking_id, times in plans], clock.now())
+
+
+def replace(
+    session: Session, new: Mapping[str, ReminderTimes], reason: str
+) -> tuple[list[str], list[str]]:
+    """End these bookings' open plans for `reason`, and store others with the next numbers.
+
+    What is being sent, was tried or is due already stays. Returns the job ids that Huey is to
+    forget, and those that belong into it right now. The caller holds the bookings' locks.
+    """
+    now = clock.now()  # the same for those that end and those that take their place
+    values = {"of": list(new), "now": now, "why": reason}
+    change_rows(session, _END_OF, values)
+    cancelled = change_rows(session, _CANCEL_UNTRIED, values).all()
+    last = dict.fromkeys(new, 0)
+    for statement in (_LAST_OF_PLANS, _LAST_OF_MESSAGES):
+        for row in read_rows(session, statement, {"of": list(new)}):
+            last[row.booking_id] = max(last[row.booking_id], row.number)
+    plans = [(booking_id, last[booking_id] + 1, times) for booking_id, times in new.items()]
+    gone = [row.id for row in cancelled if row.enqueued_at is not None]
+    return gone, _make(session, plans, now)
 
 
 def forget(session: Session, booking_ids: Sequence[str]) -> None:
@@ -76,9 +125,10 @@ def forget(session: Session, booking_ids: Sequence[str]) -> None:
         change_rows(session, delete(table_of(table)).where(table.booking_id.in_(booking_ids)))
 
 
-def _make(session: Session, new: Iterable[tuple[str, int, ReminderTimes]]) -> list[str]:
+def _make(
+    session: Session, new: Iterable[tuple[str, int, ReminderTimes]], now: datetime
+) -> list[str]:
     """Store plans, each with its booking and its first number; returns what is for Huey."""
-    now = clock.now()
     plans, rows = [], list[dict[str, Any]]()
     for booking_id, first, times in new:
         if times.count:

@@ -24,7 +24,7 @@ from tests import factories
 from tests.conftest import Configure
 from tests.integration.conftest import Client, body, fill
 from tests.support.frozen import FrozenClock
-from tests.support.lifecycle import at_once
+from tests.support.lifecycle import at_once, book, states
 from tests.support.staff import HTMX, sign_in
 from tests.support.valkey import Valkey
 from tests.support.web import said, web_client
@@ -247,6 +247,25 @@ def test_the_owner_chooses_times_of_their_own_and_goes_back(
     assert (wrong.status_code, "“soon” is no time" in wrong.text) == (422, True)
     desk.post("/settings/reminders", data={**own, "count_from": "booking"})
     assert row(sqlite_db).own_times is None
+
+
+def test_the_rule_can_hold_for_those_already_booked_too_after_a_look_at_what_that_means(
+    desk: Client, sqlite_db: Database
+) -> None:
+    booking_id = book(sqlite_db, 24)
+    rule = {**RULE, "every": "6", "also": "1"}
+    looked = desk.get("/settings/reminders", params=rule, headers=HTMX)
+    assert "1 booking to come, with 11 reminders still to send." in text_of(looked.text)
+    assert "By this rule it would get 3." in text_of(looked.text)
+    answer = desk.post("/settings/reminders", data=rule)
+    assert said(desk, answer) == "Saved, also for 1 booking to come."
+    assert states(sqlite_db, booking_id)[11:] == [("pending", None)] * 3
+    page = text_of(desk.get(f"/bookings/{booking_id}").text)
+    assert "Reminders planned by a new rule" in page
+    too_many = {**RULE, "every": "2", "unit": "seconds", "also": "1"}
+    answer = desk.post("/settings/reminders", data=too_many)
+    assert answer.status_code == 422
+    assert "One of those already booked would get 43199 reminders." in text_of(answer.text)
 
 
 def test_an_interval_that_is_left_alone_stays_the_environments(
