@@ -17,7 +17,7 @@ from ulid import ULID
 from app import clock, forms
 from app.bookings import availability, service
 from app.bookings.availability import Outside
-from app.bookings.fields import COLUMNS, FARTHEST
+from app.bookings.fields import COLUMNS, FARTHEST, BookingForm
 from app.bookings.need import Need
 from app.errors import Conflict
 from app.forms import Form, field
@@ -26,6 +26,7 @@ from app.models.series import Series
 from app.models.shop import Barber
 from app.reminders.plan import PlanTooLong
 from app.shop import service as shop_service
+from app.shop import several
 from app.shop.service import shop, time_zone
 from app.staff import audit
 
@@ -33,6 +34,7 @@ MOST = 52
 """Bookings of a series, when it is made; a last one can be repeated again."""
 MOST_WEEKS = 52
 
+_OF_ITS_PRICE = frozenset({"price", "discount", "discount_reason"})
 _DAY = timedelta(days=1)
 _AROUND = 3  # days before and after one that cannot be, which are offered instead
 
@@ -262,10 +264,12 @@ def _new(session: Session, weeks: int) -> str:
 def _again(
     session: Session, booking: Booking, at: datetime, actor: str, agreed: int | None
 ) -> Booking:
-    """All that staff typed of the first, at what the service costs now."""
-    fields = {name: getattr(booking, name) for name in COLUMNS}
-    blank = {"price": None, "allow_overlap": False, "whatsapp_consent": None}
-    made, _ = service.create(session, {**fields, **blank, "scheduled_time": at}, actor, agreed)
+    """All that staff typed of the first, but for its price: at what the services cost now."""
+    fields: dict[str, Any] = dict.fromkeys(BookingForm.names)
+    fields |= {name: getattr(booking, name) for name in COLUMNS if name not in _OF_ITS_PRICE}
+    services = several.key_of(session, booking.service_id)
+    fields |= {"service_id": services, "scheduled_time": at, "allow_overlap": False}
+    made, _ = service.create(session, fields, actor, agreed)
     check_free(session, made)
     made.series_id = booking.series_id
     session.flush()

@@ -129,8 +129,10 @@ def move(
     agreed: int | None = None,
 ) -> list[Booking]:
     """Move bookings of its series, each by its id to its time: all of them or, when one fails,
-    none. `typed` says with whom, and what. Raises what `service.change` raises, and Conflict
-    `outside_hours`, `none_chosen` and `not_of_series`.
+    none. `typed` says with whom, and what, if that changes.
+
+    Raises what `service.change` raises, and Conflict `outside_hours`, `none_chosen` and
+    `not_of_series`.
     """
     booking = service.get(session, booking_id)
     values = MoveForm(typed).checked()
@@ -140,7 +142,8 @@ def move(
     if chosen.keys() - theirs.keys():
         raise Conflict("not_of_series", "One of these bookings is not of this series.")
     is_later = any(at > theirs[id].starts_at for id, at in chosen.items())
-    places = {"barber_id": values["barber"], "service_id": values["service"]}
+    now, names = as_it_is(session, booking), {"barber": "barber_id", "service": "service_id"}
+    places = {name: values[each] for each, name in names.items() if values[each] != now[each]}
     done = []
     # Each goes where none of the others is any more.
     for id, at in sorted(chosen.items(), key=lambda each: each[1], reverse=is_later):

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import func, select
 
 from app.bookings import series, series_changes, service
+from app.bookings.fields import BookingForm
 from app.db import Database
 from app.errors import Conflict, Invalid
 from app.models.booking import Booking
@@ -184,3 +185,33 @@ def test_a_booking_of_another_series_is_not_moved_with_it(
     chosen = {other: clock.now() + timedelta(days=3, hours=12)}
     with pytest.raises(Conflict, match="not of this series"), sqlite_shop.write() as session:
         series_changes.move(session, mine, typed, chosen, "user:1")
+
+
+def test_of_several_services_each_visit_has_them_all_at_what_they_cost_now(
+    sqlite_shop: Database, clock: FrozenClock
+) -> None:
+    noon = clock.now() + timedelta(days=1, hours=12)
+    with sqlite_shop.write() as session:
+        factories.shop(session, prices_in="GBP")
+        new = {
+            "customer_name": "Ana",
+            "customer_phone": "+447700900999",
+            "service_id": "haircut+beard-trim",
+            "barber_id": "barber_1",
+            "scheduled_time": noon,
+            "price": "30.00",
+            "discount": "5.00",
+            "discount_reason": "student",
+        }
+        blank = dict.fromkeys(BookingForm.names)
+        first, _ = service.create(session, {**blank, **new}, "user:1")
+        [again] = series.make(session, first.id, 1, [noon + WEEK], "user:1")
+        assert again.service_id == first.service_id
+        assert again.ends_at - again.starts_at == first.ends_at - first.starts_at
+        assert (again.discount, again.price) == (None, None)
+        typed = {**series_changes.as_it_is(session, first), "barber": "barber_2"}
+        found = series_changes.moved(session, first, "rest", typed)
+        chosen = {each.key: each.at for each in found}
+        moved = series_changes.move(session, first.id, typed, chosen, "user:1")
+    assert {each.barber_id for each in moved} == {"barber_2"}
+    assert {each.service_id for each in moved} == {first.service_id}
