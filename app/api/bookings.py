@@ -185,6 +185,13 @@ class BookingAnswer(Struct, rename="camel", kw_only=True):
     ]
     discount: Discount
     discount_reason: DiscountReason
+    series_id: Annotated[
+        str | UnsetType,
+        Meta(
+            description="Of one that repeats, the same for all of its series; else left out.",
+            examples=["series_01JDBV5W3NXJ0V4M0F4Z1T7Q8K"],
+        ),
+    ] = UNSET
     created_at: datetime
     updated_at: datetime
 
@@ -206,6 +213,7 @@ class BookingAnswer(Struct, rename="camel", kw_only=True):
             price=price_of(booking.price, booking.currency),
             discount=price_of(booking.discount, booking.currency),
             discount_reason=booking.discount_reason,
+            series_id=booking.series_id or UNSET,
             created_at=booking.created_at,
             updated_at=booking.updated_at,
         )

@@ -6,6 +6,7 @@ from html import unescape
 
 from sqlalchemy import select
 
+from app.bookings import series
 from app.db import Database
 from app.models.booking import Booking
 from tests import factories
@@ -136,3 +137,16 @@ def test_the_series_of_a_single_booking_offers_to_repeat_it(
     page = desk.get(f"/bookings/{booking.id}/series").text
     assert "A single booking" in page
     assert f'href="/bookings/{booking.id}/repeat"' in page
+
+
+def test_the_api_says_which_bookings_are_of_one_series(
+    sqlite_api: Client, sqlite_shop: Database, clock: FrozenClock
+) -> None:
+    noon = clock.now() + timedelta(days=1, hours=12)
+    with sqlite_shop.write() as session:
+        first = factories.booking(session, noon)
+        alone = factories.booking(session, noon, barber_id="barber_2")
+        [again] = series.make(session, first.id, 1, [noon + WEEK], "user:1")
+    of = {id: sqlite_api.get(f"/api/bookings/{id}").json() for id in (first.id, again.id, alone.id)}
+    assert of[first.id]["seriesId"] == of[again.id]["seriesId"] == first.series_id
+    assert "seriesId" not in of[alone.id]
