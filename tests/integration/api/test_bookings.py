@@ -41,6 +41,8 @@ def test_a_booking_is_answered_with_201_its_address_and_all_its_fields(
         "status": "confirmed",
         "notes": None,
         "price": None,
+        "discount": None,
+        "discountReason": None,
         "createdAt": "2026-11-23T00:00:00Z",
         "updatedAt": "2026-11-23T00:00:00Z",
     }
