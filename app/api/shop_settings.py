@@ -81,6 +81,7 @@ _SHOP |= {"currency": "prices_in"}
 _POLICY = {"remind_every": "every", "remind_count_from": "count_from", "remind_within": "within"}
 _POLICY |= {"remind_at": "own_times"}
 _POLICY |= {"remind_at_most": "at_most", "quiet_from": "quiet_from", "quiet_until": "quiet_until"}
+_MORE_THAN_ANY = 10**9  # seconds: no float holds what a body may have
 _HERE = {form: ours for ours, form in (_SHOP | _POLICY).items()}
 """What the fields of the forms are called here."""
 
@@ -213,7 +214,8 @@ def _policy(row: Shop, given: Mapping[str, Any]) -> dict[str, Any]:
     if "every" in typed:
         typed["unit"] = "seconds"
     if typed.get("within") is not None:
-        typed["within"] = f"{typed['within'] / 3600:.4f}"  # of hours, which the form rounds back
+        seconds = max(-1, min(typed["within"], _MORE_THAN_ANY))
+        typed["within"] = f"{seconds / 3600:.4f}"  # of hours, which the form rounds back
     shown = PolicyForm.shown(row)
     count_from = typed.get("count_from", row.count_from)
     if typed.get("own_times") is not None:
