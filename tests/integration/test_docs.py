@@ -85,6 +85,17 @@ def test_every_file_that_is_named_is_there() -> None:
     assert wrong(pattern, lambda _, name: (ROOT / name).exists()) == []
 
 
+def test_every_decision_has_a_number_of_its_own_and_is_in_the_list() -> None:
+    decisions = sorted((ROOT / "docs" / "adr").glob("[0-9]*.md"))
+    assert len({each.name[:4] for each in decisions}) == len(decisions)
+    titles = [each.read_text().split("\n", 1)[0].removeprefix("# ") for each in decisions]
+    listed = (ROOT / "docs" / "adr" / "README.md").read_text()
+    rows = re.findall(r"^\| \[(\d+)\]\((\d+-[\w-]+\.md)\) \| (.*) \|$", listed, re.MULTILINE)
+    assert [(f"{number}. {title}", name) for number, name, title in rows] == [
+        (title, each.name) for title, each in zip(titles, decisions, strict=True)
+    ]
+
+
 def test_every_variable_that_is_named_is_in_the_example() -> None:
     known = set(re.findall(r"^#([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     pattern = r"\b[A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+\b"
