@@ -17,7 +17,7 @@ from app import clock
 from app.db import seconds_between, without_jit
 from app.messages import statistics
 from app.models.booking import Booking
-from app.reports.periods import Period
+from app.reports.periods import AT_ONCE, Column, Period
 from app.shop.service import shop, time_zone
 
 REMINDERS = (0, 1, 3, 6)
@@ -58,16 +58,21 @@ def of(session: Session, period: Period, barber_id: str = "") -> NoShows:
     reminders = [Group() for _ in range(len(REMINDERS) + 1)]
     ahead = [Group() for _ in range(len(AHEAD) + 1)]
     without_jit(session)
-    for row in session.execute(_bookings(session, period, barber_id)):
-        group = Group(row.number, row.no_shows)
-        reminders[bisect_left(REMINDERS, row.sent)] += group
-        ahead[row.ahead] += group
+    columns = period.columns[-period.count :]
+    for begin in range(0, len(columns), AT_ONCE):
+        some = columns[begin : begin + AT_ONCE]
+        for row in session.execute(_bookings(session, some, barber_id)):
+            group = Group(row.number, row.no_shows)
+            reminders[bisect_left(REMINDERS, row.sent)] += group
+            ahead[row.ahead] += group
     return NoShows(reminders, ahead)
 
 
-def _bookings(session: Session, period: Period, barber_id: str) -> Select[*tuple[Any, ...]]:
+def _bookings(
+    session: Session, columns: Sequence[Column], barber_id: str
+) -> Select[*tuple[Any, ...]]:
     """One row for each number of reminders and group of AHEAD, however many bookings there are."""
-    each = _each(session, period, barber_id).subquery()
+    each = _each(session, columns, barber_id).subquery()
     return select(
         each.c.sent,
         each.c.ahead,
@@ -76,10 +81,10 @@ def _bookings(session: Session, period: Period, barber_id: str) -> Select[*tuple
     ).group_by(each.c.sent, each.c.ahead)
 
 
-def _each(session: Session, period: Period, barber_id: str) -> Select[*tuple[Any, ...]]:
+def _each(session: Session, columns: Sequence[Column], barber_id: str) -> Select[*tuple[Any, ...]]:
     """The reminders of a booking are counted here only if nobody has marked it yet."""
     sent = func.coalesce(Booking.reminders_sent, statistics.reminders_sent(Booking.id))
-    begin, end = _limits(session, period.first, period.last)
+    begin, end = _limits(session, columns[0].first, columns[-1].last)
     seconds = seconds_between(session, Booking.created_at, Booking.starts_at)
     groups = ((seconds < 3600 * most, turn) for turn, most in enumerate(AHEAD))
     query = select(

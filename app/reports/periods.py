@@ -17,6 +17,9 @@ LENGTHS: tuple[Length, ...] = get_args(Length)
 
 EARLIEST = date(2000, 1, 1)
 
+AT_ONCE = 4
+"""Columns that a statement reads: of more PostgreSQL would rather read the whole table."""
+
 _WEEK = timedelta(weeks=1)
 
 

@@ -18,14 +18,12 @@ from app.bookings import availability
 from app.db import seconds_between
 from app.models.booking import Booking
 from app.models.shop import Barber
-from app.reports.periods import Column, Period
+from app.reports.periods import AT_ONCE, Column, Period
 from app.shop import hours
 from app.shop.money import currency_of
 from app.shop.service import shop, time_zone
 
 _DAY = timedelta(days=1)
-_AT_ONCE = 13
-"""Columns that a statement reads: of two years PostgreSQL would rather read the whole table."""
 
 
 @dataclass(frozen=True)
@@ -71,18 +69,20 @@ class Tally:
 
 @dataclass(frozen=True)
 class Weeks:
-    """By column of the period and barber: what came of it, and for how long they were open."""
+    """By column of the period and barber: what came of it, and for how long they were open.
+
+    `all` is of all barbers, by column.
+    """
 
     period: Period
     barbers: Sequence[Barber]
     tallies: Mapping[tuple[int, str], Tally]
+    all: Mapping[int, Tally]
     open: Mapping[tuple[int, str], timedelta]
 
     def tally(self, columns: Iterable[int]) -> Tally:
         """Of these columns, all barbers."""
-        wanted = set(columns)
-        found = (each for (at, _), each in self.tallies.items() if at in wanted)
-        return reduce(add, found, Tally())
+        return reduce(add, (self.all.get(at, Tally()) for at in columns), Tally())
 
     def occupancy(
         self, columns: Collection[int], barbers: Iterable[Barber] | None = None
@@ -100,11 +100,14 @@ class Weeks:
 def of(session: Session, period: Period, barbers: Sequence[Barber], barber_id: str = "") -> Weeks:
     """Of all bookings, or of one barber's. `barbers` are those whose open hours are known."""
     tallies: dict[tuple[int, str], Tally] = defaultdict(Tally)
-    for begin in range(0, len(period.columns), _AT_ONCE):
-        columns = period.columns[begin : begin + _AT_ONCE]
+    for begin in range(0, len(period.columns), AT_ONCE):
+        columns = period.columns[begin : begin + AT_ONCE]
         for row in session.execute(_bookings(session, columns, barber_id)):
             tallies[begin + row.at, row.barber_id] += _tally(row)
-    return Weeks(period, barbers, tallies, _open(session, period, barbers))
+    every: dict[int, Tally] = defaultdict(Tally)
+    for (at, _), each in tallies.items():
+        every[at] += each
+    return Weeks(period, barbers, tallies, every, _open(session, period, barbers))
 
 
 def _tally(row: Any) -> Tally:

@@ -83,7 +83,6 @@ PAGES = {
     "numbers": "/numbers",
     "… of a barber  ": "/numbers?barber=barber_3",
     "… of a week": "/numbers?length=week",
-    "… of a year": "/numbers?length=year",
     "activity": "/activity",
     "… of one who did nothing": "/activity?who=customer:reply",
     "… of a booking": f"/activity?about={BOOKING}",
