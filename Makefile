@@ -98,6 +98,9 @@ lock: ## Renew both lock files from pyproject.toml
 	uv pip compile tests/clients/requirements.in --universal --generate-hashes --no-emit-index-url --no-annotate \
 	  --no-header --quiet -o tests/clients/requirements.lock
 	npm install --prefix tests/clients --package-lock-only --no-audit --no-fund
+	$(PYTHON) -c 'import json, pathlib; file = pathlib.Path("tests/clients/package-lock.json"); \
+	  lock = json.loads(file.read_text()); [each.pop("funding", None) for each in lock["packages"].values()]; \
+	  file.write_text(json.dumps(lock, indent=2) + "\n")'  # which has addresses
 
 system: ## Install the system packages that tests need (as root on Debian)
 	@tests/system-packages
