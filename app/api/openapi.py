@@ -29,9 +29,10 @@ _PAGE = b"""<!doctype html>
 _DESCRIPTION = """\
 Bookings and their WhatsApp reminders.
 
-Every call but `/health` needs `Authorization: Bearer <token>`; `chairtime token create NAME` makes
-a token. Times are RFC 3339: any offset in requests, UTC in answers. An error is
-`application/problem+json`, and `errors` names each wrong field as you named it.
+This is version 1; `docs/api.md` says what of it may change. Every call but `/health` needs
+`Authorization: Bearer <token>`; `chairtime token create NAME` makes a token. Times are RFC 3339:
+any offset in requests, UTC in answers. An error is `application/problem+json`, and `errors` names
+each wrong field as you named it.
 """
 
 

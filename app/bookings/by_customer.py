@@ -196,6 +196,12 @@ def by_id(session: Session, customer_id: str) -> CustomerSummary:
     return found[0]
 
 
+def bookings_of(session: Session, person: str) -> Sequence[Booking]:
+    """All bookings of a person, by their times."""
+    theirs = select(Booking).where(Booking.person == person)
+    return session.scalars(theirs.order_by(Booking.starts_at, Booking.id)).all()
+
+
 def id_of(customer: CustomerSummary) -> str:
     """Their id: made of that of their first booking, or of who has none, their own."""
     return customer.id or f"{_PREFIX}{customer.first_id.removeprefix('booking_')}"

@@ -133,6 +133,12 @@ def written_by(session: Session, person: str, limit: int) -> Sequence[Reply]:
     return session.scalars(theirs.order_by(Reply.received_at.desc()).limit(limit)).all()
 
 
+def all_by(session: Session, person: str) -> Sequence[Reply]:
+    """All that this person wrote, the oldest first."""
+    theirs = select(Reply).where(Reply.person == person)
+    return session.scalars(theirs.order_by(Reply.received_at, Reply.sid)).all()
+
+
 def mark_handled(session: Session, sid: str, actor: str) -> None:
     """Somebody has looked after a reply; harmless when it was done. Raises NotFound."""
     _get(session, sid)

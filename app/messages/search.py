@@ -3,6 +3,7 @@
 Reminders that are not due soon are no messages yet: a plan's row stands for them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -50,6 +51,12 @@ def search(
     page = read[:limit]
     more = len(read) > limit
     return page, cursors.write(page[-1].updated_at, page[-1].id, sort) if more else None
+
+
+def of_bookings(session: Session, booking_ids: Sequence[str]) -> list[Message]:
+    """The messages of these bookings, by the time that they were planned for."""
+    theirs = select(Message).where(Message.booking_id.in_(booking_ids))
+    return list(session.scalars(theirs.order_by(Message.planned_for, Message.id)))
 
 
 def _conditions(filters: Filters) -> list[ColumnElement[bool]]:

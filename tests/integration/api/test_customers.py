@@ -6,6 +6,7 @@ import pytest
 
 from app.customers import service as customers
 from app.db import Database
+from app.models.booking import Booking
 from app.models.customer import Customer
 from tests import factories
 from tests.integration.conftest import Client
@@ -172,3 +173,22 @@ def test_a_copy_is_kept_by_who_has_changed_since(
     assert ana == {**ANA, "notes": "Tea, no milk"}
     api.patch("/api/bookings/booking_B0", json={"notes": "Fade"})
     assert len(api.get("/api/customers", params=since).json()["items"]) == 2
+
+
+def test_all_that_is_kept_of_one_comes_in_one_answer_and_nothing_of_others(
+    api: Client, known: Database
+) -> None:
+    with known.write() as session:
+        theirs = session.get_one(Booking, "booking_A3")
+        factories.message(session, theirs, "sent")
+        factories.reply(session, theirs, body="See you")
+        other = session.get_one(Booking, "booking_B0")
+        factories.message(session, other, "sent")
+        factories.reply(session, other, body="Not hers")
+    export = api.get("/api/customers/customer_A0/export").json()
+    assert export["customer"] == ANA
+    assert [each["id"] for each in export["bookings"]] == [f"booking_A{n}" for n in range(4)]
+    assert [each["bookingId"] for each in export["messages"]] == ["booking_A3"]
+    assert export["messages"][0]["attempts"][0]["body"] == "Hello!"
+    assert [each["text"] for each in export["replies"]] == ["See you"]
+    assert api.get("/api/customers/customer_W0/export").status_code == 404

@@ -61,6 +61,7 @@ def test_every_call_is_described_and_nothing_else(schema: dict[str, Any]) -> Non
         ("/api/customers", "get"),
         ("/api/customers/{customer_id}", "get"),
         ("/api/customers/{customer_id}", "patch"),
+        ("/api/customers/{customer_id}/export", "get"),
         ("/api/hours", "get"),
         ("/api/hours", "put"),
         ("/api/messages", "get"),
