@@ -89,6 +89,11 @@ def test_every_locked_package_is_pinned_and_hashed_and_no_line_names_a_server(na
             )
 
 
+@pytest.mark.parametrize("name", ["requirements.lock", "package-lock.json"])
+def test_what_is_locked_for_generated_clients_names_no_server(name: str) -> None:
+    assert "://" not in (ROOT / "tests" / "clients" / name).read_text()
+
+
 def test_the_development_lock_holds_the_other_one_at_the_same_versions() -> None:
     assert locked("requirements.lock").items() <= locked("requirements-dev.lock").items()
 
