@@ -409,7 +409,7 @@ def test_a_queue_server_that_does_not_start_again_ends_nothing_else(place: Place
 
 
 def test_a_program_that_always_fails_is_given_up_with_one_line(place: Place) -> None:
-    environment = {"GRANIAN_LOG_CONFIG": str(place.folder)}  # a folder, which it cannot read
+    environment = {"GRANIAN_LOOP": "none-such"}  # which it refuses
     with place.up(**environment) as up:
         assert up.wait(240) == 1
         last = up.output().splitlines()[-1]
