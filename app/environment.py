@@ -39,6 +39,15 @@ class SmtpServer(NamedTuple):
     tls: Tls
 
 
+class SentinelUrl(NamedTuple):
+    """A Redis whose primary some Sentinels know; `as_redis` is the URL without them."""
+
+    hosts: tuple[tuple[str, int], ...]
+    primary: str
+    as_redis: str
+    is_tls: bool
+
+
 class Reader:
     """Reads single variables and collects what is wrong with them."""
 
@@ -231,16 +240,22 @@ class Reader:
         """The queue's URL, empty if none is set. A stall of 15 s loses nothing (default: 5 s)."""
 
         def parse(text: str) -> str:
-            if urlsplit(text).scheme not in {"redis", "rediss", "unix"}:
-                raise ValueError
-            _check_port(text)
+            if sentinel_url(text) is None:
+                if urlsplit(text).scheme not in {"redis", "rediss", "unix"}:
+                    raise ValueError
+                _check_port(text)
             separator = "&" if urlsplit(text).query else "?"
             return text if "socket_timeout" in text else f"{text}{separator}socket_timeout=15"
 
         port = self.port("REDIS_PORT", 6379)
         host = self.text("REDIS_HOST")
         default = f"redis://{host}:{port}/0?socket_timeout=15" if host else ""
-        return self.parsed("REDIS_URL", default, parse, "redis://…, rediss://… or unix://…")
+        return self.parsed(
+            "REDIS_URL",
+            default,
+            parse,
+            "redis://…, rediss://… or unix://…, or redis+sentinel://host,host/primary",
+        )
 
     def secret_key(self, state_dir: Path, production: bool) -> str:
         """SECRET_KEY, or in development one kept in the state folder."""
@@ -254,6 +269,26 @@ class Reader:
         except OSError as error:
             self.problems.append(f"STATE_DIR {state_dir} cannot be written: {error.strerror}")
             return ""
+
+
+def sentinel_url(text: str) -> SentinelUrl | None:
+    """What it says if it is a URL of Sentinels, else None. Raises ValueError for a wrong one."""
+    url = urlsplit(text)
+    if url.scheme not in {"redis+sentinel", "rediss+sentinel"}:
+        return None
+    credentials, at, listed = url.netloc.rpartition("@")
+    hosts = [urlsplit(f"//{each}") for each in listed.split(",")]
+    primary, _, number = url.path.strip("/").partition("/")
+    if not primary or not all(host.hostname for host in hosts):
+        raise ValueError
+    scheme = url.scheme.removesuffix("+sentinel")
+    query = f"?{url.query}" if url.query else ""
+    return SentinelUrl(
+        hosts=tuple((str(host.hostname), host.port or 26379) for host in hosts),
+        primary=primary,
+        as_redis=f"{scheme}://{credentials}{at}primary/{int(number or 0)}{query}",
+        is_tls=scheme == "rediss",
+    )
 
 
 def _http_url(text: str) -> SplitResult:

@@ -22,6 +22,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError, TimeoutError
 from redis.retry import Retry
 
+from app import redis_pools
+
 ANSWERS = 1.0
 """Seconds within which a queue that is well answers, also one far away on a busy machine."""
 
@@ -43,7 +45,7 @@ class Storage(RedisStorage):  # type: ignore[misc]
     pool: ConnectionPool
 
     def __init__(self, name: str, url: str) -> None:
-        super().__init__(name, url=url)
+        super().__init__(name, connection_pool=redis_pools.pool(url))
         self._patient = Redis(connection_pool=self.pool)
         self.pool = quick_pool(url)
         self.conn = Redis(connection_pool=self.pool)
@@ -83,7 +85,7 @@ class Storage(RedisStorage):  # type: ignore[misc]
 
 def quick_pool(url: str) -> ConnectionPool:
     """Connections that give up after ANSWERS, whatever the URL says."""
-    pool = ConnectionPool.from_url(url)
+    pool = redis_pools.pool(url)
     pool.connection_kwargs.update(
         socket_timeout=ANSWERS, socket_connect_timeout=ANSWERS, retry=Retry(NoBackoff(), 0)
     )

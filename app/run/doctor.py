@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from app import clock, db
+from app import clock, db, redis_pools
 from app.db import Database
 from app.mail import smtp
 from app.messages import compose, gate, templates, texts
@@ -148,7 +148,9 @@ def clock_finding(whose: str, seconds: float, level: Level = "FAIL") -> Finding:
 def _queue(env: Settings) -> Iterator[Finding]:
     try:
         preflight.check_queue(env)
-        with closing(redis.Redis.from_url(env.redis_url, decode_responses=True)) as client:
+        pool = redis_pools.pool(env.redis_url)
+        pool.connection_kwargs["decode_responses"] = True
+        with closing(redis.Redis.from_pool(pool)) as client:
             yield _kept(client)
     except (Trouble, redis.RedisError, OSError) as error:
         lines = preflight.explain(error) or [str(error)]

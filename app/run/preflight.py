@@ -13,7 +13,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from app import files
+from app import files, redis_pools
 from app.db import Database, database
 from app.errors import Invalid, Refused
 from app.run import migrate
@@ -87,9 +87,10 @@ def connect() -> Database:
 def check_queue(env: Settings) -> None:
     """Raise Trouble unless the queue answers."""
     try:
-        client = redis.Redis.from_url(env.redis_url, socket_connect_timeout=_CONNECT_WITHIN)
-        client.ping()
-        client.close()
+        pool = redis_pools.pool(env.redis_url)
+        pool.connection_kwargs["socket_connect_timeout"] = _CONNECT_WITHIN
+        redis.Redis.from_pool(pool).ping()
+        pool.disconnect()
     except (redis.RedisError, OSError, ValueError) as error:
         if env.embedded_queue:
             raise Trouble(

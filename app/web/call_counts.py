@@ -9,10 +9,11 @@ from functools import cached_property
 
 from limits.aio.storage import RedisStorage
 from limits.storage import MemoryStorage
-from redis.asyncio import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+
+from app import redis_pools
 
 PATIENCE = 0.1
 """Seconds that one request waits for Redis; then nobody does until it answers again."""
@@ -25,7 +26,7 @@ class CallCounts:
     """The counts as one event loop reaches them: its connections are of no other."""
 
     def __init__(self, redis_url: str) -> None:
-        self._pool = ConnectionPool.from_url(redis_url)
+        self._pool = redis_pools.async_pool(redis_url)
         self._pool.connection_kwargs["retry"] = Retry(NoBackoff(), 0)
         self._shared = RedisStorage(
             "async+redis://",

@@ -1,8 +1,6 @@
 """Mail: written with what it is about, tried until the server takes it, in nobody's way."""
 
 import socket
-import ssl
-import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +16,7 @@ from app.models.mail import Mail
 from app.run import doctor
 from tests import factories
 from tests.conftest import Configure
+from tests.support.certificates import certified
 from tests.support.frozen import FrozenClock
 from tests.support.mailbox import PASSWORD, USER, Mailbox
 from tests.support.ports import free_port
@@ -192,17 +191,6 @@ def test_the_doctor_logs_in(mailbox: Mailbox, configure: Configure) -> None:
     assert "FAIL" in mail_finding()
     configure(SMTP_URL=None)
     assert "not set up" in mail_finding()
-
-
-def certified(folder: Path) -> ssl.SSLContext:
-    """A server's context, with a certificate that nobody trusts until they are told to."""
-    key, cert = folder / "key.pem", folder / "cert.pem"
-    line = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
-    line += f"-subj /CN=shop -addext subjectAltName=IP:127.0.0.1 -keyout {key} -out {cert}"
-    subprocess.run(line.split(), check=True, capture_output=True)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(cert, key)
-    return context
 
 
 def mail_finding() -> str:
