@@ -16,6 +16,7 @@ from app.imports.rows import Known, Person, Reading, Same
 from app.models.folding import fold
 from app.models.identity import person_of
 from app.reminders.plan import PlanTooLong, reminder_times
+from app.shop.service import ids_in
 
 FateOf = Literal["new", "changes", "same", "wrong"]
 
@@ -82,13 +83,14 @@ class _Bookings:
     def _problems(self, values: Mapping[str, Any]) -> list[tuple[str, str]]:
         service = self._known.services[values["service_id"]]
         barber = self._known.barbers[values["barber_id"]]
-        doers = self._known.done_by.get(service.id)
+        parts = [self._known.services[id] for id in ids_in(service)]
+        doers = [self._known.done_by.get(part.id, {barber.id}) for part in parts]
         problems = []
-        if not service.active:
+        if not all(part.active for part in parts):
             problems.append(("service", f"{service.name} cannot be booked any more."))
         if not barber.active:
             problems.append(("barber", f"{barber.name} cannot be booked any more."))
-        elif doers is not None and barber.id not in doers:
+        elif not all(barber.id in each for each in doers):
             problems.append(("barber", f"{barber.name} does not do {service.name}."))
         if not self._overlap and is_taken(self._taken[barber.id], *span_of(values)):
             problems.append(("date", f"{barber.name} has another booking then."))

@@ -132,7 +132,9 @@ def _with_names(how: Matching, table: Table, known: Known) -> Matching:
     names = {}
     for of, items in offered.items():
         texts = matching.texts_of(table, how.columns.get(of, ""))
-        guessed = matching.meaning(texts, {id: item.name for id, item in items.items()})
+        one = {id: item.name for id, item in items.items() if not getattr(item, "parts", None)}
+        whole = {item.name: id for id, item in items.items() if id not in one}  # of one visit
+        guessed = matching.meaning(texts, one) | {t: whole[t] for t in texts if t in whole}
         names[of] = guessed | dict(how.names.get(of, {}))
     return Matching(**{**how.to_json(), "names": names})
 

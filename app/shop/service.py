@@ -80,9 +80,13 @@ def parts_of(session: Session, service_id: str) -> Sequence[str]:
     """The ids of what is done, in order: several are one service or written as one
     (`app.shop.several`).
     """
-    known = _CATALOGUE.of(session, None).services.get(service_id)
-    known = known or session.get(Service, service_id)
-    return ((known and known.parts) or service_id).split(PARTS_JOIN)
+    known = service(session, service_id)
+    return ids_in(known) if known else service_id.split(PARTS_JOIN)
+
+
+def ids_in(service: Service) -> Sequence[str]:
+    """The same of a service that is there."""
+    return (service.parts or service.id).split(PARTS_JOIN)
 
 
 def is_offered(session: Session, service_id: str) -> bool:

@@ -23,7 +23,7 @@ from app.imports.reading import CHARSETS, DELIMITERS, MOST_BYTES, MOST_ROWS
 from app.imports.spelling import ORDERS
 from app.models.imports import UNDER_WAY, Import
 from app.models.shop import Barber, Service
-from app.shop.catalogue import listed
+from app.shop.catalogue import booked, listed
 from app.web.csv_files import download
 from app.web.field_names import first_of_each
 
@@ -181,7 +181,7 @@ def _context(session: Session, row: Import) -> dict[str, Any]:
         "charsets": list(CHARSETS.items()),
         "delimiters": list(DELIMITERS.items()),
         "orders": list(ORDERS.items()),
-        "items": {"service": listed(session, Service), "barber": listed(session, Barber)},
+        "items": {"service": booked(session, Service), "barber": listed(session, Barber)},
     }
 
 

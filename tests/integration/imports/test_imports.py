@@ -16,6 +16,7 @@ from app.models.customer import Customer
 from app.models.imports import Import
 from app.models.message import Message
 from app.models.plan import Plan
+from app.shop import several
 from tests import factories
 from tests.support.frozen import FrozenClock
 from tests.support.valkey import Valkey
@@ -328,3 +329,23 @@ def test_10_000_rows_with_200_wrong_ones_take_less_than_a_minute(filled: Databas
     print(f"\n10,000 rows: checked in {took_check:.1f} s, checked and imported in {took:.1f} s")
     assert counts(filled, import_id) == {"made": 9_800, "wrong": 200}
     assert took < 60
+
+
+def test_several_services_of_one_visit_come_in_by_the_name_that_they_go_out_with(
+    filled: Database,
+) -> None:
+    with filled.write() as session:
+        whole = several.made(session, "haircut+beard-trim")
+    import_id = checked(
+        filled,
+        lines(
+            row(service="Haircut and Beard trim"),
+            row("24/11/2026,12:00", service="Beard", client="Bo", mobile="020 7946 0959"),
+        ),
+    )
+    assert counts(filled, import_id) == {"new": 2}
+    run(filled, import_id)
+    with filled.read() as session:
+        made = session.scalars(select(Booking).order_by(Booking.starts_at)).all()
+        assert [each.service_id for each in made] == [whole, "beard-trim"]
+        assert made[0].ends_at - made[0].starts_at == timedelta(minutes=50)
