@@ -451,7 +451,9 @@ def test_a_booking_is_dropped_where_it_is_seen_on_a_board_that_scrolls_meanwhile
 def test_the_board_of_many_barbers_scrolls_sideways_below_their_names_and_beside_the_hours(
     new_context: Any, ten_barbers: Dashboard, width: int
 ) -> None:
-    page = new_context(viewport={"width": width, "height": 844}).new_page()
+    is_phone = width == PHONE["width"]
+    wide = {"viewport": {"width": width, "height": 844}}
+    page = phone_with_board(new_context) if is_phone else new_context(**wide).new_page()
     open_board(page)
     assert_fits(page)
     name, hours = page.locator("#barber-barber_10"), page.locator(".board-hours")

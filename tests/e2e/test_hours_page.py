@@ -37,7 +37,7 @@ def test_hours_a_day_off_and_a_closed_day_hold_on_the_board_and_in_the_form(
     page.get_by_label(f"{day:%A}’s break from", exact=True).fill("13:00")
     page.get_by_label(f"{day:%A}’s break until", exact=True).fill("14:00")
     page.keyboard.press("Enter")
-    strays = page.get_by_role("region", name="1 booking outside hours")
+    strays = page.get_by_role("form", name="1 booking outside hours")
     expect(strays.get_by_role("link", name="Ana Silva")).to_have_attribute(
         "href", f"/bookings/{booking}"
     )
