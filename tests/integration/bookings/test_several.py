@@ -177,6 +177,9 @@ def test_the_form_books_changes_and_shows_them(sqlite_api: Client, cuts: Databas
     assert "Service: Haircut and Beard trim" in said
     with cuts.read() as session:
         assert session.scalars(select(Service).where(Service.parts.is_not(None))).all() == []
+    full = {**typed, "day": "2026-11-22"}  # it is over
+    html = sqlite_api.post("/bookings/preview", data=full, headers=HTMX).text
+    assert "/waiting?service=haircut&" in html.replace("&amp;", "&")
     answer = sqlite_api.post("/bookings", data=typed)
     assert answer.status_code == 303, answer.text
     address = answer.headers["Location"]
