@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 unit e2e timed storm upgrade fuzz: export TMPDIR = $(shell tests/temporary-folder)
 
-.PHONY: help install run test test-matrix wheel sbom audit unit e2e timed lint format lock storm fuzz clients upgrade bench alerts screenshots system compiled clean
+.PHONY: help install run test test-matrix wheel sbom audit unit e2e timed lint format lock storm fuzz clients upgrade bench profile alerts screenshots system compiled clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -58,6 +58,9 @@ upgrade: .venv/.installed-dev system ## Go from an older version (OLD, a commit)
 
 bench: .venv/.installed-dev system ## Measure how fast it is
 	$(PYTEST) -s tests/benchmarks
+
+profile: .venv/.installed-dev system ## Show where the time of a create goes, by statement and function
+	$(PYTEST) -s tests/benchmarks/profile_create.py
 
 alerts: ## Check alert rules and dashboard by promtool (Debian: prometheus)
 	promtool check rules docs/monitoring/alerts.yml <(tests/dashboard-queries)
