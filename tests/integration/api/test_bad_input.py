@@ -260,8 +260,10 @@ def test_a_method_that_does_not_fit_is_a_405_that_says_which_do(
 def test_a_method_cannot_be_overridden(sqlite_api: Client) -> None:
     booking = sqlite_api.post("/api/bookings", json=body()).json()
     for name in ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"):
-        path = f"/api/bookings/{booking['id']}?_method=DELETE"
+        path = f"/api/bookings/{booking['id']}"
         assert sqlite_api.get(path, headers={name: "DELETE"}).json() == booking
+    assert sqlite_api.get(f"{path}?_method=DELETE").status_code == 422
+    assert sqlite_api.get(path).json() == booking
 
 
 def test_no_answer_repeats_the_host_that_was_asked_for(sqlite_api: Client) -> None:
