@@ -103,6 +103,42 @@ T = TypeVar("T", "NewBookingBody", "BookingChanges")
 Status = Literal["confirmed", "cancelled", "completed", "no_show"]
 
 _DATE_TIME = {"format": "date-time"}
+OfStatus = Annotated[
+    str | None,
+    QueryParameter(description="Exactly that.", schema_extra={"enum": list(STATUSES)}),
+]
+OfBarber = Annotated[str | None, QueryParameter(name="barberId", description="Of that barber.")]
+OfService = Annotated[str | None, QueryParameter(name="serviceId", description="Of that service.")]
+StartsFrom = Annotated[
+    str | None,
+    QueryParameter(
+        name="from", description="Those that start then or later.", schema_extra=_DATE_TIME
+    ),
+]
+StartsTo = Annotated[
+    str | None,
+    QueryParameter(name="to", description="Those that start before.", schema_extra=_DATE_TIME),
+]
+UpdatedSince = Annotated[
+    str | None,
+    QueryParameter(
+        name="updatedSince",
+        description="Those that were made or changed then or later.",
+        schema_extra=_DATE_TIME,
+    ),
+]
+Q = Annotated[
+    str | None, QueryParameter(description="A part of the name, a phone number, or an id.")
+]
+Sort = Annotated[
+    str,
+    QueryParameter(
+        description="By which time; with `-` the latest first.",
+        schema_extra={"enum": list(search.ORDERS)},
+    ),
+]
+Limit = Annotated[int, QueryParameter(description=f"1 to {search.MAX_LIMIT}.")]
+Cursor = Annotated[str | None, QueryParameter(description="`nextCursor` of the page before.")]
 
 
 class NewBookingBody(Struct, rename="camel", kw_only=True, forbid_unknown_fields=True):
@@ -252,48 +288,16 @@ def create_booking(
 
 @get("/", opt={"access": "read"}, responses=documented(400, 401, 403, 422), sync_to_thread=True)
 def list_bookings(
-    status: Annotated[
-        str | None,
-        QueryParameter(description="Exactly that.", schema_extra={"enum": list(STATUSES)}),
-    ] = None,
-    barber_id: Annotated[
-        str | None, QueryParameter(name="barberId", description="Of that barber.")
-    ] = None,
-    service_id: Annotated[
-        str | None, QueryParameter(name="serviceId", description="Of that service.")
-    ] = None,
-    starts_from: Annotated[
-        str | None,
-        QueryParameter(
-            name="from", description="Those that start then or later.", schema_extra=_DATE_TIME
-        ),
-    ] = None,
-    starts_to: Annotated[
-        str | None,
-        QueryParameter(name="to", description="Those that start before.", schema_extra=_DATE_TIME),
-    ] = None,
-    updated_since: Annotated[
-        str | None,
-        QueryParameter(
-            name="updatedSince",
-            description="Those that were made or changed then or later.",
-            schema_extra=_DATE_TIME,
-        ),
-    ] = None,
-    q: Annotated[
-        str | None, QueryParameter(description="A part of the name, a phone number, or an id.")
-    ] = None,
-    sort: Annotated[
-        str,
-        QueryParameter(
-            description="By which time; with `-` the latest first.",
-            schema_extra={"enum": list(search.ORDERS)},
-        ),
-    ] = "scheduledTime",
-    limit: Annotated[int, QueryParameter(description=f"1 to {search.MAX_LIMIT}.")] = 50,
-    cursor: Annotated[
-        str | None, QueryParameter(description="`nextCursor` of the page before.")
-    ] = None,
+    status: OfStatus = None,
+    barber_id: OfBarber = None,
+    service_id: OfService = None,
+    starts_from: StartsFrom = None,
+    starts_to: StartsTo = None,
+    updated_since: UpdatedSince = None,
+    q: Q = None,
+    sort: Sort = "scheduledTime",
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> BookingPage:
     """Bookings by time, a page at a time; by `updatedAt`, what has changed since a time."""
     first, last, since = decoding.times(

@@ -6,7 +6,7 @@ from msgspec import Struct
 from app import clock, db
 from app.api.bookings import BookingAnswer
 from app.api.customers import CustomerAnswer, Id, answers
-from app.api.events import ReplyAnswer
+from app.api.event_data import ReplyAnswer
 from app.api.reminders import MessageAnswer
 from app.bookings import by_customer
 from app.conversations import service as conversations

@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 
-from app.api.events import EXAMPLES, ReplyAnswer, SendingAnswer
+from app.api.event_data import ReplyAnswer, SendingAnswer
+from app.api.event_examples import EXAMPLES
 from app.outbox import TYPES, EventType
 
 _WHEN: Mapping[EventType, str] = {

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 import yaml
 
-from app.api.events import EXAMPLES
+from app.api.event_examples import EXAMPLES
 from app.outbox import TYPES
 from app.web.field_names import camel, in_words
 from tests.integration.conftest import Client
