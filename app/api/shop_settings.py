@@ -203,7 +203,11 @@ def _columns(row: Shop, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[
 
 
 def _shop(row: Shop, given: Mapping[str, Any]) -> dict[str, Any]:
-    typed = {form: given[ours] or "" for ours, form in _SHOP.items() if ours in given}
+    asked = {form: given[ours] for ours, form in _SHOP.items() if ours in given}
+    empty = [form for form, value in asked.items() if value == "" and form != "name"]
+    if empty:  # the form's word for null, which here is null alone
+        raise Invalid([FieldError(form, "This must not be empty.") for form in empty])
+    typed = {form: value or "" for form, value in asked.items()}
     return ShopForm(typed, row).checked(typed.keys())
 
 

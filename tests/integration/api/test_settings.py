@@ -83,6 +83,9 @@ def test_all_that_is_wrong_is_said_by_the_names_here(sqlite_api: Client) -> None
     assert {each["field"] for each in answer.json()["errors"]} == wrong.keys() - {"quietFrom"}
     huge = sqlite_api.patch(ADDRESS, json=dict.fromkeys(("remindWithin", "remindEvery"), 10**400))
     assert {each["field"] for each in huge.json()["errors"]} == {"remindWithin", "remindEvery"}
+    empty = dict.fromkeys(("locale", "country", "timeZone", "currency"), "")  # null is a word too
+    answer = sqlite_api.patch(ADDRESS, json=empty)
+    assert {each["field"] for each in answer.json()["errors"]} == empty.keys()
     same = sqlite_api.patch(ADDRESS, json={"quietFrom": "22:00", "quietUntil": "22:00"})
     assert [each["field"] for each in same.json()["errors"]] == ["quietUntil"]
     assert sqlite_api.get(ADDRESS).json() == DEFAULTS
