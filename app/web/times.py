@@ -97,7 +97,7 @@ def until(at: datetime) -> Markup:
     return _time(at, _distance(max(_seconds_to(at), 1)))
 
 
-def amount(number: int) -> str:
+def amount(number: float) -> str:
     """`12,345`, `12.345` or `12 345`, as the shop's language writes it."""
     return format_decimal(number, locale=_locale())
 

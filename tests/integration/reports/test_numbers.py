@@ -150,6 +150,9 @@ def test_the_page_says_what_the_weeks_came_to_beside_those_before(
     assert "Messages 60 ≈ £3.00 · 1.5 a booking" in page
     assert "With 2 or more reminders, 0 in 100 stay away. With none, 20." in page
     assert "No reminder 20% 4 of 20" in page
+    with sqlite_shop.write() as session:
+        factories.shop(session, locale="de_DE")
+    assert "1,5 a booking" in words(owner.get("/numbers").text)
 
 
 def test_of_one_barber_the_page_has_theirs_alone(owner: Client, sqlite_shop: Database) -> None:
