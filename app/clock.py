@@ -160,3 +160,6 @@ def _leap(day: date, at: time, zone: ZoneInfo) -> datetime:
 
 OFFSET_HINT = "This needs an offset, e.g. 2026-11-23T18:00:00Z."
 """What is wrong with a time without a zone."""
+
+USABLE_HINT = "This needs an offset, and a year from 2 to 9998, e.g. 2026-11-23T18:00:00Z."
+"""What is wrong with a time that is not `is_usable`."""

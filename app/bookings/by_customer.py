@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.bookings import search
-from app.clock import OFFSET_HINT
+from app.clock import USABLE_HINT
 from app.errors import FieldError, Invalid, NotFound
 from app.models.booking import Booking
 from app.models.customer import Customer
@@ -143,7 +143,7 @@ def walk(
     if not 1 <= limit <= search.MAX_LIMIT:
         wrong.append(FieldError("limit", f"This must be from 1 to {search.MAX_LIMIT}."))
     if not clock.is_usable(updated_since):
-        wrong.append(FieldError("updatedSince", OFFSET_HINT))
+        wrong.append(FieldError("updatedSince", USABLE_HINT))
     if wrong:
         raise Invalid(wrong)
     booked = select(Booking.person).where(Booking.person.is_not(None))

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, false, literal, or_, select, tuple
 from sqlalchemy.orm import Session, joinedload
 
 from app import clock, cursors
-from app.clock import OFFSET_HINT
+from app.clock import USABLE_HINT
 from app.customers import phones
 from app.db import UtcDateTime, is_one_of
 from app.errors import FieldError, Invalid
@@ -189,9 +189,9 @@ def _check(
     )
     check(is_barber, "barber_id", "There is no such barber.")
     check(is_service, "service_id", "There is no such service.")
-    check(clock.is_usable(filters.updated_since), "updatedSince", OFFSET_HINT)
-    check(clock.is_usable(filters.starts_from), "from", OFFSET_HINT)
-    check(clock.is_usable(filters.starts_to), "to", OFFSET_HINT)
+    check(clock.is_usable(filters.updated_since), "updatedSince", USABLE_HINT)
+    check(clock.is_usable(filters.starts_from), "from", USABLE_HINT)
+    check(clock.is_usable(filters.starts_to), "to", USABLE_HINT)
     check(
         _is_searchable(filters.q or ""),
         "q",

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from app import clock, cursors
-from app.clock import OFFSET_HINT
+from app.clock import USABLE_HINT
 from app.db import UtcDateTime, is_one_of
 from app.errors import FieldError, Invalid
 from app.messages.service import API_STATES
@@ -86,7 +86,7 @@ def _checked(
         "kind": (filters.kind in {None, *KINDS}, f"This must be one of {', '.join(KINDS)}."),
         "sort": (sort in ORDERS, f"This must be one of {', '.join(ORDERS)}."),
         "limit": (1 <= limit <= MAX_LIMIT, f"This must be from 1 to {MAX_LIMIT}."),
-        "updatedSince": (clock.is_usable(filters.updated_since), OFFSET_HINT),
+        "updatedSince": (clock.is_usable(filters.updated_since), USABLE_HINT),
         "cursor": (cursor is None or place is not None, cursors.HINT),
     }
     wrong = [FieldError(name, words) for name, (is_right, words) in rules.items() if not is_right]

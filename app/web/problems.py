@@ -4,6 +4,7 @@ Services name fields as they do themselves; the caller reads the names that the 
 """
 
 import logging
+import re
 import traceback
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -28,6 +29,9 @@ RETRY_AFTER = "5"  # seconds
 MAX_ERRORS = 20
 
 AnyRequest = Request[Any, Any, Any]
+
+_MISSING = re.compile(r"Missing required \w+ parameter '([^']+)'")
+"""What Litestar says in place of its list where a parameter is not there at all."""
 
 _log = logging.getLogger(__name__)
 
@@ -114,6 +118,8 @@ def _on_stale(_request: AnyRequest, error: Stale) -> Response[bytes]:
 
 def _on_wrong_parameters(request: AnyRequest, error: ValidationException) -> Response[bytes]:
     """Litestar's findings; a wrong id in the path is something that there is not."""
+    if missing := _MISSING.match(error.detail):
+        return problem(422, "Some fields are wrong.", [FieldError(missing[1], "This is missing.")])
     if not isinstance(error.extra, list):  # of a form that cannot be read
         return problem(400, f"{error.detail[:1].upper()}{error.detail[1:]}.")
     wrong: list[dict[str, str]] = error.extra

@@ -216,6 +216,30 @@ def test_a_wrong_filter_is_a_422_that_names_it(api: Client, query: str, field: s
     assert fields(answer) == {field}
 
 
+@pytest.mark.parametrize("of", ["bookings", "customers", "messages"])
+def test_a_time_of_no_usable_year_is_not_said_to_lack_an_offset(
+    sqlite_api: Client, of: str
+) -> None:
+    answer = sqlite_api.get(f"/api/{of}?updatedSince=0001-01-01T00:00:00Z")
+    assert answer.status_code == 422
+    assert "a year from 2 to 9998" in answer.json()["errors"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("from=2026-11-23T00:00:00Z&to=2026-11-24T00:00:00Z", "serviceId"),
+        ("serviceId=haircut&to=2026-11-24T00:00:00Z", "from"),
+    ],
+)
+def test_a_parameter_that_is_missing_is_a_422_that_names_it(
+    sqlite_api: Client, query: str, field: str
+) -> None:
+    answer = sqlite_api.get(f"/api/availability?{query}")
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [{"field": field, "message": "This is missing."}]
+
+
 @pytest.mark.parametrize("key", ["", "x" * 256, "two words", "ключ".encode(), "tab\tbed"])
 def test_a_malformed_idempotency_key_is_a_422_that_names_it(
     api: Client, shop: Database, key: str | bytes
