@@ -532,7 +532,13 @@ def test_what_weeks_came_to_goes_by_an_index(
 
 
 def test_the_counters_go_by_an_index(big: Database, clock: FrozenClock) -> None:
-    check(big, reading(big, statistics.stats))
+    with caught(big) as statements:
+        reading(big, statistics.stats)()
+    [plan] = [plan_of(big, each) for each in statements]
+    assert not scans(plan)
+    # PostgreSQL chooses by how much of the table VACUUM has seen.
+    is_direct = "ix_message_failed_of_booking" in plan
+    assert is_direct or not big.is_sqlite, "the failed ones are read row by row"
 
 
 def test_what_is_scraped_goes_by_an_index(big: Database, clock: FrozenClock) -> None:
