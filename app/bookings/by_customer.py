@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, and_, case, func, select
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, bindparam, case, func, select
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.bookings import search
 from app.clock import USABLE_HINT
+from app.db import UtcDateTime
 from app.errors import FieldError, Invalid, NotFound
 from app.models.booking import Booking
 from app.models.customer import Customer
@@ -39,6 +40,13 @@ _HAS_NO_BOOKING = (
     ~select(Booking.id).where(Booking.person == Customer.person).exists(),
 )
 _NEWEST = (Booking.starts_at.desc(), Booking.id.desc())
+_IS_ONE_OF_THEM = Booking.person.in_(bindparam("people", expanding=True))
+_NAMES = (
+    select(Booking.person, func.max(Booking.customer_name))
+    .where(_IS_ONE_OF_THEM)
+    .group_by(Booking.person, Booking.name_folded)
+    .order_by(func.max(Booking.starts_at).desc())
+)
 
 
 @dataclass(frozen=True)
@@ -181,7 +189,9 @@ def of_people(session: Session, people: Sequence[str]) -> list[CustomerSummary]:
 
 def summaries(session: Session, people: Sequence[str]) -> list[CustomerSummary]:
     """These customers, in this order; without those who never booked."""
-    rows = session.execute(_latest_of(people)).mappings()
+    if not people:
+        return []
+    rows = session.execute(_LATEST, {"people": people, "now": clock.now()}).mappings()
     names = _names_of(session, people)
     known = {row.person: _summary(row, names[row.person]) for row in rows}
     return [known[person] for person in people if person in known]
@@ -297,14 +307,8 @@ def _summary_of_unbooked(row: Customer) -> CustomerSummary:
 
 def _names_of(session: Session, people: Sequence[str]) -> dict[str, list[str]]:
     """The names under which each has booked, the latest first, each once."""
-    query = (
-        select(Booking.person, func.max(Booking.customer_name))
-        .where(Booking.person.in_(people))
-        .group_by(Booking.person, Booking.name_folded)
-        .order_by(func.max(Booking.starts_at).desc())
-    )
     names: dict[str, list[str]] = {}
-    for person, name in session.execute(query):
+    for person, name in session.execute(_NAMES, {"people": people}):
         names.setdefault(str(person), []).append(name)
     return names
 
@@ -314,9 +318,11 @@ def _summary(row: RowMapping, names: Sequence[str]) -> CustomerSummary:
     return CustomerSummary(**row, others=others[:MOST_NAMES])
 
 
-def _latest_of(people: Sequence[str]) -> Select[Any]:
-    """Of each person their latest booking, with what the others say: as CustomerSummary."""
-    now = clock.now()
+def _latest() -> Select[Any]:
+    """Of each of the `people` their latest booking, with what the others say: as
+    CustomerSummary.
+    """
+    now = bindparam("now", type_=UtcDateTime)
     told = {
         "first_id": func.min(Booking.id),  # by the time they were made
         "last_visit": func.max(case((_is_visit(now), Booking.starts_at))),
@@ -335,15 +341,18 @@ def _latest_of(people: Sequence[str]) -> Select[Any]:
             *(each.over(partition_by=Booking.person).label(name) for name, each in told.items()),
             func.row_number().over(partition_by=Booking.person, order_by=_NEWEST).label("place"),
         )
-        .where(Booking.person.in_(people))
+        .where(_IS_ONE_OF_THEM)
         .subquery()
     ).c
     return select(*(each for each in rows if each is not rows.place)).where(rows.place == 1)
 
 
-def _is_visit(now: datetime) -> ColumnElement[bool]:
+def _is_visit(now: Any) -> ColumnElement[bool]:
     return and_(_CAME, Booking.starts_at <= now)
 
 
-def _is_next(now: datetime) -> ColumnElement[bool]:
+def _is_next(now: Any) -> ColumnElement[bool]:
     return and_(Booking.status == "confirmed", Booking.starts_at > now)
+
+
+_LATEST = _latest()

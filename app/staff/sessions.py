@@ -9,10 +9,11 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.db import UtcDateTime, read_rows
 from app.models.staff import LoginStep, StaffSession, User
 from app.staff import audit
 from app.staff.accounts import ROLES
@@ -24,6 +25,18 @@ CONFIRMED_FOR = timedelta(minutes=15)
 """How long a password that was typed will do for what changes the way in."""
 NOTED_EVERY = timedelta(minutes=1)
 """How exact the last use is."""
+
+_SIGNED_IN = (
+    select(StaffSession.id, User.id, User.name, User.role, StaffSession.seen_at)
+    .join(User, StaffSession.user_id == User.id)
+    .where(
+        StaffSession.id.in_(bindparam("ids", expanding=True)),
+        StaffSession.seen_at > bindparam("not_before", type_=UtcDateTime),
+        StaffSession.created_at > bindparam("begun_after", type_=UtcDateTime),
+        User.disabled_at.is_(None),
+    )
+)
+"""Made once, as every page needs it; the times are those of `_is_open`."""
 
 
 @dataclass(frozen=True)
@@ -70,14 +83,11 @@ def find(session: Session, secret: str) -> SignedIn | None:
 def find_all(session: Session, secrets: Iterable[str]) -> dict[str, SignedIn]:
     """That of each of them, by its secret; what `find` finds for none is not there."""
     by_id = {digest(secret): secret for secret in secrets}
-    rows = session.execute(
-        select(StaffSession.id, User, StaffSession.seen_at)
-        .join(User, StaffSession.user_id == User.id)
-        .where(StaffSession.id.in_(by_id), *_is_open(clock.now()), User.disabled_at.is_(None))
-    )
+    now = clock.now()
+    ids = {"ids": list(by_id), "not_before": now - IDLE, "begun_after": now - LONGEST}
     return {
-        by_id[session_id]: SignedIn(user.id, user.name, user.role, session_id, seen_at)
-        for session_id, user, seen_at in rows
+        by_id[session_id]: SignedIn(user_id, name, role, session_id, seen_at)
+        for session_id, user_id, name, role, seen_at in read_rows(session, _SIGNED_IN, ids)
     }
 
 
