@@ -27,7 +27,7 @@ NOTED_EVERY = timedelta(minutes=1)
 """How exact the last use is."""
 
 _SIGNED_IN = (
-    select(StaffSession.id, User.id, User.name, User.role, StaffSession.seen_at)
+    select(StaffSession.id.label("session_id"), User.id, User.name, User.role, StaffSession.seen_at)
     .join(User, StaffSession.user_id == User.id)
     .where(
         StaffSession.id.in_(bindparam("ids", expanding=True)),
@@ -86,8 +86,8 @@ def find_all(session: Session, secrets: Iterable[str]) -> dict[str, SignedIn]:
     now = clock.now()
     ids = {"ids": list(by_id), "not_before": now - IDLE, "begun_after": now - LONGEST}
     return {
-        by_id[session_id]: SignedIn(user_id, name, role, session_id, seen_at)
-        for session_id, user_id, name, role, seen_at in read_rows(session, _SIGNED_IN, ids)
+        by_id[row.session_id]: SignedIn(row.id, row.name, row.role, row.session_id, row.seen_at)
+        for row in read_rows(session, _SIGNED_IN, ids)
     }
 
 

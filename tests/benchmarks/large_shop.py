@@ -1,4 +1,4 @@
-"""A shop with years behind it, written into PostgreSQL: 200,000 bookings, 2,000,000 messages.
+"""A shop with years behind it, written into PostgreSQL: 200,000 bookings, 2,000,000 reminders.
 
 Eight barbers with a booking each half hour of an eight-hour day; 30 days of it are still to come.
 Each booking has a reminder every two hours of the 20 before it; those to come are in plans. Of
@@ -7,14 +7,18 @@ the names of all. Of every tenth booking there is a reply, and a few of these no
 after.
 """
 
+from datetime import UTC, datetime
+
 from sqlalchemy import Connection, Engine, text
 
+from app.db import Base
 from app.models import folding
 
 BOOKINGS = 200_000
 REMINDERS = 10  # of each booking
 FAILED_EACH = 100  # of how many messages one failed
 
+_NOW = "CAST(:now AS timestamptz)"
 _PER_DAY = 128
 _COMING = 30 * _PER_DAY
 _WITH_ATTEMPTS = 100 * _PER_DAY
@@ -49,7 +53,7 @@ _BOOKINGS = f"""
       CASE WHEN n % 12 = 0 THEN 'cancelled' WHEN at > now() THEN 'confirmed'
         WHEN n % 25 = 0 THEN 'no_show' ELSE 'completed' END,
       at - interval '20 hours', at - interval '20 hours'
-    FROM generate_series(0, {BOOKINGS - 1}) AS n, LATERAL (SELECT {_STARTS_AT} AS at) AS _
+    FROM generate_series(0, :bookings - 1) AS n, LATERAL (SELECT {_STARTS_AT} AS at) AS _
 """
 
 _MESSAGES = f"""
@@ -144,14 +148,30 @@ _BARBERS = """
 _STORIES = (_MARKED, _ATTEMPTS, _RECEIPTS, _EVENTS, _REPLIES, _COUNTED)
 
 
-def fill(engine: Engine) -> None:
-    """Write it all into a migrated database, and let PostgreSQL look at it as autovacuum would."""
+def fill(engine: Engine, bookings: int = BOOKINGS, now: datetime | None = None) -> None:
+    """Write it all into a migrated database, and let PostgreSQL look at it as autovacuum would.
+
+    With fewer bookings the shop is younger: what is still to come is the same. `now` is aware; it
+    is what time it is in the shop.
+    """
+    given = {"bookings": bookings, "now": now or datetime.now(UTC)}
     with engine.begin() as connection:
         indexes = _without_indexes(connection, "message")
         for statement in (_BARBERS, _BOOKINGS, _PLANS, _MESSAGES, *indexes, *_STORIES):
-            connection.execute(text(statement))
+            connection.execute(text(statement.replace("now()", _NOW)), given)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE"))
+
+
+def copy(source: Engine, target: Engine) -> None:
+    """Write what one migrated database holds into another, which may be of another kind."""
+    with source.connect() as reading, target.begin() as writing:
+        for table in reversed(Base.metadata.sorted_tables):
+            writing.execute(table.delete())
+        for table in Base.metadata.sorted_tables:
+            for rows in reading.execute(table.select()).mappings().partitions(10_000):
+                writing.execute(table.insert(), [dict(row) for row in rows])
+        writing.execute(text("ANALYZE"))
 
 
 def _without_indexes(connection: Connection, table: str) -> list[str]:
