@@ -97,10 +97,44 @@ def read(body: bytes, shape: type[T]) -> Body[T]:
             try:
                 converted[field.name] = msgspec.convert(values[name], field.type)
             except msgspec.ValidationError as error:
-                errors.append(FieldError(name, in_words(str(error))))
+                errors.append(FieldError(name, _in_words(str(error), field.type)))
         elif field.required:
             errors.append(FieldError(name, "This is missing."))
     return Body(shape, converted, errors)
+
+
+def _in_words(found: str, shape: Any) -> str:
+    """What msgspec found wrong with a value of this type, with what would be right."""
+    kind = msgspec.inspect.type_info(shape)
+    if found.startswith("Invalid enum value") and (choices := _choices(kind)):
+        return f"This must be one of {', '.join(choices)}."
+    if found.startswith("Expected `object") and " - at " not in found and (inner := _inner(kind)):
+        return f"This must be an object with {', '.join(inner)}."
+    return in_words(found)
+
+
+def _choices(kind: Any) -> Sequence[str]:
+    """The values of which one is allowed: of the type itself, or of what it is a list of."""
+    match kind:
+        case msgspec.inspect.LiteralType(values=values):
+            return [str(each) for each in values]
+        case msgspec.inspect.Metadata(type=of) | msgspec.inspect.ListType(item_type=of):
+            return _choices(of)
+        case msgspec.inspect.UnionType(types=types):
+            return next(filter(None, map(_choices, types)), [])
+    return []
+
+
+def _inner(kind: Any) -> Sequence[str]:
+    """The names of what an object of this type may have. Money has an example of its own."""
+    match kind:
+        case msgspec.inspect.StructType(fields=fields):
+            return [each.encode_name for each in fields]
+        case msgspec.inspect.Metadata(type=of):
+            return _inner(of)
+        case msgspec.inspect.UnionType(types=types):
+            return next(filter(None, map(_inner, types)), [])
+    return []
 
 
 @cache

@@ -240,6 +240,26 @@ def test_a_parameter_that_is_missing_is_a_422_that_names_it(
     assert answer.json()["errors"] == [{"field": field, "message": "This is missing."}]
 
 
+@pytest.mark.parametrize(
+    ("method", "address", "wrong", "said"),
+    [
+        ("PUT", "hours", {"week": "x"}, "This must be an object with monday, tuesday,"),
+        ("PUT", "hours", {"week": {"monday": "x"}}, "This must be a list."),
+        ("POST", "webhooks", {"events": ["x"]}, "This must be one of booking.attended, "),
+        ("POST", "services", {"colour": "beige"}, "This must be one of amber, blue,"),
+        ("PATCH", "settings", {"remindAt": "x"}, "This must be a list or null."),
+        ("PATCH", "settings", {"remindWithin": 1.5}, "This must be a whole number or null."),
+    ],
+)
+def test_of_a_value_of_the_wrong_kind_is_said_what_would_be_right(
+    sqlite_api: Client, method: str, address: str, wrong: dict[str, Any], said: str
+) -> None:
+    answer = sqlite_api.request(method, f"/api/{address}", json=wrong)
+    assert answer.status_code == 422
+    by_name = {each["field"]: each["message"] for each in answer.json()["errors"]}
+    assert by_name[next(iter(wrong))].startswith(said)
+
+
 @pytest.mark.parametrize("key", ["", "x" * 256, "two words", "ключ".encode(), "tab\tbed"])
 def test_a_malformed_idempotency_key_is_a_422_that_names_it(
     api: Client, shop: Database, key: str | bytes
