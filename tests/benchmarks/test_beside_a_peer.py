@@ -2,8 +2,9 @@
 
 Both run on this machine, each with a Valkey of its own and a worker, and are asked the same by the
 same client in turns, A B A B: so a slow machine, or one that others use too, changes the ratio
-little. The peer keeps its bookings in memory; ours are on the disk (SQLite with `synchronous=FULL`,
-PostgreSQL with fsync) before the answer. It needs nodejs and npm.
+little. Both the rate and the p99 of each kind of request must hold. The peer keeps its bookings in
+memory; ours are on the disk (SQLite with `synchronous=FULL`, PostgreSQL with fsync) before the
+answer. It needs nodejs and npm.
 """
 
 import shutil
@@ -180,6 +181,7 @@ def test_ours_beside_the_peer(sides: tuple[Side, Side], kind: str) -> None:
         ours.round()
         peer.round()
     short = [what for what in ours.rounds if not _say(kind, what, ours, peer)]
+    short += [f"p99 of {what}" for what in ours.rounds if not _is_as_prompt(what, ours, peer)]
     month, day = (median(ours.rates(what)) for what in ("create-359", "create-12"))
     if not _verdict("a month's booking ÷ a day's, in time", day / month, "at most", 1.15):
         short.append("create-359 ÷ create-12")
@@ -203,6 +205,11 @@ def _say(kind: str, what: str, ours: Side, peer: Side) -> bool:
         return True
     print(f"  at least {wanted:g}: {'pass' if ratio >= wanted else 'falls short'}", end="")
     return ratio >= wanted
+
+
+def _is_as_prompt(what: str, ours: Side, peer: Side) -> bool:
+    """Whether the slowest answers are no slower than the peer's, by the median of the rounds."""
+    return _verdict(f"p99 of {what} ÷ the peer's", ours.p99(what) / peer.p99(what), "at most", 1)
 
 
 def _verdict(what: str, value: float, word: str, limit: float) -> bool:

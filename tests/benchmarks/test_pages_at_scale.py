@@ -20,7 +20,7 @@ from app.asgi import create_app
 from app.db import Database, database
 from tests import factories
 from tests.benchmarks import large_shop
-from tests.benchmarks.test_live_speed import logged_in
+from tests.benchmarks.test_live_speed import logged_in, web_seconds
 from tests.conftest import Configure, migrate_url
 from tests.fake_twilio import FakeTwilio
 from tests.integration.models.test_indexes import caught, plan_of, scans
@@ -34,6 +34,12 @@ SECRET = "s" * 40
 TIMES = 40
 MOST_P95 = 0.1  # seconds
 MOST_BYTES = 30_000  # as sent
+TURNS = 3
+AT_ONCE = 10
+MOST_COST = 6.0
+"""The processor time of a page, in that of `GET /api/bookings`."""
+MOST_EMPTY = 3.0
+"""The same of a page that finds nothing."""
 AS_BROWSER = {"Sec-Fetch-Site": "same-origin"}
 
 BOOKING = f"booking_{30 * 128 + 300:026d}"  # some days ago
@@ -90,6 +96,16 @@ PAGES = {
     "API: bookings": "/api/bookings",
     "API: … part of a name that is nobody's": "/api/bookings?q=nobody",
     "API: … confirmed": "/api/bookings?status=confirmed",
+}
+
+EMPTY = {
+    "… part of a name that is nobody's",
+    "… two letters that are nobody's",
+    "… a part that is nobody's",
+    "… nobody",
+    "… two letters of nobody ",
+    "… a part of no number",
+    "… of one who did nothing",
 }
 
 
@@ -152,6 +168,40 @@ def _measure(client: httpx.Client, name: str, path: str) -> Figures:
             seconds.append(time.perf_counter() - began)
         assert answer.status_code == 200, answer.text
     return Figures(name, seconds, answer.num_bytes_downloaded)
+
+
+def test_no_page_costs_many_times_what_a_list_of_the_api_does(
+    large: str, tmp_path: Path, twilio: FakeTwilio, valkey: Valkey
+) -> None:
+    """By the web app's processor time; all addresses in turns, so that all have the same luck."""
+    with (
+        RunningShop(tmp_path, twilio, valkey, database_url=large, **OWNER) as shop,
+        closing(logged_in(shop)) as pages,
+    ):
+        costs = dict.fromkeys(PAGES, 0.0)
+        for turn in range(-1, TURNS):
+            for name, path in PAGES.items():
+                client = shop.api if path.startswith("/api/") else pages
+                cost = _cost(shop, client, path)
+                costs[name] += cost if turn >= 0 else 0
+    ratios = {name: cost / costs["API: bookings"] for name, cost in costs.items()}
+    print(f"\n{'':<42}{'CPU':>8}    ÷ API")
+    for name, ratio in ratios.items():
+        print(f"{name:<42}{costs[name] / (TURNS * AT_ONCE) * 1000:8.1f} ms {ratio:8.1f}")
+    over = {name: f"{ratio:.1f}" for name, ratio in ratios.items() if ratio > _most(name)}
+    assert not over
+
+
+def _cost(shop: RunningShop, client: httpx.Client, path: str) -> float:
+    """Seconds of the processor for a few requests: the system counts in hundredths."""
+    begun = web_seconds(shop)
+    for _ in range(AT_ONCE):
+        assert client.get(path, headers=AS_BROWSER).status_code == 200
+    return web_seconds(shop) - begun
+
+
+def _most(name: str) -> float:
+    return MOST_EMPTY if name in EMPTY else MOST_COST
 
 
 def test_no_page_reads_a_large_table_from_end_to_end(
