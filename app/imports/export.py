@@ -49,6 +49,7 @@ def rows_csv(session: Session, import_id: str) -> Iterator[str]:
 
 
 def _customers(session: Session, zone: ZoneInfo) -> Iterator[Sequence[Any]]:
+    """All of them, those too who were imported and have no booking yet."""
     after, has_more = None, True
     while has_more:
         found, has_more = by_customer.walk(session, None, _AT_ONCE, after)
@@ -61,13 +62,7 @@ def _customers(session: Session, zone: ZoneInfo) -> Iterator[Sequence[Any]]:
             of_them = known.get(each.person)
             numbers = each.visits, each.no_shows
             yield each.name, each.phone, each.email, *_said(of_them), *numbers, *days
-        after = found[-1].booking_id if found else None
-    booked = select(Booking.id).where(Booking.person == Customer.person).exists()
-    query = select(Customer).where(Customer.name.is_not(None), ~booked)
-    for row in session.scalars(
-        query.order_by(Customer.person).execution_options(yield_per=_AT_ONCE)
-    ):
-        yield row.name, row.phone, row.email, *_said(row), 0, 0, None, None
+        after = by_customer.id_of(found[-1]) if found else None
 
 
 def _said(known: Customer | None) -> tuple[str | None, str]:

@@ -154,7 +154,7 @@ def test_a_shops_templates_are_there_and_the_environment_names_them(twilio: Fake
     assert twilio.environment["WHATSAPP_MOVED_CONTENT_SID"] == TEMPLATES["moved"]
     shown = client_of(twilio).content.v1.contents(TEMPLATES["reminder"]).fetch()
     assert set(shown.variables) == {
-        "customerName", "dateTime", "serviceName", "barberName", "timeUntil", "cancelPayload",
+        "firstName", "dateTime", "serviceName", "barberName", "timeUntil", "cancelPayload",
     }  # fmt: skip
 
 
