@@ -1,5 +1,7 @@
 """A customer in a real browser: found while one types, changed, booked again, on a phone too."""
 
+from datetime import UTC, datetime, timedelta
+
 from playwright.sync_api import Page, expect
 
 from tests.support.dashboard import LONG_NAME, PHONE, Dashboard, assert_fits, live, problems_of
@@ -50,6 +52,18 @@ def test_on_a_phone_a_long_name_fits_and_no_word_of_the_navigation_is_cut(
     booking = shop.book(7200, customerName=LONG_NAME)
     page.set_viewport_size(PHONE)
     for address in ("/customers", f"/customers/{booking['id']}"):
+        page.goto(address)
+        assert_fits(page)
+    shop.api.post("/api/barbers", json={"name": "W" * 100}).raise_for_status()
+    page.goto("/waiting")
+    page.get_by_label("Phone").fill("+12025550123")
+    page.get_by_label("Name").fill("W" * 100)
+    page.get_by_label("Service").select_option("haircut")
+    page.get_by_label("First day").fill(f"{datetime.now(UTC) + timedelta(days=2):%Y-%m-%d}")
+    page.get_by_role("button", name="Put on the list").click()
+    expect(page.locator(".waiting")).to_have_count(1)
+    pages = ("/settings/services", "/settings/calendars", "/numbers", "/today", "/waiting")
+    for address in ("/today/week", "/bookings/walk-in", *pages):
         page.goto(address)
         assert_fits(page)
     bar = page.get_by_role("navigation", name="Pages").get_by_role("link")
