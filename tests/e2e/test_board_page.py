@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.support.accessibility import serious_problems
-from tests.support.dashboard import PHONE, Dashboard, assert_fits, live, problems_of
+from tests.support.dashboard import PHONE, Dashboard, assert_fits, live, problems_of, show_board
 from tests.support.processes import wait_until
 
 # A zone in which it is noon, so that the day and its opening hours are around us.
@@ -42,9 +42,7 @@ def phone_with_board(new_context: Any, **more: Any) -> Page:
     """A phone on which the board was chosen instead of the list."""
     page: Page = new_context(viewport=PHONE, **more).new_page()
     page.goto("/today")
-    page.get_by_label("View of the board").click()
-    page.get_by_role("button", name="Board", exact=True).click()
-    expect(page.locator("#board")).to_be_visible()
+    show_board(page)
     return page
 
 

@@ -13,7 +13,15 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
 from tests.fake_twilio import FakeTwilio
-from tests.support.dashboard import NO_WHATSAPP, OWNER, PHONE, assert_fits, live, problems_of
+from tests.support.dashboard import (
+    NO_WHATSAPP,
+    OWNER,
+    PHONE,
+    assert_fits,
+    live,
+    problems_of,
+    show_board,
+)
 from tests.support.processes import wait_until
 from tests.support.running import RunningShop
 from tests.support.valkey import Valkey
@@ -194,6 +202,8 @@ def test_from_the_first_run_to_a_paused_reminder_that_arrives_after_all(
     page = browser.new_context(base_url=url, viewport=size, reduced_motion="reduce").new_page()
     problems = problems_of(page)
     set_up_and_log_in(page, shop)
+    if size == PHONE:
+        show_board(page)  # there the day is a list at first
     twilio.hold_after_accept()
     booking = book_on_the_board(page, shop)
     watch_reminders_arrive(page, shop, twilio, booking)

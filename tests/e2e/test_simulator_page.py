@@ -13,7 +13,7 @@ from tests.support.simulator import Simulator
 NUMBER = "+12025550123"
 NAME = "+1 202-555-0123"
 VALUES = {
-    "customerName": "Luis Ortega",
+    "firstName": "Luis Ortega",
     "formattedDateTime": "Mon 23 Nov, 18:00",
     "serviceName": "Cut + shave",
     "barberName": "Sam",

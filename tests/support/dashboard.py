@@ -178,6 +178,13 @@ def live(page: Page) -> None:
     expect(page.locator("#live")).to_have_text("live")
 
 
+def show_board(page: Page) -> None:
+    """Choose the board for a day, which is a list at first on a phone."""
+    page.get_by_label("View of the board").click()
+    page.get_by_role("button", name="Board", exact=True).click()
+    expect(page.locator("#board")).to_be_visible()
+
+
 def assert_fits(page: Page) -> None:
     """Nothing is cut off or scrolls sideways."""
     size = page.viewport_size
