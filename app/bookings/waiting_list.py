@@ -27,6 +27,7 @@ from app.models.identity import person_of
 from app.models.message import Message
 from app.models.shop import Barber
 from app.models.waiting import Waiting
+from app.shop.changes import locked
 from app.shop.service import barber, barbers, services, shop, time_zone
 from app.staff import audit
 
@@ -40,6 +41,7 @@ SHOWN = 6
 """Free times of each."""
 
 _DAY = timedelta(days=1)
+_OF_WISH = ("person", "service_id", "barber_id", "first_day", "last_day", "from_time", "until_time")
 _OF_BOOKING = ("customer_phone", "customer_name", "service_id", "notes")
 
 
@@ -135,25 +137,27 @@ def form_of(session: Session, typed: Mapping[str, str]) -> WaitingForm:
 
 
 def add(session: Session, typed: Mapping[str, str], actor: str) -> Waiting:
-    """Put somebody on the list. Raises Invalid, and Conflict `too_many`."""
+    """Put somebody on the list. Raises Invalid, and Conflict `too_many` and `on_the_list`."""
     values = form_of(session, typed).checked()
     values["last_day"] = values["last_day"] or values["first_day"]
     if wrong := _unknown(session, values):
         raise Invalid(wrong)
-    row = shop(session)
-    if len(session.scalars(_OPEN.with_only_columns(Waiting.id).limit(MOST)).all()) >= MOST:
-        raise Conflict("too_many", f"{MOST} people wait; remove some who do not any more.")
-    new = Waiting(
-        id=f"waiting_{ULID()}",
-        shop_id=row.id,
-        person=person_of(values["customer_phone"]),
-        created_at=clock.now(),
-        **values,
-    )
+    row = locked(session)  # so that of two presses at once the second one sees the first
+    values["person"] = person_of(values["customer_phone"])
+    _check_new(session, values)
+    new = Waiting(id=f"waiting_{ULID()}", shop_id=row.id, created_at=clock.now(), **values)
     session.add(new)
     session.flush()
     audit.record(session, actor, "waiting.added", new.id)
     return new
+
+
+def _check_new(session: Session, values: Mapping[str, Any]) -> None:
+    if len(session.scalars(_OPEN.with_only_columns(Waiting.id).limit(MOST)).all()) >= MOST:
+        raise Conflict("too_many", f"{MOST} people wait; remove some who do not any more.")
+    same = [getattr(Waiting, name) == values[name] for name in _OF_WISH]
+    if session.scalar(_OPEN.with_only_columns(Waiting.id).where(*same).limit(1)):
+        raise Conflict("on_the_list", f"{values['customer_name']} waits for just that already.")
 
 
 def entries(session: Session, most: int = MOST) -> list[Entry]:

@@ -1,6 +1,7 @@
 """Who waits for a place, and whom a free time fits."""
 
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from app.models.waiting import Waiting
 from app.shop import time_off
 from tests import factories
 from tests.support.frozen import FrozenClock
+from tests.support.lifecycle import at_once
 
 pytestmark = pytest.mark.usefixtures("valkey")
 
@@ -196,3 +198,21 @@ def test_what_is_wrong_is_said_of_its_field(
     [error] = caught.value.errors
     assert error.field == field
     assert words in error.message
+
+
+def test_the_same_wish_again_is_said_to_be_there_and_another_is_taken(
+    shop: Database, clock: FrozenClock
+) -> None:
+    tried = at_once(*[partial(_tried, shop)] * 4)
+    assert sorted(map(str, tried)) == ["made", *["on_the_list"] * 3]
+    wait(shop, first_day="2026-11-25")
+    with shop.read() as session:
+        assert len(waiting_list.entries(session)) == 2
+
+
+def _tried(db: Database) -> str:
+    try:
+        wait(db)
+    except Conflict as conflict:
+        return conflict.reason
+    return "made"
