@@ -1,6 +1,7 @@
 """What each picture shows, as a sentence; too few bookings say nothing."""
 
 from collections.abc import Sequence
+from itertools import dropwhile
 
 from app.dashboard.numbers.pictures import Load, Stack
 from app.reports.no_shows import Group
@@ -35,9 +36,10 @@ def of_ahead(groups: Sequence[Group]) -> str:
 
 
 def of_weeks(stacks: Sequence[Stack]) -> str:
-    """How many bookings a column has, and which has the most."""
-    numbers = [each.tally.bookings for each in stacks]
-    if not sum(numbers):
+    """How many bookings a column has, and which has the most; those before the first count not."""
+    booked = dropwhile(lambda number: not number, (each.tally.bookings for each in stacks))
+    numbers = list(booked)
+    if not numbers:
         return "No bookings in these weeks."
     busiest = max(stacks, key=lambda each: each.tally.bookings)
     mean = times.amount(round(sum(numbers) / len(numbers)))
