@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from app import logs
+from app import files, logs
 from app.settings import Settings, SettingsError, settings
 
 if TYPE_CHECKING:
@@ -54,10 +54,9 @@ def main() -> None:
 @main.command()
 def up() -> None:
     """Run everything: web, worker and, if REDIS_URL is not set, a queue."""
-    from app.run import preflight
     from app.run import up as all_of_it
 
-    preflight.check_folder()
+    _check_folder()
     all_of_it.run(settings())
 
 
@@ -265,11 +264,17 @@ def _password_from_prompt() -> str:
     return asked
 
 
+def _check_folder() -> None:
+    """Raise Trouble where another program would be taken for ours."""
+    if files.hidden_by():
+        from app.run import preflight
+
+        preflight.check_folder()
+
+
 def _become(program: str, arguments: list[str]) -> NoReturn:
     """Replace this process by one of the programs beside our Python."""
-    from app.run import preflight
-
-    preflight.check_folder()
+    _check_folder()
     path = Path(sys.executable).with_name(program)
     os.execve(path, [program, *arguments], {**os.environ, "TZ": "UTC"})  # noqa: S606
 

@@ -6,7 +6,6 @@ more than the log has: no names, no texts, no phone numbers, no values of variab
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from app import logs
@@ -40,6 +39,12 @@ def tracer() -> "Tracer | None":
     return _tracer
 
 
+def _version() -> str:
+    from importlib.metadata import version  # slow to import
+
+    return version("chairtime")
+
+
 @contextmanager
 def span(name: str, **attributes: str) -> Iterator[None]:
     """What is done within the block is a span."""
@@ -68,7 +73,7 @@ def _start_sentry(env: Settings, program: str) -> None:
 
     sentry_sdk.init(
         dsn=env.sentry_dsn,
-        release=f"chairtime@{version('chairtime')}",
+        release=f"chairtime@{_version()}",
         environment="production" if env.production else "development",
         send_default_pii=False,
         include_local_variables=False,
@@ -112,4 +117,4 @@ def _start_traces(program: str) -> None:
     )
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
-    _tracer = provider.get_tracer("chairtime", version("chairtime"))
+    _tracer = provider.get_tracer("chairtime", _version())
