@@ -55,6 +55,7 @@ _CHANGED = "chairtime_changed"
 _ORIGIN = "chairtime_origin"
 ANY = "*"
 """As the name of a table: a statement in plain SQL may have changed any."""
+_OF_AN_IN = 500
 _BUSY_AFTER = 15
 """Seconds that a writer waits for the one before it."""
 _SQLITE_PRAGMAS = (
@@ -311,6 +312,11 @@ def change_rows(session: Session, statement: Any, values: Any = None) -> CursorR
         if getattr(held, "__tablename__", None) == statement.table.name:
             session.expire(held)
     return result
+
+
+def in_parts(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Values of an IN, as many at a time as one statement takes well."""
+    return (values[at : at + _OF_AN_IN] for at in range(0, len(values), _OF_AN_IN))
 
 
 def constant(word: str) -> ColumnElement[str]:

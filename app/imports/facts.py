@@ -1,7 +1,7 @@
 """What the fates of rows depend on, read from the database."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.bookings.availability import LONGEST
-from app.db import read_rows
+from app.db import in_parts, read_rows
 from app.imports import fates
 from app.imports.rows import Known, Person, Same
 from app.models.booking import Booking
@@ -23,8 +23,6 @@ from app.shop import money
 from app.shop import service as shop_service
 from app.shop.catalogue import booked, listed
 from app.shop.policy import of_shop
-
-_AT_ONCE = 500  # values of an IN
 
 Values = Mapping[str, Any]
 """What a row says, as `app.imports.rows` keeps it."""
@@ -51,7 +49,7 @@ def with_customers(session: Session, known: Known, rows: Sequence[Values]) -> Kn
     """With what is known of the people in these rows."""
     people: dict[str, Person] = {}
     wanted = sorted({person_of(row["phone"]) for row in rows})
-    for some in _parts(wanted):
+    for some in in_parts(wanted):
         for row in session.scalars(select(Customer).where(Customer.person.in_(some))):
             people[row.person] = Person(row.name, row.email, row.notes, row.consent)
         for [person] in read_rows(session, _BOOKED.where(Booking.person.in_(some))):
@@ -64,7 +62,7 @@ def with_bookings(session: Session, known: Known, rows: Sequence[Values]) -> Kno
     """With the bookings at the times of these rows, and those that are in their way."""
     starts = sorted({fates.span_of(row)[0] for row in rows})
     there = set[Same]()
-    for some in _parts(starts):
+    for some in in_parts(starts):
         found = read_rows(session, _SAME.where(Booking.starts_at.in_(some)))
         there |= {
             (row.person or row.name_folded, row.service_id, row.barber_id, row.starts_at)
@@ -86,10 +84,6 @@ def _taken(
         for row in read_rows(session, query):
             taken[row.barber_id].append((row.starts_at, row.ends_at))
     return taken
-
-
-def _parts(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    return (values[at : at + _AT_ONCE] for at in range(0, len(values), _AT_ONCE))
 
 
 def people_of(rows: Iterable[Values]) -> set[str]:

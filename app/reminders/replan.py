@@ -1,6 +1,6 @@
 """Another rule for reminders, for those who are booked already."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.db import is_one_of, read_rows, table_of
+from app.db import in_parts, is_one_of, read_rows, table_of
 from app.errors import FieldError, Invalid
 from app.messages.enqueue import enqueue_after_commit, revoke_after_commit
 from app.messages.lifecycle import materialize
@@ -25,7 +25,6 @@ REASON = "rule_changed"
 COUNTED_AT_MOST = 300
 """Bookings whose reminders are counted while somebody types."""
 
-_AT_ONCE = 500  # values of an IN
 _booking, _plan = table_of(Booking).c, table_of(Plan).c
 
 
@@ -61,7 +60,7 @@ def apply(session: Session, policy: Policy, actor: str) -> int:
     query = select(_booking.id).where(*_is_to_come()).order_by(_booking.id)
     read_rows(session, query.with_for_update())  # who changes one meanwhile comes before or after
     new = _new_plans(session, policy)
-    for part in _parts(list(new)):
+    for part in in_parts(list(new)):
         gone, due = materialize.replace(session, {each: new[each] for each in part}, REASON)
         revoke_after_commit(session, gone)
         enqueue_after_commit(session, due)
@@ -112,7 +111,3 @@ def _is_to_come() -> Sequence[Any]:
 
 def _going(plans: Mapping[str, ReminderTimes]) -> int:
     return sum(times.going(0, times.count) for times in plans.values())
-
-
-def _parts(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (values[at : at + _AT_ONCE] for at in range(0, len(values), _AT_ONCE))
