@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from sqlalchemy.orm import Session
 
 from app import db
+from app.api.bookings import UpdatedSince
 from app.api.once import Key, once
 from app.errors import FieldError
 from app.models.shop import Barber, Service
@@ -19,7 +20,7 @@ from app.shop import catalogue, money
 from app.shop.money import Price
 from app.shop.service import shop
 from app.staff.guards import ApiRequest
-from app.web import etags
+from app.web import decoding, etags
 from app.web.bodies import Body, JsonBody
 from app.web.etags import IfMatch, IfNoneMatch
 from app.web.problems import documented
@@ -144,14 +145,17 @@ Answer = TypeVar("Answer", ServiceAnswer, BarberAnswer)
 @get(
     "/",
     opt={"access": "read"},
-    responses=documented(400, 401, 403) | {304: etags.KNOWN},
+    responses=documented(400, 401, 403, 422) | {304: etags.KNOWN},
     response_headers=etags.HEADERS,
     sync_to_thread=True,
 )
-def list_services(if_none_match: IfNoneMatch = None) -> Response[ServiceList]:
-    """All services."""
+def list_services(
+    updated_since: UpdatedSince = None, if_none_match: IfNoneMatch = None
+) -> Response[ServiceList]:
+    """All services, or what has changed since a time; what was deleted is not among them."""
+    [since] = decoding.times({"updatedSince": updated_since})
     with db.database().read() as session:
-        listed = catalogue.listed(session, Service)
+        listed = catalogue.listed(session, Service, since)
         found = ServiceList([ServiceAnswer.of(session, each) for each in listed])
     return etags.unless_known(found, if_none_match)
 
@@ -228,14 +232,18 @@ def delete_service(
 @get(
     "/",
     opt={"access": "read"},
-    responses=documented(400, 401, 403) | {304: etags.KNOWN},
+    responses=documented(400, 401, 403, 422) | {304: etags.KNOWN},
     response_headers=etags.HEADERS,
     sync_to_thread=True,
 )
-def list_barbers(if_none_match: IfNoneMatch = None) -> Response[BarberList]:
-    """All barbers."""
+def list_barbers(
+    updated_since: UpdatedSince = None, if_none_match: IfNoneMatch = None
+) -> Response[BarberList]:
+    """All barbers, or those who have changed since a time; who was deleted is not among them."""
+    [since] = decoding.times({"updatedSince": updated_since})
     with db.database().read() as session:
-        found = BarberList([BarberAnswer.of(each) for each in catalogue.listed(session, Barber)])
+        listed = catalogue.listed(session, Barber, since)
+        found = BarberList([BarberAnswer.of(each) for each in listed])
     return etags.unless_known(found, if_none_match)
 
 

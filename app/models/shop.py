@@ -1,12 +1,13 @@
 """Tables of the shop: one row of `shop`, its services and its barbers."""
 
-from datetime import time
+from datetime import datetime, time
 from decimal import Decimal
 
 from sqlalchemy import CheckConstraint, ForeignKey, Numeric, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base
+from app import clock
+from app.db import Base, UtcDateTime
 from app.models.week import Week, WeekType
 
 COLOURS = ("blue", "teal", "green", "amber", "rust", "pink", "purple", "grey")
@@ -17,6 +18,11 @@ ANY_BARBER = "any"
 
 PARTS_JOIN = "+"
 """Between the ids of services that are booked together; no id has it."""
+
+
+def _changed_at() -> Mapped[datetime | None]:
+    """When the row was made or last changed; empty if that was before it was noted."""
+    return mapped_column(UtcDateTime, default=lambda: clock.now(), onupdate=lambda: clock.now())
 
 
 class Shop(Base):
@@ -81,6 +87,7 @@ class Service(Base):
     price: Mapped[Decimal | None] = mapped_column(Numeric(11, 3))  # in the shop's currency
     colour: Mapped[str | None] = mapped_column(String(10))  # one of COLOURS, on the board
     parts: Mapped[str | None] = mapped_column(Text)  # ids, of several in one visit (shop.several)
+    updated_at: Mapped[datetime | None] = _changed_at()
 
 
 class ServiceBarber(Base):
@@ -102,3 +109,4 @@ class Barber(Base):
     position: Mapped[int]
     active: Mapped[bool]
     weekly_hours: Mapped[Week | None] = mapped_column(WeekType)
+    updated_at: Mapped[datetime | None] = _changed_at()

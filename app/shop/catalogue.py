@@ -7,6 +7,7 @@ made from its first name and stays, as bookings and the API's callers go by it.
 import re
 import unicodedata
 from collections.abc import Collection, Container, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from itertools import chain, count
 from typing import Any, cast
@@ -15,6 +16,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.clock import USABLE_HINT
 from app.db import Base, table_of
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.forms import Form, as_typed, field, one_of, whole_number
@@ -146,9 +148,20 @@ def doers(session: Session, service_id: str) -> list[str]:
     return [each.id for each in listed(session, Barber) if not chosen or each.id in chosen]
 
 
-def listed(session: Session, kind: Kind) -> Sequence[CatalogueItem]:
-    """All of a kind in the shop's order; those that are switched off come last."""
-    return [each for each in booked(session, kind) if getattr(each, "parts", None) is None]
+def listed(
+    session: Session, kind: Kind, updated_since: datetime | None = None
+) -> Sequence[CatalogueItem]:
+    """All of a kind in the shop's order; those that are switched off come last.
+
+    `updated_since`: those that were made or changed then or later. Raises Invalid for a time that
+    is none.
+    """
+    if not clock.is_usable(updated_since):
+        raise Invalid([FieldError("updatedSince", USABLE_HINT)])
+    every = [each for each in booked(session, kind) if getattr(each, "parts", None) is None]
+    if updated_since is None:
+        return every
+    return [each for each in every if each.updated_at and each.updated_at >= updated_since]
 
 
 def booked(session: Session, kind: Kind) -> Sequence[CatalogueItem]:
@@ -312,6 +325,7 @@ def _set_doers(session: Session, item: CatalogueItem, barbers: Sequence[str]) ->
         return False
     session.execute(delete(ServiceBarber).where(its))
     session.add_all(ServiceBarber(service_id=item.id, barber_id=each) for each in barbers)
+    item.updated_at = clock.now()
     session.flush()
     return True
 
