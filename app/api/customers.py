@@ -88,6 +88,18 @@ class CustomerChanges(Struct, rename="camel", kw_only=True, forbid_unknown_field
         | UnsetType
     ) = UNSET
 
+    merge_with: (
+        Annotated[
+            str | None,
+            Meta(
+                description="Only with a `phone` that is another customer's: the id of that one. "
+                "The two are one customer from then on, for good.",
+                examples=["customer_01JDBV5W3NXJ0V4M0F4Z1T7Q8M"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+
 
 class CustomerList(Struct, rename="camel"):
     """Customers in the order of their numbers; `nextCursor` is null on the last page."""
@@ -151,7 +163,8 @@ def change_customer(
     request: ApiRequest,
     if_match: IfMatch = None,
 ) -> Response[CustomerAnswer]:
-    """Change a customer, in all their bookings; with the number of another, the two are one."""
+    """Change a customer, in all their bookings; the number of another is refused by 409
+    `number_taken`, unless `mergeWith` is the id of that one: then the two are one."""
     with db.database().write() as session:
         asked = msgspec.structs.asdict(data.checked(partial(customer_changes.wrong, session)))
         changes = {name: value for name, value in asked.items() if value is not UNSET}
@@ -159,7 +172,7 @@ def change_customer(
         customer_changes.lock(session, customer)
         etags.check(if_match, _answer(session, customer))
         person = customer_changes.change(session, customer, changes, f"token:{request.auth.id}")
-        [now] = by_customer.summaries(session, [person])
+        [now] = by_customer.of_people(session, [person])
         return etags.tagged(_answer(session, now))
 
 

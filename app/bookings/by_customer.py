@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.bookings import search
 from app.clock import USABLE_HINT
+from app.customers import service as customers
 from app.db import UtcDateTime
 from app.errors import FieldError, Invalid, NotFound
 from app.models.booking import Booking
@@ -231,11 +232,6 @@ def known_customer(session: Session, phone: str) -> KnownCustomer | None:
     return KnownCustomer(known.name, known.email, False) if known and known.name else None
 
 
-def imported(session: Session, customer_id: str) -> Customer | None:
-    """Who was imported, by their own id."""
-    return session.scalars(select(Customer).where(Customer.id == customer_id)).one_or_none()
-
-
 def before(session: Session, booking: Booking) -> Before:
     """What there had been of its customer when `booking` began, or by now if it is to come."""
     if booking.person is None:
@@ -254,7 +250,7 @@ def _person_with(session: Session, customer_id: str) -> str | None:
     booking = session.get(Booking, booking_id) if search.is_id(booking_id) else None
     if booking is not None:
         return booking.person
-    known = imported(session, customer_id) if search.is_id(booking_id) else None
+    known = customers.imported(session, customer_id) if search.is_id(booking_id) else None
     return known.person if known else None
 
 

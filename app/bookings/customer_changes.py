@@ -6,15 +6,16 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from app.bookings import phone_corrections, service
+from app.bookings import by_customer, phone_corrections, service
 from app.bookings.by_customer import CustomerSummary
 from app.bookings.fields import MAX_NOTES, BookingForm
-from app.customers import consent
+from app.customers import consent, imported
 from app.customers import service as customers
 from app.errors import Conflict, FieldError, Invalid
 from app.forms import Form, field, lines
 from app.messages.lifecycle.compare_and_set import lock_booking
 from app.models.booking import Booking, derived_of
+from app.models.customer import Customer
 from app.models.folding import fold
 from app.models.identity import person_of
 from app.staff import audit
@@ -55,6 +56,11 @@ class CustomerForm(Form):
         """Whether they have told somebody since that they want none."""
         return given
 
+    @field
+    def merge_with(self, given: str | None) -> str | None:
+        """The id of who may have that phone, and is the same customer from then on."""
+        return given
+
 
 def wrong(session: Session, given: Mapping[str, Any]) -> list[FieldError]:
     """All that is wrong with these fields of CustomerForm."""
@@ -67,6 +73,9 @@ def wrong(session: Session, given: Mapping[str, Any]) -> list[FieldError]:
 
 def lock(session: Session, customer: CustomerSummary) -> None:
     """Hold what says who they are until the transaction's end: two changes come one by one."""
+    if not customer.booking_id:
+        session.get_one(Customer, customer.person, with_for_update=True, populate_existing=True)
+        return
     for each in sorted({customer.first_id, *_coming(session, customer)}):
         lock_booking(session, each, to_change=True)
 
@@ -77,19 +86,50 @@ def change(
     """Change fields of CustomerForm, and return who the customer is then, as `identity.person_of`.
 
     Another name or email is that of all bookings under the name that they have; who else books
-    under the number keeps theirs. Another number is that of all their bookings: if somebody has it
-    already, the two are one from then on. Raises Invalid, and Conflict: `same_booking`,
-    `no_booking`, and `blocked` of `consent.opt_in`. Call `lock` first.
+    under the number keeps theirs. Another number is that of all their bookings. If somebody has it
+    already, `merge_with` must be their id, and the two are one from then on. Raises Invalid, and
+    Conflict: `number_taken`, `same_booking`, and `blocked` of `consent.opt_in`. Call `lock` first.
     """
     values = _form(session, changes).checked(changes.keys())
-    if not customer.booking_id:
-        raise Conflict("no_booking", "They were imported, and have not booked yet.")
-    _rename(session, customer, values, actor)
-    _note(session, customer, values, actor)
     phone: str = values.get("phone", customer.phone)
+    _check_theirs(session, customer, phone, values.get("merge_with"))
+    if customer.booking_id:
+        _rename(session, customer, values, actor)
+    else:
+        _rename_imported(session, customer, values, actor)
+    _note(session, customer, values, actor)
     if phone != customer.phone:
-        phone_corrections.renumber(session, customer.phone, customer.booking_id, phone, actor)
+        _renumber(session, customer, phone, actor)
     return person_of(phone)
+
+
+def _check_theirs(
+    session: Session, customer: CustomerSummary, phone: str, merge_with: str | None
+) -> None:
+    """Raises Conflict `number_taken` if somebody else has the number, and is not who was named."""
+    if person_of(phone) == customer.person:
+        return
+    for other in by_customer.of_people(session, [person_of(phone)]):
+        id = by_customer.id_of(other)
+        if merge_with != id:
+            says = f"{phone} is the number of {other.name}. Two customers become one by `mergeWith`"
+            raise Conflict("number_taken", f"{says}: {id}.", {"mergeWith": id})
+
+
+def _renumber(session: Session, customer: CustomerSummary, phone: str, actor: str) -> None:
+    if customer.booking_id:
+        phone_corrections.renumber(session, customer.phone, customer.booking_id, phone, actor)
+    else:
+        imported.renumber(session, session.get_one(Customer, customer.person), phone)
+        audit.record(session, actor, "customer.renumbered", customer.id, bookings=0)
+
+
+def _rename_imported(
+    session: Session, customer: CustomerSummary, values: Mapping[str, Any], actor: str
+) -> None:
+    changed = imported.rename(session, session.get_one(Customer, customer.person), values)
+    if changed:
+        audit.record(session, actor, "customer.changed", customer.id, fields=changed)
 
 
 def _form(session: Session, given: Mapping[str, Any]) -> CustomerForm:
@@ -133,7 +173,7 @@ def _rename(
 def _note(
     session: Session, customer: CustomerSummary, values: Mapping[str, Any], actor: str
 ) -> None:
-    id, known = customer.booking_id, customers.find(session, customer.person)
+    id, known = customer.booking_id or customer.id, customers.find(session, customer.person)
     if "notes" in values and customers.put_notes(session, customer.person, values["notes"]):
         audit.record(session, actor, "customer.noted", id)
     is_out = known is not None and known.opted_out_at is not None
@@ -141,4 +181,4 @@ def _note(
         said = consent.opt_in if is_out else consent.opt_out
         said(session, id, actor)
     if "consent" in values:
-        consent.note(session, service.get(session, id), values["consent"], actor)
+        consent.note_of(session, id, customer.phone, values["consent"], actor)

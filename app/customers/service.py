@@ -4,7 +4,7 @@ An `address` is a number in any of its spellings, or the id of somebody who hide
 is kept is kept for the person.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app import clock, outbox
 from app.db import dialect, insert, table_of
+from app.models.booking import Booking
 from app.models.customer import Customer, MonthlySent
 from app.models.identity import person_of
 
@@ -37,6 +38,11 @@ def find_all(session: Session, addresses: Sequence[str]) -> dict[str, Customer]:
     people = {person_of(address) for address in addresses}
     rows = session.scalars(select(Customer).where(Customer.person.in_(people)))
     return {row.person: row for row in rows}
+
+
+def imported(session: Session, customer_id: str) -> Customer | None:
+    """Who was imported, by their own id."""
+    return session.scalars(select(Customer).where(Customer.id == customer_id)).one_or_none()
 
 
 def notes_on(session: Session, people: Sequence[str]) -> dict[str, str]:
@@ -121,6 +127,16 @@ def carry(session: Session, was: str, number: str) -> None:
         values["notes"] = known.notes
     if values:
         _put(session, number, **values)
+
+
+def introduce(session: Session, who: Mapping[str, Any]) -> None:
+    """Say who has the number `who["phone"]`, by the columns of Customer; unless that is known: of a
+    customer by their bookings, of who was imported by their name.
+    """
+    known = find(session, who["phone"])
+    is_customer = select(Booking.id).where(Booking.person == person_of(who["phone"])).limit(1)
+    if (known is None or known.name is None) and session.scalar(is_customer) is None:
+        _put(session, who["phone"], **who)
 
 
 def put_notes(session: Session, address: str, notes: str | None) -> bool:

@@ -257,6 +257,8 @@ def _plain(subject: str, everybody: dict[str, str]) -> About:
         return About(label, f"/staff?member={subject}#member")
     if subject.startswith("token_"):
         return About(everybody.get(f"token:{subject}", "An API token"), "/settings/tokens")
+    if subject.startswith("customer_"):
+        return About("A customer without a booking", "/customers?new=1")
     if subject.startswith("import_"):
         return About("An import", f"/settings/import/{subject}")
     if kind == "text":

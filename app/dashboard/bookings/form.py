@@ -23,7 +23,6 @@ from app.bookings import again as same_again
 from app.bookings import (
     any_barber,
     availability,
-    by_customer,
     draft,
     phone_corrections,
     preview,
@@ -31,6 +30,7 @@ from app.bookings import (
 )
 from app.bookings.draft import Draft
 from app.bookings.fields import FARTHEST, LONGEST_AGO, MAX_NAME, MAX_NOTES
+from app.customers import service as customers
 from app.dashboard.forms import FormState, saved, submit
 from app.dashboard.shell import FormData, PageRequest, is_partial, page, redirect, toast
 from app.errors import Conflict, Invalid
@@ -67,7 +67,7 @@ def new(request: PageRequest) -> Response[str]:
         typed = replace(typed, day=availability.next_day(session).isoformat())
         if like := asked.get("like"):
             typed = typed.with_typed(**draft.customer_of(service.get(session, like)))
-        if known := by_customer.imported(session, asked.get("customer", "")):
+        if known := customers.imported(session, asked.get("customer", "")):
             typed = typed.with_typed(**draft.imported(known))
         if same := asked.get("again"):
             typed, errors = _again_of(session, same, asked.get("weeks", ""))

@@ -118,7 +118,14 @@ def test_a_change_of_a_customer_is_one_of_all_their_bookings(api: Client, known:
 def test_another_number_takes_all_along_and_makes_one_of_two(api: Client, known: Database) -> None:
     moved = api.patch("/api/customers/customer_A1", json={"phone": "+44 7700 900003"}).json()
     assert moved == {**ANA, "phone": "+447700900003"}
-    both = api.patch("/api/customers/customer_A0", json={"phone": BEN["phone"]}).json()
+    to_bens = {"phone": BEN["phone"], "mergeWith": None}
+    for named in (None, "customer_A0"):  # not who has it
+        refused = api.patch("/api/customers/customer_A0", json={**to_bens, "mergeWith": named})
+        assert (refused.status_code, refused.json()["reason"]) == (409, "number_taken")
+        assert refused.json()["instead"] == {"mergeWith": "customer_B0"}
+    assert api.get("/api/customers/customer_B0").json() == BEN
+    merged = {**to_bens, **refused.json()["instead"]}
+    both = api.patch("/api/customers/customer_A0", json=merged).json()
     assert (both["phone"], both["optedOut"], both["visits"]) == (BEN["phone"], True, 2)
     assert len(api.get("/api/customers").json()["items"]) == 1
 
@@ -152,13 +159,34 @@ def test_who_was_imported_and_never_booked_is_listed_between_the_others(
     [found] = api.get("/api/customers?q=cem").json()["items"]
     assert (found["email"], found["visits"]) == ("cem@example.com", 0)
     assert api.get("/api/customers/customer_C0").json() == found
-    refused = api.patch("/api/customers/customer_C0", json={"name": "Can"})
-    assert (refused.status_code, refused.json()["reason"]) == (409, "no_booking")
+    changes = {"name": "Can", "notes": "Beard oil", "consent": True, "optedOut": True}
+    changed = api.patch("/api/customers/customer_C0", json=changes)
+    assert changed.json() == {**found, **changes}
+    assert api.get("/api/customers?q=can").json()["items"] == [changed.json()]
     with known.write() as session:
         phone = {"customer_phone": "+4477009000015", "customer_name": "Cem"}
         factories.booking(session, id="booking_C1", **phone)
     for id in ("customer_C1", "customer_C0"):
         assert api.get(f"/api/customers/{id}").json()["id"] == "customer_C1"
+
+
+def test_who_was_imported_gets_another_number_or_is_one_with_who_has_it(
+    api: Client, known: Database
+) -> None:
+    with known.write() as session:
+        cem = {"id": "customer_C0", "name": "Cem", "name_folded": "cem", "email": "cem@example.com"}
+        session.add(Customer(person="+447700900015", phone="+447700900015", **cem))
+    change = {"phone": "+44 7700 900016", "notes": "Beard oil", "optedOut": True}
+    moved = api.patch("/api/customers/customer_C0", json=change).json()
+    told = {"id": "customer_C0", "phone": "+447700900016", "notes": "Beard oil", "optedOut": True}
+    assert {name: moved[name] for name in told} == told
+    assert api.get("/api/customers?q=447700900015").json()["items"] == []
+    to_anas = {"phone": ANA["phone"]}
+    refused = api.patch("/api/customers/customer_C0", json=to_anas)
+    assert refused.json()["instead"] == {"mergeWith": "customer_A0"}
+    both = api.patch("/api/customers/customer_C0", json={**to_anas, "mergeWith": "customer_A0"})
+    assert both.json() == {**ANA, "optedOut": True}, "they are who Ana is, and want no messages"
+    assert api.get("/api/customers/customer_C0").status_code == 404
 
 
 def test_a_copy_is_kept_by_who_has_changed_since(
