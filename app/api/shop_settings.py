@@ -1,24 +1,28 @@
 """The shop's settings over JSON: who it is, and when it reminds; by the rules of the forms."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
-from litestar import Response, Router, get, patch
+from litestar import Response, Router, get, patch, post
 from litestar.params import JSONBody
 from msgspec import UNSET, Meta, Struct, UnsetType
+from sqlalchemy.orm import Session
 
 from app import db
+from app.api.once import Key, once
 from app.errors import FieldError, Invalid
 from app.forms import as_typed
 from app.models.shop import Shop
+from app.reminders import replan
 from app.reminders.changes import OWN, PolicyForm
 from app.shop import changes, own_times
 from app.shop import service as shop_service
 from app.shop.changes import ShopForm
 from app.shop.money import currency_of
 from app.shop.policy import of_shop
+from app.shop.service import COLUMNS
 from app.staff.guards import ApiRequest
 from app.web import etags
 from app.web.bodies import Body, JsonBody
@@ -76,6 +80,8 @@ QuietUntil = Annotated[
     Meta(description="Until when: null if and only if `quietFrom` is.", examples=["08:00"]),
 ]
 
+Found = TypeVar("Found")
+
 _SHOP = {"name": "name", "locale": "locale", "country": "country", "time_zone": "time_zone"}
 _SHOP |= {"currency": "prices_in"}
 _POLICY = {"remind_every": "every", "remind_count_from": "count_from", "remind_within": "within"}
@@ -88,6 +94,16 @@ _HERE = {form: ours for ours, form in (_SHOP | _POLICY).items()}
 
 def _in_seconds(times: Sequence[timedelta] | None) -> list[int] | None:
     return None if times is None else [round(each.total_seconds()) for each in times]
+
+
+AlsoBooked = Annotated[
+    bool,
+    Meta(
+        description="true: the rule for reminders holds also for all that is booked already, whose "
+        "reminders to come are planned anew. Left out: for bookings made or moved from now on.",
+        examples=[False],
+    ),
+]
 
 
 class SettingsAnswer(Struct, rename="camel", kw_only=True):
@@ -141,6 +157,22 @@ class SettingsChanges(Struct, rename="camel", kw_only=True, forbid_unknown_field
     remind_at: At | UnsetType = UNSET
     quiet_from: QuietFrom | UnsetType = UNSET
     quiet_until: QuietUntil | UnsetType = UNSET
+    also_booked: AlsoBooked | UnsetType = UNSET
+
+
+class SettingsPreview(Struct, rename="camel", kw_only=True):
+    """What these settings would mean for those who are booked already, with `alsoBooked`."""
+
+    bookings: Annotated[int, Meta(description="Bookings to come.", examples=[12])]
+    reminders: Annotated[int, Meta(description="They still get so many.", examples=[130])]
+    reminders_then: Annotated[
+        int | None,
+        Meta(
+            description="So many it would be. Null: of more than "
+            f"{replan.COUNTED_AT_MOST} bookings that is not counted.",
+            examples=[36],
+        ),
+    ]
 
 
 @get(
@@ -168,22 +200,63 @@ def get_settings(if_none_match: IfNoneMatch = None) -> Response[SettingsAnswer]:
 def change_settings(
     data: JSONBody[Body[SettingsChanges]], request: ApiRequest, if_match: IfMatch = None
 ) -> Response[SettingsAnswer]:
-    """Change them; another rule for reminders holds for bookings made or moved from now on."""
+    """Change them; another rule for reminders holds for bookings made or moved from now on, and
+    with `alsoBooked` for all others to come."""
+    actor = f"token:{request.auth.id}"
     with db.database().write() as session:
         row = changes.locked(session)
         etags.check(if_match, SettingsAnswer.of(row))
-        asked = data.checked(lambda given: _wrong(row, given))
-        given = {
-            name: value
-            for name, value in msgspec.structs.asdict(asked).items()
-            if value is not UNSET
-        }
-        columns, errors = _columns(row, given)
-        if errors:
-            raise WrongFields([FieldError(camel(each.field), each.message) for each in errors])
-        changes.save(session, columns, f"token:{request.auth.id}")
+        columns, is_also = _asked(row, data)
+        changes.save(session, columns, actor)
         session.flush()
+        if is_also:
+            _by_our_names(lambda: replan.apply(session, of_shop(row), actor))
         return etags.tagged(SettingsAnswer.of(row))
+
+
+@post(
+    "/preview",
+    dto=JsonBody[SettingsChanges],
+    status_code=200,
+    opt={"access": "write"},
+    responses=documented(400, 401, 403, 413, 415, 422),
+    sync_to_thread=True,
+)
+def preview_settings(
+    data: JSONBody[Body[SettingsChanges]], request: ApiRequest, idempotency_key: Key = None
+) -> Response[SettingsPreview]:
+    """What a change with `alsoBooked` would do; nothing is changed."""
+
+    def look(session: Session) -> SettingsPreview:
+        row = shop_service.shop(session)
+        columns, _ = _asked(row, data)
+        would_be = Shop(**{column.key: getattr(row, column.key) for column in COLUMNS} | columns)
+        outlook = _by_our_names(lambda: replan.outlook(session, of_shop(would_be)))
+        return SettingsPreview(
+            bookings=outlook.bookings, reminders=outlook.now, reminders_then=outlook.then
+        )
+
+    return once(request, idempotency_key, data, look)
+
+
+def _asked(row: Shop, data: Body[SettingsChanges]) -> tuple[dict[str, Any], bool]:
+    """The columns that are to change, and whether also for those already booked."""
+    asked = msgspec.structs.asdict(data.checked(lambda given: _wrong(row, given)))
+    given = {name: value for name, value in asked.items() if value is not UNSET}
+    columns, errors = _columns(row, given)
+    if errors:
+        raise WrongFields([FieldError(camel(each.field), each.message) for each in errors])
+    return columns, given.get("also_booked", False)
+
+
+def _by_our_names(act: Callable[[], Found]) -> Found:
+    """What `act` returns. Raises WrongFields for a rule of which a booking gets too many."""
+    try:
+        return act()
+    except Invalid as invalid:
+        raise WrongFields(
+            [FieldError("alsoBooked", each.message) for each in invalid.errors]
+        ) from None
 
 
 def _wrong(row: Shop, given: Mapping[str, Any]) -> list[FieldError]:
@@ -232,7 +305,7 @@ def _policy(row: Shop, given: Mapping[str, Any]) -> dict[str, Any]:
 
 router = Router(
     "/api/settings",
-    route_handlers=[get_settings, change_settings],
+    route_handlers=[get_settings, change_settings, preview_settings],
     tags=["Settings"],
     security=[{"bearer": []}],
 )

@@ -4,7 +4,7 @@ from typing import Any
 
 from app.db import Database
 from app.models.shop import Shop
-from tests.integration.conftest import Client
+from tests.integration.conftest import Client, body
 
 ADDRESS = "/api/settings"
 DEFAULTS: dict[str, Any] = {
@@ -89,3 +89,28 @@ def test_all_that_is_wrong_is_said_by_the_names_here(sqlite_api: Client) -> None
     same = sqlite_api.patch(ADDRESS, json={"quietFrom": "22:00", "quietUntil": "22:00"})
     assert [each["field"] for each in same.json()["errors"]] == ["quietUntil"]
     assert sqlite_api.get(ADDRESS).json() == DEFAULTS
+
+
+def test_another_rule_holds_for_those_already_booked_if_that_is_asked_for(api: Client) -> None:
+    def planned() -> list[int]:
+        answer = api.get(f"/api/bookings/{booked['id']}/reminders").json()
+        return [each["number"] for each in answer if each["state"] == "delayed"]
+
+    booked = api.post("/api/bookings", json=body()).json()
+    assert planned() == [1, 2, 3, 4]
+    rule: dict[str, Any] = {"remindEvery": 10_800}
+    looked = api.post(f"{ADDRESS}/preview", json=rule)
+    assert looked.json() == {"bookings": 1, "reminders": 4, "remindersThen": 3}
+    assert api.get(ADDRESS).json() == DEFAULTS
+    assert api.patch(ADDRESS, json=rule).json() == {**DEFAULTS, **rule}
+    assert planned() == [1, 2, 3, 4], "it holds for those to come"
+    assert api.patch(ADDRESS, json={"alsoBooked": True}).json() == {**DEFAULTS, **rule}
+    assert planned() == [5, 6, 7]
+    too_many = {"remindEvery": 1, "alsoBooked": True}
+    for answer in (
+        api.patch(ADDRESS, json=too_many),
+        api.post(f"{ADDRESS}/preview", json=too_many),
+    ):
+        assert answer.status_code == 422
+        assert [each["field"] for each in answer.json()["errors"]] == ["alsoBooked"]
+    assert api.get(ADDRESS).json() == {**DEFAULTS, **rule}
