@@ -29,6 +29,7 @@ from app.api import (
     time_off,
     tokens,
     twilio,
+    waiting,
     webhooks,
 )
 from app.api import messages as all_messages
@@ -111,6 +112,7 @@ def _routes(env: Settings) -> list[Router]:
         availability.router,
         *catalogue.routers,
         customers.router,
+        waiting.router,
         customer_export.router,
         hours.router,
         time_off.router,

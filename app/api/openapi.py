@@ -42,6 +42,7 @@ _TAGS = {
     "Messages": "What was and is sent, of all bookings, and what failed once more.",
     "Conversations": "What a booking's customer wrote, and staff's own words to them.",
     "Customers": "People with a phone number, as their bookings tell of them.",
+    "Waiting list": "Who wants a day, or a barber, that was full, and whom a free time fits.",
     "Services": "What can be booked.",
     "Barbers": "Who takes bookings.",
     "Hours": "Weekly hours, closed days, absences, and the times that are free.",

@@ -152,6 +152,15 @@ def add(session: Session, typed: Mapping[str, str], actor: str) -> Waiting:
     return new
 
 
+def wrong(session: Session, typed: Mapping[str, str]) -> list[FieldError]:
+    """What is wrong with these fields of WaitingForm, each by itself."""
+    try:
+        form_of(session, typed).checked(typed.keys())
+    except Invalid as invalid:
+        return invalid.errors
+    return []
+
+
 def _check_new(session: Session, values: Mapping[str, Any]) -> None:
     if len(session.scalars(_OPEN.with_only_columns(Waiting.id).limit(MOST)).all()) >= MOST:
         raise Conflict("too_many", f"{MOST} people wait; remove some who do not any more.")
@@ -171,6 +180,14 @@ def entries(session: Session, most: int = MOST) -> list[Entry]:
     return [Entry(each, fits.get(each.id, ()), write_to.get(each.person, "")) for each in rows]
 
 
+def get(session: Session, id: str) -> Waiting:
+    """Who waits, or did. Raises NotFound."""
+    waiting = session.get(Waiting, id, populate_existing=True)
+    if waiting is None:
+        raise NotFound("There is nobody of that id on the waiting list.")
+    return waiting
+
+
 def lately(session: Session, most: int) -> Sequence[Waiting]:
     """Those who were given a place, with it, or were removed; the last first."""
     ended = select(Waiting).where(Waiting.shop_id == shop(session).id)
@@ -183,7 +200,7 @@ def book(session: Session, id: str, barber_id: str, at: datetime, actor: str) ->
 
     Raises NotFound, Invalid, and Conflict `not_waiting`, `barber_taken` and `outside_hours`.
     """
-    waiting = _get(session, id)
+    waiting = _open(session, id)
     fields = {name: getattr(waiting, name) for name in _OF_BOOKING}
     blank = dict.fromkeys(BookingForm.names)
     place = {"barber_id": barber_id, "scheduled_time": at, "allow_overlap": False}
@@ -196,7 +213,7 @@ def book(session: Session, id: str, barber_id: str, at: datetime, actor: str) ->
 
 def remove(session: Session, id: str, actor: str) -> Waiting:
     """They do not wait any more. Raises NotFound, and Conflict `not_waiting`."""
-    waiting = _get(session, id)
+    waiting = _open(session, id)
     _end(session, waiting, "removed", None)
     audit.record(session, actor, "waiting.removed", id)
     return waiting
@@ -206,9 +223,7 @@ def reopen(session: Session, id: str, actor: str) -> Waiting:
     """They wait again. What they were given meanwhile is cancelled, and they are told of that only
     if any message of it was sent. Raises NotFound, and Conflict as `service.cancel`.
     """
-    waiting = session.get(Waiting, id)
-    if waiting is None:
-        raise NotFound("There is nobody of that id on the waiting list.")
+    waiting = get(session, id)
     if waiting.booking_id:
         knows = session.scalar(_TRIED.where(Message.booking_id == waiting.booking_id))
         service.cancel(session, waiting.booking_id, actor, told=knows is None)
@@ -307,11 +322,9 @@ def _open_conversations(session: Session, rows: Sequence[Waiting]) -> dict[str, 
     return {person: id for person, id in session.execute(newest) if person}
 
 
-def _get(session: Session, id: str) -> Waiting:
+def _open(session: Session, id: str) -> Waiting:
     """Raises NotFound, and Conflict `not_waiting`."""
-    waiting = session.get(Waiting, id)
-    if waiting is None:
-        raise NotFound("There is nobody of that id on the waiting list.")
+    waiting = get(session, id)
     if waiting.ended_at is not None:
         raise Conflict("not_waiting", f"{waiting.customer_name} does not wait any more.")
     return waiting

@@ -70,10 +70,21 @@ def test_every_call_is_described_and_nothing_else(schema: dict[str, Any]) -> Non
         ("/api/queue/stats", "get"),
         ("/api/settings", "get"),
         ("/api/settings", "patch"),
+        ("/api/settings/preview", "post"),
         ("/api/tokens", "get"),
         ("/api/tokens", "post"),
         ("/api/tokens/{token_id}", "get"),
         ("/api/tokens/{token_id}", "delete"),
+        *(
+            (f"/api/waiting-list{path}", verb)
+            for path, verbs in {
+                "": ("get", "post"),
+                "/{waiting_id}": ("get", "delete"),
+                "/{waiting_id}/book": ("post",),
+                "/{waiting_id}/reopen": ("post",),
+            }.items()
+            for verb in verbs
+        ),
         *(
             (f"/api/webhooks{path}", verb)
             for path, verbs in {
@@ -125,7 +136,8 @@ def test_each_call_has_a_verb_for_a_name_and_each_tag_is_described(schema: dict[
     calls = [call for verbs in schema["paths"].values() for call in verbs.values()]
     ids = [call["operationId"] for call in calls]
     verbs = (
-        "answer|cancel|change|create|delete|get|list|note|renew|replace|resend|retry|revoke|send"
+        "answer|book|cancel|change|create|delete|get|list|note|preview|renew|reopen|replace|resend"
+        "|retry|revoke|send"
     )
     assert [each for each in ids if not re.fullmatch(rf"({verbs})([A-Z][a-z]+)+", each)] == []
     assert len(set(ids)) == len(ids)
