@@ -39,7 +39,7 @@ unit: .venv/.installed-dev system ## Run the unit and integration tests, with th
 	$(COVERED) --fail-under 95 --out .coverage.json --merge .coverage.json $(SIDE_BY_SIDE)
 
 e2e: .venv/.installed-dev system ## Run the end-to-end tests
-	$(PYTEST) -n 3 --dist worksteal -m 'not timed and not storm' tests/e2e tests/faults $(SIDE_BY_SIDE)
+	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder -m 'not timed and not storm' tests/e2e tests/faults $(SIDE_BY_SIDE)
 
 timed: .venv/.installed-dev system ## Run the tests that measure time, one after the other
 	$(PYTEST) -m 'timed and not storm' tests/e2e tests/faults

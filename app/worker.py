@@ -3,12 +3,15 @@ tick, imports, what brings events to other programs, mail, and what watches over
 """
 
 import gc
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy.orm import Session
 
 from app import telemetry
-from app.api import events
 from app.conversations import missed
 from app.imports.work import Importer
 from app.integrations.courier import Courier
+from app.integrations.deliveries import Untold
 from app.mail.postman import Postman
 from app.messages import tasks  # noqa: F401  (the consumer needs the task registered)
 from app.messages.tick import Ticker
@@ -19,10 +22,17 @@ __all__ = ["huey"]
 
 telemetry.start("worker")
 
+
+def _bodies(session: Session, untold: Sequence[Untold]) -> Mapping[int, str]:
+    from app.api import events  # with the web framework, which no worker needs before an event
+
+    return events.bodies(session, untold)
+
+
 _beside = (
     Ticker(further=[missed.fetch_due]),
     Importer(),
-    Courier(events.bodies),
+    Courier(_bodies),
     Postman(),
     Watch(is_web=False),
 )
