@@ -4,10 +4,13 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from granian.utils.proxies import wrap_asgi_with_proxy_headers
 from litestar import Litestar, Router
+from litestar.connection import ASGIConnection
 from litestar.di import Provide
+from litestar.handlers import BaseRouteHandler
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
 
@@ -80,7 +83,7 @@ def create_app() -> Litestar:
     env = settings()
     app = Litestar(
         route_handlers=_routes(env),
-        guards=[incoming.one_address, guards.guard, parameters.only_known],
+        guards=[_let_in],
         exception_handlers=error_pages.HANDLERS,
         middleware=[threads.by_method],
         compression_config=compression_config(),
@@ -151,6 +154,19 @@ def _routes(env: Settings) -> list[Router]:
 
         routes += [simulator.router, demo_pages.router]
     return routes
+
+
+async def _let_in(
+    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
+) -> None:
+    """All that is asked of each request whose route is known; raises what its parts raise.
+
+    One, and asynchronous: Litestar copies the handler for each guard, and takes one that is not
+    asynchronous into a thread.
+    """
+    incoming.one_address(connection, handler)
+    await guards.guard(connection, handler)
+    parameters.only_known(connection)
 
 
 async def _limit_threads() -> None:

@@ -17,7 +17,7 @@ from app.simulator import api, pages, receipts
 __all__ = ["router"]
 
 
-def _only_in_development(
+async def _only_in_development(
     _connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler
 ) -> None:
     if settings().production or not settings().simulator:

@@ -56,7 +56,9 @@ def _path(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
     return "/" + connection.url.path.partition("/simulator/")[2]
 
 
-def _require_account(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+async def _require_account(
+    connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler
+) -> None:
     authorization = connection.headers.get("Authorization", "")
     routes.check_access(SimulatedAccount(), _path(connection), authorization)
 

@@ -137,7 +137,7 @@ async def _read_form(request: AnyRequest) -> FormData:
     return dict(parse_form(await request.body()).multi_items())
 
 
-def _only_from_this_page(
+async def _only_from_this_page(
     connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler
 ) -> None:
     """No posts from other sites. Programs may post: there is no session, and nothing real."""

@@ -78,7 +78,7 @@ def _wrong(
 
 
 def one_address(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """A Litestar guard: a number or a UUID in a path has one spelling. Raises NotFoundException.
+    """A part of a guard: a number or a UUID in a path has one spelling. Raises NotFoundException.
 
     What is signed is signed over its address, and a receipt is never turned away for its spelling.
     """

@@ -24,14 +24,14 @@ JobId = Annotated[
 _Connection = ASGIConnection[Any, Any, Any, Any]
 
 
-def only_known(connection: _Connection, handler: BaseRouteHandler) -> None:
-    """A Litestar guard for `/api`: raise WrongFields for parameters of a query that there are not.
+def only_known(connection: _Connection) -> None:
+    """A part of a guard, for `/api`: raise WrongFields for parameters that a query may not have.
 
     A misspelt filter would otherwise answer with everything.
     """
     if not connection.scope["query_string"] or not connection.scope["path"].startswith("/api/"):
         return
-    known = _known(handler)
+    known = _known(connection.scope["route_handler"])
     unknown = sorted(set(connection.query_params) - set(known))
     if unknown:
         words = f"This is unknown; known are {', '.join(known)}." if known else "This is unknown."

@@ -8,6 +8,7 @@ import pytest
 from litestar import Litestar, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.testing import TestClient
+from litestar.utils.sync import AsyncCallable
 
 from app.db import Database
 from app.staff import guards
@@ -58,6 +59,13 @@ def test_every_route_states_who_may_call_it(sqlite_api: Client) -> None:
     assert len(stated) > 10
     for path, handler in stated:
         assert handler.opt.get("access") in guards.OPEN | guards.SCOPES | guards.ROLES, path
+
+
+def test_no_guard_costs_a_request_a_thread(sqlite_api: Client) -> None:
+    for path, handler in routes(sqlite_api.app):
+        assert not [each for each in handler.resolve_guards() if isinstance(each, AsyncCallable)], (
+            path
+        )
 
 
 def test_only_what_must_be_is_public(sqlite_api: Client, production: Litestar) -> None:
