@@ -70,7 +70,7 @@ from app.dashboard.welcome import pages as welcome_pages
 from app.messages.watch import Watch
 from app.settings import Settings, settings
 from app.staff import guards
-from app.web import cors, incoming, measured, parameters, rate_limits, static, threads
+from app.web import base_path, cors, incoming, measured, parameters, rate_limits, static, threads
 from app.web.bodies import MAX_BODY
 from app.web.compression import compression_config
 from app.web.headers import security_headers
@@ -105,7 +105,8 @@ def create_app() -> Litestar:
         debug=False,
     )
     guarded = incoming.guarded(app.asgi_handler, error_pages.HANDLERS, env.answers_to)
-    app.asgi_handler = identified(traced(measured.measured(guarded), telemetry.tracer()))
+    seen = identified(traced(measured.measured(guarded), telemetry.tracer()))
+    app.asgi_handler = base_path.below(seen, env.base_path)
     return app
 
 

@@ -24,6 +24,7 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
 _HOST_NAME = re.compile(r"[a-z0-9.-]+|[0-9a-f:.]+")
 _ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
+_PATH = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*")
 _UNIT = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 T = TypeVar("T")
@@ -192,14 +193,15 @@ class Reader:
             url = _http_url(text)
             if "_" in str(url.hostname):
                 raise ValueError
-            if url.path not in {"", "/"} or url.query or url.fragment or url.username:
+            path = url.path.rstrip("/")
+            if not _PATH.fullmatch(path) or url.query or url.fragment or url.username:
                 raise ValueError
             if production and url.scheme == "http" and url.hostname not in LOOPBACK:
                 raise ValueError
-            return f"{url.scheme}://{url.netloc}"
+            return f"{url.scheme}://{url.netloc}{path}"
 
         scheme = "https" if production else "http(s)"
-        hint = f"{scheme}://host without path, and no underscore in the host"
+        hint = f"{scheme}://host or {scheme}://host/path, and no underscore in the host"
         return self.parsed("PUBLIC_URL", None, parse, hint)
 
     def api_url(self, name: str) -> str:

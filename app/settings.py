@@ -94,6 +94,16 @@ class Settings:
         return not self.production and self.host in _ALL_ADDRESSES and _is_address(name)
 
     @property
+    def public_origin(self) -> str:
+        """PUBLIC_URL without its path: what browsers send as Origin."""
+        return self.public_url.removesuffix(self.base_path)
+
+    @property
+    def base_path(self) -> str:
+        """The path of PUBLIC_URL, such as `/chairtime`; empty without one."""
+        return urlsplit(self.public_url).path
+
+    @property
     def mail_domain(self) -> str:
         """The part of MAIL_FROM after the @."""
         return parseaddr(self.mail_from)[1].partition("@")[2]
@@ -111,7 +121,7 @@ class Settings:
     def local_url(self) -> str:
         """The web app's address as this machine's own processes reach it."""
         host = "127.0.0.1" if self.host in _ALL_ADDRESSES else self.host
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}{self.base_path}"
 
     @property
     def twilio_can_call_back(self) -> bool:

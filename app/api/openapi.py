@@ -6,9 +6,10 @@ from litestar import MediaType, Router
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin, YamlRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme, Tag
+from litestar.openapi.spec import Components, SecurityScheme, Server, Tag
 
 from app.api import described, event_schema
+from app.settings import settings
 from app.web.field_names import camel
 
 VERSION = "1"
@@ -19,10 +20,10 @@ _PAGE = b"""<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Chairtime API</title>
 <link rel="icon" href="data:,">
-<link rel="stylesheet" href="/static/vendor/swagger-ui/swagger-ui.css">
+<link rel="stylesheet" href="static/vendor/swagger-ui/swagger-ui.css">
 <div id="api"></div>
-<script src="/static/vendor/swagger-ui/swagger-ui-bundle.js"></script>
-<script src="/static/vendor/swagger-ui/start.js"></script>
+<script src="static/vendor/swagger-ui/swagger-ui-bundle.js"></script>
+<script src="static/vendor/swagger-ui/start.js"></script>
 </html>
 """
 
@@ -89,6 +90,7 @@ def description(access: str) -> OpenAPIConfig:
         components=Components(security_schemes={"bearer": bearer}),
         use_handler_docstrings=True,
         render_plugins=[SwaggerPage(), JsonDocument(), YamlDocument()],
+        servers=[Server(url=settings().base_path or "/")],
         tags=[Tag(name=name, description=words) for name, words in _TAGS.items()],
         operation_id_creator=_operation_id,
         openapi_router=Router(

@@ -32,6 +32,7 @@ def keep(answer: Response[Any], chosen: str, value: str) -> None:
             _cookie(chosen),
             value=value if is_one else "",
             max_age=_A_YEAR if is_one else 0,
+            path=cookies.path(),
             secure=cookies.is_https(),
         )
     )

@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, pass_context
 
 from app import clock
 from app.customers import phones
@@ -29,7 +29,14 @@ from app.models.shop import Shop
 from app.shop import money
 from app.shop.service import time_zone
 from app.staff import activity
-from app.web import times
+from app.web import base_path, times
+
+
+class _Template(Template):
+    """One whose addresses are below the path of PUBLIC_URL, if it has one."""
+
+    def render(self, *args: Any, **context: Any) -> str:
+        return base_path.in_html(super().render(*args, **context))
 
 
 @cache
@@ -37,6 +44,7 @@ def environment() -> Environment:
     """Jinja, with our filters. HTML is escaped everywhere; a name that nobody gave is an error."""
     loader = FileSystemLoader(ROOT / "templates")
     jinja = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    jinja.template_class = _Template
     shown = (times.clock_time, times.day, times.when, times.ago, times.until)
     texts = (times.clock_text, times.when_text, times.short_day, times.exact, times.local_date)
     plain = (times.amount, times.share, times.zone_name, times.weekday)

@@ -121,11 +121,11 @@ def _spoken(twiml: bytes) -> list[str]:
 
 
 def _post(url: SplitResult, fields: dict[str, str]) -> urllib3.BaseHTTPResponse | None:
-    """POST a form to this path of our own app, signed as for PUBLIC_URL; None if nobody answers.
+    """POST a form to this address of our own app, signed as for PUBLIC_URL; None if nobody answers.
 
     Whatever host the URL names, the request goes to LOCAL_URL: it never leaves this machine.
     """
-    path = url.path + (f"?{url.query}" if url.query else "")
+    path = url.path.removeprefix(settings().base_path) + (f"?{url.query}" if url.query else "")
     signed_url = settings().public_url + path
     headers = {
         "X-Twilio-Signature": webhooks.signature(

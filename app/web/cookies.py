@@ -1,4 +1,6 @@
-"""Our cookies: for this host alone, for no script, and over https alone where there is any."""
+"""Our cookies: for this host alone and its path, if there is one, for no script, and over https
+alone where there is any.
+"""
 
 from typing import Any
 
@@ -17,8 +19,17 @@ def is_https() -> bool:
 
 
 def named(name: str) -> str:
-    """`name` as the browser knows it: a `__Host-` cookie is of this host and https alone."""
-    return f"__Host-{name}" if is_https() else name
+    """`name` as the browser knows it: a `__Host-` cookie is of this host and https alone, and never
+    of a path of it; a `__Secure-` one is of https.
+    """
+    if not is_https():
+        return name
+    return f"__Secure-{name}" if settings().base_path else f"__Host-{name}"
+
+
+def path() -> str:
+    """The path that our cookies are of: others of the same host do not get them."""
+    return settings().base_path or "/"
 
 
 def give(answer: Response[Any], name: str, value: str, max_age: int) -> None:
@@ -28,6 +39,7 @@ def give(answer: Response[Any], name: str, value: str, max_age: int) -> None:
             named(name),
             value=value,
             max_age=max_age,
+            path=path(),
             secure=is_https(),
             httponly=True,
             samesite="lax",

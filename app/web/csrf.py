@@ -44,7 +44,7 @@ def check_origin(
 
 def _is_ours(origin: str | None, host: str | None) -> bool:
     """Over https alone where there is any, but for what runs on this very machine."""
-    if origin is None or origin == settings().public_url:
+    if origin is None or origin == settings().public_origin:
         return True
     scheme, _, netloc = origin.partition("://")
     is_safe = scheme == "https" or not cookies.is_https() or _name(netloc) in LOOPBACK

@@ -36,8 +36,8 @@ def is_signed(
 ) -> bool:
     """Whether any of `tokens` (the current auth token, then older ones) signed this request.
 
-    `public_url` is scheme and host without a path; `raw_path` and `raw_query` are still encoded,
-    as ASGI gives them. `form` is `parse_form(body)`, or None for any other content type, which
+    `public_url` is what stands before `raw_path`, which with `raw_query` is still encoded, as ASGI
+    gives them. `form` is `parse_form(body)`, or None for any other content type, which
     then needs Twilio's `bodySHA256` in the query (without it the body would not be signed at all).
     `headers` is case-insensitive or has lower-case names. Never raises.
     """

@@ -6,6 +6,8 @@
   const SHOWN_FOR = 7000; // ms
   const UNDO_FOR = 10000; // ms, as long as the server waits before it tells the customer
 
+  const { base } = document.documentElement.dataset; // "/", or the path that our addresses are below
+
   const closest = (event, selector) => event.target.closest?.(selector);
 
   // --- toasts ---
@@ -16,9 +18,9 @@
     toast.querySelector(".toast-text").textContent = text;
     const form = toast.querySelector("form");
     const link = toast.querySelector(".is-login");
-    if (undo) form.setAttribute("action", undo);
+    if (undo) form.setAttribute("action", base + undo.slice(1));
     else form.remove();
-    if (login) link.href = login;
+    if (login) link.href = base + login.slice(1);
     else link.remove();
     if (bad) {
       const use = toast.querySelector("use");
@@ -84,7 +86,7 @@
 
   async function isLoggedOut() {
     const headers = { "HX-Request": "true", "HX-Current-URL": location.href };
-    const answer = await fetch("/account", { headers }).catch(() => null);
+    const answer = await fetch(`${base}account`, { headers }).catch(() => null);
     if (answer?.status !== 401) return false;
     addToast(JSON.parse(answer.headers.get("HX-Trigger")).toast);
     return true;
@@ -124,7 +126,8 @@
     else delete root.dataset[name];
     const lasts = look ? 31536000 : 0;
     const secure = location.protocol === "https:" ? "; Secure" : "";
-    document.cookie = `chairtime-${name}=${look}; Path=/; Max-Age=${lasts}; SameSite=Lax${secure}`;
+    const path = base.slice(0, -1) || "/"; // as app/web/cookies.py says it
+    document.cookie = `chairtime-${name}=${look}; Path=${path}; Max-Age=${lasts}; SameSite=Lax${secure}`;
     for (const each of button.parentElement.querySelectorAll("button")) {
       each.setAttribute("aria-pressed", String(each === button));
     }

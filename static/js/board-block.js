@@ -64,7 +64,7 @@
     addEventListener("click", swallow, { capture: true, once: true });
     setTimeout(() => removeEventListener("click", swallow, { capture: true }), 50);
     const times = new URLSearchParams({ from: timeAt(column, from).toISOString(), until: timeAt(column, until).toISOString() });
-    location.assign(`/settings/barbers/${encodeURIComponent(column.dataset.barber)}/absences?${times}`);
+    location.assign(`${document.documentElement.dataset.base}settings/barbers/${encodeURIComponent(column.dataset.barber)}/absences?${times}`);
   }
 
   function end() {

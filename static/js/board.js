@@ -117,7 +117,7 @@
       was_barber: block.dataset.barber,
     };
     const panel = byId("move-panel");
-    const url = `/bookings/${block.dataset.booking}/move`;
+    const url = `${document.documentElement.dataset.base}bookings/${block.dataset.booking}/move`;
     await htmx.ajax("POST", url, { source: panel, target: panel, swap: "innerHTML", values });
     if (panel.childElementCount) byId("move-dialog").showModal();
     else end(); // a toast says why

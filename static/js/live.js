@@ -10,7 +10,8 @@
   const SLACK = 2; // s; how much older than its own time a page may be
   const MOST_KEPT = 400; // names
   const EVERYTHING = ["missed", "board", "failed", "queue"];
-  const NAME = "chairtime-live"; // of the lock, and of the channel
+  const { base } = document.documentElement.dataset; // "/", or the path that our addresses are below
+  const NAME = `chairtime-live ${base}`; // of the lock, and of the channel
 
   // Without a lock (plain http on another host) each tab that is looked at has its own stream.
   const channel = navigator.locks && window.BroadcastChannel ? new BroadcastChannel(NAME) : null;
@@ -36,7 +37,8 @@
 
   function loginLink() {
     const link = document.createElement("a");
-    link.href = `/login?next=${encodeURIComponent(location.pathname + location.search)}`;
+    const here = `/${location.pathname.slice(base.length)}${location.search}`;
+    link.href = `${base}login?next=${encodeURIComponent(here)}`;
     link.textContent = "logged out";
     return link;
   }
@@ -81,7 +83,7 @@
   function open() {
     close();
     known = { from: heard, kept: heard, told: new Map(), parts: {}, newest: {} };
-    source = new EventSource(`/live?since=${heard}`);
+    source = new EventSource(`${base}live?since=${heard}`);
     const own = source;
     own.onopen = () => pass({ state: "live" });
     own.onmessage = ({ data }) => pass({ from: known.from, state: "live", ...JSON.parse(data) });

@@ -1,7 +1,8 @@
 """What is true of every page: the list of them is taken from the app's own routes.
 
-The shop is that of `chairtime demo`. What a single page does is tested beside it. Each page is
-opened once, and then looked at by all tests.
+The shop is that of `chairtime demo`, below a path of its host (docs/adr/0064). What a
+single page does is tested beside it. Each page is opened once, and then looked at by
+all tests.
 """
 
 import re
@@ -63,7 +64,7 @@ PUBLIC = {"/setup", "/login", "/login/forgotten", "/join/{secret:str}"}
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoShop]:
-    with DemoShop(tmp_path_factory.mktemp("demo")) as running:
+    with DemoShop(tmp_path_factory.mktemp("demo"), base="/chairs") as running:
         yield running
 
 
@@ -264,6 +265,25 @@ def test_the_first_load_is_small_and_nothing_in_it_waits_for_something_else(visi
         if by not in {visit.address, "other", "parser"} and not re.search(r"/live\?|^data:", each)
     }
     assert asked_by_others == {}
+
+
+def test_no_address_leaves_the_path_of_the_shop(visit: Visit, shop: DemoShop) -> None:
+    if visit.path == "/setup":
+        pytest.skip("of a shop without a path")
+    assert visit.page.evaluate(_LEAVING, shop.base) == []
+    assert [each for each in visit.transfers.initiators if not _is_below(each, shop.url)] == []
+
+
+def _is_below(address: str, url: str) -> bool:
+    return address.startswith((f"{url}/", "data:"))
+
+
+_LEAVING = """base => {
+  const names = ["href", "src", "action", "formaction", "hx-get", "hx-post"];
+  return [...document.querySelectorAll(names.map((name) => `[${name}]`))]
+    .flatMap((each) => names.map((name) => each.getAttribute(name)))
+    .filter((address) => address?.startsWith("/") && !address.startsWith(`${base}/`));
+}"""
 
 
 def test_the_skip_link_comes_first_and_leads_to_the_content(visit: Visit) -> None:

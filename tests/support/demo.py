@@ -40,12 +40,15 @@ def afternoon() -> str:
 class DemoShop:
     """The running shop, ended with the block."""
 
-    def __init__(self, folder: Path, **variables: str) -> None:
+    def __init__(self, folder: Path, base: str = "", **variables: str) -> None:
+        """`base` is the path that all its addresses are below, such as `/chairtime`."""
         port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
+        self.base = base
+        self.url = f"http://127.0.0.1:{port}{base}"
         self._environment = {
             "STATE_DIR": str(folder / "var"),
             "PORT": str(port),
+            "PUBLIC_URL": self.url,
             "SHOP_TIMEZONE": afternoon(),
             "REDIS_URL": "",
             "DATABASE_URL": "",
@@ -79,8 +82,9 @@ class DemoShop:
         page.wait_for_url(f"{self.url}/today")
 
     def booking(self, page: Page, which: str = "/bookings") -> str:
-        """The address of the first booking of a list, for somebody logged in."""
+        """The path of the first booking of a list, for somebody logged in."""
         page.goto(f"{self.url}{which}")
-        href = page.locator("main a[href^='/bookings/booking_']").first.get_attribute("href")
+        link = page.locator(f"main a[href^='{self.base}/bookings/booking_']").first
+        href = link.get_attribute("href")
         assert href
-        return href
+        return href.removeprefix(self.base)

@@ -66,10 +66,13 @@ def test_a_variable_that_is_empty_or_blank_counts_as_not_set(folder: str) -> Non
         ("PORT", "http", "it must be a port from 1 to 65535"),
         ("PORT", "70000", "it must be a port from 1 to 65535"),
         ("PORT", "0", "it must be a port from 1 to 65535"),
-        ("PUBLIC_URL", "bookings.example.com", "it must be http(s)://host without path"),
+        ("PUBLIC_URL", "bookings.example.com", "it must be http(s)://host or http(s)://host/path"),
         ("PUBLIC_URL", "https://my_shop.example.com", "no underscore in the host"),
-        ("PUBLIC_URL", "https://shop.example.com/app", "without path"),
-        ("PUBLIC_URL", "http://shop.example.com:99999", "without path"),
+        ("PUBLIC_URL", "https://shop.example.com/a b", "http(s)://host/path"),
+        ("PUBLIC_URL", "https://shop.example.com/a/../b", "http(s)://host/path"),
+        ("PUBLIC_URL", "https://shop.example.com//b", "http(s)://host/path"),
+        ("PUBLIC_URL", "https://shop.example.com/a?b=c", "http(s)://host/path"),
+        ("PUBLIC_URL", "http://shop.example.com:99999", "http(s)://host/path"),
         ("WHATSAPP_API_URL", "foo", "it must be http(s)://host, with a path if need be"),
         ("DATABASE_URL", "sqlite:///:memory:", "it must be postgresql://… or sqlite:///path"),
         ("DATABASE_URL", "sqlite://", "it must be postgresql://… or sqlite:///path"),
@@ -292,6 +295,15 @@ def test_our_own_processes_reach_the_app_whatever_it_listens_on(
     host: str, url: str, folder: str
 ) -> None:
     assert read_settings({"STATE_DIR": folder, "HOST": host}).local_url == url
+
+
+def test_the_public_url_may_have_a_path(folder: str) -> None:
+    env = read_settings({"STATE_DIR": folder, "PUBLIC_URL": "https://shop.example.com/book.ings/"})
+    assert env.public_url == "https://shop.example.com/book.ings"
+    assert (env.base_path, env.public_origin) == ("/book.ings", "https://shop.example.com")
+    assert env.local_url == "http://127.0.0.1:3000/book.ings"
+    without = read_settings({"STATE_DIR": folder, "PUBLIC_URL": "https://shop.example.com/"})
+    assert (without.public_url, without.base_path) == ("https://shop.example.com", "")
 
 
 def test_twilio_itself_cannot_call_back_a_loopback_address(folder: str) -> None:

@@ -67,7 +67,7 @@ def address(request: PageRequest) -> str:
 def site(request: PageRequest) -> Site:
     """How the browser calls us; that we have that name is looked at before."""
     host = request.headers.get("host", "")
-    public = settings().public_url
+    public = settings().public_origin
     is_public = host == urlsplit(public).netloc
     origin = public if is_public else f"{request.url.scheme}://{host}"
     return Site(origin, str(urlsplit(origin).hostname))

@@ -287,7 +287,7 @@ def test_the_theme_is_kept_in_a_cookie_and_made_into_the_next_page(
     assert "data-theme" not in sqlite_api.get("/styleguide").text
     sqlite_api.post("/look", data={"zoom": "small", "cancelled": "x", "session": "y"})
     [html] = re.findall(r"<html[^>]*>", sqlite_api.get("/styleguide").text)
-    assert html.split() == ["<html", 'lang="en"', 'data-zoom="small"', ">"]
+    assert html.split() == ["<html", 'lang="en"', 'data-base="/"', 'data-zoom="small"', ">"]
 
 
 def test_over_https_the_cookies_are_bound_to_the_host(
