@@ -56,13 +56,16 @@ def masked(text: str) -> str:
     return _PHONE.sub("•••", text)
 
 
-def line_of(logger: str, text: str) -> str:
-    """A line of the log as it is written, of what another program said."""
+def line_of(logger: str, text: str, *, is_shown: bool = False) -> str:
+    """A line of the log as it is written, of what another program said.
+
+    What `is_shown` is for whoever starts us: it has no customer's number, and an example is copied.
+    """
     if not is_json():
         return text
     time = f"{datetime.now(UTC).replace(tzinfo=None).isoformat()}Z"
     fields = {"time": time, "level": "INFO", "logger": logger}
-    return json.dumps({**fields, "message": masked(text)}, ensure_ascii=False)
+    return json.dumps({**fields, "message": text if is_shown else masked(text)}, ensure_ascii=False)
 
 
 def is_json() -> bool:

@@ -87,7 +87,9 @@ def say(name: str, line: str) -> None:
 def _shown(name: str, line: str) -> str:
     if not logs.is_json():
         return f"{name} | {line}" if name else line
-    return line if line.startswith("{") else logs.line_of(name or "chairtime", line)
+    if line.startswith("{"):
+        return line
+    return logs.line_of(name or "chairtime", line, is_shown=not name)
 
 
 class _Stop:

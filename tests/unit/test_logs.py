@@ -90,6 +90,16 @@ def test_up_tells_whose_line_it_is_in_either_format(
     assert json.loads(both[1])["logger"] == "web"
 
 
+def test_an_example_to_be_copied_is_shown_whole_and_what_a_program_says_is_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LOG_FORMAT", "json")
+    for name in ("", "web"):
+        up.say(name, "curl -d '+12025550123'")
+    told = [json.loads(each)["message"] for each in capsys.readouterr().out.splitlines()]
+    assert told == ["curl -d '+12025550123'", "curl -d '•••23'"]
+
+
 def test_the_configuration_is_one_that_python_takes() -> None:
     before = logging.getLogger().handlers[:]
     try:

@@ -182,6 +182,7 @@ def _page(
         link=link,
         link_days=links.HOLDS_FOR.days,
         can_mail=mails.is_set_up(),
+        mail_from=settings().mail_from,
         **state.context(_as_it_is(member)),
     )
 

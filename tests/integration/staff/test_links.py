@@ -108,6 +108,7 @@ def test_an_owner_makes_a_link_for_who_forgot_and_none_for_themselves(
     owner: Client, sqlite_db: Database
 ) -> None:
     user = add_user(sqlite_db, "staff", "Sam")
+    assert "Mail is not set up" in owner.get("/staff").text
     assert "Give this link to Sam" in owner.post(f"/staff/{user.id}/link").text
     with sqlite_db.read() as session:
         me = session.scalars(select(User.id).where(User.role == "owner")).one()
@@ -144,6 +145,7 @@ def test_where_mail_is_set_up_an_invitation_and_a_link_are_mailed(
         cy = session.scalars(select(User).where(User.email == "cy@example.com")).one()
     owner.post(f"/staff/{cy.id}/link", data={"mail": "1"})
     second = mailed(mailbox)
+    assert "are mailed, from shop@example.com" in owner.get("/staff").text
     assert "Give this link to Cy" in owner.post(f"/staff/{cy.id}/link").text
     owner.cookies.clear()
     assert [owner.get(each).status_code for each in (path, second)] == [404, 404]
