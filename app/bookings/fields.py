@@ -14,7 +14,7 @@ from app.models.booking import Booking
 from app.models.identity import person_of
 from app.models.shop import PARTS_JOIN
 from app.shop import money, several
-from app.shop.money import Price
+from app.shop.money import Percent, Price
 
 MAX_NAME = 100
 MAX_NOTES = 500
@@ -98,9 +98,9 @@ class BookingForm(Form):
         return money.read(given, self._currency)
 
     @field
-    def discount(self, given: str | Price | None) -> Decimal | None:
-        """Off the price, in the shop's currency; None, or 0, for none."""
-        return money.read(given, self._currency) or None
+    def discount(self, given: str | Price | None) -> Decimal | Percent | None:
+        """Off the price, in the shop's currency, or a part of it (`10%`); None, or 0, for none."""
+        return money.read_discount(given, self._currency)
 
     @field
     def discount_reason(self, given: str | None) -> str | None:

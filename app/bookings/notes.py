@@ -12,6 +12,7 @@ from app.bookings.fields import MAX_NOTES, clean_name
 from app.customers import service as customers
 from app.forms import Form, as_typed, field, lines
 from app.shop import money
+from app.shop.money import Percent
 from app.shop.service import shop
 from app.staff import audit
 
@@ -35,9 +36,9 @@ class NotesForm(Form):
         return money.read(typed, self._currency)
 
     @field
-    def discount(self, typed: str) -> Decimal | None:
-        """Empty for none."""
-        return money.read(typed, self._currency) or None
+    def discount(self, typed: str) -> Decimal | Percent | None:
+        """An amount, or a part of the price (`10%`); empty for none."""
+        return money.read_discount(typed, self._currency)
 
     @field
     def discount_reason(self, typed: str) -> str | None:

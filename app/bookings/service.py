@@ -24,13 +24,14 @@ from app.reminders.plan import PlanTooLong, reminder_times
 from app.settings import settings
 from app.shop import money, several
 from app.shop import service as shop_service
+from app.shop.money import Percent
 from app.shop.policy import of_shop
 from app.shop.service import shop
 from app.staff import audit
 
 _ANY_TIME = frozenset({"notes", "price", "discount", "discount_reason"})
 """What can be changed when the appointment is over, too."""
-_DISCOUNTED = ("price", "discount", "discount_reason")
+_DISCOUNTED = ("price", "currency", "discount", "discount_reason")
 
 MANY = 100
 """More reminders than this staff are asked about before they are planned."""
@@ -109,21 +110,27 @@ def priced(session: Session, price: Decimal | None, service: Service) -> dict[st
 
 
 def discounted(
-    price: Decimal | None, discount: Decimal | None, discount_reason: str | None
+    price: Decimal | None,
+    currency: str | None,
+    discount: Decimal | Percent | None,
+    discount_reason: str | None,
 ) -> dict[str, Any]:
-    """The columns of a discount, which are none without one. Raises Invalid."""
-    if discount is None:
-        return {"discount": None, "discount_reason": None}
+    """The columns of a discount, which are none without one: the amount, also of a part of the
+    price. Raises Invalid.
+    """
+    amount = money.off(discount, price, currency)
     problems = []
-    if price is None:
+    if discount is not None and price is None:
         problems.append(FieldError("discount", "There is no price to take it from."))
-    elif discount > price:
+    elif amount is None:
+        return {"discount": None, "discount_reason": None}
+    elif price is not None and amount > price:
         problems.append(FieldError("discount", "This is more than the price."))
     if not discount_reason:
         problems.append(FieldError("discount_reason", "Say why, such as “student”."))
     if problems:
         raise Invalid(problems)
-    return {"discount": discount, "discount_reason": discount_reason}
+    return {"discount": amount, "discount_reason": discount_reason}
 
 
 def change(

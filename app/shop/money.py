@@ -7,7 +7,7 @@ the currency: two of a pound, none of a yen.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from functools import cache, lru_cache
 
 from babel import Locale
@@ -25,6 +25,8 @@ MOST = Decimal(10_000_000)
 """The highest price; in some currencies a haircut costs a hundred thousand."""
 
 _AMOUNT = re.compile(r"(-?)([0-9]{1,12})(?:[.,]([0-9]{1,9}))?", re.ASCII)
+_PERCENT = re.compile(r"([0-9]{1,3}(?:[.,][0-9]{1,2})?)\s*%", re.ASCII)
+_ALL = Decimal(100)
 _DEFAULT = "USD"
 
 
@@ -34,6 +36,13 @@ class Price:
 
     amount: str
     currency: str
+
+
+@dataclass(frozen=True)
+class Percent:
+    """A part of a price: above 0, at most 100."""
+
+    percent: Decimal
 
 
 def currency_of(row: Shop) -> str:
@@ -52,6 +61,32 @@ def read(given: str | Price | None, currency: str) -> Decimal | None:
             raise ValueError(f"This must be an amount such as {_example(currency)}.")
     typed = (given or "").strip()
     return _amount(typed, currency) if typed else None
+
+
+def read_discount(given: str | Price | None, currency: str) -> Decimal | Percent | None:
+    """What goes off a price: an amount, or a part of it such as `10%`. None, or 0, for none.
+
+    Raises ValueError.
+    """
+    match = _PERCENT.fullmatch(given.strip()) if isinstance(given, str) else None
+    if match is None:
+        return read(given, currency) or None
+    percent = Decimal(match[1].replace(",", "."))
+    if percent > _ALL:
+        raise ValueError("This must be at most 100%.")
+    return Percent(percent) if percent else None
+
+
+def off(
+    discount: Decimal | Percent | None, price: Decimal | None, currency: str | None
+) -> Decimal | None:
+    """The amount that goes off this price, halves up; None if there is no price to take part of."""
+    if not isinstance(discount, Percent):
+        return discount
+    if price is None or currency is None:
+        return None
+    smallest = Decimal(1).scaleb(-get_currency_precision(currency))
+    return (price * discount.percent / _ALL).quantize(smallest, ROUND_HALF_UP) or None
 
 
 def plain(amount: Decimal, currency: str) -> str:

@@ -336,3 +336,5 @@ def test_a_discount_is_given_when_the_visit_is_over_and_the_day_comes_to_less(
         assert "£17.50" in sqlite_api.get(place).text, place
     with priced.read() as session:
         assert "22.00,GBP,4.50,Third visit" in "".join(export.bookings_csv(session))
+    assert sqlite_api.post(f"{address}/notes", data={**sent, "discount": "25 %"}).status_code == 303
+    assert "£22 less £5.50: Third visit" in sqlite_api.get(address).text

@@ -45,6 +45,34 @@ def test_what_is_no_price_gets_a_clear_answer(typed: str, currency: str, says: s
         money.read(typed, currency)
 
 
+@pytest.mark.parametrize(
+    ("typed", "currency", "amount"),
+    [
+        ("10%", "GBP", "2.22"),
+        ("12,5 %", "GBP", "2.77"),
+        ("100%", "GBP", "22.15"),
+        ("10%", "JPY", "2"),
+        ("0.01%", "GBP", None),
+        ("0%", "GBP", None),
+        ("4.50", "GBP", "4.50"),
+        ("", "GBP", None),
+    ],
+)
+def test_a_discount_is_an_amount_or_a_part_of_the_price(
+    typed: str, currency: str, amount: str | None
+) -> None:
+    off = money.off(money.read_discount(typed, currency), Decimal("22.15"), currency)
+    assert off == (amount and Decimal(amount))
+
+
+@pytest.mark.parametrize("typed", ["101%", "-5%", "%", "1e1%", "5%%", "ten %"])
+def test_what_is_no_part_of_a_price_gets_a_clear_answer(typed: str) -> None:
+    with pytest.raises(
+        ValueError, match=r"^This must be (at most 100%|an amount such as 25.00)\.$"
+    ):
+        money.read_discount(typed, "GBP")
+
+
 def test_nothing_is_no_price_and_another_currency_is_refused() -> None:
     assert money.read("", "GBP") is None
     assert money.read(None, "GBP") is None
