@@ -8,11 +8,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from app import clock, forms
-from app.bookings import series, service
+from app.bookings import series, service, undo
 from app.bookings.fields import FARTHEST
 from app.bookings.need import Need
 from app.bookings.series import Visit
-from app.bookings.undo import UNDO_FOR
 from app.errors import Conflict
 from app.forms import Form, field
 from app.models.booking import Booking
@@ -77,12 +76,39 @@ def to_come(session: Session, booking: Booking, scope: Scope) -> list[Booking]:
 def cancel(
     session: Session, booking_id: str, scope: Scope, actor: str, *, told: bool
 ) -> list[Booking]:
-    """Cancel those of the scope; a customer who is `told` already gets no messages of it.
+    """Cancel those of the scope, at one moment; a customer who is `told` already gets no messages
+    of it.
 
     Raises NotFound, and Conflict `none_to_come`.
     """
     chosen = _some(to_come(session, service.get(session, booking_id), scope))
-    return [service.cancel(session, each.id, actor, UNDO_FOR, told=told) for each in chosen]
+    with clock.at(clock.now()):
+        return [
+            service.cancel(session, each.id, actor, undo.UNDO_FOR, told=told) for each in chosen
+        ]
+
+
+def undo_cancel(
+    session: Session, booking_id: str, cancelled_at: datetime, actor: str
+) -> tuple[list[Booking], list[Conflict]]:
+    """Confirm those of its series again that were cancelled at that moment, and why not the others.
+
+    Raises NotFound, and Conflict if none can be: as `undo.undo_cancel`, or `none_cancelled`.
+    """
+    chosen = [
+        each
+        for each in of(session, service.get(session, booking_id))
+        if each.status == "cancelled" and each.updated_at == cancelled_at
+    ]
+    done, refused = list[Booking](), list[Conflict]()
+    for each in chosen:
+        try:
+            done.append(undo.undo_cancel(session, each.id, actor))
+        except Conflict as conflict:  # found before anything was changed
+            refused.append(conflict)
+    if not done:
+        raise (refused or [Conflict("none_cancelled", "There is nothing to undo any more.")])[0]
+    return done, refused
 
 
 def as_it_is(session: Session, booking: Booking) -> dict[str, str]:

@@ -15,8 +15,9 @@ from app import db, forms
 from app.bookings import series, series_changes, service
 from app.bookings.fields import FARTHEST
 from app.bookings.series import Visit
+from app.bookings.undo import UNDO_FOR
 from app.dashboard.forms import FormState, submit
-from app.dashboard.shell import FormData, PageRequest, page, redirect, toast
+from app.dashboard.shell import FormData, PageRequest, page, redirect, run_action, toast
 from app.errors import Conflict, FieldError, Invalid
 from app.models.booking import Booking
 from app.shop import service as shop_service
@@ -70,6 +71,7 @@ def show_series(request: PageRequest, booking_id: BookingId) -> Answer:
         weeks=every[2] if every else 0,
         listed=listed,
         numbers=numbers,
+        undo_seconds=int(UNDO_FOR.total_seconds()),
     )
 
 
@@ -81,10 +83,31 @@ def cancel(request: PageRequest, booking_id: BookingId, form: FormData) -> Answe
 
     def act(session: Session) -> Answer:
         done = series_changes.cancel(session, booking_id, scope, request.user.actor, told=told)
-        what = "Nobody is told by us." if told else "The customer is told of each."
-        return toast(redirect(request, here), f"{_bookings(done)} cancelled. {what}")
+        seconds = int(UNDO_FOR.total_seconds())
+        what = "Nobody is told by us." if told else f"The customer is told in {seconds} seconds."
+        undo = f"{here}/undo?at={done[0].updated_at:%Y-%m-%dT%H:%M:%S.%fZ}"
+        said = f"{_bookings(done)} cancelled. {what}"
+        return toast(redirect(request, here), said, None if told else undo)
 
     return submit(form, act, lambda _: redirect(request, here), partial(_back, request, here))
+
+
+@post("/{booking_id:str}/series/undo", opt={"access": "staff"}, sync_to_thread=True)
+def undo_cancel(request: PageRequest, booking_id: BookingId) -> Answer:
+    """Confirm those again that were cancelled together at a moment, while nobody was told."""
+
+    def act(session: Session) -> str:
+        actor = request.user.actor
+        try:
+            moment = forms.moment(request.query_params.get("at", ""))
+        except ValueError:
+            raise Conflict("none_cancelled", "There is nothing to undo any more.") from None
+        done, refused = series_changes.undo_cancel(session, booking_id, moment, actor)
+        said = f"{_bookings(done)} confirmed again. The customer was not told."
+        left = f" {len(refused)} could not be: {refused[0].detail}" if refused else ""
+        return said + left
+
+    return run_action(request, f"/bookings/{booking_id}/series", act)
 
 
 @get("/{booking_id:str}/series/change", opt={"access": "staff"}, sync_to_thread=True)
@@ -221,6 +244,6 @@ def _bookings(made: list[Booking]) -> str:
 
 router = Router(
     "/bookings",
-    route_handlers=[show_repeat, repeat, show_series, cancel, show_change, change],
+    route_handlers=[show_repeat, repeat, show_series, cancel, undo_cancel, show_change, change],
     include_in_schema=False,
 )

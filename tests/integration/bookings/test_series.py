@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 
 from app.bookings import series, series_changes, service
 from app.bookings.fields import BookingForm
+from app.bookings.undo import UNDO_FOR
 from app.db import Database
 from app.errors import Conflict, Invalid
 from app.models.booking import Booking
@@ -157,6 +158,31 @@ def test_those_from_here_on_are_cancelled_and_the_customer_told_or_not(
         assert {session.get_one(Booking, id).status for id in ids} == {"cancelled"}
     with pytest.raises(Conflict, match="still to come"), sqlite_shop.write() as session:
         series_changes.cancel(session, ids[2], "all", "user:1", told=False)
+
+
+def test_a_cancellation_of_several_is_undone_but_for_whose_place_was_taken(
+    sqlite_shop: Database, clock: FrozenClock
+) -> None:
+    ids = made(sqlite_shop, clock)
+    with sqlite_shop.write() as session:
+        service.cancel(session, ids[0], "user:1", UNDO_FOR)  # another cancellation, before
+    clock.move(seconds=1)
+    with sqlite_shop.write() as session:
+        done = series_changes.cancel(session, ids[0], "all", "user:1", told=False)
+        at, place = done[0].updated_at, done[-1].starts_at
+        assert {each.updated_at for each in done} == {at}
+    clock.move(seconds=1)
+    with sqlite_shop.write() as session:
+        factories.booking(session, place)
+    with sqlite_shop.write() as session:
+        done, refused = series_changes.undo_cancel(session, ids[0], at, "user:1")
+        assert [each.id for each in done] == ids[1:-1]
+        assert [each.reason for each in refused] == ["barber_taken"]
+    clock.move(seconds=20)
+    with pytest.raises(Conflict, match="Sam has"), sqlite_shop.write() as session:
+        series_changes.undo_cancel(session, ids[0], at, "user:1")
+    with pytest.raises(Conflict, match="nothing to undo"), sqlite_shop.write() as session:
+        series_changes.undo_cancel(session, ids[0], clock.now(), "user:1")
 
 
 def test_those_from_here_on_move_also_where_the_next_of_them_was(

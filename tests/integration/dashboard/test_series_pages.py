@@ -113,8 +113,16 @@ def test_those_from_here_on_are_changed_and_cancelled(
     assert places == [("barber_2", moved + n * WEEK) for n in range(3)]
 
     answer = desk.post(f"/bookings/{rows[1].id}/series/cancel", data={"scope": "rest"})
-    assert said(desk, answer) == "2 bookings cancelled. The customer is told of each."
-    assert "3 bookings, 1 to come" in desk.get(f"{first}/series").text
+    page = desk.get(answer.headers["Location"]).text
+    assert "2 bookings cancelled. The customer is told in 10 seconds." in page
+    assert "3 bookings, 1 to come" in page
+    [undo] = re.findall(r'action="([^"]*/series/undo[^"]*)"', page)
+    answer = desk.post(unescape(undo))
+    assert said(desk, answer) == "2 bookings confirmed again. The customer was not told."
+    assert "3 bookings, 3 to come" in desk.get(f"{first}/series").text
+    for at in ("", "?at=soon", "?at=9999-12-31T23:59:59-12:00"):
+        answer = desk.post(f"{first}/series/undo{at}")
+        assert said(desk, answer) == "There is nothing to undo any more."
 
 
 def test_wrong_fields_of_a_change_are_said_beside_them(
