@@ -7,7 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache, lru_cache
 from pathlib import Path
 from time import monotonic
@@ -21,6 +21,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     CursorResult,
+    Date,
     DateTime,
     Dialect,
     Engine,
@@ -348,6 +349,15 @@ def seconds_between(
     if _is_sqlite(session):
         return 86_400 * (func.julianday(end) - func.julianday(begin))
     return func.date_part("epoch", end - begin)
+
+
+def local_day(
+    session: Session, at: SQLColumnExpression[datetime], ahead: timedelta
+) -> ColumnElement[date]:
+    """The day of a column's time, in SQL, where clocks are so far ahead of UTC."""
+    if _is_sqlite(session):
+        return func.date(at, f"{ahead.total_seconds():+.0f} seconds")
+    return cast(func.timezone("UTC", at) + literal(ahead), Date)
 
 
 def without_jit(session: Session) -> None:

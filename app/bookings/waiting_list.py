@@ -10,7 +10,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, ScalarSelect, and_, exists, func, literal, select
 from sqlalchemy.orm import Session, joinedload
 from ulid import ULID
 
@@ -25,8 +25,9 @@ from app.forms import Form, field
 from app.models.booking import Booking
 from app.models.identity import person_of
 from app.models.message import Message
-from app.models.shop import Barber
+from app.models.shop import PARTS_JOIN, Barber
 from app.models.waiting import Waiting
+from app.shop import several
 from app.shop.changes import locked
 from app.shop.service import barber, barbers, services, shop, time_zone
 from app.staff import audit
@@ -142,6 +143,7 @@ def add(session: Session, typed: Mapping[str, str], actor: str) -> Waiting:
     values["last_day"] = values["last_day"] or values["first_day"]
     if wrong := _unknown(session, values):
         raise Invalid(wrong)
+    values["service_id"] = several.made(session, values["service_id"])
     row = locked(session)  # so that of two presses at once the second one sees the first
     values["person"] = person_of(values["customer_phone"])
     _check_new(session, values)
@@ -172,8 +174,8 @@ def _check_new(session: Session, values: Mapping[str, Any]) -> None:
 def entries(session: Session, most: int = MOST) -> list[Entry]:
     """Who waits for a day to come, the next first, with what fits the first LOOKED_AT of them."""
     today = clock.now().astimezone(time_zone(shop(session))).date()
-    query = _OPEN.where(Waiting.last_day >= today).options(*_NAMES).limit(most)
-    rows = _unserved(session, session.scalars(query).all())
+    query = _OPEN.where(_waits(session)).options(*_NAMES).limit(most)
+    rows = session.scalars(query).all()
     looked_at = rows[:LOOKED_AT]
     fits = _fits(session, looked_at, today) if looked_at else {}
     write_to = _open_conversations(session, rows)
@@ -186,6 +188,29 @@ def get(session: Session, id: str) -> Waiting:
     if waiting is None:
         raise NotFound("There is nobody of that id on the waiting list.")
     return waiting
+
+
+def count(session: Session, most: int) -> ScalarSelect[int]:
+    """How many wait for a day to come, for a statement that asks for more; `most` are counted."""
+    some = select(literal(1)).select_from(Waiting).where(_waits(session)).limit(most)
+    return select(func.count()).select_from(some.subquery()).scalar_subquery()
+
+
+def _waits(session: Session) -> ColumnElement[bool]:
+    """Whether they wait for a day to come, and have not been booked since for one of their days in
+    some other way.
+    """
+    row = shop(session)
+    now = clock.now().astimezone(time_zone(row))
+    day = db.local_day(session, Booking.starts_at, now.utcoffset() or timedelta())
+    served = exists().where(
+        Booking.person == Waiting.person,
+        Booking.status == "confirmed",
+        Booking.created_at >= Waiting.created_at,
+        day >= Waiting.first_day,
+        day <= Waiting.last_day,
+    )
+    return and_(_IS_OPEN, Waiting.shop_id == row.id, Waiting.last_day >= now.date(), ~served)
 
 
 def lately(session: Session, most: int) -> Sequence[Waiting]:
@@ -232,30 +257,6 @@ def reopen(session: Session, id: str, actor: str) -> Waiting:
     if db.set_if(session, Waiting, has_ended, **open_again):
         audit.record(session, actor, "waiting.reopened", id)
     return waiting
-
-
-def _unserved(session: Session, rows: Sequence[Waiting]) -> list[Waiting]:
-    """Without those who have been booked since for one of their days in some other way."""
-    if not rows:
-        return []
-    booked = session.execute(
-        select(Booking.person, Booking.starts_at, Booking.created_at).where(
-            Booking.person.in_({each.person for each in rows}),
-            Booking.status == "confirmed",
-            Booking.created_at >= min(each.created_at for each in rows),
-        )
-    ).all()
-    zone = time_zone(shop(session))
-    return [
-        each
-        for each in rows
-        if not any(
-            person == each.person
-            and made_at >= each.created_at
-            and each.first_day <= at.astimezone(zone).date() <= each.last_day
-            for person, at, made_at in booked
-        )
-    ]
 
 
 def _fits(session: Session, rows: Sequence[Waiting], today: date) -> dict[str, Sequence[FreeTime]]:
@@ -340,9 +341,10 @@ def _end(session: Session, waiting: Waiting, reason: str, booking_id: str | None
 
 def _unknown(session: Session, values: Mapping[str, Any]) -> list[FieldError]:
     """What is not offered, or not by that barber."""
+    wanted = set(values["service_id"].split(PARTS_JOIN))
     offered = {each.id for each in services(session)}
     doers = any_barber.doers(session, values["service_id"])
-    if values["service_id"] not in offered or not doers:
+    if wanted - offered or not doers:
         return [FieldError("service_id", "Choose a service that somebody does.")]
     if values["barber_id"] and values["barber_id"] not in {each.id for each in doers}:
         there = barber(session, values["barber_id"])
@@ -351,10 +353,7 @@ def _unknown(session: Session, values: Mapping[str, Any]) -> list[FieldError]:
     return []
 
 
-_OPEN = (
-    select(Waiting)
-    .where(Waiting.ended_at.is_(None))
-    .order_by(Waiting.first_day, Waiting.created_at, Waiting.id)
-)
+_IS_OPEN = Waiting.ended_at.is_(None)
+_OPEN = select(Waiting).where(_IS_OPEN).order_by(Waiting.first_day, Waiting.created_at, Waiting.id)
 _TRIED = select(Message.id).where(Message.attempts > 0).limit(1)
 _NAMES = (joinedload(Waiting.service), joinedload(Waiting.barber))

@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.bookings import waiting_list
 from app.channel import Advice
 from app.conversations import service as conversations
 from app.customers import budget
@@ -84,8 +85,8 @@ class Ahead(NamedTuple):
 class Frame:
     """What surrounds each page: `paused_by` is a name, `stopped` why the breaker is open.
 
-    `open_replies` counts what customers wrote and nobody has looked after, `to_retry` the failed
-    sends that a retry would help, both as far as MOST_COUNTED.
+    `open_replies` counts what customers wrote and nobody has looked after, `waiting` who is on the
+    waiting list, `to_retry` the failed sends that a retry would help, each as far as MOST_COUNTED.
     `slow_until` is until when a limit of WhatsApp's or the account's holds all sending.
     `wait_until` is the same, and also counts short waits, which staff are not told of.
     `worker_failures` counts how often in a row a worker ended right after its start, if it does.
@@ -99,6 +100,7 @@ class Frame:
     day: Ahead
     stats: Stats
     open_replies: int
+    waiting: int
     to_retry: int
     has_worker: bool
     queue_away_since: datetime | None
@@ -115,9 +117,9 @@ class Frame:
     alarms: Sequence[Wrong] = ()
 
     @property
-    def counted(self) -> tuple[Ahead, int, int]:
+    def counted(self) -> tuple[Ahead, int, int, int]:
         """All that the header and the badges show."""
-        return self.day, self.open_replies, self.to_retry
+        return self.day, self.open_replies, self.waiting, self.to_retry
 
     @property
     def zone(self) -> str:
@@ -178,8 +180,9 @@ class Frame:
 
 def frame(session: Session) -> Frame:
     """The frame as it is now."""
-    replies = conversations.open_count(MOST_COUNTED)
-    sending, open_replies = session.execute(select(Sending, replies).where(Sending.id == 1)).one()
+    counts = conversations.open_count(MOST_COUNTED), waiting_list.count(session, MOST_COUNTED)
+    row = session.execute(select(Sending, *counts).where(Sending.id == 1)).one()
+    sending, open_replies, waiting = row
     workers = statistics.workers(session)
     away = [each.queue_away_since for each in workers if each.queue_away_since is not None]
     shop, now = shop_service.shop(session), clock.now()
@@ -189,6 +192,7 @@ def frame(session: Session) -> Frame:
         day=_ahead(session, now, shop_service.time_zone(shop)),
         stats=statistics.stats(session),
         open_replies=open_replies,
+        waiting=waiting,
         to_retry=len(failures.worth_retrying(session, MOST_COUNTED)),
         has_worker=bool(workers),
         queue_away_since=min(away, default=None),

@@ -95,7 +95,7 @@ class Snapshot:
     @cached_property
     def counted(self) -> dict[str, str]:
         """The day ahead and the badges by their ids, to take the place of those on the page."""
-        names = ("ahead", "failed-badge", "replies-badge")
+        names = ("ahead", "failed-badge", "replies-badge", "waiting-badge")
         return {name: self._render(f"_{name.replace('-', '_')}.html") for name in names}
 
     @cached_property

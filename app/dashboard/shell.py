@@ -34,7 +34,8 @@
   `path` and the filters of `app.dashboard.templating`; a name that nobody gave is an error, so give
   `errors={}` and `typed_in(form, "name", …)` too while nothing is wrong.
   `render(template, shop, …)` renders without a request, as the live stream does: `_ahead.html`,
-  `_banner.html`, `_failed_badge.html` and `_replies_badge.html` need only `frame=frame(session)`.
+  `_banner.html`, `_failed_badge.html`, `_replies_badge.html` and `_waiting_badge.html` need only
+  `frame=frame(session)`.
 """
 
 import json

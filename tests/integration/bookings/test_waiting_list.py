@@ -165,6 +165,22 @@ def test_who_is_booked_in_some_other_way_or_whose_days_are_over_waits_no_more(
         assert waiting_list.entries(session) == []
 
 
+def test_the_badge_counts_who_is_on_the_list_by_the_shops_days(
+    shop: Database, clock: FrozenClock
+) -> None:
+    with shop.write() as session:
+        factories.shop(session, time_zone="Pacific/Auckland")  # 13 hours ahead
+    wait(shop)
+    wait(shop, customer_phone="+44 7700 900556")
+    clock.move(minutes=1)
+    with shop.write() as session:  # by UTC one is of Tuesday and one is not
+        factories.booking(session, at(clock, 12), customer_phone="+447700900555")
+        factories.booking(session, at(clock, -12), customer_phone="+447700900556")
+        assert [each.waiting.person for each in waiting_list.entries(session)] == ["+447700900555"]
+        assert session.scalar(select(waiting_list.count(session, 5))) == 1
+        assert session.scalar(select(waiting_list.count(session, 0))) == 0
+
+
 def test_who_wrote_within_24_hours_can_be_written_to(
     sqlite_shop: Database, clock: FrozenClock
 ) -> None:

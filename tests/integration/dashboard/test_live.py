@@ -257,6 +257,7 @@ def test_a_page_is_told_at_once_what_happened_since_it_was_made(
             "ahead",
             "failed-badge",
             "replies-badge",
+            "waiting-badge",
             "banner",
             "today-is",
         }
