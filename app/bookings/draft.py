@@ -24,7 +24,7 @@ from app.shop import several
 from app.shop.service import barber, shop, time_zone
 
 OTHER = "other"
-"""What the form says for a time that it does not offer: it is in `other_time` then."""
+"""What the form says for a day or a time that it does not offer: the field `other_…` has it."""
 
 _TIME = re.compile(r"(\d{1,2}):(\d{2})(?::00)?(?:-([12]))?")
 _MISSING = {
@@ -50,7 +50,8 @@ class Draft:
     `outside` the place (`place_of`) of which the form has said that it is outside of hours,
     `would` whom it has named for any barber, and for when (`named`),
     `sure` the number of reminders agreed to, `seen` the `fields` of the booking as the form showed
-    it at first. `others` is for what a corrected number holds: a numbers.Scope.
+    it at first. `others` is for what a corrected number holds: a numbers.Scope. `days_from` is the
+    first of the days that the form offers (`day_choices`).
     """
 
     typed: Mapping[str, str] = field(default_factory=lambda: dict.fromkeys(TYPED.values(), ""))
@@ -64,14 +65,16 @@ class Draft:
     sure: str = ""
     seen: str = ""
     others: str = ""
+    days_from: str = ""
 
     @classmethod
     def of_form(cls, sent: Mapping[str, str]) -> Self:
         """What a form sent."""
         names = cls.__dataclass_fields__.keys() - {"typed"}
         values = {name: sent.get(name, "").strip() for name in names}
-        if values["time"] in {"", OTHER}:
-            values["time"] = sent.get("other_time", "").strip()
+        for name in ("day", "time"):
+            if values[name] in {"", OTHER}:
+                values[name] = sent.get(f"other_{name}", "").strip()
         if written := _TIME.fullmatch(values["time"]):
             values["time"] = f"{int(written[1]):02}:{written[2]}"
             values["turn"] = written[3] or values["turn"]

@@ -1,23 +1,28 @@
-"""What a draft would come to: free times, conflicts, its reminders, its first message."""
+"""What a draft would come to: free times, conflicts, a price, its reminders, its first message."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.bookings import any_barber, availability, by_customer, draft, service
+from app.bookings import any_barber, availability, by_customer, day_choices, draft, service
 from app.bookings.any_barber import Offer
 from app.bookings.availability import Calendar, Outside, overlapping
 from app.bookings.by_customer import KnownCustomer
+from app.bookings.day_choices import DayChoice
 from app.bookings.draft import Draft, StartTime
 from app.bookings.fields import FARTHEST
 from app.bookings.need import Need
 from app.customers import budget, phones
 from app.customers import service as customers
 from app.errors import Invalid
+from app.forms import as_typed
 from app.messages import planned
 from app.messages.compose import Subject, content_of
 from app.messages.service import skip_reason_of
@@ -28,12 +33,14 @@ from app.models.identity import person_of
 from app.models.plan import ReminderTimes
 from app.models.shop import PARTS_JOIN, Barber, Service
 from app.reminders.plan import PlanTooLong
-from app.shop import hours, several
+from app.shop import hours, money, several
 from app.shop import service as shop_service
 from app.shop.policy import of_shop
 from app.shop.service import shop, time_zone
 
 _MINUTE = timedelta(minutes=1)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -90,6 +97,23 @@ class Reminders:
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What it would cost: `price` is None for what has none, `is_own` if it is not the service's.
+
+    `discount` is what goes off it.
+    """
+
+    price: Decimal | None = None
+    discount: Decimal | None = None
+    is_own: bool = False
+
+    @property
+    def due(self) -> Decimal | None:
+        """What is paid for it."""
+        return None if self.price is None else self.price - (self.discount or 0)
+
+
+@dataclass(frozen=True)
 class BookingPreview:
     """What a booking would come to, as far as its draft is filled in.
 
@@ -100,6 +124,7 @@ class BookingPreview:
     `outside` says why nobody is booked at the time as a rule, if that is so.
     `free` is None until barber, service and day are chosen; then it has the free times in UTC, by
     the choice of the form that means each. `chosen` is the choice that means the draft's own time.
+    `days` are those that the form offers beside each other.
     `day_off` says why the barber takes no bookings on that day at all, if that is so.
     `turns` are the two times (UTC) at which the clock shows it, if it does so twice.
     `conflicts` are the barber's other bookings then; `same` is the one that is this very booking.
@@ -112,6 +137,7 @@ class BookingPreview:
     known: KnownCustomer | None
     contact: Contact | None
     skip_reason: str
+    days: Sequence[DayChoice]
     day: date | None
     free: Mapping[str, datetime] | None
     day_off: Outside | None
@@ -123,6 +149,7 @@ class BookingPreview:
     instead: Offer | None
     conflicts: Sequence[Booking]
     same: Booking | None
+    cost: Cost
     reminders: Reminders | None
     changed: Set[str] | None
 
@@ -130,6 +157,16 @@ class BookingPreview:
     def is_offered(self) -> bool:
         """Whether the time of the draft is among the free ones."""
         return self.chosen in (self.free or ())
+
+    @property
+    def is_day_offered(self) -> bool:
+        """Whether the day of the draft is among those that are offered."""
+        return self.day in {each.day for each in self.days}
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When it would be over (UTC)."""
+        return self.start.at + self.choices.length if self.start else None
 
     @property
     def is_any(self) -> bool:
@@ -182,16 +219,25 @@ def preview_booking(
     day = _day(typed)
     start, problem = _start(session, typed, zone, booking)
     choices = _with_any(session, _choices(session, typed, booking), typed, start)
-    shown = day or (start.at if start else clock.now()).astimezone(zone).date()
-    days = availability.calendar(session, shown, shown)
+    today = clock.now().astimezone(zone).date()
+    shown = day or (start.at.astimezone(zone).date() if start else today)
+    offered = day_choices.days_from(typed.days_from, day, today)
+    week = availability.calendar(session, offered[0], offered[-1])
+    week_free = _free_by_day(session, choices, week, booking)
+    days, by_day = week, week_free
+    if shown not in offered:
+        days = availability.calendar(session, shown, shown)
+        by_day = _free_by_day(session, choices, days, booking)
+    known_free = week_free if choices.is_done else None
     conflicts = _conflicts(session, choices, start, booking)
-    free = _free(session, choices, days, booking) if day else None
+    free = _by_choice(by_day.get(shown, ()), zone) if day and by_day is not None else None
     return BookingPreview(
         draft=typed,
         choices=choices,
         known=known,
         contact=contact,
         skip_reason=_skip_reason(typed, contact),
+        days=day_choices.of_calendar(week, choices.candidates, known_free),
         day=day,
         free=free,
         day_off=days.day_off(choices.barber, day) if day and free is not None else None,
@@ -201,10 +247,11 @@ def preview_booking(
         time_problem=problem,
         conflicts=conflicts,
         same=_same(typed, phone, start, conflicts),
+        cost=_cost(typed, choices, booking, money.currency_of(row)),
         reminders=_reminders(session, typed, choices, start, booking) if start else None,
         changed=_changed(session, typed, booking) if booking else None,
         outside=_outside(days, choices, start) if start else None,
-        instead=_instead(session, choices, days, start, free),
+        instead=_instead(session, choices, clock.midnight(shown, zone), start, free),
     )
 
 
@@ -311,25 +358,33 @@ def _turns(typed: Draft, zone: ZoneInfo) -> Sequence[datetime]:
         return ()
 
 
-def _free(
+def _free_by_day(
     session: Session, choices: Choices, days: Calendar, booking: Booking | None
-) -> Mapping[str, datetime] | None:
+) -> Mapping[date, Sequence[datetime]] | None:
+    """When it could begin (UTC) on each of the calendar's days; None until it is known what."""
     if not (choices.service and choices.candidates):
         return None
     if not choices.is_done:
         return {}
     but = booking.id if booking else ""
-    limits = hours.of_calendar_day(days.first, days.zone)
+    since, _ = hours.of_calendar_day(days.first, days.zone)
+    _, until = hours.of_calendar_day(days.last, days.zone)
     chosen = choices.candidates, choices.need
-    free = availability.free_between(session, *chosen, *limits, but, days)
-    every = sorted({at for times in free.values() for at in times})
-    return {draft.choice_of(at, days.zone): at for at in every}
+    free = availability.free_between(session, *chosen, since, until, but, days)
+    by_day: dict[date, list[datetime]] = defaultdict(list)
+    for at in sorted({at for times in free.values() for at in times}):
+        by_day[at.astimezone(days.zone).date()].append(at)
+    return by_day
+
+
+def _by_choice(times: Sequence[datetime], zone: ZoneInfo) -> Mapping[str, datetime]:
+    return {draft.choice_of(at, zone): at for at in times}
 
 
 def _instead(
     session: Session,
     choices: Choices,
-    days: Calendar,
+    day_begins: datetime,
     start: StartTime | None,
     free: Mapping[str, datetime] | None,
 ) -> Offer | None:
@@ -337,7 +392,7 @@ def _instead(
     is_refused = start is not None and choices.barber is None
     if free is None or not choices.is_done or (free and not is_refused):
         return None
-    since = start.at if start else clock.midnight(days.first, days.zone)
+    since = start.at if start else day_begins
     return any_barber.next_free(session, choices.candidates, choices.need, since)
 
 
@@ -367,6 +422,28 @@ def _same(
         if (each.person, each.service_id, each.starts_at) == mine:
             return each
     return None
+
+
+def _cost(typed: Draft, choices: Choices, booking: Booking | None, currency: str) -> Cost:
+    """As far as what is typed can be read; a price that was left alone goes with the service."""
+    if choices.service is None:
+        return Cost()
+    written, usual = typed.typed["price"], choices.service.price
+    if booking and written == as_typed(booking.price):
+        keeps = choices.service.id == booking.service_id
+        price = booking.price if keeps else usual
+    else:
+        own = _read(money.read, written, currency)
+        price = usual if own is None else own
+    off = _read(money.read_discount, typed.typed["discount"], currency)
+    return Cost(price, money.off(off, price, currency), price != usual)
+
+
+def _read(read: Callable[[str, str], T], written: str, currency: str) -> T | None:
+    try:
+        return read(written, currency)
+    except ValueError:
+        return None
 
 
 def _reminders(

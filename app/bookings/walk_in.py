@@ -25,7 +25,8 @@ from app.bookings.need import NONE, Need
 from app.errors import Conflict
 from app.forms import Form, field, lines, time_of_day
 from app.models.booking import Booking
-from app.models.shop import Barber
+from app.models.shop import PARTS_JOIN, Barber, Service
+from app.shop import several
 from app.shop.service import barbers, shop, time_zone
 
 NAME = "Walk-in"
@@ -45,7 +46,8 @@ class WalkInForm(Form):
 
     @field
     def service(self, typed: str) -> str:
-        return _chosen(typed, "Choose a service.")
+        """One, or several in one visit as `shop.several` writes them."""
+        return several.key(_chosen(typed, "Choose a service.").split(PARTS_JOIN))
 
     @field
     def barber(self, typed: str) -> str:
@@ -123,26 +125,32 @@ def book(
     there = session.get(Booking, booking_id)
     if there is not None:
         return there, False
-    columns = _columns(session, typed)
+    chosen, columns = _wanted(session, typed)
     in_the_way = {each.id for each in session.scalars(_overlapping(columns))}
     if in_the_way - set(typed.get("overlap", "").split(",")):
         raise Conflict("barber_taken", "The barber has another booking then.")
+    several.made(session, chosen.parts or chosen.id)
     own_id = {"id": booking_id} if _ID.fullmatch(booking_id) else {}
     return service.store(session, {**columns, **own_id}, actor), True
 
 
 def conflicts(session: Session, typed: Mapping[str, str]) -> Sequence[Booking]:
     """The barber's other bookings then. Raises Invalid."""
-    return session.scalars(_overlapping(_columns(session, typed))).all()
+    _, columns = _wanted(session, typed)
+    return session.scalars(_overlapping(columns)).all()
 
 
-def _columns(session: Session, typed: Mapping[str, str]) -> dict[str, Any]:
-    """Those of the booking that is typed; the barber is held. Raises Invalid."""
+def _wanted(session: Session, typed: Mapping[str, str]) -> tuple[Service, dict[str, Any]]:
+    """The service, which need not be stored yet, and the columns of the booking that is typed; the
+    barber is held. Raises Invalid.
+    """
     form = WalkInForm(typed, time_zone(shop(session)), clock.now())
     values = form.checked()
-    offered, barber = place.choices(session, values["service"], values["barber"])
+    for id in values["service"].split(PARTS_JOIN):
+        part, barber = place.choices(session, id, values["barber"])
+    offered = several.as_one(session, values["service"]) or part
     starts_at = values["began"] or _begins(session, barber.id)
-    return {
+    columns = {
         "customer_name": values["name"],
         "customer_phone": None,
         "service_id": offered.id,
@@ -151,6 +159,7 @@ def _columns(session: Session, typed: Mapping[str, str]) -> dict[str, Any]:
         "notes": values["notes"],
         **service.priced(session, None, offered),
     }
+    return offered, columns
 
 
 def _overlapping(columns: Mapping[str, Any]) -> Select[Booking]:

@@ -8,8 +8,9 @@ from litestar import Response
 from sqlalchemy.orm import Session
 
 from app import db
-from app.dashboard.shell import PageRequest, redirect, toast
+from app.dashboard.shell import FormData, PageRequest, redirect, toast
 from app.errors import Conflict, Invalid
+from app.models.shop import PARTS_JOIN
 from app.web.edit_conflicts import ChangedMeanwhile, Difference
 from app.web.field_names import first_of_each
 
@@ -62,6 +63,14 @@ def submit(
         if refused is None:
             raise
         return refused(conflict)
+
+
+def services_in(form: FormData, name: str = "service") -> str:
+    """What a form chose as `shop.several` writes it: the service of the field, then what is done
+    `also` in the same visit, each once.
+    """
+    chosen = dict.fromkeys([form.get(name, ""), *form.getall("also", [])])
+    return PARTS_JOIN.join(filter(None, chosen))
 
 
 def saved(request: PageRequest, url: str, is_changed: bool, said: str = "Saved.") -> Response[str]:

@@ -48,7 +48,7 @@
   }
 
   function requireWhatApplies() {
-    byId("other_time").required = byId("time-other").checked;
+    for (const name of ["day", "time"]) byId(`other_${name}`).required = byId(`${name}-other`).checked;
     for (const tick of byId("outcome").querySelectorAll("input")) tick.required = true;
   }
 
@@ -65,16 +65,18 @@
   });
 
   document.addEventListener("input", (event) => {
-    if (!form()?.contains(event.target)) return;
+    if (!form() || event.target.form !== form()) return;
     asked = null;
     event.target.dataset.typed = "yes";
+    if (event.target.id.startsWith("day-2")) byId("other_day").value = event.target.value;
     note();
     requireWhatApplies();
   });
 
   // By pointer only: whoever walks the times by arrow keys stays among them.
   document.addEventListener("click", (event) => {
-    if (event.target.id === "time-other" && event.detail) byId("other_time").focus();
+    const other = { "day-other": "other_day", "time-other": "other_time" }[event.target.id];
+    if (other && event.detail) byId(other).focus();
   });
 
   document.addEventListener("htmx:after:swap", () => {

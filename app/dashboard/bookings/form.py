@@ -31,11 +31,11 @@ from app.bookings import (
 from app.bookings.draft import Draft
 from app.bookings.fields import FARTHEST, LONGEST_AGO, MAX_NAME, MAX_NOTES
 from app.customers import service as customers
-from app.dashboard.forms import FormState, saved, submit
+from app.dashboard.forms import FormState, saved, services_in, submit
 from app.dashboard.shell import FormData, PageRequest, is_partial, page, redirect, toast
 from app.errors import Conflict, Invalid
 from app.models.booking import Booking, short_name
-from app.models.shop import ANY_BARBER, PARTS_JOIN, Shop
+from app.models.shop import ANY_BARBER, Shop
 from app.shop import money, several
 from app.shop import service as shop_service
 from app.web import edit_conflicts
@@ -149,9 +149,7 @@ def change(request: PageRequest, booking_id: BookingId, form: FormData) -> Respo
 
 
 def _draft(form: FormData) -> Draft:
-    """What the form sent; what is done `also` in one visit follows the service, once."""
-    chosen = dict.fromkeys([form.get("service", ""), *form.getall("also", [])])
-    return Draft.of_form({**form, "service": PARTS_JOIN.join(filter(None, chosen))})
+    return Draft.of_form({**form, "service": services_in(form)})
 
 
 def _taking(typed: Draft, at: str) -> Draft:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app import db
 from app.bookings import draft, walk_in
 from app.bookings.fields import MAX_NAME, MAX_NOTES
-from app.dashboard.forms import AS_IT_IS, FormState, submit
+from app.dashboard.forms import AS_IT_IS, FormState, services_in, submit
 from app.dashboard.shell import FormData, PageRequest, page, redirect, toast
 from app.errors import Conflict
 from app.models.booking import Booking
@@ -30,19 +30,20 @@ def new_walk_in(request: PageRequest) -> Response[str]:
 @post("/walk-in", opt={"access": "staff"}, sync_to_thread=True)
 def add_walk_in(request: PageRequest, form: FormData) -> Response[str]:
     """Book, and back to the board."""
+    typed = {**form, "service": services_in(form)}
 
     def act(session: Session) -> Response[str]:
-        booking, is_new = walk_in.book(session, form.get("id", ""), form, request.user.actor)
+        booking, is_new = walk_in.book(session, form.get("id", ""), typed, request.user.actor)
         said = _in_words(session, booking) if is_new else "This walk-in was there already."
         undo = f"/bookings/{booking.id}/cancel" if is_new else None
         return toast(redirect(request, "/today"), said, undo)
 
     def refused(_conflict: Conflict) -> Response[str]:
         with db.database().read() as session:
-            in_the_way = walk_in.conflicts(session, form)
-            return _show(request, FormState(409, form), in_the_way)
+            in_the_way = walk_in.conflicts(session, typed)
+            return _show(request, FormState(409, typed), in_the_way)
 
-    return submit(form, act, partial(_show, request), refused)
+    return submit(typed, act, partial(_show, request), refused)
 
 
 def _show(request: PageRequest, state: FormState = AS_IT_IS, conflicts: Any = ()) -> Response[str]:

@@ -11,7 +11,7 @@ from app import db, forms
 from app.bookings import draft, service, waiting_list
 from app.bookings.fields import MAX_NAME, MAX_NOTES
 from app.bookings.waiting_list import WaitingForm
-from app.dashboard.forms import AS_IT_IS, FormState, submit
+from app.dashboard.forms import AS_IT_IS, FormState, services_in, submit
 from app.dashboard.shell import FormData, PageRequest, page, redirect, run_action, toast
 from app.errors import Conflict
 from app.models.booking import Booking
@@ -39,13 +39,14 @@ def show(request: PageRequest) -> Response[str]:
 @post(HERE, opt={"access": "staff"}, sync_to_thread=True)
 def add(request: PageRequest, form: FormData) -> Response[str]:
     """Put somebody on the list."""
+    typed = {**form, "service_id": services_in(form, "service_id")}
 
     def act(session: Session) -> Response[str]:
-        new = waiting_list.add(session, form, request.user.actor)
+        new = waiting_list.add(session, typed, request.user.actor)
         undo = f"{HERE}/{new.id}/remove"
         return toast(redirect(request, HERE), f"{new.customer_name} is on the list.", undo)
 
-    return submit(form, act, partial(_show, request), partial(_refused, request))
+    return submit(typed, act, partial(_show, request), partial(_refused, request))
 
 
 @post(f"{HERE}/{{waiting_id:str}}/book", opt={"access": "staff"}, sync_to_thread=True)

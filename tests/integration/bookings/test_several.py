@@ -1,13 +1,14 @@
 """Several services in one visit: one block, one text, one price, whichever door it came by."""
 
 import re
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from app.bookings import again, service
+from app.bookings import again, service, waiting_list
 from app.db import Database
 from app.errors import Invalid
 from app.imports import export
@@ -15,7 +16,7 @@ from app.messages import compose
 from app.models.booking import Booking
 from app.models.message import Message
 from app.models.shop import Service, ServiceBarber
-from app.shop import catalogue
+from app.shop import catalogue, several
 from tests import factories
 from tests.integration.conftest import body
 from tests.support.lifecycle import book, booking
@@ -173,13 +174,13 @@ def test_the_form_books_changes_and_shows_them(sqlite_api: Client, cuts: Databas
     }
     html = sqlite_api.post("/bookings/preview", data=typed, headers=HTMX).text
     said = re.sub(r"\s+", " ", re.sub("<[^>]+>", "", html))
-    assert "Haircut 30 min · £22 + Beard trim 20 min · £14 = 50 min · £36" in said
+    assert "Haircut 30 min £22 Beard trim 20 min £14 50 min £36" in said
     assert "Service: Haircut and Beard trim" in said
     with cuts.read() as session:
         assert session.scalars(select(Service).where(Service.parts.is_not(None))).all() == []
     full = {**typed, "day": "2026-11-22"}  # it is over
     html = sqlite_api.post("/bookings/preview", data=full, headers=HTMX).text
-    assert "/waiting?service=haircut&" in html.replace("&amp;", "&")
+    assert "/waiting?service=haircut%2Bbeard-trim&" in html.replace("&amp;", "&")
     answer = sqlite_api.post("/bookings", data=typed)
     assert answer.status_code == 303, answer.text
     address = answer.headers["Location"]
@@ -209,3 +210,32 @@ def test_it_is_in_the_export_and_offered_again(cuts: Database) -> None:
         assert any("Haircut and Beard trim" in str(each) for each in export.bookings_csv(session))
         service.change(session, made, {"service_id": "beard-trim"}, "system")
     assert facts(cuts, made)[0] == "Beard trim"
+
+
+def test_who_walks_in_and_who_waits_may_want_several(sqlite_api: Client, cuts: Database) -> None:
+    sign_in(sqlite_api, cuts, "staff")
+    typed = {"service": "haircut", "also": ["beard-trim", "haircut"], "barber": "barber_1"}
+    assert sqlite_api.post("/bookings/walk-in", data=typed).status_code == 303
+    with cuts.read() as session:
+        made = session.scalars(select(Booking)).one()
+        assert several.key_of(session, made.service_id) == BOTH
+        assert (made.ends_at - made.starts_at, made.price) == (timedelta(minutes=50), 36)
+    refused = sqlite_api.post("/bookings/walk-in", data=typed)
+    assert refused.status_code == 409
+    assert re.search(r'name="also"\s+value="beard-trim"\s+checked', refused.text)
+    unknown = sqlite_api.post("/bookings/walk-in", data=typed | {"also": "nothing"})
+    assert unknown.status_code == 422
+
+    wish = {"customer_phone": "+447700900123", "customer_name": "Nadia", "first_day": "2026-11-24"}
+    wish |= {"service_id": "haircut", "also": "beard-trim"}
+    assert sqlite_api.post("/waiting", data=wish).status_code == 303
+    assert "Haircut and Beard trim, any barber" in sqlite_api.get("/waiting").text
+    with cuts.write() as session:
+        [entry] = waiting_list.entries(session)
+        free = entry.fits[0]
+        given = waiting_list.book(session, entry.waiting.id, free.barber.id, free.at, "user:1")
+        assert given.service_id == made.service_id
+    unknown = sqlite_api.post("/waiting", data=wish | {"also": "nothing"})
+    assert "Choose a service that somebody does." in unknown.text
+    again = sqlite_api.get("/waiting?service=haircut%2Bbeard-trim").text
+    assert re.search(r'name="also"\s+value="beard-trim"\s+checked', again)

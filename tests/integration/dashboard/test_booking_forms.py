@@ -2,17 +2,19 @@
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from html import unescape
 
 import pytest
 from sqlalchemy import func, select
 
 from app.bookings import draft, service
+from app.bookings.day_choices import SHOWN
 from app.bookings.draft import Draft
 from app.db import Database
 from app.errors import Invalid
 from app.models.booking import Booking
-from app.models.shop import ServiceBarber
+from app.models.shop import Barber, Service, ServiceBarber
 from app.models.staff import AuditEvent
 from app.models.week import every_day
 from tests import factories
@@ -90,7 +92,9 @@ def problem_of(html: str, field: str) -> str:
 
 def ticked(html: str, name: str) -> str:
     """The value of a tick that the form shows."""
-    match = re.search(rf'<input type="checkbox"\s+name="{name}"\s+value="([^"]*)"', html)
+    match = re.search(
+        rf'<input type="checkbox"\s+name="{name}"\s+form="booking-form"\s+value="([^"]*)"', html
+    )
     assert match, name
     return match[1]
 
@@ -99,7 +103,7 @@ def edit_form(client: Client, booking_id: str) -> dict[str, str]:
     """The fields of a booking's form as they stand there."""
     html = client.get(f"/bookings/{booking_id}/edit").text
     fields = {
-        name: value_of(html, name) for name in ("phone", "name", "email", "day", "other_time")
+        name: value_of(html, name) for name in ("phone", "name", "email", "other_day", "other_time")
     }
     seen = re.search(r'name="seen" value="([^"]*)"', html)
     assert seen
@@ -177,7 +181,7 @@ def test_the_link_of_a_free_place_on_the_board_fills_in_its_barber_day_and_time(
     with sqlite_db.write() as session:
         factories.shop(session, time_zone="America/New_York")
     html = desk.get("/bookings/new?barber=barber_2&at=2026-11-24T15:00:00Z").text
-    assert value_of(html, "day") == "2026-11-24"
+    assert value_of(html, "other_day") == "2026-11-24"
     assert value_of(html, "other_time") == "10:00"
     assert re.search(r'<option value="barber_2" selected', html)
     with_service = preview(desk, barber="barber_2", day="2026-11-24")
@@ -195,10 +199,73 @@ def test_a_link_with_a_time_that_is_none_shows_the_form_and_says_so(desk: Client
 def test_after_closing_time_a_new_booking_is_for_tomorrow(
     desk: Client, sqlite_db: Database, clock: FrozenClock
 ) -> None:
-    assert value_of(desk.get("/bookings/new").text, "day") == "2026-11-23"
+    assert value_of(desk.get("/bookings/new").text, "other_day") == "2026-11-23"
     clock.move(hours=23)
     sign_in(desk, sqlite_db)
-    assert value_of(desk.get("/bookings/new").text, "day") == "2026-11-24"
+    assert value_of(desk.get("/bookings/new").text, "other_day") == "2026-11-24"
+
+
+def days_of(html: str) -> dict[str, str]:
+    """What the form says of each day that it offers."""
+    shown = re.findall(r'id="free-([-\d]+)">(.*?)</label>', html, re.DOTALL)
+    return {day: text_of(said).strip() for day, said in shown}
+
+
+def test_the_form_says_what_is_free_on_each_of_the_next_days(
+    desk: Client, sqlite_db: Database, clock: FrozenClock
+) -> None:
+    with sqlite_db.write() as session:
+        opens, closes = time(9), time(10)
+        week = every_day(opens, closes)
+        factories.shop(session, weekly_hours=[*week[:6], []])
+        barber = session.get_one(Barber, "barber_2")
+        barber.weekly_hours = [*week[:3], [], *week[4:6], []]
+        nine = clock.now() + timedelta(days=1, hours=9)
+        factories.booking(session, nine, ends_at=nine + timedelta(hours=1))
+    clock.move(hours=11)
+    sign_in(desk, sqlite_db)
+    unknown = days_of(desk.get("/bookings/new").text)
+    assert list(unknown.values()) == ["over", "", "", "", "", "", "closed"]
+    assert next(iter(unknown)) == "2026-11-23"
+    look = {"look": "1", "service": "haircut"}
+    shown = days_of(desk.post("/bookings", data=typed(**look)).text)
+    assert list(shown.values()) == ["over", "full", *["3 free"] * 4, "closed"]
+    other = days_of(desk.post("/bookings", data=typed(**look, barber="barber_2")).text)
+    assert list(other.values()) == ["over", "3 free", "3 free", "off", "3 free", "3 free", "closed"]
+    either = days_of(desk.post("/bookings", data=typed(**look, barber="any")).text)
+    assert either["2026-11-24"] == "3 free"
+
+
+def test_a_day_farther_away_stands_amid_its_days_and_the_form_keeps_those_it_began_with(
+    desk: Client,
+) -> None:
+    html = desk.get("/bookings/new?at=2026-12-20T10:00:00Z").text
+    days = list(days_of(html))
+    assert (days[0], days[3]) == ("2026-12-17", "2026-12-20")
+    assert re.search(r'value="2026-12-20"\s+required\s+checked', html)
+    sent = typed(day="other", other_day="2027-01-05", days_from=days[0])
+    html = desk.post("/bookings", data=sent | {"look": "1"}).text
+    assert list(days_of(html)) == days
+    assert re.search(r'value="other"\s+required\s+checked', html)
+    assert value_of(html, "other_day") == "2027-01-05"
+    for nonsense in ("0001-01-01", "soon"):
+        html = desk.post("/bookings", data=sent | {"look": "1", "days_from": nonsense}).text
+        assert "2027-01-05" in days_of(html)
+
+
+def test_the_summary_says_what_is_chosen_and_what_it_comes_to(
+    desk: Client, sqlite_db: Database
+) -> None:
+    with sqlite_db.write() as session:
+        factories.shop(session, prices_in="GBP")
+        session.get_one(Service, "haircut").price = Decimal(22)
+    off = {"discount": "10%", "discount_reason": "Student"}
+    said = preview(desk, **off)
+    for words in ("today 10:00 AM to 10:30 AM", "Luis Ortega with Sam", "Haircut 30 min £22"):
+        assert words in said
+    assert "Discount: Student −£2.20 30 min £19.80" in said
+    assert "Price of this booking £30" in preview(desk, price="30")
+    assert "No time yet" in preview(desk, time="", day="")
 
 
 # --- what is wrong ---
@@ -792,7 +859,7 @@ def test_the_change_form_has_what_is_booked_and_saying_it_again_changes_nothing(
     booking_id = lifecycle.book(shop, customer_email="zoe@example.com")
     fields = edit_form(client, booking_id)
     assert fields["name"] == "Zoë Ångström"
-    assert (fields["day"], fields["time"]) == ("2026-11-23", "10:00")
+    assert (fields["other_day"], fields["time"]) == ("2026-11-23", "10:00")
     html = client.get(f"/bookings/{booking_id}/edit").text
     assert "Nothing is changed yet." in text_of(html)
     assert "4 planned reminders stay as they are." in text_of(html)
@@ -887,7 +954,7 @@ def test_a_change_over_another_booking_asks_first(client: Client, shop: Database
 def fields_of(html: str) -> dict[str, str]:
     """The fields of a form that is shown again, as they stand there."""
     fields = {
-        name: value_of(html, name) for name in ("phone", "name", "email", "day", "other_time")
+        name: value_of(html, name) for name in ("phone", "name", "email", "other_day", "other_time")
     }
     for name in ("service", "barber"):
         options = html.partition(f'id="{name}"')[2].partition("</select>")[0]
@@ -1083,7 +1150,7 @@ def test_of_a_barber_who_is_switched_off_the_reason_is_a_whole_sentence(
 def test_htmx_gets_only_what_follows_and_any_other_the_whole_form(desk: Client) -> None:
     part = desk.post("/bookings/preview", data=typed(), headers=HTMX).text
     assert "<form" not in part
-    assert part.count("<hx-partial") == 6
+    assert part.count("<hx-partial") == 7 + SHOWN  # what is free on each of the days
     whole = desk.post("/bookings/preview", data=typed()).text
     assert "<html" in whole
     assert value_of(whole, "name") == "Luis Ortega"
