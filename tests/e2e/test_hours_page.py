@@ -68,7 +68,7 @@ def test_hours_a_day_off_and_a_closed_day_hold_on_the_board_and_in_the_form(
     page.get_by_label("Name").fill("Luis Ortega")
     page.get_by_label("Service").select_option("haircut")
     page.get_by_label("Barber", exact=True).select_option("barber_2")
-    page.get_by_label("Day", exact=True).fill(f"{day + timedelta(days=1)}")
+    page.locator(f"#day-{day + timedelta(days=1)}").check()
     expect(page.locator("#free-times")).to_contain_text("The shop is closed on")
     page.get_by_role("radio", name="Another time").click()
     page.locator("#other_time").fill("10:00")

@@ -273,7 +273,7 @@ def test_the_page_says_how_many_messages_they_got_this_month_and_what_they_wrote
     booking_id = booked(shop, clock, 3)
     here = f"/customers/{booking_id}"
     assert "This month 0 messages" in text_of(client.get(here).text)
-    assert "Wrote lately" not in client.get(here).text
+    assert "Wrote recently" not in client.get(here).text
     with shop.write() as session:
         factories.shop(session, budget_per_customer=30)
         for _ in range(3):

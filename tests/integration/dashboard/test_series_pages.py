@@ -43,7 +43,7 @@ def test_a_booking_is_repeated_with_what_clashes_left_out_or_moved(
 
     assert "Otto Ott" in page
     assert "Works" in page
-    assert "2 cannot be as they are" in page
+    assert "2 not free" in page
     sent = fields(page, here)
     assert sent["visit-2026-12-01"] == sent["visit-2026-12-08"] == ""
     assert sent["visit-2026-12-15"] == "2026-12-15T12:00:00Z"
