@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING
 # Before anything of the app is imported: the queue takes its address from the environment then.
 ENV_EXAMPLE = Path(__file__).parents[1] / ".env.example"
 FOLDER = Path(tempfile.mkdtemp(prefix="chairtime-test-"))
+# The first process's, which those that share its tests know by their environment.
+SHARED = Path(os.environ.setdefault("CHAIRTIME_SHARED_BY_TESTS", str(FOLDER)))
 PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
 SETTINGS = set(re.findall(r"^#([A-Z_]+)=", ENV_EXAMPLE.read_text(), re.MULTILINE))
 for name in list(os.environ):
@@ -35,10 +38,10 @@ import pytest  # noqa: E402
 
 import app.clock  # noqa: E402
 import app.db  # noqa: E402
-import app.run.migrate  # noqa: E402
 import app.settings  # noqa: E402
 from app.db import Database  # noqa: E402
 from app.queue import hand_over, storage  # noqa: E402
+from tests.support.databases import copy_migrated  # noqa: E402
 from tests.support.frozen import FrozenClock  # noqa: E402
 from tests.support.postgres import Postgres, Refillable  # noqa: E402
 from tests.support.valkey import Valkey  # noqa: E402
@@ -47,6 +50,10 @@ if TYPE_CHECKING:
     from tests.fake_twilio import FakeTwilio
 
 Configure = Callable[..., None]
+
+# To take probes out of what was seen is dearer than they are: it walks through all that is loaded.
+if (coverage := sys.modules.get("slipcover")) and sys.version_info < (3, 12):
+    coverage.Slipcover.deinstrument_seen = lambda _: None
 
 # No test may depend on how fast the machine is.
 hypothesis.settings.register_profile(
@@ -126,20 +133,6 @@ def twilio(configure: Configure) -> "Iterator[FakeTwilio]":
         yield fake
 
 
-def migrate_url(url: str) -> None:
-    """Bring the database there to the newest revision."""
-    database = Database(url)
-    app.run.migrate.upgrade(database)
-    database.close()
-
-
-@pytest.fixture(scope="session")
-def _sqlite_template() -> Path:
-    path = FOLDER / "template.db"
-    migrate_url(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture(scope="session")
 def postgres_cluster() -> Iterator[Postgres]:
     """A PostgreSQL of this process, with no databases of ours in it."""
@@ -150,15 +143,13 @@ def postgres_cluster() -> Iterator[Postgres]:
 
 @pytest.fixture(scope="session")
 def _refillable(postgres_cluster: Postgres) -> Iterator[Refillable]:
-    url = postgres_cluster.url(postgres_cluster.create())
-    migrate_url(url)
-    database = Refillable(url)
+    database = Refillable(postgres_cluster.url(postgres_cluster.create_migrated()))
     yield database
     database.close()
 
 
 @pytest.fixture
-def sqlite_db(_sqlite_template: Path, configure: Configure) -> Database:
+def sqlite_db(configure: Configure) -> Database:
     """A migrated SQLite database: what `app.db.database()` returns.
 
     It is a new file with the name of the last one, as each address compiles its statements anew.
@@ -166,7 +157,7 @@ def sqlite_db(_sqlite_template: Path, configure: Configure) -> Database:
     path = FOLDER / "chairtime.db"
     for old in FOLDER.glob(f"{path.name}*"):
         old.unlink()
-    shutil.copyfile(_sqlite_template, path)
+    copy_migrated(path)
     configure(DATABASE_URL=f"sqlite:///{path}")
     return app.db.database()
 

@@ -25,7 +25,8 @@ from sqlalchemy import event
 from app.asgi import create_app
 from app.db import Database, database
 from tests import factories
-from tests.conftest import Configure, migrate_url
+from tests.conftest import Configure
+from tests.support.databases import migrate_url
 from tests.support.postgres import Postgres
 from tests.support.valkey import Valkey
 

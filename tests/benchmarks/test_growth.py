@@ -28,7 +28,8 @@ from app.queue import hand_over
 from tests import factories
 from tests.benchmarks import large_shop
 from tests.benchmarks.test_sending_speed import unit
-from tests.conftest import Configure, migrate_url
+from tests.conftest import Configure
+from tests.support.databases import migrate_url
 from tests.support.frozen import FrozenClock
 from tests.support.postgres import Postgres
 from tests.support.statements import listening

@@ -21,10 +21,11 @@ from app.db import Database, database
 from tests import factories
 from tests.benchmarks import large_shop
 from tests.benchmarks.test_live_speed import logged_in, web_seconds
-from tests.conftest import Configure, migrate_url
+from tests.conftest import Configure
 from tests.fake_twilio import FakeTwilio
 from tests.integration.models.test_indexes import caught, plan_of, scans
 from tests.support.dashboard import OWNER
+from tests.support.databases import migrate_url
 from tests.support.postgres import Postgres
 from tests.support.running import RunningShop
 from tests.support.staff import sign_in

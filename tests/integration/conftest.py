@@ -30,13 +30,8 @@ def sqlite_shop(sqlite_db: Database, clock: FrozenClock) -> Database:
 
 
 def fill(db: Database) -> None:
-    """A shop, a token that may write, and three barbers."""
+    """A token that may write: shop, services and barbers are in a new database already."""
     with db.write() as session:
-        factories.shop(session)
-        factories.service(session)
-        factories.service(session, "beard-trim")
-        for number in (1, 2, 3):
-            factories.barber(session, f"barber_{number}")
         factories.api_token(session, SECRET)
 
 

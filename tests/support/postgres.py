@@ -7,11 +7,13 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
+from tests.support.databases import migrate_url
 from tests.support.ports import free_port
 
 HOW_TO_INSTALL = "PostgreSQL is not installed: run `apt-get install postgresql` (or `make test`)"
@@ -37,11 +39,21 @@ class Postgres:
         """The DATABASE_URL of one database."""
         return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
 
-    def create(self) -> str:
-        """Make an empty database with a new name, and return its name."""
+    def create(self, template: str = "template1") -> str:
+        """Make a database with a new name, empty or like another, and return its name."""
         self._databases += 1
         name = f"test_{self._databases}"
-        self._execute(f"CREATE DATABASE {name}")
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return name
+
+    def create_migrated(self) -> str:
+        """The same, at the newest revision."""
+        return self.create(self._migrated)
+
+    @cached_property
+    def _migrated(self) -> str:
+        name = self.create()
+        migrate_url(self.url(name))
         return name
 
     def drop(self, name: str) -> None:

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
+from sqlalchemy import make_url
 
 from app import kept
-from app.db import Database
-from app.run import migrate
 from tests.fake_twilio import FakeTwilio
+from tests.support.databases import copy_migrated, migrate_url
 from tests.support.ports import free_port
 from tests.support.processes import ROOT, Process, program, wait_until
 from tests.support.valkey import Valkey
@@ -176,9 +176,12 @@ class RunningShop:
             line = [self._program("chairtime"), "migrate"]
             subprocess.run(line, env={**os.environ, **self.environment}, cwd=self._cwd, check=True)
             return
-        database = Database(self.environment["DATABASE_URL"])
-        migrate.upgrade(database)  # as `chairtime migrate` does, without its second of imports
-        database.close()
+        url = make_url(self.environment["DATABASE_URL"])
+        path = Path(url.database or "")
+        if url.drivername == "sqlite" and not path.exists():
+            copy_migrated(path)
+        else:  # as `chairtime migrate` does, without its second of imports
+            migrate_url(self.environment["DATABASE_URL"])
 
     def _answers(self) -> bool:
         assert self.web.is_running, self.web.output()

@@ -22,7 +22,14 @@ def add_user(
     db: Database, role: str = "owner", name: str = "Ann Lee", password_hash: str = "-"
 ) -> User:
     """A member of staff; nobody can log in as them unless there is a hash."""
-    user = User(
+    user = _user(role, name, password_hash)
+    with db.write() as session:
+        session.add(user)
+    return user
+
+
+def _user(role: str, name: str, password_hash: str = "-") -> User:
+    return User(
         id=f"user_{uuid.uuid4().hex[:26]}",
         email=f"{uuid.uuid4().hex[:12]}@example.com",
         name=name,
@@ -30,17 +37,16 @@ def add_user(
         password_hash=password_hash,
         created_at=clock.now(),
     )
-    with db.write() as session:
-        session.add(user)
-    return user
 
 
 def sign_in(
     client: TestClient[Litestar], db: Database, role: str = "owner", name: str = "Ann Lee"
 ) -> User:
     """Make `client` a browser of a new member of staff; redirects are not followed any more."""
-    user = add_user(db, role, name)
+    user = _user(role, name)
     with db.write() as session:
+        session.add(user)
+        session.flush()
         secret = sessions.start(session, user)
     client.follow_redirects = False
     client.cookies.clear()

@@ -27,7 +27,7 @@ def running(
     url = None
     if request.param == "postgres":
         cluster = request.getfixturevalue("postgres_cluster")
-        url = cluster.url(cluster.create())
+        url = cluster.url(cluster.create_migrated())
     valkey = Valkey(folder / "valkey")
     valkey.start()
     with FakeTwilio() as twilio, RunningShop(folder, twilio, valkey, database_url=url) as shop:

@@ -56,7 +56,7 @@ class TwoWebs(RunningShop):
 def webs(tmp_path_factory: pytest.TempPathFactory, postgres_cluster: Postgres) -> Iterator[TwoWebs]:
     """On PostgreSQL, for which several processes are."""
     folder = tmp_path_factory.mktemp("two-webs")
-    url = postgres_cluster.url(postgres_cluster.create())
+    url = postgres_cluster.url(postgres_cluster.create_migrated())
     valkey = Valkey(folder / "valkey")
     valkey.start()
     with FakeTwilio() as twilio, TwoWebs(folder, twilio, valkey, url, **OWNER) as shop:

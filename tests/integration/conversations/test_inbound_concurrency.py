@@ -37,7 +37,7 @@ def running(
     url = None
     if request.param == "postgres":
         cluster = request.getfixturevalue("postgres_cluster")
-        url = cluster.url(cluster.create())
+        url = cluster.url(cluster.create_migrated())
     valkey = Valkey(folder / "valkey")
     valkey.start()
     with RunningShop(folder, twilio, valkey, database_url=url, REMINDER_EVERY="1s") as shop:

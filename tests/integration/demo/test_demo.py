@@ -1,6 +1,5 @@
 """What customers wrote in the shop of `chairtime demo`: as if the app itself had received it."""
 
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -24,6 +23,7 @@ from app.models.message import STATES, Attempt, DailySent, Message, Receipt
 from app.models.staff import AuditEvent, User
 from app.settings import settings
 from app.staff import login
+from tests.support.databases import copy_migrated
 from tests.support.frozen import FrozenClock
 
 EFFECTS = {"cancelled": 1, "opted_out": 1, "for_staff": 3}
@@ -37,10 +37,10 @@ def _in_the_middle_of_a_day(clock: FrozenClock) -> None:
 
 
 @pytest.fixture(scope="module")
-def filled(_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """The demo's shop, in the middle of a day, for all tests: they only read."""
     path = tmp_path_factory.mktemp("demo") / "chairtime.db"
-    shutil.copyfile(_sqlite_template, path)
+    copy_migrated(path)
     database = Database(f"sqlite:///{path}")
     fill(database, HOUR)
     yield database

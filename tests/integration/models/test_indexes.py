@@ -35,8 +35,9 @@ from app.models.plan import Plan
 from app.models.staff import AuditEvent
 from app.reports import no_shows, periods, weeks
 from app.staff import activity
-from tests.conftest import Configure, migrate_url
+from tests.conftest import Configure
 from tests.fake_twilio import FakeTwilio
+from tests.support.databases import copy_migrated
 from tests.support.frozen import FrozenClock
 from tests.support.lifecycle import book, deliver, start
 from tests.support.postgres import Postgres
@@ -55,7 +56,6 @@ Statement = tuple[str, Any]
 
 
 def _fill(url: str) -> None:
-    migrate_url(url)
     database = Database(url)
     with database.write() as session:
         for table, rows in _rows():
@@ -221,14 +221,16 @@ def _reply(number: int, booking_id: str, at: datetime) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def sqlite_url(tmp_path_factory: pytest.TempPathFactory) -> str:
-    url = f"sqlite:///{tmp_path_factory.mktemp('indexes') / 'big.db'}"
+    path = tmp_path_factory.mktemp("indexes") / "big.db"
+    copy_migrated(path)
+    url = f"sqlite:///{path}"
     _fill(url)
     return url
 
 
 @pytest.fixture(scope="module")
 def postgres_url(postgres_cluster: Postgres) -> Iterator[str]:
-    name = postgres_cluster.create()
+    name = postgres_cluster.create_migrated()
     _fill(postgres_cluster.url(name))
     yield postgres_cluster.url(name)
     postgres_cluster.drop(name)
