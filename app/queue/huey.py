@@ -24,20 +24,20 @@ from app.settings import settings
 os.environ["TZ"] = "UTC"
 time.tzset()
 
-_LOOK_EVERY = 0.1
-"""Seconds between looks of a worker at what has become due; each is one call of Redis. Huey itself
-knows whole seconds only, and would send up to one late."""
+_LOOK_EVERY = 0.25
+"""Seconds between looks of a worker at what has become due, if nothing it knows of is due before;
+each is one call of Redis. Huey itself knows whole seconds only, and would send up to one late."""
 
 
 class _PromptScheduler(Scheduler):  # type: ignore[misc]
     def loop(self, now: datetime | None = None) -> None:
         """One look; `now` is naive, in UTC."""
-        begun = time.monotonic()
+        begun, pause = time.monotonic(), _LOOK_EVERY
         try:
-            self.huey.move_due(now)
+            pause = min(self.huey.move_due(now), _LOOK_EVERY)
         except Exception:
             self._logger.exception("the schedule could not be read")
-        self.sleep_for_interval(begun, _LOOK_EVERY)
+        self.sleep_for_interval(begun, pause)
 
 
 class _Consumer(Consumer):  # type: ignore[misc]
@@ -82,9 +82,12 @@ class _Huey(RedisHuey):  # type: ignore[misc]
                 later[data] = task.eta
         self.storage.add_all(due, later)
 
-    def move_due(self, now: datetime | None = None) -> None:
-        """Let the workers have what has become due. Raises RedisError."""
-        self.storage.move_due(now or self._get_timestamp())
+    def move_due(self, now: datetime | None = None) -> float:
+        """Let the workers have what has become due; returns in how many seconds more will be.
+
+        Raises RedisError.
+        """
+        return self.storage.move_due(now or self._get_timestamp())
 
     def _get_timestamp(self) -> datetime:
         """What is due is due by our clock, not by this host's: naive, in UTC, as Huey has it."""

@@ -8,6 +8,7 @@ into the list within Redis, so that no worker can lose it on the way; many tasks
 one call; and of a worker's threads one waits for a task, the others for that one.
 """
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -35,7 +36,8 @@ if #due > 0 then
   redis.call('LPUSH', KEYS[2], unpack(due))
   redis.call('ZREMRANGEBYRANK', KEYS[1], 0, #due - 1)
 end
-return #due
+local soonest = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+return soonest[2] or ''
 """
 
 
@@ -76,11 +78,16 @@ class Storage(RedisStorage):  # type: ignore[misc]
             calls.zadd(self.schedule_key, scores)
         calls.execute()
 
-    def move_due(self, at: datetime) -> None:
-        """Into the list with all that is due by then (naive, in UTC). Raises RedisError."""
+    def move_due(self, at: datetime) -> float:
+        """Into the list with all that is due by then (naive, in UTC); returns how many seconds
+        later the next is. Raises RedisError.
+        """
         keys, until = [self.schedule_key, self.queue_key], self.convert_ts(at)
-        while self._move(keys=keys, args=[until, _MOVED_AT_ONCE]) == _MOVED_AT_ONCE:
-            pass
+        left = 0.0
+        while left <= 0:
+            soonest = self._move(keys=keys, args=[until, _MOVED_AT_ONCE])
+            left = float(soonest) - until if soonest else math.inf
+        return left
 
 
 def quick_pool(url: str) -> ConnectionPool:

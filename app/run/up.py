@@ -31,7 +31,7 @@ from app.run.trouble import Trouble
 from app.settings import Settings
 from app.staff import first_run, tokens
 
-_LOOK_EVERY = 0.1  # seconds
+_LOOK_EVERY = 0.25  # seconds
 _SAY_SO_AFTER = 20.0  # seconds without an answer of /health
 _WORKER_ENDS_WITHIN = 3.0  # with the next two and the queue's 2 s: clearly less than ten
 _WEB_ENDS_WITHIN = 2.5

@@ -1,5 +1,6 @@
 """What goes into Huey's list and schedule, and out of them, at less cost than Huey has for it."""
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -35,7 +36,7 @@ def test_what_is_due_is_there_at_once_and_the_rest_at_its_time(clock: FrozenCloc
     assert taken() == ["1", "2"]
 
     clock.move(seconds=59.9)
-    huey.move_due()
+    assert huey.move_due() == pytest.approx(0.1)
 
     assert taken() == ["3"]
     assert huey.scheduled_count() == 1
@@ -51,6 +52,7 @@ def test_thousands_become_due_in_their_order_and_none_is_lost_or_doubled(
         list(workers.map(lambda _: huey.move_due(), range(4)))
 
     assert huey.scheduled_count() == 0
+    assert huey.move_due() == math.inf
     assert sorted(map(int, taken())) == list(range(2_500))
 
 
