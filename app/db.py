@@ -44,7 +44,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
-from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    InstrumentedAttribute,
+    Session,
+    make_transient_to_detached,
+)
 from sqlalchemy.types import TypeDecorator
 
 from app import clock
@@ -381,6 +386,25 @@ def add_new(session: Session, model: type[Base], **values: Any) -> bool:
     # Not rowcount: psycopg has none for an INSERT that SQLAlchemy batches.
     added = insert(session, model).values(values).on_conflict_do_nothing().returning(literal(1))
     return session.scalar(added) is not None
+
+
+def insert_new(session: Session, new: Base) -> None:
+    """INSERT an object past the session, which then holds it as if it had read it: half as dear.
+
+    What was not given is NULL, or what the column's default says.
+    """
+    table = table_of(type(new))
+    values = dict.fromkeys(column.key for column in table.c if column.nullable)
+    values |= {key: value for key, value in vars(new).items() if key in table.c}
+    past_orm(session).execute(_insert(table), values)
+    vars(new).update(values)
+    make_transient_to_detached(new)
+    session.add(new)
+
+
+@cache
+def _insert(table: Table) -> Any:
+    return table.insert()
 
 
 def insert_rows(session: Session, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:

@@ -27,6 +27,7 @@ from app.web.bodies import Body, JsonBody
 from app.web.etags import IfMatch, IfNoneMatch
 from app.web.parameters import BookingId
 from app.web.problems import documented
+from app.web.threads import short_read
 
 Name = Annotated[str, Meta(description="1 to 100 characters.", examples=["Ana Silva"])]
 Email = Annotated[str | None, Meta(examples=["ana@example.com"])]
@@ -322,15 +323,15 @@ def list_bookings(
     opt={"access": "read"},
     response_headers=etags.HEADERS,
     responses=documented(400, 401, 403, 404, 422) | {304: etags.KNOWN},
-    sync_to_thread=True,
 )
+@short_read
 def get_booking(
     booking_id: BookingId, if_none_match: IfNoneMatch = None
 ) -> Response[BookingAnswer]:
     """One booking."""
     with db.database().read() as session:
         return etags.unless_known(
-            BookingAnswer.of(session, service.get(session, booking_id)), if_none_match
+            BookingAnswer.of(session, service.row(session, booking_id)), if_none_match
         )
 
 

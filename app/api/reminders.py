@@ -18,6 +18,7 @@ from app.models.message import Attempt, Receipt
 from app.staff.guards import ApiRequest
 from app.web.parameters import BookingId
 from app.web.problems import documented
+from app.web.threads import short_read
 
 Number = Annotated[int, PathParameter(ge=1, le=2**31 - 1, description="The reminder's number.")]
 
@@ -40,7 +41,7 @@ class ReminderAnswer(Struct, rename="camel", kw_only=True):
 
     @classmethod
     def of(cls, view: ReminderView) -> "ReminderAnswer":
-        return cls(**{field: getattr(view, field) for field in cls.__struct_fields__})
+        return cls(**view._asdict())
 
 
 class ReceiptAnswer(Struct, rename="camel", kw_only=True):
@@ -144,8 +145,8 @@ def list_booking_messages(booking_id: BookingId) -> MessageList:
     "/reminders",
     opt={"access": "read"},
     responses=documented(400, 401, 403, 404),
-    sync_to_thread=True,
 )
+@short_read
 def list_reminders(booking_id: BookingId) -> list[ReminderAnswer]:
     """All reminders of a booking, by number."""
     with db.database().read() as session:

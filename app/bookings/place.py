@@ -87,7 +87,8 @@ def find_same(
     allow_overlap: bool,
     but: str = "",
 ) -> Booking | None:
-    """The same booking, confirmed, other than `but`; the barber is held, so none is being made.
+    """The same booking, confirmed, other than `but`, as a plain row; the barber is held, so none
+    is being made.
 
     `values` are the columns of a booking. One look, which also tells whether the barber is free
     then: raises Conflict `barber_taken` unless `allow_overlap`.
@@ -129,12 +130,13 @@ def _held(session: Session, id: str) -> Barber | None:
 
 
 def _found(
-    session: Session, query: Select[Booking], values: Mapping[str, Any], but: str
+    session: Session, query: Select[Any], values: Mapping[str, Any], but: str
 ) -> Booking | None:
     given = {name: values.get(name) for name in ("service_id", "barber_id", "starts_at")}
     around = reach(values["busy_from"], values["busy_until"])
     more = {"person": _person(values), "but": but}
-    return session.scalars(query, given | around | more).one_or_none()
+    found = db.read_rows(session, query, given | around | more).one_or_none()
+    return cast(Booking | None, found)
 
 
 def _is_same(found: Booking, values: Mapping[str, Any]) -> bool:
@@ -188,13 +190,14 @@ _IS_SAME_WITH_ANY = and_(
 )
 _SAME_WITH_ANY = select(Booking.barber_id).where(_IS_SAME_WITH_ANY).order_by(Booking.id).limit(1)
 _IS_SAME = and_(_IS_SAME_WITH_ANY, Booking.barber_id == bindparam("barber_id"))
+_COLUMNS = db.table_of(Booking).c
 _WHERE = ("barber_id", "earliest", "latest", "busy_from", "busy_until")
 _SAME = (
-    select(Booking).where(_IS_SAME, Booking.id != bindparam("but")).order_by(Booking.id).limit(1)
+    select(*_COLUMNS).where(_IS_SAME, Booking.id != bindparam("but")).order_by(Booking.id).limit(1)
 )
 # The same booking is in the way too, so it is found first.
 _SAME_OR_IN_THE_WAY = (
-    select(Booking)
+    select(*_COLUMNS)
     .where(
         in_the_way(*map(bindparam, _WHERE)),
         Booking.id != bindparam("but"),

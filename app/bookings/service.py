@@ -3,8 +3,9 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 from ulid import ULID
 
@@ -13,6 +14,7 @@ from app.bookings import place
 from app.bookings.fields import BookingForm
 from app.bookings.need import Need
 from app.customers import consent
+from app.db import insert_new, read_rows, table_of
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.messages.enqueue import enqueue_after_commit, revoke_after_commit
 from app.messages.lifecycle import materialize, plans
@@ -32,6 +34,8 @@ from app.staff import audit
 _ANY_TIME = frozenset({"notes", "price", "discount", "discount_reason"})
 """What can be changed when the appointment is over, too."""
 _DISCOUNTED = ("price", "currency", "discount", "discount_reason")
+
+_ROW = select(*table_of(Booking).c).where(table_of(Booking).c.id == bindparam("id"))
 
 MANY = 100
 """More reminders than this staff are asked about before they are planned."""
@@ -80,8 +84,9 @@ def create(
     values |= discounted(**{name: values[name] for name in _DISCOUNTED})
     same = place.find_same(session, barber, values, allow_overlap)
     if same is not None:
-        consent.note(session, same, is_agreed, actor)
-        return same, False
+        there = get(session, same.id)
+        consent.note(session, there, is_agreed, actor)
+        return there, False
     booking = store(session, values, actor)
     if starts_at > booking.created_at:
         times = _times(session, booking, agreed)
@@ -96,8 +101,7 @@ def store(session: Session, columns: Mapping[str, Any], actor: str) -> Booking:
     now = clock.now()
     common = {"status": "confirmed", "created_at": now, "updated_at": now}
     booking = Booking(**{"id": f"booking_{ULID()}", **common, **columns})
-    session.add(booking)
-    session.flush()
+    insert_new(session, booking)
     audit.record(session, actor, "booking.created", booking.id)
     return booking
 
@@ -206,6 +210,14 @@ def get(session: Session, booking_id: str) -> Booking:
     if booking is None:
         raise NotFound("There is no such booking.")
     return booking
+
+
+def row(session: Session, booking_id: str) -> Booking:
+    """The same as a plain row, which is only to be shown: half as dear. Raises NotFound."""
+    found = read_rows(session, _ROW, {"id": booking_id}).one_or_none()
+    if found is None:
+        raise NotFound("There is no such booking.")
+    return cast(Booking, found)
 
 
 def phone_of(booking: Booking) -> str:

@@ -1,7 +1,8 @@
 """Reminders as a client of the API sees them: their states in the API's words, and a retry."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -56,8 +57,7 @@ API_STATES = {  # a pending one is delayed or waiting, by its time
 }
 
 
-@dataclass(frozen=True)
-class ReminderView:
+class ReminderView(NamedTuple):
     """One reminder. `state` is the API's word (design.md §4), `error` a sentence for people."""
 
     job_id: str

@@ -9,6 +9,7 @@ body.
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
@@ -32,6 +33,8 @@ _UNQUOTED = "/!$&'()*+,;=:@~"  # in a path (RFC 3986, pchar)
 _NO_PATH = re.compile(r"[\x00-\x1f\x7f-\x9f\\]")
 _HIDDEN_SLASH = re.compile(b"%(2f|5c)", re.IGNORECASE)
 _HOST = re.compile(rb"([\w.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+_NAMES = 64
+"""Names of hosts of which it is remembered whether they are ours."""
 _PROBES = {"/health", "/livez", "/readyz", "/metrics"}
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
@@ -49,6 +52,8 @@ def guarded(app: ASGIApp, handlers: Handlers, answers_to: Callable[[str], bool])
 
     `handlers` answer what is none, by the class of what is wrong with it.
     """
+
+    answers_to = lru_cache(_NAMES)(answers_to)
 
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -129,6 +134,8 @@ def _path(raw: bytes) -> str:
 
 def _check_query(raw: bytes) -> None:
     """Raises HTTPException for one that is too long, else WrongFields."""
+    if not raw:
+        return
     if len(raw) > _LONGEST_QUERY:
         raise HTTPException(status_code=414, detail="The address is too long.")
     if not raw.isascii():

@@ -3,7 +3,6 @@
 import re
 import uuid
 
-from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -11,6 +10,7 @@ from app import logs
 
 HEADER = "X-Request-ID"
 
+_NAME = HEADER.lower().encode()
 _RIGHT = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -25,7 +25,7 @@ def identified(app: ASGIApp) -> ASGIApp:
 
         async def send_on(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableScopeHeaders(message)[HEADER] = id
+                message["headers"] = [*message["headers"], (_NAME, id.encode())]
             await send(message)
 
         with logs.about(request_id=id):
@@ -41,7 +41,7 @@ def request_id() -> str:
 
 def _given(scope: Scope) -> str | None:
     for name, value in scope["headers"]:
-        if name == b"x-request-id":
+        if name == _NAME:
             text = value.decode("latin-1")
             return text if _RIGHT.fullmatch(text) else None
     return None

@@ -33,7 +33,7 @@ AT_MOST: dict[str, tuple[int, Call]] = {
         6,
         lambda api, _: api.post("/api/bookings", json=body(**PLACE, allowOverlap=True)),
     ),
-    "the same booking again": (2, lambda api, _: api.post("/api/bookings", json=body())),
+    "the same booking again": (3, lambda api, _: api.post("/api/bookings", json=body())),
     "another name": (3, lambda api, path: api.patch(path, json={"customerName": "Bo"})),
     "another time": (10, lambda api, path: api.patch(path, json=PLACE)),
     # One of them is of the thread that hands its message over to the queue, after the answer.
