@@ -31,6 +31,11 @@ class Offer:
     starts_at: datetime
     ends_at: datetime
 
+    def told(self) -> dict[str, str]:
+        """As the `instead` of a Conflict."""
+        starts_at, ends_at = (f"{at:%Y-%m-%dT%H:%M:%SZ}" for at in (self.starts_at, self.ends_at))
+        return {"barberId": self.barber.id, "startsAt": starts_at, "endsAt": ends_at}
+
 
 def usual(session: Session) -> str:
     """What a new booking is with unless somebody says: any barber, or the only one there is."""
@@ -64,6 +69,14 @@ def best(session: Session, who: Sequence[Barber], need: Need, starts_at: datetim
     ]
     load = {id: sum((end - begin for begin, end in its), timedelta()) for id, its in taken.items()}
     return min(there, key=lambda each: load[each.id], default=None)
+
+
+def somebody_else(
+    session: Session, service_id: str, barber_id: str, need: Need, starts_at: datetime
+) -> Barber | None:
+    """Who besides that barber does the service and is free then; None if nobody is."""
+    others = [each for each in doers(session, service_id) if each.id != barber_id]
+    return best(session, others, need, starts_at) if others else None
 
 
 def next_free(session: Session, who: Sequence[Barber], need: Need, since: datetime) -> Offer | None:
@@ -102,9 +115,6 @@ def nobody_free(offer: Offer | None) -> Conflict:
     """The refusal of a time at which nobody is free."""
     if offer is None:
         return Conflict("nobody_free", "No barber is free then, nor in the four weeks after.")
-    starts_at, ends_at = (f"{at:%Y-%m-%dT%H:%M:%SZ}" for at in (offer.starts_at, offer.ends_at))
-    return Conflict(
-        "nobody_free",
-        f"No barber is free then. The next free time is {starts_at} with {offer.barber.name}.",
-        {"barberId": offer.barber.id, "startsAt": starts_at, "endsAt": ends_at},
-    )
+    told = offer.told()
+    next_time = f"The next free time is {told['startsAt']} with {offer.barber.name}."
+    return Conflict("nobody_free", f"No barber is free then. {next_time}", told)

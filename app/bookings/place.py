@@ -9,7 +9,9 @@ from sqlalchemy.orm import Session
 
 from app import db
 from app.bookings import any_barber
+from app.bookings.any_barber import Offer
 from app.bookings.availability import in_the_way, overlapping, reach
+from app.bookings.need import Need
 from app.errors import Conflict, FieldError, Invalid
 from app.models.booking import Booking
 from app.models.identity import person_of
@@ -91,11 +93,11 @@ def find_same(
     is being made.
 
     `values` are the columns of a booking. One look, which also tells whether the barber is free
-    then: raises Conflict `barber_taken` unless `allow_overlap`.
+    then: raises Conflict `barber_taken` unless `allow_overlap`, which names another who is free.
     """
     found = _found(session, _SAME if allow_overlap else _SAME_OR_IN_THE_WAY, values, but)
     if found is not None and not _is_same(found, values):
-        raise _taken(barber, found)
+        raise _taken(barber, found, _instead(session, barber, values))
     return found
 
 
@@ -166,14 +168,26 @@ def _switched_off(field: str, item: Service | Barber) -> FieldError:
     return FieldError(field, f"{item.name} cannot be booked any more: choose another.")
 
 
-def _taken(barber: Barber, other: Booking) -> Conflict:
+def _instead(session: Session, barber: Barber, values: Mapping[str, Any]) -> Offer | None:
+    """The same time with somebody else."""
+    starts_at, ends_at = values["starts_at"], values["ends_at"]
+    need = Need(
+        ends_at - starts_at, starts_at - values["busy_from"], values["busy_until"] - ends_at
+    )
+    free = any_barber.somebody_else(session, values["service_id"], barber.id, need, starts_at)
+    return Offer(free, starts_at, ends_at) if free else None
+
+
+def _taken(barber: Barber, other: Booking, instead: Offer | None = None) -> Conflict:
     taken = f"{other.starts_at:%Y-%m-%dT%H:%M:%SZ} to {other.ends_at:%H:%M:%SZ}"
     said = f"{barber.name} has another booking from {taken}"
     if (other.busy_from, other.busy_until) != (other.starts_at, other.ends_at):
         said += (
             f", and is kept free from {other.busy_from:%H:%M:%SZ} to {other.busy_until:%H:%M:%SZ}"
         )
-    return Conflict("barber_taken", f"{said}.")
+    if instead is None:
+        return Conflict("barber_taken", f"{said}.")
+    return Conflict("barber_taken", f"{said}. {instead.barber.name} is free then.", instead.told())
 
 
 # Made once: to build and to look up a statement takes longer than SQLite does to answer it.

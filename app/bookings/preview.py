@@ -127,7 +127,8 @@ class BookingPreview:
     `days` are those that the form offers beside each other.
     `day_off` says why the barber takes no bookings on that day at all, if that is so.
     `turns` are the two times (UTC) at which the clock shows it, if it does so twice.
-    `conflicts` are the barber's other bookings then; `same` is the one that is this very booking.
+    `conflicts` are the barber's other bookings then; `same` is the one that is this very booking,
+    and `somebody_else` who else is free.
     `changed` names the fields of BookingForm in which the draft differs from the booking that it
     changes; None for a new one, and while something is wrong.
     """
@@ -150,6 +151,7 @@ class BookingPreview:
     conflicts: Sequence[Booking]
     same: Booking | None
     cost: Cost
+    somebody_else: Barber | None
     reminders: Reminders | None
     changed: Set[str] | None
 
@@ -248,6 +250,7 @@ def preview_booking(
         conflicts=conflicts,
         same=_same(typed, phone, start, conflicts),
         cost=_cost(typed, choices, booking, money.currency_of(row)),
+        somebody_else=_somebody_else(session, choices, start) if conflicts else None,
         reminders=_reminders(session, typed, choices, start, booking) if start else None,
         changed=_changed(session, typed, booking) if booking else None,
         outside=_outside(days, choices, start) if start else None,
@@ -406,6 +409,13 @@ def _conflicts(
         return ()  # it is there already
     busy = choices.barber.id, *choices.need.busy(start.at)
     return session.scalars(overlapping(*busy, but=booking.id if booking else "")).all()
+
+
+def _somebody_else(session: Session, choices: Choices, start: StartTime | None) -> Barber | None:
+    if not (start and choices.service and choices.barber):
+        return None
+    place = choices.service.id, choices.barber.id, choices.need, start.at
+    return any_barber.somebody_else(session, *place)
 
 
 def _outside(days: Calendar, choices: Choices, start: StartTime) -> Outside | None:

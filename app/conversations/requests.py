@@ -10,7 +10,7 @@ from typing import Literal
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.bookings import availability, service
+from app.bookings import any_barber, availability, service
 from app.bookings.need import Need
 from app.bookings.series import check_free
 from app.bookings.undo import UNDO_FOR
@@ -21,6 +21,7 @@ from app.messages.enqueue import enqueue_after_commit
 from app.messages.lifecycle import plans
 from app.models.booking import Booking
 from app.models.conversation import Reply
+from app.models.shop import Barber
 from app.shop import service as shop_service
 from app.shop.service import shop, time_zone
 
@@ -28,13 +29,14 @@ from app.shop.service import shop, time_zone
 @dataclass(frozen=True)
 class Request:
     """What a `reply` seems to ask for of a booking that is to come: to cancel it, or to move it
-    `to` a time (UTC), which may not be free.
+    `to` a time (UTC), which may not be free; `somebody_else` is then who is.
     """
 
     reply: Reply
     kind: Literal["cancel", "move"]
     to: datetime | None = None
     is_free: bool = True
+    somebody_else: Barber | None = None
 
 
 def request_of(session: Session, booking: Booking, replies: Sequence[Reply]) -> Request | None:
@@ -56,7 +58,10 @@ def request_of(session: Session, booking: Booking, replies: Sequence[Reply]) -> 
     if not ahead:
         return None
     free = next((each for each in ahead if _is_free(session, booking, each)), None)
-    return Request(last, "move", free or ahead[0], free is not None)
+    if free is not None:
+        return Request(last, "move", free)
+    place = booking.service_id, booking.barber_id, Need.of_booking(booking), ahead[0]
+    return Request(last, "move", ahead[0], False, any_barber.somebody_else(session, *place))
 
 
 def grant_cancel(session: Session, booking_id: str, sid: str, actor: str) -> Booking:

@@ -75,6 +75,9 @@ def test_a_taken_barber_is_a_409_with_its_reason_unless_overlap_is_allowed(
     assert refused.status_code == 409
     assert refused.headers["Content-Type"] == "application/problem+json"
     assert refused.json()["reason"] == "barber_taken"
+    assert refused.json()["detail"].endswith(" Alex is free then.")
+    place = {"startsAt": "2026-11-23T10:15:00Z", "endsAt": "2026-11-23T10:45:00Z"}
+    assert refused.json()["instead"] == {"barberId": "barber_2", **place}
     assert count(shop) == 1
     assert api.post("/api/bookings", json={**rival, "allowOverlap": True}).status_code == 201
 

@@ -558,7 +558,7 @@ def test_a_conflict_names_the_other_booking_and_is_booked_only_when_ticked(
     with shop.write() as session:
         factories.shop(session, locale="en_GB")
     assert "Sam has Ana Silva 10:00–10:30." in preview(client, time="other", other_time="10:15")
-    assert "Sam has Ana Silva 10:00–10:30." in preview(client, phone="")
+    assert "Sam has Ana Silva 10:00–10:30. Alex is free then." in preview(client, phone="")
     refused = client.post("/bookings", data=typed())
     assert refused.status_code == 409
     assert count(shop) == 1
