@@ -247,8 +247,8 @@ def _whatsapp(reader: Reader, secret: str) -> dict[str, Any]:
         **{
             f"whatsapp_{kind}_content_sid": reader.matching(
                 f"WHATSAPP_{kind.upper()}_CONTENT_SID",
-                "HX[0-9a-f]{32}",
-                "HX and 32 hexadecimal digits",
+                "HX[0-9a-f]{32}( [a-z]{2}:HX[0-9a-f]{32})*",
+                "HX and 32 hexadecimal digits, for more languages followed by ` de:HX…`",
             )
             for kind in ("reminder", "cancellation", "confirmation", "moved")
         },

@@ -39,8 +39,8 @@ _SERVICE = ServiceAnswer(
 )  # fmt: skip
 _CUSTOMER = CustomerAnswer(
     id="customer_00000000000000000000000000", name="Ana Silva", phone="+442079460958",
-    email="ana@example.com", notes="No razor", consent=True, opted_out=False, visits=2,
-    no_shows=0,
+    email="ana@example.com", notes="No razor", language=None, consent=True, opted_out=False,
+    visits=2, no_shows=0,
 )  # fmt: skip
 _MESSAGE = MessageAnswer(
     job_id=f"{_BOOKING.id}-reminder-1", booking_id=_BOOKING.id, kind="reminder", number=1,

@@ -13,6 +13,7 @@ from app.customers import consent, imported
 from app.customers import service as customers
 from app.errors import Conflict, FieldError, Invalid
 from app.forms import Form, field, lines
+from app.messages.languages import LANGUAGES
 from app.messages.lifecycle.compare_and_set import lock_booking
 from app.models.booking import Booking, derived_of
 from app.models.customer import Customer
@@ -45,6 +46,13 @@ class CustomerForm(Form):
     def notes(self, given: str | None) -> str | None:
         """What staff want to remember of them."""
         return lines(given or "", MAX_NOTES)
+
+    @field
+    def language(self, given: str | None) -> str | None:
+        """The code of the language that they are written to in; None: the shop's."""
+        if given and given not in LANGUAGES:
+            raise ValueError(f"This must be one of {', '.join(LANGUAGES)}.")
+        return given or None
 
     @field
     def consent(self, given: bool) -> bool:
@@ -170,12 +178,26 @@ def _rename(
     audit.record(session, actor, "customer.changed", customer.booking_id, fields=sorted(changes))
 
 
+def put_language(
+    session: Session, customer_id: str, phone: str, code: str | None, actor: str
+) -> bool:
+    """Write to whoever has this number in that language, one of LANGUAGES, from now on; None: in
+    the shop's. `customer_id` is what the audit log names; returns whether that is a change.
+    """
+    is_changed = customers.put_language(session, phone, code)
+    if is_changed:
+        audit.record(session, actor, "customer.language", customer_id, language=code)
+    return is_changed
+
+
 def _note(
     session: Session, customer: CustomerSummary, values: Mapping[str, Any], actor: str
 ) -> None:
     id, known = customer.booking_id or customer.id, customers.find(session, customer.person)
     if "notes" in values and customers.put_notes(session, customer.person, values["notes"]):
         audit.record(session, actor, "customer.noted", id)
+    if "language" in values:
+        put_language(session, id, customer.phone, values["language"], actor)
     is_out = known is not None and known.opted_out_at is not None
     if values.get("opted_out", is_out) != is_out:
         said = consent.opt_in if is_out else consent.opt_out

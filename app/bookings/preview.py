@@ -251,7 +251,7 @@ def preview_booking(
         same=_same(typed, phone, start, conflicts),
         cost=_cost(typed, choices, booking, money.currency_of(row)),
         somebody_else=_somebody_else(session, choices, start) if conflicts else None,
-        reminders=_reminders(session, typed, choices, start, booking) if start else None,
+        reminders=_reminders(session, typed, choices, start, booking, contact) if start else None,
         changed=_changed(session, typed, booking) if booking else None,
         outside=_outside(days, choices, start) if start else None,
         instead=_instead(session, choices, clock.midnight(shown, zone), start, free),
@@ -457,7 +457,12 @@ def _read(read: Callable[[str, str], T], written: str, currency: str) -> T | Non
 
 
 def _reminders(
-    session: Session, typed: Draft, choices: Choices, start: StartTime, booking: Booking | None
+    session: Session,
+    typed: Draft,
+    choices: Choices,
+    start: StartTime,
+    booking: Booking | None,
+    contact: Contact | None,
 ) -> Reminders:
     row = shop(session)
     every = of_shop(row).least
@@ -474,21 +479,26 @@ def _reminders(
         plan,
         replaced,
         every,
-        text=_text(session, typed, choices, start, plan) if plan.times else "",
+        text=_text(session, typed, choices, start, plan, contact) if plan.times else "",
         at_once=at_once if is_told else "",
         cost=budget.cost(row, len(plan.times) + is_told),
     )
 
 
 def _text(
-    session: Session, typed: Draft, choices: Choices, start: StartTime, plan: ReminderTimes
+    session: Session,
+    typed: Draft,
+    choices: Choices,
+    start: StartTime,
+    plan: ReminderTimes,
+    contact: Contact | None,
 ) -> str:
     """The first reminder; empty while it cannot be written."""
     if not (choices.service and choices.barber):
         return ""
     named = typed.typed["name"], start.at, choices.service.name, choices.barber.name
     try:
-        subject = Subject("", *named)
+        subject = Subject("", *named, contact.language if contact else None)
         return content_of(shop(session), "reminder", None, subject, plan.times[0]).body
     except TextError:
         return ""

@@ -2,7 +2,7 @@
 
 import re
 
-from app.conversations.intent import CANCEL_WORD, START_WORDS, STOP_WORDS, normalise
+from app.conversations.intent import CANCEL_WORDS, START_WORDS, STOP_WORDS, normalise
 from app.forms import Form, field
 
 MOST = 20
@@ -18,13 +18,13 @@ class WordsForm(Form):
 
 
 def read(typed: str) -> str | None:
-    """The words in `typed`, each once and without "cancel" itself, as the shop's row has them.
+    """The words in `typed`, each once and without CANCEL_WORDS, as the shop's row has them.
 
     Raises ValueError.
     """
     seen = "".join(char if char.isprintable() else " " for char in typed.replace("\n", ","))
     words = {normalise(word): " ".join(word.split()) for word in re.split("[,;]", seen)}
-    kept = {plain: word for plain, word in words.items() if plain not in {"", CANCEL_WORD}}
+    kept = {plain: word for plain, word in words.items() if plain not in {"", *CANCEL_WORDS}}
     if problem := _problem(kept):
         raise ValueError(problem)
     return ", ".join(kept.values()) or None

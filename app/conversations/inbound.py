@@ -154,12 +154,12 @@ def _act(session: Session, incoming: Incoming, sender: Sender, late: bool) -> _O
     if handled == "stop" or (intent and intent.kind == "stop"):
         _opt_out(session, incoming, sender, by_twilio=handled == "stop")
         if intent is None or intent.kind != "cancel":
-            return _told(session, "opted_out", is_told=bool(handled))
+            return _told(session, sender, "opted_out", is_told=bool(handled))
     if late and incoming.received_at < clock.now() - _TOO_OLD:
         return _for_staff(session, sender)
     if handled == "start" or (intent and intent.kind == "start"):
         if _opt_in(session, incoming, sender):
-            return _told(session, "opted_in", is_told=bool(handled))
+            return _told(session, sender, "opted_in", is_told=bool(handled))
     elif intent and intent.kind == "cancel":
         return _cancel(session, sender, intent.code, late)
     outcome = _for_staff(session, sender)
@@ -180,9 +180,19 @@ def _intent(session: Session, incoming: Incoming) -> Intent | None:
     return intent_of(incoming.body, shop(session).cancel_words)
 
 
-def _told(session: Session, effect: str, is_told: bool) -> _Outcome:
+def _told(session: Session, sender: Sender, effect: str, is_told: bool) -> _Outcome:
     """`is_told`: Twilio has answered them already."""
-    return _Outcome(effect, answer=None if is_told else answers.answer(shop(session), effect))
+    if is_told:
+        return _Outcome(effect)
+    return _Outcome(
+        effect, answer=answers.answer(shop(session), effect, _language(session, sender))
+    )
+
+
+def _language(session: Session, sender: Sender) -> str | None:
+    """The code of the language that they are written to in, if it is not the shop's."""
+    known = (customers.find(session, person) for person in sender.in_order)
+    return next((each.language for each in known if each and each.language), None)
 
 
 def _opt_out(session: Session, incoming: Incoming, sender: Sender, by_twilio: bool) -> None:
@@ -245,30 +255,32 @@ def _cancel_one(
     if booking is None or booking.person not in sender.people:  # its number was changed just now
         return _for_staff(session, sender)
     if booking.status == "cancelled":
-        already = _answer(session, "already_cancelled", booking, coming)
+        already = _answer(session, sender, "already_cancelled", booking, coming)
         return _Outcome("already_cancelled", booking, already)
     if not _is_open(booking):
-        too_late = _answer(session, "too_late", booking, coming)
+        too_late = _answer(session, sender, "too_late", booking, coming)
         return _Outcome("too_late", booking, too_late, needs_attention=True)
     bookings.cancel(session, booking.id, ACTOR, told=not late)
-    told = _answer(session, "cancelled", booking, coming)
+    told = _answer(session, sender, "cancelled", booking, coming)
     return _Outcome("cancelled", booking, told, needs_attention=True)  # their place is free
 
 
-def _answer(session: Session, effect: str, booking: Booking, coming: Sequence[Booking]) -> str:
+def _answer(
+    session: Session, sender: Sender, effect: str, booking: Booking, coming: Sequence[Booking]
+) -> str:
     session.refresh(booking, ["service", "barber"])  # a lock reads the row anew, without them
-    return answers.answer(shop(session), effect, booking, coming)
+    return answers.answer(shop(session), effect, _language(session, sender), booking, coming)
 
 
 def _ask(session: Session, sender: Sender, choices: Sequence[Booking]) -> _Outcome:
     """Nothing is cancelled: there are several that they may mean, or none."""
     if not sender.is_known:
         return _for_staff(session, sender)
-    row = shop(session)
+    row, language = shop(session), _language(session, sender)
     if not choices:
-        answer = answers.answer(row, "no_booking")
+        answer = answers.answer(row, "no_booking", language)
         return _Outcome("no_booking", answer=answer, needs_attention=True)
-    return _Outcome("which_booking", answer=answers.which_booking(row, choices))
+    return _Outcome("which_booking", answer=answers.which_booking(row, language, choices))
 
 
 def _is_open(booking: Booking) -> bool:

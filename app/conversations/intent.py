@@ -1,7 +1,7 @@
 """What a customer's message asks for, if it is one of the few words that we act on by ourselves.
 
 Only a word alone counts, or CANCEL with a booking's code behind it: "please cancel" and "don't
-cancel" are for people to read.
+cancel" are for people to read. The word that a language's own texts name counts everywhere.
 """
 
 import re
@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.messages.booking_codes import CODE_LENGTH, DIGITS, LETTERS
+from app.messages.languages import LANGUAGES
 
 STOP_WORDS = frozenset(["stop", "stopall", "unsubscribe", "end", "quit", "revoke", "optout"])
 START_WORDS = frozenset(["start", "unstop", "yes"])
-CANCEL_WORD = "cancel"
-
 _LONGEST = 100  # characters of a message that may still be a word and a code
 _CODE = re.compile(f"[{LETTERS}{DIGITS}]{{{CODE_LENGTH - 1}}}[{DIGITS}]", re.IGNORECASE)
 # Variation selectors, the fillers that look like nothing, and the grapheme joiner: none of them is
@@ -35,8 +34,8 @@ class Intent:
 def intent_of(body: str, cancel_words: str | None) -> Intent | None:
     """What a message asks for; None: people must read it.
 
-    `cancel_words` are the shop's own beside "cancel", with commas between. A word of STOP or START
-    stays one, whatever the shop's are.
+    `cancel_words` are the shop's own beside CANCEL_WORDS, with commas between. A word of STOP or
+    START stays one, whatever the shop's are.
     """
     text = normalise(body) if len(body) <= _LONGEST else ""
     if text in STOP_WORDS:
@@ -44,7 +43,7 @@ def intent_of(body: str, cancel_words: str | None) -> Intent | None:
     if text in START_WORDS:
         return Intent("start")
     own = {normalise(word) for word in (cancel_words or "").split(",")}
-    words = ({CANCEL_WORD} | own) - {""}
+    words = (CANCEL_WORDS | own) - {""}
     if text in words:
         return Intent("cancel")
     first, _, last = text.rpartition(" ")
@@ -80,3 +79,7 @@ def _bare(text: str) -> str:
     while end < len(text) and unicodedata.category(text[end])[0] == "M":
         end += 1
     return text[kept[0] : end]
+
+
+CANCEL_WORDS = frozenset(normalise(word) for each in LANGUAGES.values() for word in each.cancel)
+""""cancel", and what stands for it in the other languages."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import time, timedelta
 from typing import Literal
 
-from app.conversations.intent import CANCEL_WORD, normalise
+from app.conversations.intent import CANCEL_WORDS, normalise
 
 _LONGEST = 300  # characters of a message that asks for one thing
 _CANNOT = r"(?:can ?not|can.?t|won.?t be able to) (?:make it|come)"
@@ -44,7 +44,7 @@ def wish_of(body: str, cancel_words: str | None) -> Wish | None:
     if is_question and (moved := _another_time(text)):
         return moved
     own = [normalise(word) for word in (cancel_words or "").split(",")]
-    words = "|".join(re.escape(word) for word in (CANCEL_WORD, *own) if word)
+    words = "|".join(re.escape(word) for word in [*sorted(CANCEL_WORDS), *own] if word)
     if re.search(rf"\b(?:{words}|{_CANNOT})\b", text) and not _NOT.search(text):
         return Wish("cancel")
     return None

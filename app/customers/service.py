@@ -109,7 +109,8 @@ def note_spelling(session: Session, number: str) -> None:
 
 
 def carry(session: Session, was: str, number: str) -> None:
-    """Somebody has another number now: what they said about messages holds there too, as do notes.
+    """Somebody has another number now: what they said about messages holds there too, as do notes
+    and their language.
 
     A STOP is never lost; Twilio's block is of the old number (Twilio error 21610), the wish is not.
     """
@@ -123,8 +124,9 @@ def carry(session: Session, was: str, number: str) -> None:
     if known.consent is not None and (theirs is None or theirs.consent is None):
         names = ("consent", "consent_at", "consent_how")
         values |= {name: getattr(known, name) for name in names}
-    if known.notes and not (theirs and theirs.notes):
-        values["notes"] = known.notes
+    for name in ("notes", "language"):
+        if getattr(known, name) and not (theirs and getattr(theirs, name)):
+            values[name] = getattr(known, name)
     if values:
         _put(session, number, **values)
 
@@ -145,6 +147,15 @@ def put_notes(session: Session, address: str, notes: str | None) -> bool:
     if (known.notes if known else None) == notes:
         return False
     _put(session, address, notes=notes)
+    return True
+
+
+def put_language(session: Session, address: str, code: str | None) -> bool:
+    """Keep in which language somebody is written to; None: the shop's. False if it is that one."""
+    known = find(session, address)
+    if (known.language if known else None) == code:
+        return False
+    _put(session, address, language=code)
     return True
 
 

@@ -1,13 +1,19 @@
-"""What a message says: its text in the shop's words, and the same values for its template."""
+"""What a message says: its text in the shop's words, and the same values for its template.
 
+A text that the shop has written is sent as it is to everybody, with dates in the shop's language. A
+standard text is sent in the customer's language, if that is known; but by a template only if there
+is one in that language, for a template's words are at Twilio (ADR 66).
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
-from app import clock
-from app.messages import booking_codes, texts
+from app.messages import booking_codes, languages, texts
 from app.models.booking import Booking
 from app.models.message import Message
 from app.models.shop import Barber, Service, Shop
@@ -40,22 +46,39 @@ class Content:
     variables: dict[str, str]
 
 
+class Wording(NamedTuple):
+    """A text with placeholders, how the dates in it are written, and the template that says it.
+
+    `is_own` if the shop has written it.
+    """
+
+    text: str
+    locale: str
+    content_sid: str | None
+    is_own: bool
+
+
 class Subject(NamedTuple):
-    """What a message says of a booking; `service` and `barber` are their names."""
+    """What a message says of a booking; `service` and `barber` are their names, `language` is the
+    customer's, if it is known.
+    """
 
     booking_id: str
     customer_name: str
     starts_at: datetime
     service: str
     barber: str
+    language: str | None = None
 
 
 def compose(
-    session: Session, message: Message, booking: Booking, at: datetime | None = None
+    session: Session, message: Message, booking: Booking, at: datetime, language: str | None = None
 ) -> Content:
-    """The content of `message` if it goes out now, or `at` another time. Raises texts.TextError."""
-    subject = subject_of(session, booking)
-    return content_of(shop(session), message.kind, message.text, subject, at or clock.now())
+    """The content of `message` if it goes out then, to a customer with this `language` (None: the
+    shop's). Raises texts.TextError.
+    """
+    subject = subject_of(session, booking)._replace(language=language)
+    return content_of(shop(session), message.kind, message.text, subject, at)
 
 
 def content_of(
@@ -68,10 +91,11 @@ def content_of(
     """
     if written is not None:
         return Content(written, None, {})
-    values = values_of(row, subject, at)
+    wording = wording_of(row, kind, subject.language)
+    values = values_of(row, subject, at, wording.locale)
     return Content(
-        body=texts.render(text_of(row, kind), values),
-        content_sid=content_sid(kind),
+        body=texts.render(wording.text, values),
+        content_sid=wording.content_sid,
         variables={
             **{variable(name): value for name, value in values.items()},
             CANCEL_PAYLOAD: booking_codes.cancel_payload(subject.booking_id),
@@ -86,16 +110,33 @@ def as_template(text: str) -> str:
     )
 
 
-def text_of(row: Shop, kind: str) -> str:
-    """The shop's text for messages of this kind, with its placeholders."""
+def wording_of(row: Shop, kind: str, language: str | None = None) -> Wording:
+    """What messages of this kind say to a customer with this language; None: the shop's."""
+    sids = content_sids(kind)
     own: str | None = getattr(row, f"{kind}_text")
-    return own or texts.DEFAULTS[kind]
+    if own:
+        return Wording(own, row.locale, sids.get(""), is_own=True)
+    shops = languages.chosen(row.locale)
+    theirs = languages.chosen(row.locale, language)
+    if theirs is not shops and sids and theirs.code not in sids:
+        theirs = shops
+    sid = sids.get("" if theirs is shops else theirs.code)
+    locale = languages.locale_of(theirs, row.locale)
+    return Wording(theirs.texts[kind], locale, sid, is_own=False)
 
 
-def content_sid(kind: str) -> str | None:
-    """The Twilio template for messages of this kind, if one is set; an answer has none."""
-    sids: str | None = getattr(settings(), f"whatsapp_{kind}_content_sid", None)
-    return sids
+def content_sids(kind: str) -> Mapping[str, str]:
+    """The Twilio templates for messages of this kind that are set, by the code of their language;
+    that of the shop's language is "". An answer has none.
+    """
+    return _sids(getattr(settings(), f"whatsapp_{kind}_content_sid", None) or "")
+
+
+@cache
+def _sids(written: str) -> Mapping[str, str]:
+    """Of `HX1 de:HX2`."""
+    named = (each.rpartition(":") for each in written.split())
+    return {code: sid for code, _, sid in named}
 
 
 def subject_of(session: Session, booking: Booking) -> Subject:
@@ -106,16 +147,16 @@ def subject_of(session: Session, booking: Booking) -> Subject:
     return Subject(booking.id, *named)
 
 
-def values_of(row: Shop, subject: Subject, at: datetime) -> dict[str, str]:
+def values_of(row: Shop, subject: Subject, at: datetime, locale: str) -> dict[str, str]:
     """What stands for each placeholder in a message about `subject` that goes out at `at`."""
-    when = texts.format_date_time(subject.starts_at, time_zone(row), row.locale)
-    name = texts.clean_value(subject.customer_name, "there")
+    unnamed = languages.chosen(locale).unnamed
+    name = texts.clean_value(subject.customer_name, unnamed["customer"])
     return {
         "customerName": name,
         "firstName": texts.first_name(name),
-        "formattedDateTime": when,
-        "serviceName": texts.clean_value(subject.service, "your appointment"),
-        "barberName": texts.clean_value(subject.barber, "your barber"),
-        "timeUntil": texts.time_until(at, subject.starts_at, row.locale),
-        "shopName": texts.clean_value(row.name, "us"),
+        "formattedDateTime": texts.format_date_time(subject.starts_at, time_zone(row), locale),
+        "serviceName": texts.clean_value(subject.service, unnamed["service"]),
+        "barberName": texts.clean_value(subject.barber, unnamed["barber"]),
+        "timeUntil": texts.time_until(at, subject.starts_at, locale),
+        "shopName": texts.clean_value(row.name, unnamed["shop"]),
     }

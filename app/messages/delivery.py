@@ -14,7 +14,7 @@ from app.channel import Kind, LookupFailed, Outcome, OutgoingMessage, SentMessag
 from app.db import database
 from app.messages import gate, rate_limit, templates
 from app.messages.channels import channel
-from app.messages.compose import Content, content_of
+from app.messages.compose import Content, content_of, content_sids
 from app.messages.lifecycle import claims, outcomes
 from app.messages.lifecycle.claims import Claim, Found
 from app.messages.lifecycle.compare_and_set import kind_of, locked_attempt
@@ -147,13 +147,13 @@ def _take(job_id: str) -> _Begun | Claim | datetime | None:
 
 def _content_at_once(found: Found) -> Content | None:
     facts = found.facts
-    is_known = templates.known_variables(channel(), facts.kind) is not None
-    if facts.verify_first or not is_known or templates.is_missing(facts.kind, facts.written_at):
+    if facts.verify_first or templates.is_missing(facts.kind, facts.written_at):
         return None
     try:
-        return _content(facts)
+        content = _content(facts)
     except _UNWRITABLE:
         return None
+    return None if templates.variables(channel(), content.content_sid) is None else content
 
 
 def _content(facts: Facts) -> Content:
@@ -170,7 +170,7 @@ def _begin_after_asking(taken: Claim) -> _Begun | datetime | None:
         return _accept(*match)
     unsent = None
     try:
-        templates.variables(channel(), kind_of(taken.job_id))
+        templates.ask(channel(), content_sids(kind_of(taken.job_id)).values())
     except LookupFailed as failed:
         unsent = _unsent(failed.outcome)
     except NotUsable as error:
@@ -256,7 +256,7 @@ def _release(taken: Claim, until: datetime) -> datetime | None:
 
 def _outgoing(taken: Claim, content: Content) -> OutgoingMessage:
     env = settings()
-    variables = templates.known_variables(channel(), kind_of(taken.job_id)) or ()
+    variables = templates.variables(channel(), content.content_sid) or ()
     callback = f"{env.public_url}{channel().webhooks}/status/{taken.attempt_id}"
     return OutgoingMessage(
         to=taken.to,

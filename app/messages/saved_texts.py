@@ -4,22 +4,20 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from app.messages import entries, texts
-from app.messages.compose import text_of
+from app.messages import entries, languages, texts
+from app.messages.compose import wording_of
 from app.messages.entries import EventEntry
 from app.models.shop import Shop
 from app.shop.service import shop
 from app.staff import audit
-
-KINDS = tuple(texts.DEFAULTS)
 
 OPTIONAL = ("confirmation", "moved")
 """Kinds that are sent only if the shop has switched them on."""
 
 
 @dataclass(frozen=True)
-class Wording:
-    """The text of one kind of message; `is_own` if it is not the default."""
+class SavedText:
+    """The text of one kind of message; `is_own` if it is not the standard one."""
 
     kind: str
     text: str
@@ -27,7 +25,7 @@ class Wording:
     is_on: bool
 
 
-def read(session: Session, kind: str) -> Wording:
+def read(session: Session, kind: str) -> SavedText:
     """The text of this kind, one of KINDS."""
     return _of(shop(session), kind)
 
@@ -42,7 +40,7 @@ def save(session: Session, kind: str, text: str, is_on: bool, actor: str) -> boo
     row = session.get_one(Shop, 1, with_for_update=True, populate_existing=True)
     old = _of(row, kind)
     if text != old.text:
-        setattr(row, f"{kind}_text", None if text == texts.DEFAULTS[kind] else text)
+        setattr(row, f"{kind}_text", None if text == _standard(row, kind) else text)
         audit.record(session, actor, "text.changed", _subject(kind), old=old.text, new=text)
     is_switched = kind in OPTIONAL and is_on != old.is_on
     if is_switched:
@@ -53,8 +51,9 @@ def save(session: Session, kind: str, text: str, is_on: bool, actor: str) -> boo
 
 
 def reset(session: Session, kind: str, actor: str) -> bool:
-    """Back to the default text; whether its messages are sent stays as it is."""
-    return save(session, kind, texts.DEFAULTS[kind], read(session, kind).is_on, actor)
+    """Back to the standard text; whether its messages are sent stays as it is."""
+    text = _standard(shop(session), kind)
+    return save(session, kind, text, read(session, kind).is_on, actor)
 
 
 def history(session: Session, kind: str) -> list[EventEntry]:
@@ -62,10 +61,24 @@ def history(session: Session, kind: str) -> list[EventEntry]:
     return entries.events(session, _subject(kind))[::-1]
 
 
-def _of(row: Shop, kind: str) -> Wording:
-    text = text_of(row, kind)
+def locale_of(session: Session, kind: str, text: str) -> str:
+    """How the dates in a text would be written if it was saved: a standard one has its own way."""
+    row = shop(session)
+    is_standard = text == _standard(row, kind)
+    return (
+        languages.locale_of(languages.chosen(row.locale), row.locale) if is_standard else row.locale
+    )
+
+
+def _of(row: Shop, kind: str) -> SavedText:
+    wording = wording_of(row, kind)
     is_on = kind not in OPTIONAL or getattr(row, f"{kind}_on")
-    return Wording(kind, text, text != texts.DEFAULTS[kind], is_on)
+    return SavedText(kind, wording.text, wording.is_own, is_on)
+
+
+def _standard(row: Shop, kind: str) -> str:
+    """The text that the shop has while it has written none, in its language."""
+    return languages.chosen(row.locale).texts[kind]
 
 
 def _subject(kind: str) -> str:

@@ -5,13 +5,14 @@ error 63016). A variable without a value would show them the template's sample, 
 has an unknown variable is not sent at all.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from app import clock
 from app.channel import Channel
 from app.customers import service as customers
-from app.messages import texts
-from app.messages.compose import VARIABLES, content_sid
+from app.messages.compose import VARIABLES, content_sids
+from app.messages.languages import KINDS
 from app.models.shop import Shop
 from app.settings import settings
 
@@ -30,26 +31,22 @@ class NotUsable(Exception):
 
 def kinds(row: Shop) -> list[str]:
     """The kinds of messages that this shop sends by themselves: two are off by default."""
-    return [kind for kind in texts.DEFAULTS if getattr(row, f"{kind}_on", True)]
+    return [kind for kind in KINDS if getattr(row, f"{kind}_on", True)]
 
 
-def variables(sender: Channel, kind: str) -> frozenset[str]:
-    """The variables that the template for this kind has; none if no template is set.
+def ask(sender: Channel, sids: Iterable[str]) -> None:
+    """Ask for the variables of these templates.
 
     Raises NotUsable, and LookupFailed if Twilio cannot be asked: that happens once in the life of
-    a process, unless there is something wrong with the template.
+    a process, unless there is something wrong with a template.
     """
-    known = known_variables(sender, kind)
-    if known is not None:
-        return known
-    sid = str(content_sid(kind))
-    _known[sender, sid] = _ask(sender, sid)
-    return _known[sender, sid]
+    for sid in sids:
+        if (sender, sid) not in _known:
+            _known[sender, sid] = _ask(sender, sid)
 
 
-def known_variables(sender: Channel, kind: str) -> frozenset[str] | None:
-    """The same if Twilio need not be asked, else None."""
-    sid = content_sid(kind)
+def variables(sender: Channel, sid: str | None) -> frozenset[str] | None:
+    """The variables that a template has, none without one; None until Twilio was asked."""
     return frozenset() if sid is None else _known.get((sender, sid))
 
 
@@ -57,7 +54,7 @@ def is_missing(kind: str, written_at: datetime | None) -> bool:
     """Whether messages of this kind have no template, and somebody who last wrote then would get
     none without it.
     """
-    if kind == "answer" or content_sid(kind) or settings().simulator:
+    if kind == "answer" or content_sids(kind) or settings().simulator:
         return False
     return written_at is None or written_at + customers.WINDOW <= clock.now()
 

@@ -1,4 +1,4 @@
-"""The words of a message: the shop's texts, their placeholders, and the values put into them.
+"""The placeholders of a text, and the values put into them.
 
 Staff may edit the texts, so a placeholder is a name in braces and nothing more: no expressions.
 """
@@ -16,67 +16,9 @@ from babel import Locale
 from babel.dates import format_date, format_time, format_timedelta
 
 from app import clock
+from app.messages import languages
 
 Unit = Literal["day", "hour", "minute"]
-
-REMINDER_TEXT = """\
-Hello {firstName}! 👋
-
-This is a reminder about your upcoming appointment.
-
-📅 Date & Time: {formattedDateTime}
-✂️ Service: {serviceName}
-💈 Barber: {barberName}
-
-⏰ Your appointment is in {timeUntil}
-
-Please arrive 5-10 minutes early.
-Reply CANCEL to cancel this appointment.
-
-We look forward to seeing you! 💯"""
-
-CANCELLATION_TEXT = """\
-Hello {firstName},
-
-Your appointment scheduled for {formattedDateTime} has been cancelled.
-
-If this was a mistake, please contact us to reschedule.
-
-Thank you! 🙏"""
-
-CONFIRMATION_TEXT = """\
-Hello {firstName}! 👋
-
-Your appointment is booked.
-
-📅 Date & Time: {formattedDateTime}
-✂️ Service: {serviceName}
-💈 Barber: {barberName}
-
-Reply CANCEL to cancel this appointment.
-
-We look forward to seeing you! 💯"""
-
-MOVED_TEXT = """\
-Hello {firstName}! 👋
-
-Your appointment has a new time.
-
-📅 Date & Time: {formattedDateTime}
-✂️ Service: {serviceName}
-💈 Barber: {barberName}
-
-Reply CANCEL to cancel this appointment.
-
-We look forward to seeing you! 💯"""
-
-DEFAULTS = {
-    "reminder": REMINDER_TEXT,
-    "cancellation": CANCELLATION_TEXT,
-    "confirmation": CONFIRMATION_TEXT,
-    "moved": MOVED_TEXT,
-}
-"""The text of each kind of message that the shop has not changed; an answer is staff's own."""
 
 PLACEHOLDERS = (
     "customerName",
@@ -90,7 +32,7 @@ PLACEHOLDERS = (
 MAX_TEXT = 1024
 """Characters of a WhatsApp template's body (Twilio error 63021)."""
 MAX_VALUE = 120
-"""Characters of one value: with every value this long, the texts above still fit MAX_TEXT."""
+"""Characters of one value: with every value this long, the standard texts still fit MAX_TEXT."""
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z]+)\}")
 _BRACES = re.compile(r"\{[^{}\n]*\}|[{}]")
@@ -107,16 +49,6 @@ _JOINER = re.compile("[\u200c\u200d]")
 # A joiner belongs between parts of an emoji, and in the scripts from Arabic to Sinhala.
 _JOINED = "\u0600-\u0dff\u2190-\u21ff\u2600-\u27bf\u2b00-\u2bff\ufe0f\U0001f000-\U0001faff"
 _STRAY_JOINER = re.compile(f"(?<![{_JOINED}])[\u200c\u200d]|[\u200c\u200d](?![{_JOINED}])")
-
-# CLDR joins a day and a time of day with a word; Babel 2.18 has only the comma.
-_AT = {"en": " at ", "de": " um ", "fr": " à "}
-# Not in CLDR; other languages say "1 minute".
-_LESS_THAN_A_MINUTE = {
-    "en": "less than a minute",
-    "de": "weniger als eine Minute",
-    "es": "menos de un minuto",
-    "fr": "moins d'une minute",
-}
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -215,8 +147,9 @@ def format_date_time(at: datetime, time_zone: ZoneInfo, locale: str) -> str:
     time = format_time(local, "short", tzinfo=time_zone, locale=language)
     if clock.comes_twice(local, time_zone):
         time = f"{time} {clock.zone_name(local, time_zone)}"
-    if language.language in _AT:
-        return _one_line(f"{day}{_AT[language.language]}{time}")
+    ours = languages.known(locale)
+    if ours and ours.at:
+        return _one_line(f"{day}{ours.at}{time}")
     both = str(language.datetime_formats["full"]).replace("'", "")
     return _one_line(both.replace("{0}", time).replace("{1}", day))
 
@@ -225,12 +158,14 @@ def time_until(now: datetime, then: datetime, locale: str) -> str:
     """How long it is from `now` to `then` (both aware), as one says it: "1 hour 30 minutes".
 
     Rounded to the nearest minute below two hours, 5 minutes below a day, hour below three days,
-    and day from there on. Below a minute, or when `then` has passed: "less than a minute".
+    and day from there on. Below a minute, or when `then` has passed: "less than a minute", which is
+    not in CLDR: of a language that we have no words of "1 minute".
     """
     seconds = (then - now).total_seconds()
     language = _locale(locale)
     if seconds < _MINUTE:
-        return _LESS_THAN_A_MINUTE.get(language.language) or _amount(1, "minute", language)
+        ours = languages.known(locale)
+        return ours.less_than_a_minute if ours else _amount(1, "minute", language)
     step = _step(seconds)
     rounded = int(seconds / step + 0.5) * step
     days, rest = divmod(rounded, _DAY)

@@ -17,7 +17,8 @@ class Customer(Base):
     `whatsapp` is their number as WhatsApp itself spelled it (E.164); messages go there. No row, or
     an empty `consent`, means that the shop vouches for the customer's consent. `written_at` is when
     they last wrote: free text may be sent to them for 24 hours from then. `notes` are
-    what staff want to remember of the person.
+    what staff want to remember of the person. `language` is the code of the one they are written to
+    in (`app.messages.languages`); empty: the shop's.
 
     Who they are says their latest booking. Of who was imported and has none yet, it says `name`,
     `phone` (E.164, as it was written) and `email`; `id` is theirs then, for no phone number is in
@@ -52,6 +53,7 @@ class Customer(Base):
     opted_out_how: Mapped[str | None] = mapped_column(String(10))
     written_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     notes: Mapped[str | None] = mapped_column(Text)
+    language: Mapped[str | None] = mapped_column(String(10))
     id: Mapped[str | None] = mapped_column(String(40), unique=True)
     name: Mapped[str | None] = mapped_column(String(100))
     name_folded: Mapped[str | None] = mapped_column(Text)

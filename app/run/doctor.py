@@ -16,8 +16,10 @@ from sqlalchemy.orm import Session
 from app import clock, db, redis_pools
 from app.db import Database
 from app.mail import smtp
-from app.messages import compose, gate, templates, texts
+from app.messages import compose, gate, templates
+from app.messages.languages import ENGLISH, KINDS
 from app.models.message import Sending, Worker
+from app.models.shop import Shop
 from app.queue import failing
 from app.run import doctor_twilio, migrate, preflight
 from app.run.findings import Finding, Level
@@ -175,25 +177,35 @@ def _kept(client: Any) -> Finding:
 # --- WhatsApp ---
 
 
-def _whatsapp(env: Settings, our_texts: dict[str, str]) -> Iterator[Finding]:
+def _whatsapp(env: Settings, our_texts: dict[str, dict[str, str]]) -> Iterator[Finding]:
     client = WhatsAppClient.of_settings(env)
     credentials = doctor_twilio.credentials(env, client)
     yield credentials
     if credentials.has_failed or env.simulator:
         return
     yield from _twilio_clock(env)
-    for kind, text in our_texts.items():
-        yield doctor_twilio.template(client, kind, text)
+    for kind, by_language in our_texts.items():
+        for language, text in by_language.items():
+            yield doctor_twilio.template(client, kind, text, language)
     yield from doctor_twilio.replies(env, client)
 
 
-def _texts(is_readable: bool) -> dict[str, str]:
-    """Our text of each kind that is sent: the shop's own, if the database can be read."""
+def _texts(is_readable: bool) -> dict[str, dict[str, str]]:
+    """Our texts of each kind that is sent, by the language of their template ("" is the shop's):
+    the shop's own, if the database can be read.
+    """
     if not is_readable:
-        return dict(texts.DEFAULTS)
+        return {kind: {"": ENGLISH.texts[kind]} for kind in KINDS}
     with db.database().read() as session:
         row = shop(session)
-        return {kind: compose.text_of(row, kind) for kind in templates.kinds(row)}
+        return {kind: _by_language(row, kind) for kind in templates.kinds(row)}
+
+
+def _by_language(row: Shop, kind: str) -> dict[str, str]:
+    """A text of the shop's own is sent by one template alone."""
+    shops = compose.wording_of(row, kind)
+    others = [] if shops.is_own else [code for code in compose.content_sids(kind) if code]
+    return {"": shops.text} | {code: compose.wording_of(row, kind, code).text for code in others}
 
 
 def _twilio_clock(env: Settings) -> Iterator[Finding]:

@@ -42,16 +42,18 @@ def credentials(env: Settings, client: WhatsAppClient) -> Finding:
 # --- a template ---
 
 
-def template(client: WhatsAppClient, kind: str, ours: str) -> Finding:
-    """Whether messages of this kind can be sent; `ours` is the shop's text for them."""
-    subject = f"{kind} template"
+def template(client: WhatsAppClient, kind: str, ours: str, language: str = "") -> Finding:
+    """Whether messages of this kind can be sent; `ours` is the shop's text for them, in one more
+    `language` or ("") its own.
+    """
+    subject = f"{kind} template" + (f" ({language})" if language else "")
     variable = f"WHATSAPP_{kind.upper()}_CONTENT_SID"
-    sid = compose.content_sid(kind)
+    sid = compose.content_sids(kind).get(language)
     if sid is None:
         text = f"set {variable}: without a template WhatsApp takes only answers within 24 hours"
         return Finding("FAIL", subject, text)
     try:
-        templates.variables(client, kind)
+        templates.ask(client, [sid])
         there, approval = client.template(sid), client.approval(sid)
     except LookupFailed as failed:
         text = f"Twilio cannot be asked for {sid}: {failed.outcome.detail}"

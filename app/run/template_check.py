@@ -30,7 +30,7 @@ def troubles(database: Database) -> list[str]:
     finally:
         client.close()
     reminder = wrong["reminder"]
-    if reminder is not None and compose.content_sid("reminder"):
+    if reminder is not None and compose.content_sids("reminder"):
         with database.write() as session:
             gate.stop(session, reminder.code)
     return [f"The {kind} template: {error}" for kind, error in wrong.items() if error]
@@ -38,12 +38,12 @@ def troubles(database: Database) -> list[str]:
 
 def _wrong(client: WhatsAppClient, kind: str) -> NotUsable | None:
     """Raises LookupFailed."""
-    if compose.content_sid(kind) is None:
+    if not compose.content_sids(kind):
         variable = f"WHATSAPP_{kind.upper()}_CONTENT_SID"
         problem = f"{variable} is not set, so only who wrote in the last 24 hours gets the message"
         return NotUsable(templates.NO_TEMPLATE, problem)
     try:
-        templates.variables(client, kind)
+        templates.ask(client, compose.content_sids(kind).values())
     except NotUsable as error:
         return error
     return None

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from app.messages import texts
-from app.messages.compose import content_sid
+from app.messages.compose import content_sids
+from app.messages.languages import ENGLISH, KINDS, LANGUAGES
 from app.settings import settings
 from app.simulator import store
 from app.simulator.attachments import THINGS
@@ -43,10 +43,12 @@ class SimulatedAccount:
 
     def content(self, sid: str) -> dict[str, Any] | None:
         """One of the templates that the settings name, with the text of its kind of message."""
-        kinds = {content_sid(kind): kind for kind in texts.DEFAULTS}
-        return (
-            templates.content(sid, *templates.body_and_button(kinds[sid])) if sid in kinds else None
-        )
+        for kind in KINDS:
+            for code, known in content_sids(kind).items():
+                if known == sid:
+                    language = LANGUAGES.get(code, ENGLISH)
+                    return templates.content(sid, *templates.body_and_button(kind, language))
+        return None
 
     def accepted(self, entry: Entry) -> Accepted:
         """A message or a reply as Twilio has it."""

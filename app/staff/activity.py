@@ -45,6 +45,7 @@ WORDS = {
     "customer.changed": "Name or email of a customer changed",
     "customer.renumbered": "Number of a customer corrected",
     "customer.noted": "Notes on the customer changed",
+    "customer.language": "Language of the customer changed",
     "customer.opted_out": "“No messages any more” noted",
     "customer.opted_in": "“Messages again” noted",
     "sending.paused": "Paused",

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app.channel import Outcome, OutgoingMessage
-from app.messages.texts import REMINDER_TEXT
+from app.messages.languages import ENGLISH
 from tests.support.processes import wait_until
 from tests.support.simulator import Simulator
 
@@ -46,7 +46,7 @@ def problems(page: Page) -> list[str]:
 
 def send(simulator: Simulator, to: str = NUMBER, text: str | None = None) -> Outcome:
     client = simulator.client()
-    body = text or REMINDER_TEXT.format(**VALUES)
+    body = text or ENGLISH.texts["reminder"].format(**VALUES)
     url = f"{simulator.url}/webhooks/twilio/status/1"
     outcome = client.send(OutgoingMessage(to=to, body=body, status_callback=url))
     client.close()

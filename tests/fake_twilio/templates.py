@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.messages import texts
+from app.messages.languages import KINDS
 from app.simulator.core import templates
 from app.simulator.core.templates import CANCEL_BUTTON
 
@@ -46,7 +46,7 @@ class Template:
 
 def of_a_shop() -> dict[str, Template]:
     """One for each kind of message, with the default texts, by kind."""
-    return {kind: Template(*templates.body_and_button(kind)) for kind in texts.DEFAULTS}
+    return {kind: Template(*templates.body_and_button(kind)) for kind in KINDS}
 
 
 def content(sid: str, template: Template) -> dict[str, Any]:

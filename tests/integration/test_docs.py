@@ -16,7 +16,8 @@ from sqlalchemy import func, select, text
 from app import clock
 from app.cli import main
 from app.db import Database
-from app.messages import compose, delivery, gate, planned, texts, tick
+from app.messages import compose, delivery, gate, planned, tick
+from app.messages.languages import ENGLISH
 from app.messages.lifecycle import claims, materialize, outcomes, plans
 from app.messages.reconciliation import uncertain
 from app.models.message import STATES, Attempt, Message
@@ -127,7 +128,7 @@ def test_the_templates_to_make_at_twilio_are_our_texts_with_all_the_variables_th
     None
 ):
     bodies = re.findall(r"```\n(Hello .*?)\n```", WHATSAPP, re.DOTALL)
-    assert bodies == [compose.as_template(body) for body in texts.DEFAULTS.values()]
+    assert bodies == [compose.as_template(body) for body in ENGLISH.texts.values()]
     sampled = re.findall(r"^ *\| `\{\{(\w+)\}\}` \|", WHATSAPP, re.MULTILINE)
     assert sorted(sampled) == sorted(compose.VARIABLES)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from litestar import Response, Router, get, post
@@ -84,15 +85,17 @@ def show_booking(request: PageRequest, booking_id: BookingId) -> Response[str]:
         shown = timeline.timeline_of(_entries(session, booking, chat), now)
         is_staff, has_begun = request.user.may("staff"), booking.starts_at <= now
         is_confirmed = booking.status == "confirmed"
+        contact = customers.find(session, booking.customer_phone)
+        text = partial(_text, session, booking, contact.language if contact else None)
         context: dict[str, Any] = {
             "before": by_customer.before(session, booking),
             "asked": requests.request_of(session, booking, chat.replies),
             "series": series.place_of(session, booking),
             "again": again.offer(session, booking) if is_staff else None,
-            "contact": customers.find(session, booking.customer_phone),
-            "next_text": _next_text(session, booking, shown.next),
-            "cancellation": _text(session, booking, Message(kind="cancellation"), now),
-            "reminder": _text(session, booking, Message(kind="reminder"), now),
+            "contact": contact,
+            "next_text": text(shown.next, shown.next.due_at) if shown.next else "",
+            "cancellation": text(Message(kind="cancellation"), now),
+            "reminder": text(Message(kind="reminder"), now),
         }
     return page(
         request,
@@ -284,16 +287,14 @@ def _entries(session: Session, booking: Booking, chat: Chat) -> list[timeline.En
     return sorted(merged, key=lambda entry: entry.at)
 
 
-def _text(session: Session, booking: Booking, message: Message, at: datetime) -> str:
+def _text(
+    session: Session, booking: Booking, language: str | None, message: Message, at: datetime
+) -> str:
     """What the customer would read then; empty if the shop's text cannot be filled in."""
     try:
-        return compose(session, message, booking, at).body
+        return compose(session, message, booking, at, language).body
     except TextError:
         return ""
-
-
-def _next_text(session: Session, booking: Booking, message: Message | None) -> str:
-    return _text(session, booking, message, message.due_at) if message else ""
 
 
 def _outcome(attempt: Attempt) -> str:

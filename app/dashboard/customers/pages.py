@@ -13,12 +13,15 @@ from app import clock, db
 from app.bookings import by_customer, search
 from app.bookings import service as bookings
 from app.bookings.by_customer import CustomerPage
+from app.bookings.customer_changes import put_language
 from app.conversations import service as conversations
 from app.customers import consent
 from app.customers import service as customers
 from app.dashboard.beads import reminders_of
-from app.dashboard.shell import PageRequest, is_partial, page, redirect, run_action
-from app.errors import Invalid
+from app.dashboard.shell import FormData, PageRequest, is_partial, page, redirect, run_action
+from app.errors import Conflict, Invalid
+from app.messages import languages
+from app.messages.languages import LANGUAGES
 from app.models.booking import Booking
 from app.shop import service as shop_service
 from app.web.addresses import with_query
@@ -80,6 +83,7 @@ def show_customer(request: PageRequest, booking_id: BookingId) -> Response[str]:
             "contact": customers.find(session, customer.person),
             "sent": customers.sent_this_month(session, customer.person),
             "budget": shop.budget_per_customer,
+            "shops_language": languages.chosen(shop.locale).name,
             "replies": conversations.written_by(session, customer.person, _WRITTEN),
         }
     return page(
@@ -89,6 +93,7 @@ def show_customer(request: PageRequest, booking_id: BookingId) -> Response[str]:
         booking=booking,
         customer=customer,
         cursor=cursor,
+        languages=LANGUAGES,
         **context,
     )
 
@@ -114,6 +119,22 @@ def opt_in(request: PageRequest, booking_id: BookingId) -> Response[str]:
         return "Noted: they want messages."
 
     return run_action(request, _back(request, booking_id), act)
+
+
+@post("/{booking_id:str}/language", opt={"access": "staff"}, sync_to_thread=True)
+def choose_language(request: PageRequest, booking_id: BookingId, form: FormData) -> Response[str]:
+    """Write to a booking's customer in the language that was chosen from now on."""
+    chosen = form.get("language", "")
+
+    def act(session: Session) -> str:
+        phone = bookings.phone_of(bookings.get(session, booking_id))
+        if chosen and chosen not in LANGUAGES:
+            raise Conflict("no_such_language", "There are no texts in that language.")
+        put_language(session, booking_id, phone, chosen or None, request.user.actor)
+        name = LANGUAGES[chosen].name if chosen else "the shop’s language"
+        return f"Messages to them are in {name} from now on."
+
+    return run_action(request, f"/customers/{booking_id}", act)
 
 
 def _listed(session: Session, asked: Mapping[str, str]) -> CustomerPage:
@@ -158,6 +179,6 @@ def _back(request: PageRequest, booking_id: str) -> str:
 
 router = Router(
     "/customers",
-    route_handlers=[list_customers, show_customer, opt_out, opt_in],
+    route_handlers=[list_customers, show_customer, opt_out, opt_in, choose_language],
     include_in_schema=False,
 )

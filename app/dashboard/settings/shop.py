@@ -13,6 +13,7 @@ from app.dashboard.forms import AS_IT_IS, FormState, saved, submit
 from app.dashboard.settings.catalogue import BarberForms, ServiceForms
 from app.dashboard.shell import FormData, PageRequest, is_partial, page
 from app.errors import Invalid
+from app.messages.languages import LANGUAGES
 from app.models.shop import Shop
 from app.reminders import changes as policy
 from app.reminders import replan
@@ -86,6 +87,7 @@ def _shop(request: PageRequest, state: FormState = AS_IT_IS) -> Response[str]:
         "settings/shop.html",
         **state.context(edit_conflicts.shown(ShopForm.shown(row))),
         locales=_options(changes.locales(), row.locale),
+        languages=[each.name for each in LANGUAGES.values()],
         countries=_options(changes.countries(), row.country),
         time_zones=_options(changes.time_zones(), row.time_zone),
         default_zone=settings().shop_timezone,

@@ -17,8 +17,9 @@ from app.dashboard.forms import AS_IT_IS, FormState, saved, submit
 from app.dashboard.shell import FormData, PageRequest, page, redirect, toast
 from app.forms import line_ends
 from app.messages import planned, saved_texts, texts
-from app.messages.compose import content_sid, subject_of, values_of
-from app.messages.saved_texts import KINDS, OPTIONAL, Wording
+from app.messages.compose import content_sids, subject_of, values_of
+from app.messages.languages import KINDS
+from app.messages.saved_texts import OPTIONAL, SavedText
 from app.messages.texts import TextError
 from app.models.booking import Booking
 from app.settings import settings
@@ -142,13 +143,13 @@ def _show(request: PageRequest, kind: str, state: FormState = AS_IT_IS) -> Respo
         meanings=MEANINGS,
         optional=OPTIONAL,
         lines_of=_lines,
-        template_sid=content_sid(kind),
+        template_sid=content_sids(kind).get(""),
         needs_template=not settings().simulator,
         **context,
     )
 
 
-def _fields(text: Wording) -> dict[str, str]:
+def _fields(text: SavedText) -> dict[str, str]:
     """The form as it shows what is saved."""
     is_on = {"is_on": "1" if text.is_on else ""} if text.kind in OPTIONAL else {}
     return {"text": text.text, **is_on}
@@ -194,7 +195,8 @@ def _preview(session: Session, kind: str, text: str) -> TextPreview:
     ).one_or_none()
     at = _next_at(session, booking) if booking and kind == "reminder" else None
     of = booking or _sample(session, now)
-    values = values_of(row, subject_of(session, of), at or now)
+    locale = saved_texts.locale_of(session, kind, text)
+    values = values_of(row, subject_of(session, of), at or now, locale)
     return TextPreview(texts.render(text, values), of, is_sample=booking is None)
 
 

@@ -11,6 +11,7 @@ from app.dashboard.forms import AS_IT_IS, FormState, saved, submit
 from app.dashboard.settings.texts import NAMES
 from app.dashboard.shell import FormData, PageRequest, page
 from app.messages import saved_texts
+from app.messages.languages import KINDS, LANGUAGES
 from app.shop import changes
 from app.shop import service as shop_service
 from app.web import edit_conflicts
@@ -40,12 +41,13 @@ def save(request: PageRequest, form: FormData) -> Response[str]:
 def _show(request: PageRequest, state: FormState = AS_IT_IS) -> Response[str]:
     with db.database().read() as session:
         row = shop_service.shop(session)
-        texts = [saved_texts.read(session, each) for each in saved_texts.KINDS]
+        texts = [saved_texts.read(session, each) for each in KINDS]
     return page(
         request,
         "settings/words.html",
         **state.context(edit_conflicts.shown(WordsForm.shown(row))),
         saved=texts,
+        always=sorted({each.cancel[-1] for each in LANGUAGES.values()}),
         names=NAMES,
         kind="words",
     )

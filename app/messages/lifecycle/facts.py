@@ -46,6 +46,7 @@ class Facts(NamedTuple):
     service: str
     barber: str
     whatsapp: str | None
+    language: str | None
     written_at: datetime | None
     paused_at: datetime | None
     slow_until: datetime | None
@@ -64,7 +65,7 @@ class Facts(NamedTuple):
     def subject(self) -> Subject:
         """What the message says of the booking."""
         about = self.booking_id, self.customer_name, self.starts_at
-        return Subject(*about, self.service, self.barber)
+        return Subject(*about, self.service, self.barber, self.language)
 
 
 def read(connection: Connection, job_id: str, now: datetime) -> Facts | None:
@@ -117,6 +118,7 @@ def _statement(nights: quiet.Rule | None) -> Select[*tuple[Any, ...]]:
             service.name,
             barber.name,
             customer.whatsapp,
+            customer.language,
             customer.written_at,
             sending.paused_at,
             sending.slow_until,

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.channel import Channel, SentMessage
 from app.db import database
-from app.messages.compose import content_sid
+from app.messages.compose import content_sids
 from app.messages.lifecycle import outcomes
 from app.messages.lifecycle.compare_and_set import kind_of
 from app.models import identity
@@ -101,7 +101,7 @@ def _may_be(message: SentMessage, attempt: Attempt) -> bool:
     if not attempt.started_at - _SKEW <= message.created_at <= ended + _SKEW:
         return False
     # Twilio renders a template itself, so its text may differ from ours in small things.
-    is_template = content_sid(kind_of(attempt.message_id)) is not None
+    is_template = bool(content_sids(kind_of(attempt.message_id)))
     return is_template or _same_text(message.body, attempt.body)
 
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from app.messages import texts
 from app.messages.compose import CANCEL_PAYLOAD, as_template
+from app.messages.languages import ENGLISH, Language
 
 CANCEL_LABEL = "Cancel appointment"
 CANCEL_BUTTON = f"{{{{{CANCEL_PAYLOAD}}}}}"
@@ -11,9 +11,9 @@ WITH_BUTTON = ("reminder", "confirmation", "moved")
 """The kinds of message that have the button."""
 
 
-def body_and_button(kind: str) -> tuple[str, str | None]:
-    """The default text of a kind of message as a template's body, and the id of its button."""
-    return as_template(texts.DEFAULTS[kind]), CANCEL_BUTTON if kind in WITH_BUTTON else None
+def body_and_button(kind: str, language: Language = ENGLISH) -> tuple[str, str | None]:
+    """The standard text of a kind of message as a template's body, and the id of its button."""
+    return as_template(language.texts[kind]), CANCEL_BUTTON if kind in WITH_BUTTON else None
 
 
 def content(sid: str, body: str, button_id: str | None) -> dict[str, Any]:

@@ -42,6 +42,7 @@ ANA = {
     "phone": "+447700900001",
     "email": "ana@example.com",
     "notes": "Allergic to latex",
+    "language": None,
     "consent": True,
     "optedOut": False,
     "visits": 2,
@@ -53,6 +54,7 @@ BEN = {
     "phone": "+447700900002",
     "email": None,
     "notes": None,
+    "language": None,
     "consent": None,
     "optedOut": True,
     "visits": 0,
@@ -101,10 +103,11 @@ def test_what_is_wrong_with_a_query_is_said_by_field(api: Client, query: str, fi
 
 def test_a_change_of_a_customer_is_one_of_all_their_bookings(api: Client, known: Database) -> None:
     seen = api.get("/api/customers/customer_A0").headers["ETag"]
-    changes = {"name": " Ana  Sousa ", "email": None, "notes": "Latex\r\nNuts", "optedOut": True}
+    told = {"notes": "Latex\r\nNuts", "optedOut": True, "language": "pt"}
+    changes = {"name": " Ana  Sousa ", "email": None, **told}
     changed = api.patch("/api/customers/customer_A0", json=changes, headers={"If-Match": seen})
     assert changed.status_code == 200, changed.text
-    expected = {"name": "Ana Sousa", "email": None, "notes": "Latex\nNuts", "optedOut": True}
+    expected = {"name": "Ana Sousa", "email": None, **told, "notes": "Latex\nNuts"}
     assert changed.json() == {**ANA, **expected}
     stale = api.patch("/api/customers/customer_A0", json={"name": "A"}, headers={"If-Match": seen})
     assert (stale.status_code, stale.headers["ETag"]) == (412, changed.headers["ETag"])
@@ -116,8 +119,9 @@ def test_a_change_of_a_customer_is_one_of_all_their_bookings(api: Client, known:
 
 
 def test_another_number_takes_all_along_and_makes_one_of_two(api: Client, known: Database) -> None:
-    moved = api.patch("/api/customers/customer_A1", json={"phone": "+44 7700 900003"}).json()
-    assert moved == {**ANA, "phone": "+447700900003"}
+    change = {"phone": "+44 7700 900003", "language": "de"}
+    moved = api.patch("/api/customers/customer_A1", json=change).json()
+    assert moved == {**ANA, "phone": "+447700900003", "language": "de"}
     to_bens = {"phone": BEN["phone"], "mergeWith": None}
     for named in (None, "customer_A0"):  # not who has it
         refused = api.patch("/api/customers/customer_A0", json={**to_bens, "mergeWith": named})
@@ -127,6 +131,7 @@ def test_another_number_takes_all_along_and_makes_one_of_two(api: Client, known:
     merged = {**to_bens, **refused.json()["instead"]}
     both = api.patch("/api/customers/customer_A0", json=merged).json()
     assert (both["phone"], both["optedOut"], both["visits"]) == (BEN["phone"], True, 2)
+    assert both["language"] == "de", "Ben had none"
     assert len(api.get("/api/customers").json()["items"]) == 1
 
 
@@ -137,6 +142,7 @@ def test_what_is_wrong_with_a_change_is_said_by_field(api: Client, known: Databa
         "email": "x",
         "notes": "n" * 501,
         "consent": None,
+        "language": "xx",
         "visits": 1,
     }
     answer = api.patch("/api/customers/customer_A0", json=wrong)
@@ -160,6 +166,7 @@ def test_who_was_imported_and_never_booked_is_listed_between_the_others(
     assert (found["email"], found["visits"]) == ("cem@example.com", 0)
     assert api.get("/api/customers/customer_C0").json() == found
     changes = {"name": "Can", "notes": "Beard oil", "consent": True, "optedOut": True}
+    changes |= {"language": "tr"}
     changed = api.patch("/api/customers/customer_C0", json=changes)
     assert changed.json() == {**found, **changes}
     assert api.get("/api/customers?q=can").json()["items"] == [changed.json()]

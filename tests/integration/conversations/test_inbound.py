@@ -109,9 +109,20 @@ def test_the_answer_has_the_shops_name_clock_and_language(shop: Database) -> Non
     )
 
 
+def test_who_is_written_to_in_another_language_is_answered_in_it_and_cancels_by_its_word(
+    shop: Database,
+) -> None:
+    with shop.write() as session:
+        factories.shop(session, name="The Chair", time_zone="Europe/London")
+    know(shop, language="fr")
+    lifecycle.book(shop)
+    expected = "Votre rendez-vous chez The Chair le lundi 23 novembre 2026 à 10:00 est annulé."
+    assert str(write(shop, "Annuler").answer).startswith(expected)
+
+
 def test_an_unknown_language_answers_in_english(shop: Database) -> None:
     with shop.write() as session:
-        factories.shop(session, locale="nl")
+        factories.shop(session, locale="et_EE")
     assert str(write(shop, "CANCEL").answer).startswith(NO_BOOKING)
 
 

@@ -10,8 +10,8 @@ from sqlalchemy import select
 from app import clock as app_clock
 from app.bookings import service
 from app.db import Database
-from app.messages import saved_texts, texts
-from app.messages.texts import CANCELLATION_TEXT, REMINDER_TEXT
+from app.messages import saved_texts
+from app.messages.languages import ENGLISH
 from app.models.message import Message
 from tests import factories
 from tests.fake_twilio import FakeTwilio
@@ -62,13 +62,13 @@ def test_only_the_owner_sees_and_changes_texts(
     assert owner.get(f"{HERE}/reminder").status_code == 403
     assert owner.post(f"{HERE}/reminder", data={"text": "Hi"}).status_code == 403
     assert owner.post(f"{HERE}/reminder/reset").status_code == 403
-    assert saved(sqlite_db) == REMINDER_TEXT
+    assert saved(sqlite_db) == ENGLISH.texts["reminder"]
 
 
 def test_the_first_text_is_the_reminder_and_a_kind_that_there_is_none_of_is_not_found(
     owner: Client,
 ) -> None:
-    assert typed_in(owner.get(HERE).text) == REMINDER_TEXT
+    assert typed_in(owner.get(HERE).text) == ENGLISH.texts["reminder"]
     assert owner.get(f"{HERE}/answer").status_code == 404
     assert owner.post(f"{HERE}/birthday", data={"text": "Hi"}).status_code == 404
 
@@ -98,7 +98,7 @@ def test_a_look_saves_nothing_and_leaves_the_field_alone(
 ) -> None:
     shown = look(owner, "Another text")
     assert "<textarea" not in shown
-    assert saved(sqlite_db) == REMINDER_TEXT
+    assert saved(sqlite_db) == ENGLISH.texts["reminder"]
 
 
 def test_without_javascript_the_look_keeps_what_was_typed(owner: Client) -> None:
@@ -158,7 +158,7 @@ def test_what_cannot_be_sent_is_refused_with_its_place_marked(
     assert (line in answer.text) is (marked is not None)
     if place:
         assert re.search(rf'data-start="{place[0]}"\s+data-end="{place[1]}"', answer.text)
-    assert saved(sqlite_db) == REMINDER_TEXT
+    assert saved(sqlite_db) == ENGLISH.texts["reminder"]
 
 
 def test_the_history_tells_who_changed_what_and_gives_the_earlier_text_back(
@@ -176,15 +176,19 @@ def test_the_history_tells_who_changed_what_and_gives_the_earlier_text_back(
     assert typed_in(owner.get(f"{HERE}/cancellation?earlier={earlier[0]}").text) == (
         "Gone, {customerName}."
     )
-    assert typed_in(owner.get(f"{HERE}/cancellation?earlier={earlier[1]}").text) == (
-        CANCELLATION_TEXT
+    assert (
+        typed_in(owner.get(f"{HERE}/cancellation?earlier={earlier[1]}").text)
+        == (ENGLISH.texts["cancellation"])
     )
-    assert typed_in(owner.get(f"{HERE}/reminder?earlier={earlier[0]}").text) == REMINDER_TEXT
+    assert (
+        typed_in(owner.get(f"{HERE}/reminder?earlier={earlier[0]}").text)
+        == ENGLISH.texts["reminder"]
+    )
     assert saved(sqlite_db, "cancellation") == "Gone, {customerName}.\nCall us."
 
 
 def test_the_same_text_again_is_no_change(owner: Client, sqlite_db: Database) -> None:
-    owner.post(f"{HERE}/reminder", data={"text": REMINDER_TEXT.replace("\n", "\r\n")})
+    owner.post(f"{HERE}/reminder", data={"text": ENGLISH.texts["reminder"].replace("\n", "\r\n")})
     with sqlite_db.read() as session:
         assert saved_texts.history(session, "reminder") == []
         assert not saved_texts.read(session, "reminder").is_own
@@ -197,10 +201,10 @@ def test_the_standard_text_comes_back_and_that_is_in_the_history(
     owner.post(f"{HERE}/reminder", data={"text": "Hi"})
     assert "Use the standard text" in owner.get(f"{HERE}/reminder").text
     assert owner.post(f"{HERE}/reminder/reset").status_code == 303
-    assert saved(sqlite_db) == REMINDER_TEXT
+    assert saved(sqlite_db) == ENGLISH.texts["reminder"]
     with sqlite_db.read() as session:
         newest, _ = saved_texts.history(session, "reminder")
-    assert newest.event.details == {"old": "Hi", "new": REMINDER_TEXT}
+    assert newest.event.details == {"old": "Hi", "new": ENGLISH.texts["reminder"]}
 
 
 def test_a_template_is_named_as_what_is_sent_in_truth(
@@ -234,7 +238,7 @@ def switch_on(db: Database, *kinds: str) -> None:
 def test_confirmation_and_new_time_are_switched_on_and_off_on_their_pages(
     owner: Client, sqlite_db: Database
 ) -> None:
-    text = texts.DEFAULTS["confirmation"]
+    text = ENGLISH.texts["confirmation"]
     assert "Confirmation off" in text_of(owner.get(f"{HERE}/confirmation").text)
     owner.post(f"{HERE}/confirmation", data={"text": text, "is_on": "1"})
     with sqlite_db.read() as session:

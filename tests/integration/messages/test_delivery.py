@@ -16,6 +16,7 @@ from app.customers import service as customers
 from app.db import Database
 from app.messages import booking_codes, delivery, enqueue, gate, rate_limit, templates
 from app.messages.channels import channel
+from app.messages.compose import content_sids
 from app.messages.lifecycle import claims, outcomes
 from app.messages.lifecycle.claims import Claim
 from app.messages.lifecycle.compare_and_set import booking_of
@@ -146,7 +147,7 @@ def test_a_configuration_error_stops_all_burns_nothing_and_is_probed_at_growing_
     db: Database, clock: FrozenClock, twilio: FakeTwilio
 ) -> None:
     job_ids = [due_message(db) for _ in range(3)]
-    templates.variables(channel(), "reminder")  # later probes only POST
+    templates.ask(channel(), content_sids("reminder").values())  # later probes only POST
     right_token, twilio.auth_token = twilio.auth_token, "wrong"
     probes = []
 
@@ -301,7 +302,11 @@ def test_what_cannot_be_reached_was_not_sent_and_is_tried_again(
 
 @pytest.mark.parametrize(
     "broken",
-    [{"reminder_text": "Hello {nobody}"}, {"locale": "xx_YY"}, {"time_zone": "Mars/Base"}],
+    [
+        {"reminder_text": "Hello {nobody}"},
+        {"reminder_text": "{formattedDateTime}", "locale": "xx_YY"},
+        {"time_zone": "Mars/Base"},
+    ],
     ids=["placeholder", "locale", "zone"],
 )
 def test_a_text_that_cannot_be_made_fails_its_message_and_sends_nothing(

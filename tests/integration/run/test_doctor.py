@@ -10,7 +10,7 @@ from app.cli import main
 from app.db import Database
 from app.messages import gate
 from app.messages.compose import as_template
-from app.messages.texts import REMINDER_TEXT
+from app.messages.languages import ENGLISH
 from app.models.message import Worker
 from app.run import doctor
 from tests import factories
@@ -20,7 +20,7 @@ from tests.fake_twilio.templates import CANCEL_BUTTON
 from tests.support.valkey import Valkey
 
 REMINDER = "HX" + "1" * 32
-AS_OURS = as_template(REMINDER_TEXT)
+AS_OURS = as_template(ENGLISH.texts["reminder"])
 
 
 def report() -> dict[str, str]:

@@ -18,7 +18,7 @@ from app.channel import Outcome, OutgoingMessage, SentMessage
 from app.db import Database
 from app.messages import booking_codes
 from app.messages.compose import as_template
-from app.messages.texts import REMINDER_TEXT
+from app.messages.languages import ENGLISH
 from app.simulator import buttons, router, store
 from app.simulator.faults import Fault, catalog
 from app.whatsapp.client import WhatsAppClient
@@ -162,7 +162,7 @@ def test_a_template_that_the_settings_name_is_sent_with_its_values(
     assert sent.body == f"Template {TEMPLATE}\n1: Luis\n2: Mon 23 Nov"
     template = client.template(TEMPLATE)
     assert template is not None
-    assert template.body == as_template(REMINDER_TEXT)
+    assert template.body == as_template(ENGLISH.texts["reminder"])
     assert template.button_ids == ("{{cancelPayload}}",)
     assert "cancelPayload" in template.variables
 

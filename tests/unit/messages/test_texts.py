@@ -10,12 +10,11 @@ from babel import UnknownLocaleError
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from app.messages.languages import ENGLISH
 from app.messages.texts import (
-    CANCELLATION_TEXT,
     MAX_TEXT,
     MAX_VALUE,
     PLACEHOLDERS,
-    REMINDER_TEXT,
     TextError,
     check_text,
     clean_value,
@@ -42,7 +41,7 @@ VALUES = {
 
 
 def test_the_reminder_text_is_exact():
-    assert render(REMINDER_TEXT, VALUES) == (
+    assert render(ENGLISH.texts["reminder"], VALUES) == (
         "Hello Luis! 👋\n"
         "\n"
         "This is a reminder about your upcoming appointment.\n"
@@ -61,7 +60,7 @@ def test_the_reminder_text_is_exact():
 
 
 def test_the_cancellation_text_is_exact():
-    assert render(CANCELLATION_TEXT, VALUES) == (
+    assert render(ENGLISH.texts["cancellation"], VALUES) == (
         "Hello Luis,\n"
         "\n"
         "Your appointment scheduled for Monday, 23 November 2026 at 18:00 has been cancelled.\n"
@@ -74,13 +73,16 @@ def test_the_cancellation_text_is_exact():
 
 def test_our_own_texts_pass_the_check_and_fit_with_the_longest_values():
     longest = dict.fromkeys(PLACEHOLDERS, "x" * MAX_VALUE)
-    for text in (REMINDER_TEXT, CANCELLATION_TEXT):
+    for text in (ENGLISH.texts["reminder"], ENGLISH.texts["cancellation"]):
         check_text(text)
         assert len(render(text, longest)) <= MAX_TEXT
 
 
 def test_the_placeholders_of_a_text_are_found_once_each():
-    assert placeholders(REMINDER_TEXT) == set(PLACEHOLDERS) - {"shopName", "customerName"}
+    assert placeholders(ENGLISH.texts["reminder"]) == set(PLACEHOLDERS) - {
+        "shopName",
+        "customerName",
+    }
     assert placeholders("{customerName} {customerName} {nme} {}") == {"customerName", "nme"}
     assert placeholders("See you!") == set()
 
@@ -152,7 +154,7 @@ def test_a_value_is_never_read_as_a_pattern():
 def test_a_placeholder_without_a_value_is_an_error_and_not_sent_as_it_is():
     without = {name: value for name, value in VALUES.items() if name != "timeUntil"}
     with pytest.raises(TextError, match=r"no value for \{timeUntil\} \(line 9, character 26\)"):
-        render(REMINDER_TEXT, without)
+        render(ENGLISH.texts["reminder"], without)
 
 
 @settings(max_examples=150)
