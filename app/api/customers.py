@@ -5,7 +5,7 @@ person is known by their number alone, and no phone number is in an address.
 """
 
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast, get_args
 
 import msgspec
 from litestar import Response, Router, get, patch
@@ -17,6 +17,7 @@ from app import db
 from app.api.bookings import Email, Name, Notes, Phone
 from app.bookings import by_customer, customer_changes, search
 from app.bookings.by_customer import CustomerSummary
+from app.bookings.customer_order import Sort
 from app.customers import service as customers
 from app.models.customer import Customer
 from app.staff.guards import ApiRequest
@@ -115,7 +116,7 @@ class CustomerChanges(Struct, rename="camel", kw_only=True, forbid_unknown_field
 
 
 class CustomerList(Struct, rename="camel"):
-    """Customers in the order of their numbers; `nextCursor` is null on the last page."""
+    """Customers in the order that was asked for; `nextCursor` is null on the last page."""
 
     items: list[CustomerAnswer]
     next_cursor: str | None
@@ -135,6 +136,13 @@ def list_customers(
             schema_extra={"format": "date-time"},
         ),
     ] = None,
+    sort: Annotated[
+        str,
+        QueryParameter(
+            description="By number, by last change, or by name; with `-` the last first.",
+            schema_extra={"enum": list(get_args(Sort))},
+        ),
+    ] = "phone",
     limit: Annotated[int, QueryParameter(description=f"1 to {search.MAX_LIMIT}.")] = 50,
     cursor: Annotated[
         str | None, QueryParameter(description="`nextCursor` of the page before.")
@@ -143,9 +151,8 @@ def list_customers(
     """All customers, a page at a time."""
     [since] = decoding.times({"updatedSince": updated_since})
     with db.database().read() as session:
-        found, has_more = by_customer.walk(session, q, limit, cursor, since)
-        items = answers(session, found)
-    return CustomerList(items, items[-1].id if has_more else None)
+        found, next_cursor = by_customer.walk(session, q, limit, cursor, since, cast(Sort, sort))
+        return CustomerList(answers(session, found), next_cursor)
 
 
 @get(

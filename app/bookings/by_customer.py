@@ -9,13 +9,14 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 from sqlalchemy import ColumnElement, RowMapping, Select, and_, bindparam, case, func, select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.bookings import search
+from app.bookings import customer_order, search
+from app.bookings.customer_order import Place, Sort
 from app.clock import USABLE_HINT
 from app.customers import service as customers
 from app.db import UtcDateTime
@@ -138,23 +139,19 @@ def walk(
     session: Session,
     text: str | None,
     limit: int,
-    after: str | None,
+    cursor: str | None,
     updated_since: datetime | None = None,
-) -> tuple[list[CustomerSummary], bool]:
-    """A page of all customers, or of those that `find` finds, in the order of their numbers, and
-    whether there are more. It goes on behind the customer with the id `after`. `updated_since`:
-    those of whom a booking was made or changed then or later, or what is known besides.
+    sort: Sort = "phone",
+) -> tuple[list[CustomerSummary], str | None]:
+    """A page of all customers, or of those that `find` finds, in the order of their numbers or
+    another, and the cursor of the next one, None at the end. `updated_since`: those of whom a
+    booking was made or changed then or later, or what is known besides.
 
-    Whoever is there during the whole walk is on exactly one page. Raises Invalid, with the fields
-    `q`, `limit`, `cursor` and `updatedSince`.
+    Whoever is there during the whole walk is on exactly one page; in another order than that of
+    the numbers, who is changed meanwhile may come again. Raises Invalid, with the fields `q`,
+    `limit`, `cursor`, `sort` and `updatedSince`.
     """
-    wrong = []
-    if not 1 <= limit <= search.MAX_LIMIT:
-        wrong.append(FieldError("limit", f"This must be from 1 to {search.MAX_LIMIT}."))
-    if not clock.is_usable(updated_since):
-        wrong.append(FieldError("updatedSince", USABLE_HINT))
-    if wrong:
-        raise Invalid(wrong)
+    _check(limit, updated_since, sort)
     booked = select(Booking.person).where(Booking.person.is_not(None))
     unbooked = select(Customer.person).where(*_HAS_NO_BOOKING)
     if text := (text or "").strip():
@@ -163,17 +160,49 @@ def walk(
     if updated_since is not None:
         booked = booked.where(_has_changed(updated_since))
         unbooked = unbooked.where(Customer.updated_at >= updated_since)
+    key, after = _place(session, cursor, sort)
+    if sort != "phone":
+        last = Place(key, after) if after else None
+        places = customer_order.page(session, booked, unbooked, sort, last, limit + 1)
+        found = of_people(session, [each.person for each in places[:limit]])
+        if len(places) <= limit:
+            return found, None
+        return found, customer_order.cursor_of(sort, places[limit - 1].key, id_of(found[-1]))
     if after is not None:
-        last = _person_with(session, after)
-        if last is None:
-            raise Invalid([FieldError("cursor", "No page gave this: start from the first one.")])
-        booked = booked.where(Booking.person > last)
-        unbooked = unbooked.where(Customer.person > last)
+        booked = booked.where(Booking.person > after)
+        unbooked = unbooked.where(Customer.person > after)
     read: set[str | None] = set()
     for query, column in ((booked.distinct(), Booking.person), (unbooked, Customer.person)):
         read |= set(session.scalars(query.order_by(column).limit(limit + 1)))
     people = sorted(str(person) for person in read)
-    return of_people(session, people[:limit]), len(people) > limit
+    found = of_people(session, people[:limit])
+    return found, id_of(found[-1]) if len(people) > limit else None
+
+
+def _check(limit: int, updated_since: datetime | None, sort: Sort) -> None:
+    """Raises Invalid with everything that is wrong."""
+    wrong = []
+    if not 1 <= limit <= search.MAX_LIMIT:
+        wrong.append(FieldError("limit", f"This must be from 1 to {search.MAX_LIMIT}."))
+    if sort not in get_args(Sort):
+        wrong.append(FieldError("sort", f"This must be one of {', '.join(get_args(Sort))}."))
+    if not clock.is_usable(updated_since):
+        wrong.append(FieldError("updatedSince", USABLE_HINT))
+    if wrong:
+        raise Invalid(wrong)
+
+
+def _place(session: Session, cursor: str | None, sort: Sort) -> tuple[Any, str | None]:
+    """The key and the person of the last customer of the page before. Raises Invalid."""
+    if cursor is None:
+        return None, None
+    key, id = (
+        (None, cursor) if sort == "phone" else customer_order.key_in(sort, cursor) or (None, "")
+    )
+    person = _person_with(session, id)
+    if person is None:
+        raise Invalid([FieldError("cursor", "No page gave this: start from the first one.")])
+    return key, person
 
 
 def of_people(session: Session, people: Sequence[str]) -> list[CustomerSummary]:

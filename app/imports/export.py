@@ -50,9 +50,10 @@ def rows_csv(session: Session, import_id: str) -> Iterator[str]:
 
 def _customers(session: Session, zone: ZoneInfo) -> Iterator[Sequence[Any]]:
     """All of them, those too who were imported and have no booking yet."""
-    after, has_more = None, True
-    while has_more:
-        found, has_more = by_customer.walk(session, None, _AT_ONCE, after)
+    cursor, is_first = None, True
+    while is_first or cursor is not None:
+        found, cursor = by_customer.walk(session, None, _AT_ONCE, cursor)
+        is_first = False
         known = customers.find_all(session, [each.person for each in found])
         for each in found:
             days = (
@@ -62,7 +63,6 @@ def _customers(session: Session, zone: ZoneInfo) -> Iterator[Sequence[Any]]:
             of_them = known.get(each.person)
             numbers = each.visits, each.no_shows
             yield each.name, each.phone, each.email, *_said(of_them), *numbers, *days
-        after = by_customer.id_of(found[-1]) if found else None
 
 
 def _said(known: Customer | None) -> tuple[str | None, str]:

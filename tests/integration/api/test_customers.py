@@ -210,6 +210,36 @@ def test_a_copy_is_kept_by_who_has_changed_since(
     assert len(api.get("/api/customers", params=since).json()["items"]) == 2
 
 
+def test_they_come_by_name_or_by_what_changed_last_page_by_page(
+    api: Client, known: Database, clock: FrozenClock
+) -> None:
+    def walked(sort: str) -> list[str]:
+        names, cursor = [], ""
+        while cursor is not None:
+            page = api.get(f"/api/customers?limit=1&sort={sort}{cursor}").json()
+            names += [each["name"] for each in page["items"]]
+            cursor = page["nextCursor"] and f"&cursor={page['nextCursor']}"
+        return names
+
+    with known.write() as session:
+        cem = {"id": "customer_C0", "name": "Àbel", "name_folded": "abel"}
+        session.add(Customer(person="+447700900015", phone="+447700900015", **cem))
+        factories.booking(
+            session, id="booking_D0", customer_name="Zoë", customer_phone="+447700900000"
+        )
+    assert walked("name") == ["Àbel", "Ana Silva", "Ben", "Zoë"]
+    assert walked("-name") == walked("name")[::-1]
+    for minute, path in enumerate(("customer_A0", "customer_D0", "customer_B0")):
+        clock.move(minutes=minute + 1)
+        assert api.patch(f"/api/customers/{path}", json={"notes": "Tea"}).status_code == 200
+    assert walked("updatedAt") == ["Àbel", "Ana Silva", "Zoë", "Ben"]
+    assert walked("-updatedAt") == walked("updatedAt")[::-1]
+    cursor = api.get("/api/customers?limit=1&sort=name").json()["nextCursor"]
+    for query, field in {f"sort=updatedAt&cursor={cursor}": "cursor", "sort=age": "sort"}.items():
+        answer = api.get(f"/api/customers?{query}")
+        assert [each["field"] for each in answer.json()["errors"]] == [field]
+
+
 def test_all_that_is_kept_of_one_comes_in_one_answer_and_nothing_of_others(
     api: Client, known: Database
 ) -> None:
