@@ -100,7 +100,7 @@ DiscountReason = Annotated[
     Meta(description="Why there is a discount: 1 to 100 characters.", examples=["Student"]),
 ]
 
-T = TypeVar("T", "NewBookingBody", "BookingChanges")
+T = TypeVar("T", bound=Struct)
 Status = Literal["confirmed", "cancelled", "completed", "no_show"]
 
 _DATE_TIME = {"format": "date-time"}
@@ -278,8 +278,8 @@ def create_booking(
     """Make a booking and plan its reminders."""
 
     def book(session: Session) -> tuple[int, BookingAnswer]:
-        with _as_written(data):
-            asked = _services(data, is_new=True).checked(partial(service.wrong, session))
+        with as_written(data):
+            asked = services_of(data, is_new=True).checked(partial(service.wrong, session))
             new = msgspec.structs.asdict(asked)
             booking, is_new = service.create(session, new, f"token:{request.auth.id}")
         return (201 if is_new else 200), BookingAnswer.of(session, booking)
@@ -351,12 +351,12 @@ def change_booking(
 ) -> Response[BookingAnswer]:
     """Change a booking; another time cancels the planned reminders and plans new ones."""
     with db.database().write() as session:
-        asked = _services(data).checked(partial(service.wrong, session))
+        asked = services_of(data).checked(partial(service.wrong, session))
         changes = msgspec.structs.asdict(asked)
         changes = {name: value for name, value in changes.items() if value is not UNSET}
         if if_match is not None:
             etags.check(if_match, BookingAnswer.of(session, service.locked(session, booking_id)))
-        with _as_written(data):
+        with as_written(data):
             changed = service.change(session, booking_id, changes, f"token:{request.auth.id}")
         return etags.tagged(BookingAnswer.of(session, changed))
 
@@ -405,7 +405,7 @@ def note_attendance(
     return once(request, idempotency_key, data, mark, tagged=True)
 
 
-def _services(data: Body[T], *, is_new: bool = False) -> Body[T]:
+def services_of(data: Body[T], *, is_new: bool = False) -> Body[T]:
     """The body with its services as one, which a new booking has to have."""
     given, wrong = dict(data.given), [*data.wrong]
     ids = given.pop("service_ids", None)
@@ -426,7 +426,7 @@ def _names(wrong: Sequence[FieldError]) -> set[str]:
 
 
 @contextmanager
-def _as_written(data: Body[Any]) -> Iterator[None]:
+def as_written(data: Body[Any]) -> Iterator[None]:
     """What is wrong with the services is said of the field that the caller wrote."""
     try:
         yield

@@ -8,17 +8,27 @@ from typing import Annotated, Any, Literal
 import msgspec
 from litestar import Response, Router, delete, get, post
 from litestar.params import JSONBody, PathParameter
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 from sqlalchemy.orm import Session
 
 from app import db
-from app.api.bookings import BookingAnswer, Name, Notes, Phone
+from app.api.bookings import (
+    BookingAnswer,
+    Name,
+    Notes,
+    Phone,
+    ServiceId,
+    ServiceIds,
+    as_written,
+    services_of,
+)
 from app.api.once import Key, once
 from app.bookings import service, waiting_list
 from app.bookings.need import Need
 from app.bookings.waiting_list import FreeTime
 from app.forms import as_typed
 from app.models.waiting import Waiting
+from app.shop import several
 from app.staff.guards import ApiRequest
 from app.web import etags
 from app.web.bodies import Body, JsonBody
@@ -67,7 +77,8 @@ class NewWaiting(Struct, rename="camel", kw_only=True, forbid_unknown_fields=Tru
 
     customer_name: Name
     customer_phone: Phone
-    service_id: str
+    service_id: ServiceId | UnsetType = UNSET
+    service_ids: ServiceIds | UnsetType = UNSET
     barber_id: AnyBarber = None
     first_day: FirstDay
     last_day: LastDay = None
@@ -97,7 +108,16 @@ class WaitingAnswer(Struct, rename="camel", kw_only=True):
     id: Annotated[str, Meta(examples=["waiting_01JDBV5W3NXJ0V4M0F4Z1T7Q8K"])]
     customer_name: Name
     customer_phone: Annotated[str, Meta(description="E.164.", examples=["+442079460958"])]
-    service_id: str
+    service_id: Annotated[
+        str, Meta(description="Of several, what stands for them all.", examples=["haircut"])
+    ]
+    service_ids: Annotated[
+        list[str] | UnsetType,
+        Meta(
+            description="Of several in one visit, all; else left out.",
+            examples=[["haircut", "beard-trim"]],
+        ),
+    ] = UNSET
     barber_id: AnyBarber
     first_day: date
     last_day: date
@@ -109,10 +129,16 @@ class WaitingAnswer(Struct, rename="camel", kw_only=True):
     created_at: datetime
 
     @classmethod
-    def of(cls, row: Waiting) -> "WaitingAnswer":
-        columns = {name: getattr(row, name) for name in cls.__struct_fields__ if name != "status"}
+    def of(cls, session: Session, row: Waiting) -> "WaitingAnswer":
+        parts = several.ids_of(session, row.service_id)
+        names = (name for name in cls.__struct_fields__ if hasattr(row, name))
+        columns = {name: getattr(row, name) for name in names}
         times = {name: as_typed(columns[name]) or None for name in ("from_time", "until_time")}
-        return cls(**columns | times, status=row.reason or "waiting")  # type: ignore[arg-type]
+        return cls(
+            **columns | times,
+            service_ids=parts if len(parts) > 1 else UNSET,
+            status=row.reason or "waiting",  # type: ignore[arg-type]
+        )
 
 
 class WaitingEntry(WaitingAnswer, rename="camel", kw_only=True):
@@ -139,7 +165,7 @@ def list_waiting() -> WaitingList:
     """Who waits for a day to come, and the free times that fit."""
     with db.database().read() as session:
         entries = waiting_list.entries(session)
-        return WaitingList([_entry(each.waiting, each.fits) for each in entries])
+        return WaitingList([_entry(session, each.waiting, each.fits) for each in entries])
 
 
 @get(
@@ -152,7 +178,7 @@ def list_waiting() -> WaitingList:
 def get_waiting(waiting_id: Id, if_none_match: IfNoneMatch = None) -> Response[WaitingAnswer]:
     """Somebody who waits, or did."""
     with db.database().read() as session:
-        answer = WaitingAnswer.of(waiting_list.get(session, waiting_id))
+        answer = WaitingAnswer.of(session, waiting_list.get(session, waiting_id))
     return etags.unless_known(answer, if_none_match)
 
 
@@ -170,9 +196,13 @@ def create_waiting(
     """Put somebody on the waiting list."""
 
     def add(session: Session) -> WaitingAnswer:
-        asked = data.checked(lambda given: waiting_list.wrong(session, _typed(given)))
+        with as_written(data):
+            asked = services_of(data, is_new=True).checked(
+                lambda given: waiting_list.wrong(session, _typed(given))
+            )
         typed = _typed(msgspec.structs.asdict(asked))
-        return WaitingAnswer.of(waiting_list.add(session, typed, _actor(request)))
+        with as_written(data):
+            return WaitingAnswer.of(session, waiting_list.add(session, typed, _actor(request)))
 
     return once(request, idempotency_key, data, add, tagged=True)
 
@@ -186,7 +216,7 @@ def create_waiting(
 def delete_waiting(waiting_id: Id, request: ApiRequest, if_match: IfMatch = None) -> None:
     """Take somebody off the list: they do not wait any more."""
     with db.database().write() as session:
-        etags.check(if_match, WaitingAnswer.of(waiting_list.get(session, waiting_id)))
+        etags.check(if_match, WaitingAnswer.of(session, waiting_list.get(session, waiting_id)))
         waiting_list.remove(session, waiting_id, _actor(request))
 
 
@@ -229,22 +259,22 @@ def reopen_waiting(
 
     def reopen(session: Session) -> WaitingAnswer:
         waiting_list.reopen(session, waiting_id, _actor(request))
-        return WaitingAnswer.of(waiting_list.get(session, waiting_id))
+        return WaitingAnswer.of(session, waiting_list.get(session, waiting_id))
 
     return once(request, idempotency_key, None, reopen)
 
 
-def _entry(row: Waiting, fits: Sequence[FreeTime]) -> WaitingEntry:
+def _entry(session: Session, row: Waiting, fits: Sequence[FreeTime]) -> WaitingEntry:
     length = Need.of_service(row.service).length
     free = [
         FreePlace(barber_id=each.barber.id, starts_at=each.at, ends_at=each.at + length)
         for each in fits
     ]
-    return WaitingEntry(**msgspec.structs.asdict(WaitingAnswer.of(row)), free_times=free)
+    return WaitingEntry(**msgspec.structs.asdict(WaitingAnswer.of(session, row)), free_times=free)
 
 
 def _typed(given: Mapping[str, Any]) -> dict[str, str]:
-    return {name: value or "" for name, value in given.items()}
+    return {name: value or "" for name, value in given.items() if value is not UNSET}
 
 
 def _actor(request: ApiRequest) -> str:

@@ -84,3 +84,21 @@ def test_what_is_wrong_with_a_wish_is_said_by_field(sqlite_api: Client) -> None:
     answer = sqlite_api.post(f"{ADDRESS}/{made['id']}/book", json=place)
     assert {each["field"] for each in answer.json()["errors"]} == place.keys()
     assert sqlite_api.get(f"{ADDRESS}/waiting_0").status_code == 404
+
+
+def test_who_waits_may_want_several_services_in_one_visit(sqlite_api: Client) -> None:
+    both = ["haircut", "beard-trim"]
+    wish = {name: value for name, value in WISH.items() if name != "serviceId"}
+    made = sqlite_api.post(ADDRESS, json={**wish, "serviceIds": both})
+    assert (made.status_code, made.json()["serviceIds"]) == (201, both), made.text
+    [entry] = listed(sqlite_api)
+    assert entry["serviceIds"] == both
+    free = entry["freeTimes"][0]
+    assert (free["startsAt"][11:16], free["endsAt"][11:16]) == ("12:00", "12:50")
+    for wrong, field in (
+        ({"serviceIds": ["haircut", "shave"]}, "serviceIds"),
+        ({"serviceIds": both, "serviceId": "haircut"}, "serviceIds"),
+        ({}, "serviceId"),
+    ):
+        answer = sqlite_api.post(ADDRESS, json={**wish, **wrong})
+        assert [each["field"] for each in answer.json()["errors"]] == [field]
