@@ -128,7 +128,7 @@ def test_on_a_tablet_nothing_is_cut_off_in_the_header_and_in_the_tables(
     page: Page, shop: Dashboard
 ) -> None:
     shop.book(20_000)
-    for width in (820, 1024):
+    for width in (768, 820, 1024):
         page.set_viewport_size({"width": width, "height": 900})
         for address in ("/bookings", "/customers"):
             page.goto(address)
