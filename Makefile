@@ -16,13 +16,13 @@ SIDE_BY_SIDE = $(if $(WITH_NAMES),2>&1 | sed -u 's/^/$@ | /')
 # A start takes three times as long where every import is compiled anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-unit e2e timed storm upgrade fuzz: export TMPDIR = $(shell tests/temporary-folder)
+unit test-databases e2e timed storm upgrade fuzz: export TMPDIR = $(shell tests/temporary-folder)
 
-.PHONY: help install run test test-matrix wheel sbom audit unit e2e timed lint format lock storm fuzz clients upgrade bench profile alerts screenshots system compiled clean
+.PHONY: help install run test test-databases test-matrix wheel sbom audit unit e2e timed lint format lock storm fuzz clients upgrade bench profile alerts screenshots system compiled clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: .venv/.installed ## Install what is needed to run, exactly as locked, into .venv
 
@@ -35,8 +35,11 @@ test: .venv/.installed-dev ## Check everything, then run all tests; installs wha
 	@$(MAKE) --no-print-directory timed
 
 unit: .venv/.installed-dev system ## Run the unit and integration tests, with their coverage
-	$(COVERED) --json --out .coverage.json -m pytest -n 3 --dist worksteal -m 'not fuzz' tests/unit tests/integration $(SIDE_BY_SIDE)
+	$(COVERED) --json --out .coverage.json -m pytest -n 3 --dist worksteal -m 'not fuzz' --one-database-a-door tests/unit tests/integration $(SIDE_BY_SIDE)
 	$(COVERED) --fail-under 95 --out .coverage.json --merge .coverage.json $(SIDE_BY_SIDE)
+
+test-databases: .venv/.installed-dev system ## Run the tests of pages and API on both databases each, before a release
+	$(PYTEST) -n 3 --dist worksteal -m 'not fuzz' tests/integration/api tests/integration/dashboard tests/integration/web
 
 e2e: .venv/.installed-dev system ## Run the end-to-end tests
 	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder -m 'not timed and not storm' tests/e2e tests/faults $(SIDE_BY_SIDE)

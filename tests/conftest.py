@@ -41,6 +41,7 @@ import app.db  # noqa: E402
 import app.settings  # noqa: E402
 from app.db import Database  # noqa: E402
 from app.queue import hand_over, storage  # noqa: E402
+from tests.support import doors  # noqa: E402
 from tests.support.databases import copy_migrated  # noqa: E402
 from tests.support.frozen import FrozenClock  # noqa: E402
 from tests.support.postgres import Postgres, Refillable  # noqa: E402
@@ -60,6 +61,22 @@ hypothesis.settings.register_profile(
     "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("unhurried")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--one-database-a-door",
+        action="store_true",
+        help="tests of doors run on SQLite or on PostgreSQL, half of them on each",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out one of the two of each test of a door, by its name: it is always the same one."""
+    if config.getoption("--one-database-a-door"):
+        left_out = [item for item in items if doors.is_left_out(item)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
 
 
 def pytest_collection_finish() -> None:

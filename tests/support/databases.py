@@ -4,8 +4,12 @@ import fcntl
 import os
 import shutil
 from pathlib import Path
+from uuid import uuid4
+
+from sqlalchemy import update
 
 from app.db import Database
+from app.models.install import Install
 from app.run import migrate
 
 
@@ -26,3 +30,11 @@ def copy_migrated(path: Path) -> None:
             migrate_url(f"sqlite:///{shared / 'new.db'}")
             (shared / "new.db").rename(made)
     shutil.copyfile(made, path)
+
+
+def give_own_queue(url: str) -> None:
+    """Make an install of its own of a copied database: no other has its queue."""
+    database = Database(url)
+    with database.write() as session:
+        session.execute(update(Install).values(queue_id=uuid4().hex[:12]))
+    database.close()

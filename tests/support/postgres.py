@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 
-from tests.support.databases import migrate_url
+from tests.support.databases import give_own_queue, migrate_url
 from tests.support.ports import free_port
 
 HOW_TO_INSTALL = "PostgreSQL is not installed: run `apt-get install postgresql` (or `make test`)"
@@ -48,7 +48,9 @@ class Postgres:
 
     def create_migrated(self) -> str:
         """The same, at the newest revision."""
-        return self.create(self._migrated)
+        name = self.create(self._migrated)
+        give_own_queue(self.url(name))
+        return name
 
     @cached_property
     def _migrated(self) -> str:

@@ -23,7 +23,7 @@ from sqlalchemy import make_url
 
 from app import kept
 from tests.fake_twilio import FakeTwilio
-from tests.support.databases import copy_migrated, migrate_url
+from tests.support.databases import copy_migrated, give_own_queue, migrate_url
 from tests.support.ports import free_port
 from tests.support.processes import ROOT, Process, program, wait_until
 from tests.support.valkey import Valkey
@@ -180,6 +180,7 @@ class RunningShop:
         path = Path(url.database or "")
         if url.drivername == "sqlite" and not path.exists():
             copy_migrated(path)
+            give_own_queue(self.environment["DATABASE_URL"])
         else:  # as `chairtime migrate` does, without its second of imports
             migrate_url(self.environment["DATABASE_URL"])
 

@@ -25,6 +25,7 @@ from tests.conftest import Configure
 from tests.fake_twilio import FakeTwilio, Fault
 from tests.integration.run.test_migrations import config
 from tests.support import lifecycle
+from tests.support.databases import copy_migrated
 from tests.support.frozen import FrozenClock
 from tests.support.postgres import Postgres
 
@@ -35,20 +36,16 @@ BEFORE = "0014"
 def own(request: pytest.FixtureRequest, tmp_path: Path, configure: Configure) -> Iterator[Database]:
     """A migrated database that no other test uses: what `app.db.database()` returns."""
     if request.param == "sqlite":
+        copy_migrated(tmp_path / "own.db")
         configure(DATABASE_URL=f"sqlite:///{tmp_path / 'own.db'}")
-        yield _migrated()
+        yield databases.database()
         return
     cluster: Postgres = request.getfixturevalue("postgres_cluster")
-    name = cluster.create()
+    name = cluster.create_migrated()
     configure(DATABASE_URL=cluster.url(name))
-    yield _migrated()
+    yield databases.database()
     databases.database().close()
     cluster.drop(name)
-
-
-def _migrated() -> Database:
-    migrate(databases.database(), "head")
-    return databases.database()
 
 
 def migrate(database: Database, to: str) -> None:
