@@ -18,11 +18,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, pass_context
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from app import clock
 from app.customers import phones
-from app.dashboard import labels
+from app.dashboard import compiled, labels
 from app.files import ROOT
 from app.models.message import Message
 from app.models.shop import Shop
@@ -42,8 +42,9 @@ class _Template(Template):
 @cache
 def environment() -> Environment:
     """Jinja, with our filters. HTML is escaped everywhere; a name that nobody gave is an error."""
-    loader = FileSystemLoader(ROOT / "templates")
-    jinja = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    folder = ROOT / "templates"
+    jinja = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined)
+    compiled.keep(jinja, folder)
     jinja.template_class = _Template
     shown = (times.clock_time, times.day, times.when, times.ago, times.until)
     texts = (times.clock_text, times.when_text, times.short_day, times.exact, times.local_date)
@@ -53,7 +54,7 @@ def environment() -> Environment:
     jinja.filters |= {each.__name__: each for each in (*shown, *texts, *plain, *days, *spans)}
     jinja.filters |= {"word": _word, "beads_of": _beads, "booking_word": labels.booking_word}
     jinja.filters |= {
-        "of_the_clock": _of_the_clock,
+        "of_the_clock": times.of_the_clock,
         "phone": _phone,
         "money": _money,
         "shown_like": _shown_like,
@@ -80,26 +81,17 @@ def _shown_for(shop: Shop | None) -> AbstractContextManager[None]:
     return times.shown_in(time_zone(shop), shop.locale, clock.now())
 
 
-@pass_context
-def _of_the_clock(_context: Any, text: str) -> str:
-    """With the context, or Jinja would work out an example once, for the first shop it sees."""
-    return times.of_the_clock(text)
-
-
 def _phone(number: str | None) -> str:
     return "no phone" if number is None else phones.readable(number)
 
 
-@pass_context
-def _shown_like(_context: Any, at: datetime, shop: Shop) -> str:
+def _shown_like(at: datetime, shop: Shop) -> str:
     """A day and a time as another shop would show them: one that is still being set up."""
     with times.shown_in(time_zone(shop), shop.locale, at):
         return f"{times.short_day(at)}, {times.clock_text(at)}"
 
 
-@pass_context
-def _money(_context: Any, amount: Decimal, currency: str) -> str:
-    """With the context, for the reason that `_of_the_clock` has."""
+def _money(amount: Decimal, currency: str) -> str:
     return money.words(amount, currency, times.locale())
 
 

@@ -19,6 +19,7 @@ import pytest
 from redis import Redis
 
 from tests.fake_twilio import FakeTwilio
+from tests.support.databases import copy_migrated
 from tests.support.ports import free_port
 from tests.support.postgres import Postgres
 from tests.support.processes import Process, program, wait_until
@@ -35,6 +36,7 @@ class Place:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.state = folder / "state dir"  # a space, as people have them
+        self.file = self.state / "chairtime.db"
         self.port = free_port()
         self.runs = 0
 
@@ -88,6 +90,7 @@ class Place:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     # A short name: with a long one the queue's socket would stand elsewhere.
     with _place(tmp_path_factory.mktemp("up")) as made:
+        copy_migrated(made.file)
         yield made
 
 
@@ -290,6 +293,7 @@ def test_it_works_with_a_queue_a_postgresql_and_a_token_of_ones_own(
         "DATABASE_URL": postgres_cluster.url(postgres_cluster.create()),
         "CHAIRTIME_API_TOKEN": SECRET,
     }
+    place.file.unlink()
     with place.up(**own) as up:
         curl = printed_curl(up)
         assert bash(curl, CHAIRTIME_API_TOKEN=SECRET)["status"] == "confirmed"
@@ -298,7 +302,7 @@ def test_it_works_with_a_queue_a_postgresql_and_a_token_of_ones_own(
 
     assert SECRET not in up.output()
     assert valkey.client.ping()
-    assert not (place.state / "chairtime.db").exists()
+    assert not place.file.exists()
 
 
 # --- kill -9 ---

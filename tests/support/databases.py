@@ -29,6 +29,7 @@ def copy_migrated(path: Path) -> None:
         if not made.exists():
             migrate_url(f"sqlite:///{shared / 'new.db'}")
             (shared / "new.db").rename(made)
+    path.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(made, path)
 
 
