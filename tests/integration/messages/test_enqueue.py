@@ -348,7 +348,7 @@ def test_a_message_far_in_the_future_is_not_fed(
     assert enqueued() == [soon]
 
 
-def test_a_worker_looks_ten_times_a_second_for_what_has_become_due(
+def test_a_worker_looks_when_the_next_is_due_and_else_four_times_a_second(
     sqlite_db: Database, valkey: Valkey, clock: FrozenClock
 ) -> None:
     consumer = huey.create_consumer(workers=1, scheduler_interval=1)  # as huey_consumer makes it
@@ -361,4 +361,10 @@ def test_a_worker_looks_ten_times_a_second_for_what_has_become_due(
         scheduler.loop(clock.now().replace(tzinfo=None))
 
     assert huey.pending_count() == 1
-    assert waits[0] <= 0.1
+    assert waits[0] <= 0.25
+
+    soon = clock.now() + timedelta(seconds=0.1)
+    huey.schedule_all([send_message.s("next", id="next", eta=soon)])
+    while len(waits) < 2:
+        scheduler.loop(clock.now().replace(tzinfo=None))
+    assert waits[1] <= 0.1
