@@ -22,6 +22,9 @@ from app.db import Base, Database
 FOR = 0.9
 """Seconds; with the time that a look takes it stays under one."""
 
+_MOST = 1_000
+"""Values of a database: one whose key nobody asks for any more would stay for good."""
+
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
@@ -63,14 +66,16 @@ class Kept(Generic[Key, Value]):
         if db.has_changed(session, self._tables):
             return self._load(session, key)
         database, began = db.origin(session)
-        known = self.known(database, key)
-        if known is not None:
-            return known
+        entry: _Entry[Value] | None = database.kept.get((self, key))
+        if entry is not None and (entry.began == began or not self._is_old(database, entry)):
+            return entry.value  # what it has read itself holds to its end, however long that takes
         value = self._load(session, key)
         if value is None:
             database.kept.pop((self, key), None)
-        else:
-            database.kept[self, key] = _Entry(value, began, clock.now())
+            return value
+        if len(database.kept) >= _MOST:
+            database.kept.clear()
+        database.kept[self, key] = _Entry(value, began, clock.now())
         return value
 
     def _is_old(self, database: Database, entry: _Entry[Value]) -> bool:

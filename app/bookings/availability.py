@@ -19,12 +19,12 @@ from app.bookings.fields import FARTHEST
 from app.bookings.need import Need
 from app.models.booking import Booking
 from app.models.shop import Barber
-from app.models.time_off import Absence, Closure
+from app.models.time_off import Absence
 from app.models.week import Week, every_day
 from app.shop import catalogue, hours, time_off
 from app.shop.hours import Span
 from app.shop.service import barber, shop, time_zone
-from app.shop.time_off import Away
+from app.shop.time_off import Away, Closed
 
 LONGEST = timedelta(hours=12)
 """Of a service: how far back a booking may begin and still go on."""
@@ -63,24 +63,37 @@ class Calendar:
     closed: Mapping[date, str] = field(default_factory=dict)
     away: Mapping[str, Sequence[Away]] = field(default_factory=dict)
     _open: dict[str, list[Span]] = field(default_factory=dict, repr=False, compare=False)
+    _open_on: dict[tuple[str, date], list[Span]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def open(self, barber: Barber | None) -> list[Span]:
         """From when to when, in order; what lies at the edges is whole."""
-        key = barber.id if barber else ""
+        key = self._key(barber)
         if key not in self._open:
             taken = [(each.begins, each.ends) for each in self.away.get(key, ())]
             self._open[key] = hours.less(self._spans(barber), taken)
         return self._open[key]
 
+    def _key(self, barber: Barber | None) -> str:
+        """Most barbers have the shop's hours, which are worked out once."""
+        if barber is None or (barber.weekly_hours is None and barber.id not in self.away):
+            return ""
+        return barber.id
+
     def _spans(self, barber: Barber | None) -> list[Span]:
-        """Whoever is away; most barbers have the shop's, which are worked out once."""
+        """Whoever is away."""
         if barber is not None and barber.weekly_hours is None:
             return self.open(None)
         return hours.around(self._week(barber), self.first, self.last, self.zone, self.closed)
 
     def open_on(self, barber: Barber | None, day: date) -> list[Span]:
         """What of it is on that day, of hours that began the day before too."""
-        return hours.within(self.open(barber), hours.of_calendar_day(day, self.zone))
+        key = self._key(barber), day
+        if key not in self._open_on:
+            limits = hours.of_calendar_day(day, self.zone)
+            self._open_on[key] = hours.within(self.open(barber), limits)
+        return self._open_on[key]
 
     def outside(
         self, barber: Barber | None, starts_at: datetime, ends_at: datetime
@@ -124,7 +137,7 @@ def calendar(session: Session, first: date, last: date) -> Calendar:
     zone, edges = time_zone(row), (first - _DAY, last + _DAY)
     closed = {
         day: closure.name
-        for closure in time_off.closures(session, *edges)
+        for closure in time_off.closed(session, *edges)
         for day in _days_of(closure, *edges)
     }
     limits = clock.midnight(edges[0], zone), clock.midnight(edges[1] + 2 * _DAY, zone)
@@ -132,7 +145,7 @@ def calendar(session: Session, first: date, last: date) -> Calendar:
     return Calendar(first, last, zone, row.weekly_hours, closed, away)
 
 
-def _days_of(closure: Closure, first: date, last: date) -> Iterator[date]:
+def _days_of(closure: Closed, first: date, last: date) -> Iterator[date]:
     day = max(closure.first_day, first)
     while day <= min(closure.last_day, last):
         yield day

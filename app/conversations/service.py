@@ -6,11 +6,15 @@ A reply belongs to a booking, or, if it seems to be about none, to all of its se
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Integer,
     ScalarSelect,
+    Select,
+    bindparam,
     exists,
     false,
     func,
@@ -25,7 +29,7 @@ from app.bookings import availability
 from app.bookings import service as bookings
 from app.bookings.availability import LONGEST, LONGEST_BUFFER
 from app.customers import service as customers
-from app.db import is_one_of
+from app.db import UtcDateTime, is_one_of
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.forms import line_ends
 from app.messages.eligibility import OPTED_OUT, WINDOW_CLOSED
@@ -104,21 +108,28 @@ def chat(session: Session, booking: Booking) -> Chat:
 
 def open_replies(session: Session, limit: int) -> list[OpenReply]:
     """What customers wrote and nobody has looked after, newest first, with the bookings."""
-    rows = session.execute(
-        select(Reply, Booking, _is_place_free(clock.now()))
-        .outerjoin(Booking, Booking.id == Reply.booking_id)
-        .outerjoin(Booking.barber)
-        .where(_is_open())
-        .order_by(Reply.received_at.desc())
-        .limit(limit)
-        .options(contains_eager(Booking.barber))
-    ).all()
+    now = clock.now()
+    given = {"limit": limit, "now": now, "earliest": now - LONGEST - LONGEST_BUFFER}
+    rows = session.execute(_open_ones(), given).all()
     places = [(each.barber, each.starts_at, each.ends_at) for _, each, is_free in rows if is_free]
     outside = dict(zip(places, availability.outside_of_each(session, places), strict=True))
     return [
         OpenReply(reply, each, is_free and not outside[each.barber, each.starts_at, each.ends_at])
         for reply, each, is_free in rows
     ]
+
+
+@cache
+def _open_ones() -> Select[*tuple[Any, ...]]:
+    return (
+        select(Reply, Booking, _is_place_free())
+        .outerjoin(Booking, Booking.id == Reply.booking_id)
+        .outerjoin(Booking.barber)
+        .where(_is_open())
+        .order_by(Reply.received_at.desc())
+        .limit(bindparam("limit", type_=Integer))
+        .options(contains_eager(Booking.barber))
+    )
 
 
 def open_count(most: int) -> ScalarSelect[int]:
@@ -236,16 +247,18 @@ def _is_open() -> ColumnElement[bool]:
     return literal_column("reply.needs_attention")
 
 
-def _is_place_free(now: datetime) -> ColumnElement[bool]:
+def _is_place_free() -> ColumnElement[bool]:
     other = aliased(Booking)
     is_taken = exists().where(
         other.barber_id == Booking.barber_id,
-        other.starts_at > now - LONGEST - LONGEST_BUFFER,
+        other.starts_at > bindparam("earliest", type_=UtcDateTime()),
         other.busy_from < Booking.busy_until,
         other.busy_until > Booking.busy_from,
         other.status.in_(("confirmed", "completed")),
     )
-    is_to_come = (Booking.status == "cancelled") & (Booking.starts_at > now)
+    is_to_come = (Booking.status == "cancelled") & (
+        Booking.starts_at > bindparam("now", type_=UtcDateTime())
+    )
     return func.coalesce(is_to_come & Barber.active & ~is_taken, false())
 
 

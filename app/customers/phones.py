@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, ValidationResult
@@ -88,6 +89,7 @@ def _without_prefixes(number: PhoneNumber) -> Iterator[str]:
             yield f"+{code}{national.removeprefix(prefix)}"
 
 
+@lru_cache(maxsize=4_096)
 def readable(number: str) -> str:
     """An E.164 number with its usual spaces: `+1 202-555-0123`."""
     try:

@@ -3,8 +3,8 @@
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, cast
 
 from sqlalchemy import Select, bindparam, case, func, select
@@ -17,6 +17,7 @@ from app.messages import planned, quiet
 from app.messages.planned import Remaining
 from app.models.message import Message
 
+_NUMBER = attrgetter("number")
 _SAME_WORD = (Message.state, Message.delivery_status, Message.asks)
 _ANY = (Message.reason, Message.error_code, Message.ask_at, Message.due_at, Message.attempts)
 
@@ -66,19 +67,21 @@ def reminders_of(session: Session, booking_ids: Iterable[str]) -> Mapping[str, R
         else:
             near[row.booking_id].append(message)
     for left in planned.remaining_of(session, ids, nights):
-        shown, others = _planned(left, now)
+        shown, others = _planned(left, left.times.until(now))
         near[left.plan.booking_id] += shown
         rest[left.plan.booking_id] += others
     return defaultdict(Reminders, {each: _nearest(near[each], rest[each]) for each in near})
 
 
-def _planned(left: Remaining, now: datetime) -> tuple[list[Message], list[tuple[Message, int]]]:
+@lru_cache(maxsize=1_024)
+def _planned(left: Remaining, due: int) -> tuple[list[Message], list[tuple[Message, int]]]:
     """Of a plan those that may be shown, and of the others a sample of each kind with its number.
 
-    Those that are due, those that are to come later, and those that quiet hours leave out.
+    Those that are due, those that are to come later, and those that quiet hours leave out. `due`
+    is how many of all its reminders have had their time.
     """
     going = () if left.plan.ended_at else left.going
-    late = bisect_left(going, left.times.until(now))
+    late = bisect_left(going, due)
     shown = [*going[:MOST_BEADS], *left.quiet[-MOST_BEADS:]]
     others = (
         going[MOST_BEADS:late],
@@ -93,10 +96,9 @@ def _planned(left: Remaining, now: datetime) -> tuple[list[Message], list[tuple[
 
 def _nearest(near: list[Message], rest: list[tuple[Message, int]]) -> Reminders:
     """Stored and planned ones together: MOST_BEADS of those done are near, and of those to come."""
-    near = sorted(near, key=lambda message: message.number)
+    near = sorted(near, key=_NUMBER)
     coming = [each for each in near if each.state == "pending"]
     done = [each for each in near if each.state != "pending"]
     kept = [*done[-MOST_BEADS:], *coming[:MOST_BEADS]]
     far = [*done[:-MOST_BEADS], *coming[MOST_BEADS:]]
-    in_order = sorted(kept, key=lambda message: message.number)
-    return Reminders(in_order, [*rest, *((each, 1) for each in far)])
+    return Reminders(sorted(kept, key=_NUMBER), [*rest, *((each, 1) for each in far)])

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -16,17 +16,23 @@ from app.channel import Advice
 from app.conversations import service as conversations
 from app.customers import budget
 from app.customers.budget import Month
-from app.db import UtcDateTime, is_one_of
+from app.db import Database, UtcDateTime, is_one_of
 from app.integrations import endpoints
+from app.kept import Kept
 from app.messages import alarms, failures, gate, statistics
 from app.messages.alarms import Wrong
 from app.messages.channels import channel
 from app.messages.eligibility import UNCOUNTED
 from app.messages.statistics import Stats
+from app.models.alarm import Alarm
 from app.models.booking import Booking
-from app.models.message import Message, Sending
+from app.models.conversation import Reply
+from app.models.integration import WebhookEndpoint
+from app.models.message import DailySent, Message, Sending, Worker
+from app.models.plan import Plan
 from app.models.shop import Shop
 from app.models.staff import User
+from app.models.waiting import Waiting
 from app.queue import failing
 from app.settings import settings
 from app.shop import service as shop_service
@@ -180,6 +186,19 @@ class Frame:
 
 def frame(session: Session) -> Frame:
     """The frame as it is now."""
+    return _look_around(session, None)
+
+
+def recent(database: Database) -> Frame:
+    """The frame as it was less than a second ago, with all that this process has changed."""
+    known = _RECENT.known(database, None)
+    if known is None:
+        with database.read() as session:
+            known = _RECENT.of(session, None)
+    return replace(known, worker_failures=failing.failures(settings().state_dir))
+
+
+def _look_around(session: Session, _: None) -> Frame:
     counts = conversations.open_count(MOST_COUNTED), waiting_list.count(session, MOST_COUNTED)
     row = session.execute(select(Sending, *counts).where(Sending.id == 1)).one()
     sending, open_replies, waiting = row
@@ -229,3 +248,20 @@ def _name_of(session: Session, actor: str | None) -> str | None:
     kind, _, user_id = (actor or "").partition(":")
     user = session.get(User, user_id) if kind == "user" else None
     return user.name if user else actor
+
+
+_RECENT = Kept(
+    _look_around,
+    Booking,
+    Message,
+    Plan,
+    DailySent,
+    Sending,
+    Worker,
+    Reply,
+    Alarm,
+    WebhookEndpoint,
+    Shop,
+    User,
+    Waiting,
+)

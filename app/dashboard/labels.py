@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple
 
 from app.messages.receipt_ranks import ASK_AFTER
 from app.models.message import Message
@@ -21,8 +23,7 @@ MOST_BEADS = 8
 _LEAST_DONE = 2  # of them, before those that are planned
 
 
-@dataclass(frozen=True)
-class Word:
+class Word(NamedTuple):
     """A state: `text` for people, `colour` one of planned, due, sending, sent, ok, bad, none.
 
     `advice` says what to do about it, if there is anything.
@@ -33,7 +34,8 @@ class Word:
     advice: str = ""
 
 
-_Counted = tuple[Word, int]
+_Words = tuple[tuple[Word, int], ...]
+"""Each with how many there are of it."""
 
 _PLANNED, _RETRYING, _DUE = (
     Word("Planned", "planned"),
@@ -70,9 +72,12 @@ class Reminders:
     rest: Sequence[tuple[Message, int]] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Beads:
-    """A row of beads: those that are shown, how many more there are, and all of them in words."""
+    """A row of beads: those that are shown, how many more there are, and all of them in words.
+
+    There is one of all that look the same, so that they are told apart by what they are.
+    """
 
     shown: Sequence[Word]
     earlier: int
@@ -108,13 +113,18 @@ def beads(reminders: Reminders, now: datetime) -> Beads:
 
     Of more than MOST_BEADS, the last ones that are done and the first that are to come are shown.
     """
-    done, coming = _in_words(((each, 1) for each in reminders.near), now)
-    before, after = _in_words(reminders.rest, now)
+    near = _in_words(((each, 1) for each in reminders.near), now)
+    return _row(*near, *_in_words(reminders.rest, now))
+
+
+@lru_cache(maxsize=1_024)
+def _row(done: _Words, coming: _Words, before: _Words, after: _Words) -> Beads:
+    """Of those near the present, and of those before and after them."""
     all_done, all_coming = _number([*before, *done]), _number([*coming, *after])
     shown_done = min(all_done, max(_LEAST_DONE, MOST_BEADS - all_coming))
     shown_coming = min(all_coming, MOST_BEADS - shown_done)
     return Beads(
-        [word for word, _ in [*done[len(done) - shown_done :], *coming[:shown_coming]]],
+        tuple(word for word, _ in (*done[len(done) - shown_done :], *coming[:shown_coming])),
         all_done - shown_done,
         all_coming - shown_coming,
         _summary([*before, *done, *coming, *after]),
@@ -127,23 +137,21 @@ def _waiting(message: Message, now: datetime) -> Word:
     return _RETRYING if message.attempts else _PLANNED
 
 
-def _in_words(
-    counted: Iterable[tuple[Message, int]], now: datetime
-) -> tuple[list[_Counted], list[_Counted]]:
+def _in_words(counted: Iterable[tuple[Message, int]], now: datetime) -> tuple[_Words, _Words]:
     """The words of those that are done, and of those to come."""
-    done: list[_Counted] = []
-    coming: list[_Counted] = []
+    done: list[tuple[Word, int]] = []
+    coming: list[tuple[Word, int]] = []
     for message, count in counted:
         where = coming if message.state == "pending" else done
         where.append((staff_word(message, now), count))
-    return done, coming
+    return tuple(done), tuple(coming)
 
 
-def _number(words: Iterable[_Counted]) -> int:
+def _number(words: Iterable[tuple[Word, int]]) -> int:
     return sum(count for _, count in words)
 
 
-def _summary(words: Iterable[_Counted]) -> str:
+def _summary(words: Iterable[tuple[Word, int]]) -> str:
     """How many there are of each word, in the order of the first of them."""
     counts: Counter[str] = Counter()
     for word, count in words:

@@ -52,7 +52,7 @@ from sqlalchemy.orm import Session
 
 from app import db
 from app.dashboard import look
-from app.dashboard.frame import frame
+from app.dashboard.frame import frame, recent
 from app.dashboard.templating import render
 from app.errors import Conflict
 from app.staff.sessions import SignedIn
@@ -92,8 +92,7 @@ def page(
 ) -> Response[str]:
     """The page, or its `partial` if htmx asks for one. Call it where the thread may wait."""
     name = partial if partial and is_partial(request) else template
-    with db.database().read() as session:
-        around = frame(session)
+    around = recent(db.database())
     html = render(
         name,
         around.shop,

@@ -5,20 +5,22 @@ and for the messages of a booking); `booking_word` (for a booking's status); `ac
 action of the audit log); `field_words` (for a field of a booking); `phone` (+1 202-555-0123, or
 `no phone`);
 `money` (an amount in a currency: £25); `shown_like` (a time as a shop elsewhere shows it).
-Globals: `asset_version` for the `?v=` of a static file, and `page_version`, by
-which an open page notices an upgrade.
+Globals: `asset_version` for the `?v=` of a static file, `page_version`, by
+which an open page notices an upgrade, and `once` (`{{ once(block, cell, day) }}`: what the imported
+macro makes of these values, which is kept).
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2.runtime import Macro
 
 from app import clock
 from app.customers import phones
@@ -43,7 +45,12 @@ class _Template(Template):
 def environment() -> Environment:
     """Jinja, with our filters. HTML is escaped everywhere; a name that nobody gave is an error."""
     folder = ROOT / "templates"
-    jinja = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined)
+    jinja = Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        auto_reload=False,  # or each of the forty that a page is made of is looked for each time
+    )
     compiled.keep(jinja, folder)
     jinja.template_class = _Template
     shown = (times.clock_time, times.day, times.when, times.ago, times.until)
@@ -62,7 +69,7 @@ def environment() -> Environment:
         "field_words": activity.words_of_field,
     }
     jinja.globals |= {"asset_version": _asset_version()}
-    jinja.globals |= {"page_version": page_version()}
+    jinja.globals |= {"page_version": page_version(), "once": _once}
     return jinja
 
 
@@ -101,6 +108,21 @@ def _word(message: Message) -> labels.Word:
 
 def _beads(reminders: labels.Reminders) -> labels.Beads:
     return labels.beads(reminders, clock.now())
+
+
+def _once(macro: Macro, *values: Hashable) -> str:
+    """What an imported macro makes of these values, for as long as many others are not asked for.
+
+    They are all that it may show, so that nothing old is ever shown: plain values, which nobody can
+    change. Who looks, and the moment, are not there unless they are among them.
+    """
+    return _made(macro, times.place(), values)
+
+
+@lru_cache(maxsize=4_000)
+def _made(macro: Macro, _place: times.Place, values: tuple[Hashable, ...]) -> str:
+    html: str = macro(*values)
+    return html
 
 
 @cache

@@ -6,12 +6,12 @@ whether a reminder has its row yet or is still arithmetic.
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from itertools import count
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Row, Select, bindparam, select
+from sqlalchemy import Integer, Row, Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from app.db import read_rows, table_of
@@ -24,6 +24,19 @@ from app.models.plan import Plan, QuietHours, ReminderTimes, times_of
 
 _PAGE = 100  # plans that are read at a time
 _PLANS = select(*table_of(Plan).c).where(table_of(Plan).c.booking_id == bindparam("of_booking"))
+_SOONEST = (
+    select(Booking, *table_of(Plan).c)
+    .join(Booking, Booking.id == Plan.booking_id)
+    .where(Plan.next_at.is_not(None))
+    .order_by(Plan.next_at, Plan.booking_id)
+    .limit(bindparam("size", type_=Integer))
+    .offset(bindparam("read", type_=Integer))
+)
+_PLANS_OF = (
+    select(*table_of(Plan).c)
+    .where(table_of(Plan).c.booking_id.in_(bindparam("booking_ids", expanding=True)))
+    .order_by(table_of(Plan).c.booking_id, table_of(Plan).c.first_number)
+)
 
 
 class PlannedReminder(NamedTuple):
@@ -60,10 +73,12 @@ class PlannedReminder(NamedTuple):
     asks: int = 0
 
 
-class Remaining(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Remaining:
     """A plan's reminders that have no row yet, by their steps: those that go out, and the others.
 
-    Of a plan that ended, `going` are those that were cancelled.
+    Of a plan that ended, `going` are those that were cancelled. There is one of each plan's row, as
+    long as many others are not asked for.
     """
 
     plan: Any
@@ -114,8 +129,7 @@ def remaining_of(
     session: Session, booking_ids: Iterable[str], nights: quiet.Rule | None
 ) -> list[Remaining]:
     """What has no row yet of the plans of these bookings; `nights` are quiet now."""
-    plans = select(*Plan.__table__.c).where(Plan.booking_id.in_(list(booking_ids)))
-    found = session.execute(plans.order_by(Plan.booking_id, Plan.first_number))
+    found = read_rows(session, _PLANS_OF, {"booking_ids": list(booking_ids)})
     return [_remaining(plan, nights) for plan in found]
 
 
@@ -132,7 +146,7 @@ def overdue(session: Session, now: datetime) -> list[list[Message]]:
 def next_due(session: Session, limit: int, nights: quiet.Rule | None) -> list[Message]:
     """Of all that has no row yet what goes out next, each with its booking."""
     found: list[Message] = []
-    for plan in _soonest(session):
+    for plan in _soonest(session, 2 * limit):
         if len(found) == limit and found[-1].due_at <= plan.next_at:
             break
         left = _remaining(plan, nights)
@@ -141,15 +155,17 @@ def next_due(session: Session, limit: int, nights: quiet.Rule | None) -> list[Me
     return found
 
 
-def _soonest(session: Session) -> Iterator[Row[Any]]:
-    """The open plans with their bookings, the next due first: more are read only if needed."""
-    plans = select(Booking, *Plan.__table__.c).join(Booking, Booking.id == Plan.booking_id)
-    in_order = plans.where(Plan.next_at.is_not(None)).order_by(Plan.next_at, Plan.booking_id)
-    for page in count():
-        some = session.execute(in_order.limit(_PAGE).offset(page * _PAGE)).all()
+def _soonest(session: Session, first: int) -> Iterator[Row[Any]]:
+    """The open plans with their bookings, the next due first: `first` of them, and more only if
+    they are needed.
+    """
+    size, read = first, 0
+    while True:
+        some = session.execute(_SOONEST, {"size": size, "read": read}).all()
         yield from some
-        if len(some) < _PAGE:
+        if len(some) < size:
             return
+        size, read = _PAGE, read + size
 
 
 def _reminders(session: Session, booking_id: str, nights: quiet.Rule | None) -> list[Message]:
@@ -166,6 +182,12 @@ def _rows(nights: quiet.Rule | None, are_all: bool) -> Select[Any]:
 
 
 def _remaining(plan: Any, nights: quiet.Rule | None) -> Remaining:
+    if plan.own_after is not None:  # a list, by which nothing is found again
+        return _worked_out(plan, nights)
+    return _known(plan, nights)
+
+
+def _worked_out(plan: Any, nights: quiet.Rule | None) -> Remaining:
     """What is quiet now holds for an open plan beside its own quiet hours."""
     times = times_of(plan)
     first = plan.next_number - plan.first_number
@@ -173,6 +195,9 @@ def _remaining(plan: Any, nights: quiet.Rule | None) -> Remaining:
     return Remaining(
         plan, times, going[bisect_left(going, first) :], silent[bisect_left(silent, first) :]
     )
+
+
+_known = lru_cache(maxsize=1_024)(_worked_out)
 
 
 @lru_cache(maxsize=512)

@@ -4,9 +4,19 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, bindparam, func, literal_column, select
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    ScalarSelect,
+    Select,
+    bindparam,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.orm import Session, joinedload
 
 from app import clock
@@ -137,13 +147,7 @@ def late_by(session: Session, within: timedelta) -> list[float]:
 def next_due(session: Session, limit: int) -> Sequence[Message]:
     """What goes out next, each with its booking."""
     nights = quiet.rule(session)
-    stored = session.scalars(
-        select(Message)
-        .where(is_pending(), ~quiet.is_left_out(nights))
-        .order_by(Message.due_at)
-        .limit(limit)
-        .options(joinedload(Message.booking))
-    )
+    stored = session.scalars(_soonest(nights), {"limit": limit})
     due = [*stored, *planned.next_due(session, limit, nights)]
     return sorted(due, key=lambda message: message.due_at)[:limit]
 
@@ -153,6 +157,17 @@ def workers(session: Session) -> Sequence[Worker]:
     now = clock.now()
     alive = Worker.seen_at > now - ALIVE_FOR, Worker.seen_at < now + clock.SKEW
     return session.scalars(select(Worker).where(*alive).order_by(Worker.started_at)).all()
+
+
+@lru_cache(maxsize=16)
+def _soonest(nights: quiet.Rule | None) -> Select[Message]:
+    return (
+        select(Message)
+        .where(is_pending(), ~quiet.is_left_out(nights))
+        .order_by(Message.due_at)
+        .limit(bindparam("limit", type_=Integer))
+        .options(joinedload(Message.booking))
+    )
 
 
 def _overdue(session: Session, now: datetime) -> int:

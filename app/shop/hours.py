@@ -7,6 +7,7 @@ and end when the clock first shows their time, or leaps over it.
 from bisect import bisect_right
 from collections.abc import Container, Iterable
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from itertools import islice
 from zoneinfo import ZoneInfo
 
@@ -74,6 +75,7 @@ def less(spans: Iterable[Span], taken: Iterable[Span]) -> list[Span]:
     return left
 
 
+@lru_cache(maxsize=1_024)
 def of_calendar_day(day: date, zone: ZoneInfo) -> Span:
     """From midnight to midnight."""
     return clock.midnight(day, zone), clock.midnight(day + _DAY, zone)

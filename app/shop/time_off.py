@@ -7,7 +7,7 @@ shop's clock each week, however the clock is changed meanwhile.
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import or_, select
@@ -15,8 +15,10 @@ from sqlalchemy.orm import Session
 from ulid import ULID
 
 from app import clock, forms
+from app.db import table_of
 from app.errors import Conflict, NotFound
 from app.forms import Form, field
+from app.kept import Kept
 from app.models.shop import Barber
 from app.models.time_off import Absence, Closure
 from app.shop.changes import locked
@@ -40,6 +42,14 @@ class Away(NamedTuple):
     begins: datetime
     ends: datetime
     name: str
+
+
+class Closed(NamedTuple):
+    """What the shop is closed for, from one day to another."""
+
+    name: str
+    first_day: date
+    last_day: date
 
 
 class ClosureForm(Form):
@@ -164,6 +174,11 @@ def closures(session: Session, since: date, until: date | None = None) -> Sequen
     return session.scalars(query.order_by(Closure.first_day, Closure.id)).all()
 
 
+def closed(session: Session, since: date, until: date) -> Sequence[Closed]:
+    """The same as plain rows, which are kept (`app.kept`)."""
+    return _CLOSED.of(session, (since, until))
+
+
 def absences(session: Session, barber_id: str) -> list[Absence]:
     """A barber's that are not over, by their beginning. Raises NotFound."""
     _barber(session, barber_id)
@@ -179,15 +194,8 @@ def absences(session: Session, barber_id: str) -> list[Absence]:
 def away(session: Session, since: datetime, until: datetime) -> dict[str, list[Away]]:
     """When barbers are away between the two, by their ids, in order."""
     row = shop(session)
-    rows = session.scalars(
-        select(Absence).where(
-            Absence.shop_id == row.id,
-            Absence.starts_at < until,
-            or_(Absence.repeats, Absence.ends_at > since),
-        )
-    )
     by_barber: dict[str, list[Away]] = {}
-    for each in rows:
+    for each in _ABSENT.of(session, (since, until)):
         found = occurrences(each, since, until, time_zone(row))
         by_barber.setdefault(each.barber_id, []).extend(found)
     return {barber_id: sorted(found) for barber_id, found in by_barber.items()}
@@ -344,3 +352,22 @@ def _wrong_span(
     if until and until < (starts_at.date() if "first_day" not in values else values["first_day"]):
         return {"repeats_until": "This must not be before it begins."}
     return {}
+
+
+def _read_closed(session: Session, days: tuple[date, date]) -> tuple[Closed, ...]:
+    found = closures(session, *days)
+    return tuple(Closed(each.name, each.first_day, each.last_day) for each in found)
+
+
+def _read_absent(session: Session, limits: tuple[datetime, datetime]) -> tuple[Absence, ...]:
+    since, until = limits
+    query = select(*table_of(Absence).c).where(
+        Absence.shop_id == shop(session).id,
+        Absence.starts_at < until,
+        or_(Absence.repeats, Absence.ends_at > since),
+    )
+    return cast(tuple[Absence, ...], tuple(session.execute(query)))
+
+
+_CLOSED = Kept(_read_closed, Closure)
+_ABSENT = Kept(_read_absent, Absence)

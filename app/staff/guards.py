@@ -61,7 +61,10 @@ async def guard(connection: _Connection, handler: BaseRouteHandler) -> None:
 
 async def _signed_in(connection: _Connection, role: str) -> SignedIn:
     secret = cookies.session_secret(connection)
-    user = await sync_to_thread(_find_session, secret) if secret else None
+    user = None
+    if secret:
+        user = sessions.known(db.database(), secret)
+        user = user or await sync_to_thread(_find_session, secret)
     if user is None:
         raise NotSignedIn("Log in first.")
     if not user.may(role):

@@ -13,7 +13,8 @@ from sqlalchemy import ColumnElement, bindparam, delete, func, or_, select, upda
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.db import UtcDateTime, read_rows
+from app.db import Database, UtcDateTime, read_rows
+from app.kept import Kept
 from app.models.staff import LoginStep, StaffSession, User
 from app.staff import audit
 from app.staff.accounts import ROLES
@@ -77,18 +78,18 @@ def start(session: Session, user: User) -> str:
 
 def find(session: Session, secret: str) -> SignedIn | None:
     """Whose session this is, unless it ended, was idle or lasted too long, or they left."""
-    return find_all(session, {secret}).get(secret)
+    return _KEPT.of(session, digest(secret))
+
+
+def known(database: Database, secret: str) -> SignedIn | None:
+    """The same without a look into the database; None also if it was not looked for lately."""
+    return _KEPT.known(database, digest(secret))
 
 
 def find_all(session: Session, secrets: Iterable[str]) -> dict[str, SignedIn]:
     """That of each of them, by its secret; what `find` finds for none is not there."""
     by_id = {digest(secret): secret for secret in secrets}
-    now = clock.now()
-    ids = {"ids": list(by_id), "not_before": now - IDLE, "begun_after": now - LONGEST}
-    return {
-        by_id[row.session_id]: SignedIn(row.id, row.name, row.role, row.session_id, row.seen_at)
-        for row in read_rows(session, _SIGNED_IN, ids)
-    }
+    return {by_id[each.session_id]: each for each in _open_ones(session, by_id)}
 
 
 def note_use(session: Session, session_id: str) -> None:
@@ -161,3 +162,19 @@ def _forget_old(session: Session, now: datetime) -> None:
     is_idle = StaffSession.seen_at <= now - IDLE
     is_old = StaffSession.created_at <= now - LONGEST
     session.execute(delete(StaffSession).where(or_(is_idle, is_old)))
+
+
+def _open_ones(session: Session, ids: Iterable[str]) -> list[SignedIn]:
+    now = clock.now()
+    given = {"ids": list(ids), "not_before": now - IDLE, "begun_after": now - LONGEST}
+    return [
+        SignedIn(row.id, row.name, row.role, row.session_id, row.seen_at)
+        for row in read_rows(session, _SIGNED_IN, given)
+    ]
+
+
+def _read(session: Session, session_id: str) -> SignedIn | None:
+    return next(iter(_open_ones(session, [session_id])), None)
+
+
+_KEPT = Kept(_read, StaffSession, User)

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from babel import Locale
@@ -65,6 +65,20 @@ def shown_in(zone: ZoneInfo, locale: str, now: datetime) -> Iterator[None]:
         _shown.reset(token)
 
 
+class Place(NamedTuple):
+    """All that times depend on but the moment: of those, the day alone is here."""
+
+    zone: str
+    locale: str
+    today: date
+
+
+def place() -> Place:
+    """Where a page is looked at, and on which day."""
+    shown = _shown.get()
+    return Place(shown.zone.key, shown.locale, shown.now.astimezone(shown.zone).date())
+
+
 def locale() -> str:
     """The language in which a page is shown, for what else is written in it: `en_US`."""
     return _shown.get().locale
@@ -114,14 +128,17 @@ def clock_text(at: datetime, *, bare: bool = False) -> str:
     When the clock is put back, the times that it shows twice say which they are unless they are to
     be `bare`: `1:30 AM BST`.
     """
-    text = _clock(_local(at).time().replace(second=0, microsecond=0), _locale())
-    is_twice = not bare and clock.comes_twice(at, _shown.get().zone)
+    shown = _shown.get()
+    local = at.astimezone(shown.zone)
+    text = _clock(local.hour, local.minute, shown.locale)
+    is_twice = not bare and clock.comes_twice(at, shown.zone)
     return f"{text} {zone_name(at)}" if is_twice else text
 
 
 def of_the_clock(text: str) -> str:
     """A time of the day that is an example, `13:15`, as `clock_time` shows it."""
-    return _clock(time.fromisoformat(text), _locale())
+    at = time.fromisoformat(text)
+    return _clock(at.hour, at.minute, _shown.get().locale)
 
 
 def zone_name(at: datetime) -> str:
@@ -167,7 +184,7 @@ def when_text(at: datetime) -> str:
 
 def short_day(at: datetime) -> str:
     """`Mon, Nov 23`."""
-    return _one_line(format_skeleton("MMMEd", _local(at), locale=_locale()))
+    return _of_skeleton("MMMEd", local_date(at))
 
 
 def weekday(at: date) -> str:
@@ -184,12 +201,12 @@ def days_text(first: date, last: date) -> str:
 
 def date_text(at: date) -> str:
     """`5 Oct`, as a heading of a narrow column."""
-    return _one_line(format_skeleton("MMMd", at, locale=_locale()))
+    return _of_skeleton("MMMd", at)
 
 
 def month_text(at: date) -> str:
     """`November 2026`."""
-    return _one_line(format_skeleton("yMMMM", at, locale=_locale()))
+    return _of_skeleton("yMMMM", at)
 
 
 def first_weekday(locale: str) -> int:
@@ -199,10 +216,15 @@ def first_weekday(locale: str) -> int:
 
 def exact(at: datetime) -> str:
     """`Monday, November 23, 2026 2:00:05 PM GMT`: what one reads on hover."""
-    local = _local(at)
-    language = _locale()
+    shown = _shown.get()
+    return _exact(at, shown.zone, shown.locale)
+
+
+@lru_cache(maxsize=4_096)
+def _exact(at: datetime, zone: ZoneInfo, locale: str) -> str:
+    local, language = at.astimezone(zone), _parsed(locale)
     parts = format_date(local, "full", language), format_time(local, "medium", locale=language)
-    return _one_line(f"{parts[0]} {parts[1]} {zone_name(at)}")
+    return _one_line(f"{parts[0]} {parts[1]} {clock.zone_name(at, zone)}")
 
 
 def local_date(at: datetime) -> date:
@@ -219,8 +241,8 @@ def _time(at: datetime, text: str) -> Markup:
 
 
 @lru_cache(maxsize=1_440)
-def _clock(at: time, language: Locale) -> str:
-    return _one_line(format_time(at, "short", locale=language))
+def _clock(hour: int, minute: int, locale: str) -> str:
+    return _one_line(format_time(time(hour, minute), "short", locale=_parsed(locale)))
 
 
 def _seconds_to(at: datetime) -> float:
@@ -257,8 +279,17 @@ def _span(delta: timedelta, threshold: float, **how: Any) -> str:
 def _short_day(at: date) -> str:
     today = _local(_shown.get().now).date()
     near = _NEAR.get(_locale().language, {}).get((at - today).days)
-    skeleton = "yMMMEd" if abs(at - today) > _FAR else "MMMEd"
-    return near or _one_line(format_skeleton(skeleton, at, locale=_locale()))
+    return near or _of_skeleton("yMMMEd" if abs(at - today) > _FAR else "MMMEd", at)
+
+
+def _of_skeleton(skeleton: str, at: date) -> str:
+    """What CLDR makes of a day."""
+    return _written(skeleton, at, _shown.get().locale)
+
+
+@lru_cache(maxsize=4_096)
+def _written(skeleton: str, at: date, locale: str) -> str:
+    return _one_line(format_skeleton(skeleton, at, locale=_parsed(locale)))
 
 
 def _long_day(at: date) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import event
 
 from app import kept
+from app.dashboard import frame
 from app.db import Database
 from app.integrations import endpoints
 from app.messages import statistics
@@ -44,6 +45,7 @@ def counted(db: Database) -> Iterator[list[str]]:
         shop_service.services(session)
         statistics.stats(session)
         endpoints.given_up(session)
+    frame.recent(db)
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         executed.append(statement)

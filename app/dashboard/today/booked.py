@@ -2,41 +2,121 @@
 is.
 """
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session
 
 from app.bookings.availability import LONGEST
 from app.customers import service as customers
 from app.dashboard.beads import reminders_of
-from app.dashboard.today.cells import Known
+from app.dashboard.labels import Reminders
+from app.db import UtcDateTime, read_rows
 from app.models.booking import Booking
 from app.models.conversation import Reply
 from app.models.shop import Barber
 from app.shop import service as shop_service
 
+_SHOWN = (
+    Booking.id,
+    Booking.customer_name,
+    Booking.customer_phone,
+    Booking.person,
+    Booking.barber_id,
+    Booking.starts_at,
+    Booking.ends_at,
+    Booking.busy_from,
+    Booking.busy_until,
+    Booking.status,
+    Booking.notes,
+    Booking.due,
+    Booking.currency,
+    Booking.paid_at,
+    Booking.updated_at,
+)
+
+
+class Named(NamedTuple):
+    """A service or a barber, as far as a booking shows it."""
+
+    name: str
+    colour: str | None = None
+
+
+class Booked(NamedTuple):
+    """What boards show of a booking: plain values, by which a block that was shown before is found
+    again (`once` of app.dashboard.templating). The first ones are _SHOWN.
+    """
+
+    id: str
+    customer_name: str
+    customer_phone: str | None
+    person: str | None
+    barber_id: str
+    starts_at: datetime
+    ends_at: datetime
+    busy_from: datetime
+    busy_until: datetime
+    status: str
+    notes: str | None
+    due: Decimal | None
+    currency: str | None
+    paid_at: datetime | None
+    updated_at: datetime
+    service: Named
+    barber: Named
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of bookings: their reminders by id, the notes on their customers by person,
+    and the ids of those that their customers cancelled.
+    """
+
+    reminders: Mapping[str, Reminders] = field(repr=False)
+    notes: Mapping[str, str] = field(repr=False)
+    replied: Set[str]
+
+
+_AT = (
+    select(*_SHOWN, Booking.service_id)
+    .where(
+        Booking.starts_at > bindparam("earliest", type_=UtcDateTime()),
+        Booking.starts_at < bindparam("until", type_=UtcDateTime()),
+        Booking.ends_at > bindparam("since", type_=UtcDateTime()),
+    )
+    .order_by(Booking.starts_at, Booking.id)
+)
+_OF_BARBER = _AT.where(Booking.barber_id == bindparam("barber_id"))
+
 
 def bookings(
     session: Session, since: datetime, until: datetime, barber_id: str = ""
-) -> Sequence[Booking]:
+) -> Sequence[Booked]:
     """All that take place between the two, also those that only end or only begin there, by time;
-    of a barber, or of all. With service and barber.
+    of a barber, or of all.
     """
-    query = (
-        select(Booking)
-        .where(
-            Booking.starts_at > since - LONGEST,
-            Booking.starts_at < until,
-            Booking.ends_at > since,
-        )
-        .order_by(Booking.starts_at, Booking.id)
-        .options(joinedload(Booking.service), joinedload(Booking.barber))
-    )
-    if barber_id:
-        query = query.where(Booking.barber_id == barber_id)
-    return session.scalars(query).all()
+    given = {"earliest": since - LONGEST, "since": since, "until": until, "barber_id": barber_id}
+    rows = read_rows(session, _OF_BARBER if barber_id else _AT, given).all()
+    services = {id: _service(session, id) for id in {row.service_id for row in rows}}
+    barbers = {id: _barber(session, id) for id in {row.barber_id for row in rows}}
+    return [
+        Booked._make((*row[:-1], services[row.service_id], barbers[row.barber_id])) for row in rows
+    ]
+
+
+def _service(session: Session, id: str) -> Named:
+    found = shop_service.service(session, id)
+    return Named(found.name, found.colour) if found else Named("")
+
+
+def _barber(session: Session, id: str) -> Named:
+    found = shop_service.barber(session, id)
+    return Named(found.name) if found else Named("")
 
 
 def barbers_of(session: Session, ids: Iterable[str]) -> list[Barber]:
@@ -47,7 +127,7 @@ def barbers_of(session: Session, ids: Iterable[str]) -> list[Barber]:
     return [*active, *(each for each in found if each)]
 
 
-def known(session: Session, bookings: Sequence[Booking]) -> Known:
+def known(session: Session, bookings: Sequence[Booked]) -> Known:
     """What blocks and traces say of them."""
     kept = [each for each in bookings if each.status != "cancelled"]
     return Known(
@@ -57,7 +137,7 @@ def known(session: Session, bookings: Sequence[Booking]) -> Known:
     )
 
 
-def _replied(session: Session, bookings: Sequence[Booking]) -> Set[str]:
+def _replied(session: Session, bookings: Sequence[Booked]) -> Set[str]:
     """The ids of those that their customers cancelled."""
     ids = [booking.id for booking in bookings if booking.status == "cancelled"]
     if not ids:

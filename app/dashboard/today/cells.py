@@ -1,18 +1,18 @@
 """A column of a board: bookings, free times, what was cancelled, and when nobody is booked."""
 
-from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from app.bookings.availability import Calendar
 from app.channel import Advice
 from app.dashboard import labels
-from app.dashboard.labels import Reminders
+from app.dashboard.labels import Beads, Reminders
 from app.dashboard.today import load
+from app.dashboard.today.booked import Booked, Known
 from app.dashboard.today.grid import ROW, SHORTEST, SLOT_ROWS, Grid, whole_hour
 from app.messages.service import advice_of
-from app.models.booking import Booking
 from app.models.shop import Barber
 from app.shop import hours
 from app.shop.hours import Span
@@ -22,32 +22,23 @@ MOST_LANES = 8
 
 
 @dataclass(frozen=True)
-class Known:
-    """What is known of bookings: their reminders by id, the notes on their customers by person,
-    and the ids of those that their customers cancelled.
-    """
-
-    reminders: Mapping[str, Reminders] = field(repr=False)
-    notes: Mapping[str, str] = field(repr=False)
-    replied: Set[str]
-
-
-@dataclass(frozen=True)
 class Block:
     """A booking in its column, `lane` of `lanes` side by side.
 
     One that began the day before or ends the day after is there with its part of this day.
+    `failure` is why the newest reminder that was to go out did not, for a booking that is not over.
     `always` are the notes on its customer.
     """
 
-    booking: Booking
-    reminders: Reminders
+    booking: Booked
+    beads: Beads
     row: int
     rows: int
     lane: int
     lanes: int
     is_past: bool
     is_movable: bool
+    failure: Advice | None = None
     always: str = ""
     has_begun: bool = False
 
@@ -61,15 +52,6 @@ class Block:
         """What staff want to remember: of this booking, then of its customer."""
         return [text for text in (self.booking.notes, self.always) if text]
 
-    @property
-    def failure(self) -> Advice | None:
-        """Why the newest reminder that was to go out did not, for a booking that is not over."""
-        tried = [each for each in self.reminders.near if each.state in {"sent", "failed"}]
-        newest = max(tried, key=lambda each: each.number, default=None)
-        if self.is_past or newest is None or newest.state != "failed":
-            return None
-        return advice_of(newest)
-
 
 @dataclass(frozen=True)
 class Trace:
@@ -77,7 +59,7 @@ class Trace:
     first, with those that lie beneath it. `by_reply` of them were cancelled by their customers.
     """
 
-    bookings: Sequence[Booking]
+    bookings: tuple[Booked, ...]
     by_reply: int
     row: int
     rows: int
@@ -106,7 +88,7 @@ class Closed:
 class Edge:
     """Rows before or after a booking in which its barber is kept free for it."""
 
-    booking: Booking
+    booking: Booked
     row: int
     rows: int
 
@@ -130,7 +112,7 @@ class Column:
         return [cell for cell in self.cells if isinstance(cell, Block)]
 
     @property
-    def bookings(self) -> list[Booking]:
+    def bookings(self) -> list[Booked]:
         """Those of the blocks."""
         return [block.booking for block in self.blocks]
 
@@ -144,7 +126,7 @@ def column(
     calendar: Calendar,
     barber: Barber,
     day: date,
-    bookings: Sequence[Booking],
+    bookings: Sequence[Booked],
     known: Known,
 ) -> Column:
     """The barber's `day`, of which `bookings` are all that are theirs, by time."""
@@ -169,11 +151,11 @@ def column(
 def _traces(
     grid: Grid,
     blocks: Sequence[Block],
-    cancelled: Sequence[Booking],
+    cancelled: Sequence[Booked],
     replied: Set[str],
 ) -> Iterator[Trace]:
     """Each in the longest stretch of its time that nothing has, or beneath one cancelled later."""
-    placed: list[tuple[range, list[Booking]]] = []
+    placed: list[tuple[range, list[Booked]]] = []
     taken = {row for block in blocks for row in range(block.row, block.row + block.rows)}
     newest_first = sorted(cancelled, key=lambda each: each.updated_at, reverse=True)
     for booking in newest_first:
@@ -189,7 +171,7 @@ def _traces(
         next(above, []).append(booking)
     for place, there in placed:
         by_reply = sum(booking.id in replied for booking in there)
-        yield Trace(there, by_reply, place.start, len(place))
+        yield Trace(tuple(there), by_reply, place.start, len(place))
 
 
 def _longest_free(taken: Set[int], row: int, after: int) -> range:
@@ -201,12 +183,12 @@ def _longest_free(taken: Set[int], row: int, after: int) -> range:
     return longest
 
 
-def _blocks(grid: Grid, bookings: Sequence[Booking], known: Known) -> Iterator[Block]:
+def _blocks(grid: Grid, bookings: Sequence[Booked], known: Known) -> Iterator[Block]:
     places = [grid.rows(booking) for booking in bookings]
     for booking, (row, after), (lane, lanes) in zip(bookings, places, _lanes(places), strict=True):
         yield Block(
             booking=booking,
-            reminders=known.reminders[booking.id],
+            beads=labels.beads(known.reminders[booking.id], grid.now),
             row=row,
             rows=after - row,
             lane=lane,
@@ -215,9 +197,16 @@ def _blocks(grid: Grid, bookings: Sequence[Booking], known: Known) -> Iterator[B
             is_movable=booking.status == "confirmed"
             and booking.starts_at > grid.now
             and booking.starts_at >= grid.begins,
+            failure=_failure(known.reminders[booking.id]) if booking.ends_at > grid.now else None,
             has_begun=booking.starts_at <= grid.now,
             always=known.notes.get(booking.person or "", ""),
         )
+
+
+def _failure(reminders: Reminders) -> Advice | None:
+    tried = [each for each in reminders.near if each.state in {"sent", "failed"}]
+    newest = max(tried, key=lambda each: each.number, default=None)
+    return advice_of(newest) if newest is not None and newest.state == "failed" else None
 
 
 def _edges(grid: Grid, blocks: Sequence[Block]) -> Iterator[Edge]:
@@ -265,7 +254,7 @@ def _slots(grid: Grid, spans: Sequence[Span], taken: Sequence[Block | Edge]) -> 
 
 
 def _closed(
-    grid: Grid, calendar: Calendar, barber: Barber, day: date, bookings: Sequence[Booking]
+    grid: Grid, calendar: Calendar, barber: Barber, day: date, bookings: Sequence[Booked]
 ) -> Iterator[Closed]:
     """Named where no booking lies over it, so that the name is seen however much is booked."""
     taken = [(each.starts_at, each.ends_at) for each in bookings]

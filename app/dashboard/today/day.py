@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.bookings import availability
 from app.dashboard.today import booked, grid
+from app.dashboard.today.booked import Booked
 from app.dashboard.today.cells import Column, column
-from app.models.booking import Booking
 from app.shop import hours
 from app.shop import service as shop_service
 
@@ -54,7 +54,7 @@ def board(session: Session, day: date, *, is_whole: bool = False) -> Board:
     if is_whole:
         shown.append(limits)
     frame, known = grid.of_day(day, zone, shown), booked.known(session, bookings)
-    by_barber: dict[str, list[Booking]] = defaultdict(list)
+    by_barber: dict[str, list[Booked]] = defaultdict(list)
     for booking in bookings:
         by_barber[booking.barber_id].append(booking)
     return Board(

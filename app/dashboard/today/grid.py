@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from app import clock
-from app.models.booking import Booking
+from app.dashboard.today.booked import Booked
 from app.shop import hours
 from app.shop.hours import Span
 
@@ -41,7 +41,7 @@ class Grid:
         """The row in which `at` lies."""
         return max(0, (min(at, self.ends) - self.begins) // ROW)
 
-    def rows(self, booking: Booking) -> tuple[int, int]:
+    def rows(self, booking: Booked) -> tuple[int, int]:
         """The booking's first row, and the first one after it."""
         first = self.row(booking.starts_at)
         after = -((self.begins - min(booking.ends_at, self.ends)) // ROW)
@@ -93,7 +93,7 @@ class ClockGrid(Grid):
         wall = min(max(at, self.begins), self.ends).astimezone(self.zone).replace(tzinfo=None)
         return min(max(0, (wall - self.top) // ROW), self.clock_rows)
 
-    def rows(self, booking: Booking) -> tuple[int, int]:
+    def rows(self, booking: Booked) -> tuple[int, int]:
         first, after = self.row(booking.starts_at), self.row(booking.ends_at - _MOMENT) + 1
         return first, max(after, first + SHORTEST)
 

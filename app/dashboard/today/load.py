@@ -6,8 +6,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from app.bookings.availability import Calendar
+from app.dashboard.today.booked import Booked
 from app.dashboard.today.lines import Line
-from app.models.booking import Booking
 from app.models.shop import Barber
 
 
@@ -28,7 +28,7 @@ class Load:
 
 
 def of_day(
-    calendar: Calendar, barbers: Sequence[Barber], day: date, bookings: Iterable[Booking | Line]
+    calendar: Calendar, barbers: Sequence[Barber], day: date, bookings: Iterable[Booked | Line]
 ) -> Load:
     """Of these bookings of the day, none of them cancelled."""
     there = [each for each in bookings if each.status != "no_show"]
@@ -43,7 +43,7 @@ def open_time(calendar: Calendar, barbers: Iterable[Barber], day: date) -> timed
     return sum((end - begin for begin, end in spans), timedelta())
 
 
-def total(bookings: Iterable[Booking | Line], currency: str) -> Decimal:
+def total(bookings: Iterable[Booked | Line], currency: str) -> Decimal:
     """What they come to in that currency, without those who did not come."""
     counted = (each for each in bookings if each.status != "no_show")
     prices = (each.due for each in counted if each.currency == currency)

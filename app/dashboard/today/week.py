@@ -14,11 +14,11 @@ from sqlalchemy.orm import Session
 from app.bookings import availability
 from app.bookings.availability import Calendar
 from app.dashboard.today import booked, grid, lines, load
+from app.dashboard.today.booked import Booked
 from app.dashboard.today.cells import Column, column
 from app.dashboard.today.grid import Grid
 from app.dashboard.today.lines import Line
 from app.dashboard.today.load import Load
-from app.models.booking import Booking
 from app.models.shop import Barber
 from app.shop import hours
 from app.shop import service as shop_service
@@ -60,7 +60,7 @@ class Cell:
     """A barber's day in the week of the shop. `away`: why they take no bookings that day, if so."""
 
     barber: Barber
-    lines: Sequence[Line]
+    lines: tuple[Line, ...]
     load: Load
     away: str | None
 
@@ -142,7 +142,7 @@ def _limits(calendar: Calendar) -> Span:
 
 
 def _shown(
-    calendar: Calendar, barber: Barber, days: Sequence[date], bookings: Iterable[Booking]
+    calendar: Calendar, barber: Barber, days: Sequence[date], bookings: Iterable[Booked]
 ) -> Mapping[date, Sequence[Span]]:
     """What the board must have room for: the barber's hours, or such as usual, and the bookings."""
     days = [
@@ -159,7 +159,7 @@ def _shown(
     return shown if any(shown.values()) else {days[0]: [calendar.usual_on(days[0])]}
 
 
-def _of_day(calendar: Calendar, bookings: Iterable[Booking], day: date) -> list[Booking]:
+def _of_day(calendar: Calendar, bookings: Iterable[Booked], day: date) -> list[Booked]:
     begins, ends = hours.of_calendar_day(day, calendar.zone)
     return [each for each in bookings if each.starts_at < ends and begins < each.ends_at]
 
@@ -170,7 +170,7 @@ def _begins(frame: Grid) -> datetime:
 
 
 def _day(
-    calendar: Calendar, barbers: Sequence[Barber], day: date, bookings: Iterable[Booking | Line]
+    calendar: Calendar, barbers: Sequence[Barber], day: date, bookings: Iterable[Booked | Line]
 ) -> Day:
     return Day(day, load.of_day(calendar, barbers, day, bookings), calendar.closed.get(day, ""))
 
@@ -178,4 +178,4 @@ def _day(
 def _cell(calendar: Calendar, barber: Barber, day: date, found: Sequence[Line]) -> Cell:
     outside = calendar.day_off(barber, day)
     why = (outside.closed or (outside.away.name if outside.away else "")) if outside else None
-    return Cell(barber, found, load.of_day(calendar, [barber], day, found), why)
+    return Cell(barber, tuple(found), load.of_day(calendar, [barber], day, found), why)

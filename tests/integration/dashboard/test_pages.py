@@ -284,7 +284,7 @@ def test_an_unexpected_error_shows_its_number_in_the_log_and_nothing_else(
     def fail(_session: object) -> None:
         raise RuntimeError(secret)
 
-    monkeypatch.setattr("app.dashboard.shell.frame", fail)
+    monkeypatch.setattr("app.dashboard.shell.recent", fail)
     answer = sqlite_api.get("/styleguide", headers=HTML)
     assert answer.status_code == 500
     assert "secret" not in answer.text
