@@ -44,7 +44,10 @@ def of_weeks(stacks: Sequence[Stack]) -> str:
     busiest = max(stacks, key=lambda each: each.tally.bookings)
     mean = times.amount(round(sum(numbers) / len(numbers)))
     most = times.amount(busiest.tally.bookings)
-    return f"About {mean} each, most from {times.date_text(busiest.column.first)}: {most}."
+    since = times.date_text(busiest.column.first)
+    if len(numbers) == 1:
+        return f"{most} from {since}, the first so far."
+    return f"About {mean} each, most from {since}: {most}."
 
 
 def of_occupancy(loads: Sequence[Load]) -> str:

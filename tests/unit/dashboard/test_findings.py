@@ -27,7 +27,7 @@ def stacks(*numbers: int) -> list[Stack]:
     ("numbers", "said"),
     [
         ((30, 50, 40), "About 40 each, most from Nov 9: 50."),
-        ((0, 0, 71), "About 71 each, most from Nov 16: 71."),  # a shop of one week
+        ((0, 0, 71), "71 from Nov 16, the first so far."),  # a shop of one week
         ((20, 0, 10), "About 10 each, most from Nov 2: 20."),
         ((0, 0), "No bookings in these weeks."),
     ],
