@@ -68,6 +68,7 @@ from app.dashboard.today import moves, page
 from app.dashboard.waiting import page as waiting_pages
 from app.dashboard.welcome import pages as welcome_pages
 from app.messages.watch import Watch
+from app.run import ready
 from app.settings import Settings, settings
 from app.staff import guards
 from app.web import base_path, cors, incoming, measured, parameters, rate_limits, static, threads
@@ -98,7 +99,7 @@ def create_app() -> Litestar:
         template_config=TemplateConfig(
             instance=JinjaTemplateEngine.from_environment(environment())
         ),
-        on_startup=[_limit_threads, _watch_connections, rate_limits.prepare],
+        on_startup=[_limit_threads, _watch_connections, rate_limits.prepare, ready.note],
         on_shutdown=[rate_limits.close],
         lifespan=[live.lifespan, _watching, metrics_port.lifespan],
         logging_config=None,

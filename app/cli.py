@@ -17,10 +17,8 @@ if TYPE_CHECKING:
 
 # Imports stand inside the commands where they are slow, and not needed by all.
 
-_FOLLOWS_WITHIN = 15.0
-"""Seconds that a new process gets on a reload until the one before it is asked to end: Granian does
-not wait to see it listen.
-"""
+_FOLLOWS_WITHIN = 5.0
+"""Seconds from when a new process is ready, on a reload, until the one before it has to end."""
 _WORKER = "app.worker.huey -k thread -w 16 -m 1 -c 2 -g TERM -t 55"
 
 
@@ -82,7 +80,8 @@ def serve(workers: int | None, grace: int) -> None:
     how = ["--log-config", str(logs.CONFIG), "--respawn-failed-workers"]
     how += ["--respawn-interval", str(_FOLLOWS_WITHIN)]
     address = ["--host", given.host, "--port", str(given.port)]
-    _become("granian", [*options.split(), *how, *address, "app.asgi:app"])
+    granian = ["-m", "app.run.granian_waits", *options.split(), *how, *address, "app.asgi:app"]
+    _become(Path(sys.executable).name, granian)
 
 
 def _share_measurements(given: Settings) -> None:
@@ -276,7 +275,7 @@ def _become(program: str, arguments: list[str]) -> NoReturn:
     """Replace this process by one of the programs beside our Python."""
     _check_folder()
     path = Path(sys.executable).with_name(program)
-    os.execve(path, [program, *arguments], {**os.environ, "TZ": "UTC"})  # noqa: S606
+    os.execve(path, [str(path), *arguments], {**os.environ, "TZ": "UTC"})  # noqa: S606
 
 
 if __name__ == "__main__":

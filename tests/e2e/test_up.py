@@ -172,7 +172,8 @@ def child(place: Place, name: str) -> int:
 
 def family(place: Place, name: str) -> set[int]:
     """The pids of the program with this name and of its own children."""
-    return {pid for pid, command in place.processes().items() if f"/{name} " in command}
+    running = place.processes().items()
+    return {pid for pid, command in running if re.search(rf"[/ ]{name} ", command)}
 
 
 # --- the normal course ---
@@ -250,7 +251,7 @@ def test_programs_that_hang_are_killed(place: Place) -> None:
 def test_a_second_ctrl_c_ends_everything_at_once(place: Place) -> None:
     with place.up() as up:
         up.wait_for(READY)
-        for name in ("huey_consumer", "granian"):
+        for name in ("huey_consumer", "app.run.granian_waits"):
             os.kill(child(place, name), signal.SIGSTOP)
         up.send(signal.SIGINT)
         up.wait_for("press Ctrl-C again")
@@ -326,7 +327,9 @@ def test_a_killed_up_leaves_nothing_but_the_queue_which_the_next_one_uses(place:
     assert place.processes() == {}
 
 
-@pytest.mark.parametrize(("name", "command"), [("worker", "huey_consumer"), ("web", "granian")])
+@pytest.mark.parametrize(
+    ("name", "command"), [("worker", "huey_consumer"), ("web", "app.run.granian_waits")]
+)
 def test_a_killed_program_is_started_again(
     running: tuple[Place, Process], name: str, command: str
 ) -> None:

@@ -90,9 +90,9 @@ def test_a_worker_and_a_web_app_say_it_and_start(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     configure(PORT=str(free_port()))
-    started: list[str] = []
+    started: list[list[str]] = []
     monkeypatch.setattr(
-        os, "execve", lambda path, arguments, environment: started.append(arguments[0])
+        os, "execve", lambda path, arguments, environment: started.append(arguments)
     )
     twilio.templates.clear()
 
@@ -101,7 +101,9 @@ def test_a_worker_and_a_web_app_say_it_and_start(
         expected = f"chairtime: The reminder template: Twilio has no {TEMPLATES['reminder']}\n"
         assert expected in result.stderr
 
-    assert started == ["huey_consumer", "granian"]
+    worker, web = started
+    assert worker[0].endswith("/huey_consumer")
+    assert web[1:3] == ["-m", "app.run.granian_waits"]
     assert breaker(sqlite_db) == "21655"
 
 
