@@ -42,8 +42,8 @@ PAGES = [
     ),
     (
         *("/settings/texts/words", "/settings/texts/words"),
-        *({"cancel_words": "absagen"}, {"cancel_words": "annuler"}),
-        "More words: was empty, is now absagen.",
+        *({"cancel_words": "storno"}, {"cancel_words": "anular"}),
+        "More words: was empty, is now storno.",
     ),
     (
         *("/settings/texts/moved", "/settings/texts/moved"),
