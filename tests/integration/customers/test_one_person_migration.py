@@ -1,5 +1,6 @@
 """Rows from before a person was one, on both databases: nothing is lost, and no STOP."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,16 +18,41 @@ BOOKED, AT_WHATSAPP = "+525587654321", "+5215587654321"
 DAYS = [f"2026-11-{day:02} 10:00:00.000000+00:00" for day in range(1, 10)]
 
 
+@pytest.fixture(scope="module")
+def sqlite_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a database of that revision."""
+    path = tmp_path_factory.mktemp("before") / "before.db"
+    made_before(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="module")
+def postgres_before(postgres_cluster: Postgres) -> str:
+    """The name of a database of that revision."""
+    name = postgres_cluster.create()
+    made_before(of_psycopg(postgres_cluster.url(name)))
+    return name
+
+
+def made_before(url: str) -> None:
+    database = Database(url)
+    up(database, BEFORE)
+    database.close()
+
+
+def of_psycopg(url: str) -> str:
+    return url.replace("postgresql:", "postgresql+psycopg:")
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def old(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """A database as it was before, with a booking for each spelling."""
+    before = request.getfixturevalue(f"{request.param}_before")
     if request.param == "sqlite":
-        database = Database(f"sqlite:///{tmp_path / 'old.db'}")
+        database = Database(f"sqlite:///{shutil.copyfile(before, tmp_path / 'old.db')}")
     else:
         cluster: Postgres = request.getfixturevalue("postgres_cluster")
-        url = cluster.url(cluster.create())
-        database = Database(url.replace("postgresql:", "postgresql+psycopg:"))
-    up(database, BEFORE)
+        database = Database(of_psycopg(cluster.url(cluster.create(before))))
     for number, phone in enumerate((BOOKED, AT_WHATSAPP), start=1):
         add(database, "booking", **booking(number, phone))
         add(database, "message", **in_flight(number, phone))

@@ -68,20 +68,28 @@ def messages(db: Database, *conditions: object) -> list[Message]:
         return list(session.scalars(select(Message).where(*conditions)))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("hour", [0, 9, 18])
-def test_at_any_hour_each_state_is_there_nothing_is_overdue_and_five_have_written(
+@pytest.mark.parametrize("hour", [0, 18])
+def test_at_the_ends_of_a_day_each_state_is_there_nothing_is_overdue_and_five_have_written(
     sqlite_db: Database, clock: FrozenClock, hour: int
 ) -> None:
     clock.set(MIDNIGHT + timedelta(hours=hour))
 
     assert fill(sqlite_db, hour) > 40
 
-    assert {message.state for message in messages(sqlite_db)} == {*STATES} - {"sending"}
-    assert messages(sqlite_db, Message.state == "pending", Message.due_at <= clock.now()) == []
-    tried_again = messages(sqlite_db, Message.state == "pending", Message.tries > 0)
+    assert_each_state_is_there(sqlite_db)
+
+
+def test_in_the_middle_of_a_day_it_is_so_too(filled: Database) -> None:
+    assert_each_state_is_there(filled)
+
+
+def assert_each_state_is_there(db: Database) -> None:
+    assert {message.state for message in messages(db)} == {*STATES} - {"sending"}
+    assert messages(db, Message.state == "pending", Message.due_at <= clock.now()) == []
+    tried_again = messages(db, Message.state == "pending", Message.tries > 0)
     assert all(message.due_at > clock.now() + timedelta(minutes=5) for message in tried_again)
-    assert_five_have_written(sqlite_db)
-    with sqlite_db.read() as session:
+    assert_five_have_written(db)
+    with db.read() as session:
         assert len(waiting_list.entries(session)) == 2
 
 
