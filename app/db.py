@@ -265,7 +265,7 @@ def before_commit(session: Session, callback: Callable[[], None]) -> None:
     session.info.setdefault(_BEFORE_COMMIT, []).append(callback)
 
 
-def after_commit(session: Session, callback: Callable[[], None]) -> None:
+def after_commit(session: Session, callback: Callable[[], object]) -> None:
     """Call `callback` once the transaction of `Database.write()` is committed, and not else."""
     session.info.setdefault(_AFTER_COMMIT, []).append(callback)
 

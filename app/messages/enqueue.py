@@ -6,13 +6,15 @@ The queue is a hint: whatever goes wrong here, the tick puts right within half a
 import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from threading import Lock
+from typing import Any
 
 from redis import RedisError
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.db import after_commit, database, is_one_of
+from app.db import after_commit, database, in_parts, is_one_of, read_rows, table_of
 from app.messages import gate
 from app.messages.eligibility import is_pending
 from app.messages.lifecycle.compare_and_set import ENQUEUE_WINDOW
@@ -35,7 +37,7 @@ Due = Sequence[Row[str, datetime]]
 def enqueue_after_commit(session: Session, job_ids: list[str]) -> None:
     """Put these, due within ENQUEUE_WINDOW, into Huey soon after `session` has committed."""
     if job_ids:
-        after_commit(session, lambda: hand_over.soon(lambda: _enqueue(job_ids)))
+        after_commit(session, lambda: _committed.hand_over(job_ids))
 
 
 def enqueue_next_try(session: Session, job_id: str, due: datetime | None) -> None:
@@ -84,11 +86,38 @@ def sweep_revoked() -> int:
     return len(stale)
 
 
-def _enqueue(job_ids: list[str]) -> None:
-    with database().read() as session:
-        statement = select(Message.id, Message.due_at).where(Message.id.in_(job_ids), is_pending())
-        due = session.execute(statement).all()
-    _schedule(due)
+class _Committed:
+    """Messages that are to be put into Huey: what comes while others are goes with the next."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._job_ids: list[str] = []
+
+    def hand_over(self, job_ids: Sequence[str]) -> None:
+        with self._lock:
+            is_first = not self._job_ids
+            self._job_ids += job_ids
+        if is_first and not hand_over.soon(self._enqueue):
+            self._take()
+
+    def _enqueue(self) -> None:
+        job_ids, due = self._take(), list[Any]()
+        with database().read() as session:
+            for part in in_parts(job_ids):
+                due += read_rows(session, _PENDING, {"ids": part})
+        _schedule(due)
+
+    def _take(self) -> list[str]:
+        with self._lock:
+            job_ids, self._job_ids = self._job_ids, []
+        return job_ids
+
+
+_committed = _Committed()
+_message = table_of(Message).c
+_PENDING = select(_message.id, _message.due_at).where(
+    _message.id.in_(bindparam("ids", expanding=True)), is_pending()
+)
 
 
 def _revoke(job_ids: list[str]) -> None:

@@ -17,14 +17,18 @@ _thread = ThreadPoolExecutor(1, "hand-over")
 _places = BoundedSemaphore(_PLACES)
 
 
-def soon(work: Callable[[], None]) -> None:
-    """Do `work` after what was left here before, or leave it to the tick if that is too much."""
+def soon(work: Callable[[], None]) -> bool:
+    """Do `work` after what was left here before; False if that is too much, and it is left to the
+    tick.
+    """
     if not _places.acquire(blocking=False):
-        return
+        return False
     try:
         _thread.submit(_do, work)
     except RuntimeError:  # this process is ending
         _places.release()
+        return False
+    return True
 
 
 def finish() -> None:
