@@ -292,6 +292,21 @@ def test_the_page_says_how_many_messages_they_got_this_month_and_what_they_wrote
     assert "<script>alert" not in page
 
 
+def test_staff_choose_the_language_that_a_customer_is_written_to_in(
+    desk: Client, sqlite_shop: Database, clock: FrozenClock
+) -> None:
+    booking_id = booked(sqlite_shop, clock, 3)
+    here = f"/customers/{booking_id}"
+    assert "The shop’s: English" in text_of(desk.get(here).text)
+    chosen = desk.post(f"{here}/language", data={"language": "de"}, follow_redirects=True)
+    assert re.search(r'value="de"\s+selected', chosen.text)
+    assert "Hallo Ana! 👋 Wir erinnern Sie" in text_of(desk.get(f"/bookings/{booking_id}").text)
+    desk.post(f"{here}/language", data={"language": "xx"})
+    assert re.search(r'value="de"\s+selected', desk.get(here).text), "there are no texts in xx"
+    desk.post(f"{here}/language", data={"language": ""})
+    assert "Hello Ana!" in text_of(desk.get(f"/bookings/{booking_id}").text)
+
+
 def test_staff_note_an_opt_out_there_and_come_back_there(
     desk: Client, sqlite_shop: Database, clock: FrozenClock
 ) -> None:
