@@ -28,6 +28,9 @@ os.environ["ALLOWED_HOSTS"] = "testserver.local,testserver"  # what a test's cli
 os.environ["API_RATE_LIMIT"] = "off"  # some call as fast as they can
 os.environ["TZ"] = "UTC"
 time.tzset()
+# No test asks the internet, and each client of httpx would read the list of all authorities.
+os.environ.pop("SSL_CERT_FILE", None)
+os.environ["SSL_CERT_DIR"] = str(FOLDER)
 # Each of the many programs that tests start would compile all that it imports.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # A background job starts with Ctrl-C ignored, and what the tests start would inherit that.
