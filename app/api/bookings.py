@@ -27,7 +27,6 @@ from app.web.bodies import Body, JsonBody
 from app.web.etags import IfMatch, IfNoneMatch
 from app.web.parameters import BookingId
 from app.web.problems import documented
-from app.web.threads import short_read
 
 Name = Annotated[str, Meta(description="1 to 100 characters.", examples=["Ana Silva"])]
 Email = Annotated[str | None, Meta(examples=["ana@example.com"])]
@@ -323,8 +322,8 @@ def list_bookings(
     opt={"access": "read"},
     response_headers=etags.HEADERS,
     responses=documented(400, 401, 403, 404, 422) | {304: etags.KNOWN},
+    sync_to_thread=True,
 )
-@short_read
 def get_booking(
     booking_id: BookingId, if_none_match: IfNoneMatch = None
 ) -> Response[BookingAnswer]:

@@ -18,7 +18,6 @@ from app.models.message import Attempt, Receipt
 from app.staff.guards import ApiRequest
 from app.web.parameters import BookingId
 from app.web.problems import documented
-from app.web.threads import short_read
 
 Number = Annotated[int, PathParameter(ge=1, le=2**31 - 1, description="The reminder's number.")]
 
@@ -145,8 +144,8 @@ def list_booking_messages(booking_id: BookingId) -> MessageList:
     "/reminders",
     opt={"access": "read"},
     responses=documented(400, 401, 403, 404),
+    sync_to_thread=True,
 )
-@short_read
 def list_reminders(booking_id: BookingId) -> list[ReminderAnswer]:
     """All reminders of a booking, by number."""
     with db.database().read() as session:

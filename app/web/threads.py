@@ -3,23 +3,19 @@
 SQLite has one writer at a time. Whoever waits for it keeps a thread, and readers have their own.
 """
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
-from litestar.concurrency import sync_to_thread
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from app import db
 from app.web.csrf import SAFE_METHODS
 
 THREADS = 4
 """Threads of either kind: more of them fight for the interpreter and answer fewer."""
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 _is_writing: ContextVar[bool] = ContextVar("is_writing", default=False)
@@ -58,21 +54,5 @@ def by_method(app: ASGIApp) -> ASGIApp:
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:
         with writing(scope.get("method", "GET") not in SAFE_METHODS):
             await app(scope, receive, send)
-
-    return handle
-
-
-def short_read(read: Callable[P, T]) -> Callable[P, Awaitable[T]]:
-    """A handler that reads a few rows by their keys, and does nothing else.
-
-    On SQLite it runs on the event loop: no writer holds it up, and a thread costs more than it
-    does. PostgreSQL may be slow to answer, so there it has a thread (docs/adr/0065).
-    """
-
-    @wraps(read)
-    async def handle(*args: P.args, **kwargs: P.kwargs) -> T:
-        if db.database().is_sqlite:
-            return read(*args, **kwargs)
-        return await sync_to_thread(read, *args, **kwargs)
 
     return handle
