@@ -9,11 +9,11 @@ from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from app import clock, outbox
-from app.db import dialect, insert, table_of
+from app.db import dialect, insert, read_rows, table_of
 from app.models.booking import Booking
 from app.models.customer import Customer, MonthlySent
 from app.models.identity import person_of
@@ -47,11 +47,12 @@ def imported(session: Session, customer_id: str) -> Customer | None:
 
 def notes_on(session: Session, people: Sequence[str]) -> dict[str, str]:
     """What staff want to remember of each of these people, of whom they do."""
-    has_notes = Customer.person.in_(people), Customer.notes.is_not(None)
-    return {row.person: row.notes for row in session.execute(_NOTES.where(*has_notes))}
+    return {row.person: row.notes for row in read_rows(session, _NOTES, {"people": list(people)})}
 
 
-_NOTES = select(Customer.person, Customer.notes)
+_NOTES = select(Customer.person, Customer.notes).where(
+    Customer.person.in_(bindparam("people", expanding=True)), Customer.notes.is_not(None)
+)
 
 
 def sent_this_month(session: Session, address: str) -> int:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.dashboard.labels import MOST_BEADS, Reminders
-from app.db import is_one_of
+from app.db import is_one_of, read_rows
 from app.messages import planned, quiet
 from app.messages.planned import Remaining
 from app.models.message import Message
@@ -44,7 +44,11 @@ def _query(nights: quiet.Rule | None) -> Select[Any]:
     ).c
     number = case((shown.place <= MOST_BEADS, shown.number))
     same = [shown.booking_id, number.label("number"), *(shown[each.key] for each in _SAME_WORD)]
-    differ = [shown.due_at <= bindparam("now"), shown.attempts > 0, shown.ask_at.is_(None)]
+    differ = [
+        shown.due_at <= bindparam("now"),
+        shown.attempts > 0,
+        shown.ask_at.is_(None),
+    ]
     some = [func.min(shown[each.key]).label(each.key) for each in _ANY]
     query = select(*same, *some, func.count().label("alike")).group_by(*same, *differ)
     return query.order_by(func.min(shown.number))
@@ -60,7 +64,7 @@ def reminders_of(session: Session, booking_ids: Iterable[str]) -> Mapping[str, R
     near: dict[str, list[Message]] = defaultdict(list)
     rest: dict[str, list[tuple[Message, int]]] = defaultdict(list)
     nights = quiet.rule(session)
-    for row in session.execute(_query(nights), {"ids": ids, "now": now}):
+    for row in read_rows(session, _query(nights), {"ids": ids, "now": now}):
         message = cast(Message, row)
         if row.number is None:
             rest[row.booking_id].append((message, row.alike))

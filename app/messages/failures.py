@@ -11,7 +11,7 @@ from sqlalchemy.orm import Bundle, Session
 
 from app import clock
 from app.channel import Advice
-from app.db import is_one_of
+from app.db import is_one_of, read_rows
 from app.errors import Conflict, NotFound
 from app.messages import quiet, service
 from app.messages.eligibility import as_of, skip_reason
@@ -146,7 +146,7 @@ def worth_retrying(session: Session, most: int = AT_MOST) -> Sequence[str]:
     if not bookings:
         return []
     values = {"bookings": bookings, "limit": most, **as_of(clock.now())}
-    return session.scalars(_worth_retrying(quiet.rule(session)), values).all()
+    return read_rows(session, _worth_retrying(quiet.rule(session)), values).scalars().all()
 
 
 def retry_many(session: Session, job_ids: Iterable[str], actor: str) -> Retried:
@@ -177,7 +177,8 @@ def _with_failures(session: Session, most: int) -> Sequence[str]:
 
     Counted one by one: a join would make PostgreSQL read all that ever failed.
     """
-    return session.scalars(_BOOKINGS, {"limit": most, **as_of(clock.now())}).all()
+    given = {"limit": most, **as_of(clock.now())}
+    return read_rows(session, _BOOKINGS, given).scalars().all()
 
 
 @lru_cache(maxsize=16)

@@ -91,6 +91,9 @@ _AT = (
     )
     .order_by(Booking.starts_at, Booking.id)
 )
+_CANCELLED_BY_REPLY = select(Reply.booking_id).where(
+    Reply.booking_id.in_(bindparam("ids", expanding=True)), Reply.effect == "cancelled"
+)
 _OF_BARBER = _AT.where(Booking.barber_id == bindparam("barber_id"))
 
 
@@ -142,7 +145,4 @@ def _replied(session: Session, bookings: Sequence[Booked]) -> Set[str]:
     ids = [booking.id for booking in bookings if booking.status == "cancelled"]
     if not ids:
         return set()
-    cancelled = select(Reply.booking_id).where(
-        Reply.booking_id.in_(ids), Reply.effect == "cancelled"
-    )
-    return {each for each in session.scalars(cancelled) if each is not None}
+    return set(read_rows(session, _CANCELLED_BY_REPLY, {"ids": ids}).scalars())

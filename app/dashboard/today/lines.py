@@ -5,12 +5,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from sqlalchemy import exists, select
+from sqlalchemy import bindparam, exists, select
 from sqlalchemy.orm import Session, aliased
 
 from app import clock
 from app.dashboard import labels
-from app.db import is_one_of
+from app.db import UtcDateTime, is_one_of, read_rows
 from app.models.booking import Booking
 from app.models.message import Message
 from app.models.shop import Service
@@ -54,20 +54,24 @@ _LINE = (
     Service.name,
     Service.colour,
 )
+_LINES = (
+    select(*_LINE)
+    .join(Booking.service)
+    .where(
+        Booking.starts_at >= bindparam("since", type_=UtcDateTime()),
+        Booking.starts_at < bindparam("until", type_=UtcDateTime()),
+        Booking.status != "cancelled",
+    )
+    .order_by(Booking.starts_at, Booking.id)
+)
 
 
 def lines(session: Session, since: datetime, until: datetime) -> list[Line]:
     """All that begin between the two and were not cancelled, by time."""
-    query = (
-        select(*_LINE)
-        .join(Booking.service)
-        .where(Booking.starts_at >= since, Booking.starts_at < until, Booking.status != "cancelled")
-        .order_by(Booking.starts_at, Booking.id)
-    )
-    rows, now = session.execute(query).all(), clock.now()
+    rows, now = read_rows(session, _LINES, {"since": since, "until": until}).all(), clock.now()
     coming = [row.id for row in rows if row.ends_at > now]
     failed = _failed(session, coming)
-    return [Line(*row, is_past=row.ends_at <= now, failed=row.id in failed) for row in rows]
+    return [Line._make((*row, row.ends_at <= now, row.id in failed)) for row in rows]
 
 
 def _failed(session: Session, ids: Sequence[str]) -> Set[str]:
