@@ -13,7 +13,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session, undefer
 
 from app import clock
-from app.db import change_rows, database, table_of
+from app.db import change_rows, database, is_one_of, read_rows, table_of
 from app.imports import facts, fates, making, matching, reading, rows, service, undoing
 from app.imports.fates import Fate
 from app.imports.matching import Kind, Matching
@@ -32,6 +32,14 @@ AT_ONCE = 250
 _MOST_REASONS = 12
 _LOOK_EVERY = 1.0  # seconds
 _FORGET_EVERY = 3600.0  # seconds
+_imports = table_of(Import).c
+# Made once, as it is asked each second.
+_OLDEST = (
+    select(_imports.id, _imports.state)
+    .where(is_one_of(_imports.state, *UNDER_WAY))
+    .order_by(_imports.created_at)
+    .limit(1)
+)
 
 
 class Importer(OneThread):
@@ -54,8 +62,7 @@ class Importer(OneThread):
 def take_step() -> bool:
     """Take the next step of the oldest import under way; False if there is none to take here."""
     with database().read() as session:
-        query = select(Import.id, Import.state).where(Import.state.in_(UNDER_WAY))
-        next_one = session.execute(query.order_by(Import.created_at).limit(1)).one_or_none()
+        next_one = read_rows(session, _OLDEST).one_or_none()
     if next_one is None:
         return False
     return _STEPS[next_one.state](next_one.id)
