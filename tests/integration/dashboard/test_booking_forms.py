@@ -1174,7 +1174,7 @@ def test_a_page_of_the_form_takes_few_statements_however_full_the_day_is(
     for more in (1, 20):
         with shop.write() as session:
             for number in range(more):
-                at = clock.now() + timedelta(hours=33, minutes=number + more)
+                at = clock.now() + timedelta(hours=31, minutes=number + more)
                 factories.booking(session, at)
         with counted(shop) as statements:
             preview(client, **fields, id=booking_id)
