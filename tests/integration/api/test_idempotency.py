@@ -137,6 +137,11 @@ def _bodies(
     sent = api.post(f"/api/webhooks/{hook}/example", json={"type": "booking.created"}).json()["id"]
     with shop.write() as session:
         session.execute(update(WebhookDelivery).values(state="delivered"))
+    wish = {"customerName": "Nadia", "customerPhone": "+447700900555", "firstDay": "2026-11-24"}
+    waits = api.post("/api/waiting-list", json={**wish, "serviceId": "haircut"}).json()["id"]
+    place = {"barberId": "barber_1", "scheduledTime": "2026-11-24T12:00:00Z"}
+    other_wish = {**wish, "serviceId": "haircut", "customerPhone": "+447700900556"}
+    waiting = "/api/waiting-list/{waiting_id:str}"
     away = {"name": "Lunch", "from": "2026-11-23T13:00:00Z", "to": "2026-11-23T14:00:00Z"}
     hooks = "/api/webhooks/{webhook_id:str}"
     bookings = "/api/bookings/{booking_id:str}"
@@ -152,6 +157,10 @@ def _bodies(
         "/api/services": ("/api/services", {"name": "Shave", "minutes": 20}),
         "/api/barbers": ("/api/barbers", {"name": "Jo"}),
         "/api/barbers/{barber_id:str}/absences": ("/api/barbers/barber_1/absences", away),
+        "/api/settings/preview": ("/api/settings/preview", {"remindEvery": 10_800}),
+        "/api/waiting-list": ("/api/waiting-list", other_wish),
+        f"{waiting}/book": (f"/api/waiting-list/{waits}/book", place),
+        f"{waiting}/reopen": (f"/api/waiting-list/{waits}/reopen", None),
         "/api/closures": ("/api/closures", {"name": "Christmas", "from": "2026-12-25"}),
         "/api/tokens": ("/api/tokens", {"name": "Till", "scope": "read"}),
         "/api/webhooks": ("/api/webhooks", {"url": "https://example.com/other"}),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from app import clock
 from app.bookings import again, service, waiting_list
 from app.db import Database
 from app.errors import Invalid
@@ -64,7 +65,7 @@ def test_times_and_prices_add_up_and_it_is_kept_free_before_the_first_and_after_
     assert facts(cuts, turned)[:2] == ("Beard trim and Haircut", "12:00 12:00 12:50 13:30")
     with cuts.read() as session:
         row = session.get_one(Booking, made)
-        text = compose.compose(session, Message(kind="reminder"), row).body
+        text = compose.compose(session, Message(kind="reminder"), row, clock.now()).body
     assert "Service: Haircut and Beard trim" in text
 
 

@@ -1,6 +1,5 @@
 """Imports from their file to what the shop knows then, and back again, on both databases."""
 
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -29,12 +28,17 @@ HEAD = "Date,Time,Service,Staff,Client,Mobile,Notes,Price,Status"
 
 @pytest.fixture
 def filled(shop: Database, valkey: Valkey) -> Database:
+    fill(shop)
+    return shop
+
+
+def fill(shop: Database) -> None:
+    """Three barbers in London, and services as the files name them."""
     with shop.write() as session:
         factories.shop(session, country="GB", locale="en_GB", time_zone="Europe/London")
         for number, name in ((1, "Sam"), (2, "Alex Kim"), (3, "Jo")):
             session.get_one(factories.Barber, f"barber_{number}").name = name
         session.get_one(factories.Service, "beard-trim").name = "Beard trim"
-    return shop
 
 
 def upload(db: Database, text: str | bytes, kind: Any = "bookings") -> str:
@@ -308,8 +312,8 @@ def test_what_is_no_table_is_refused_at_once(sqlite_shop: Database, content: byt
         service.upload(session, "customers", "x.csv", content, ACTOR)
 
 
-@pytest.mark.parametrize("db", ["sqlite"], indirect=True)  # a database is little of the work
-def test_10_000_rows_with_200_wrong_ones_take_less_than_a_minute(filled: Database) -> None:
+def many(count: int) -> str:
+    """A file of bookings before and after now, of which each fiftieth is wrong."""
     first = NOW + timedelta(hours=33)
     rows = [
         row(
@@ -318,17 +322,17 @@ def test_10_000_rows_with_200_wrong_ones_take_less_than_a_minute(filled: Databas
             client=f"Customer {number}",
             mobile="12" if number % 50 == 0 else f"07700 9{number:05}",
         )
-        for number in range(10_000)
+        for number in range(count)
     ]
-    began = time.perf_counter()
-    import_id = checked(filled, lines(*rows))
-    took_check = time.perf_counter() - began
-    assert counts(filled, import_id)["wrong"] == 200
+    return lines(*rows)
+
+
+@pytest.mark.parametrize("db", ["sqlite"], indirect=True)  # a database is little of the work
+def test_of_a_file_of_several_steps_the_good_rows_are_made(filled: Database) -> None:
+    import_id = checked(filled, many(600))
+    assert counts(filled, import_id)["wrong"] == 12
     run(filled, import_id)
-    took = time.perf_counter() - began
-    print(f"\n10,000 rows: checked in {took_check:.1f} s, checked and imported in {took:.1f} s")
-    assert counts(filled, import_id) == {"made": 9_800, "wrong": 200}
-    assert took < 60
+    assert counts(filled, import_id) == {"made": 588, "wrong": 12}
 
 
 def test_several_services_of_one_visit_come_in_by_the_name_that_they_go_out_with(
