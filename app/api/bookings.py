@@ -1,11 +1,8 @@
 """Bookings over JSON."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, Literal, TypeVar, cast
+from typing import Annotated, Literal, cast
 
 import msgspec
 from litestar import Response, Router, delete, get, patch, post
@@ -15,37 +12,20 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from sqlalchemy.orm import Session
 
 from app import db
+from app.api.fields import Email, Name, Notes, Phone, UpdatedSince
 from app.api.once import Key, once
+from app.api.services_field import ServiceId, ServiceIds, as_written, services_of
 from app.bookings import attendance, search, service
-from app.errors import FieldError, Invalid
 from app.models.booking import STATUSES, Booking
 from app.shop import several
 from app.shop.money import Price, price_of
-from app.staff.guards import ApiRequest
+from app.staff.guards import ApiRequest, actor_of
 from app.web import decoding, etags
-from app.web.bodies import Body, JsonBody
+from app.web.bodies import Body, JsonBody, sent
 from app.web.etags import IfMatch, IfNoneMatch
 from app.web.parameters import BookingId
 from app.web.problems import documented
 
-Name = Annotated[str, Meta(description="1 to 100 characters.", examples=["Ana Silva"])]
-Email = Annotated[str | None, Meta(examples=["ana@example.com"])]
-Phone = Annotated[
-    str,
-    Meta(
-        description="With country code, or of the shop's own country; kept as E.164.",
-        examples=["+44 20 7946 0958"],
-    ),
-]
-ServiceId = Annotated[str, Meta(examples=["haircut"])]
-ServiceIds = Annotated[
-    list[str],
-    Meta(
-        description=f"In the place of `serviceId`: {several.MOST} services at the most in one "
-        "visit, in their order. Their times and prices add up.",
-        examples=[["haircut", "beard-trim"]],
-    ),
-]
 BarberId = Annotated[str, Meta(examples=["barber_1"])]
 BarberOrAny = Annotated[
     str,
@@ -72,13 +52,6 @@ Consent = Annotated[
         examples=[True],
     ),
 ]
-Notes = Annotated[
-    str | None,
-    Meta(
-        description="What staff want to remember of it: 500 characters at the most, in lines.",
-        examples=["Fade 1.5"],
-    ),
-]
 BookingPrice = Annotated[
     Price | None,
     Meta(
@@ -99,7 +72,6 @@ DiscountReason = Annotated[
     Meta(description="Why there is a discount: 1 to 100 characters.", examples=["Student"]),
 ]
 
-T = TypeVar("T", bound=Struct)
 Status = Literal["confirmed", "cancelled", "completed", "no_show"]
 
 _DATE_TIME = {"format": "date-time"}
@@ -118,14 +90,6 @@ StartsFrom = Annotated[
 StartsTo = Annotated[
     str | None,
     QueryParameter(name="to", description="Those that start before.", schema_extra=_DATE_TIME),
-]
-UpdatedSince = Annotated[
-    str | None,
-    QueryParameter(
-        name="updatedSince",
-        description="Those that were made or changed then or later.",
-        schema_extra=_DATE_TIME,
-    ),
 ]
 Q = Annotated[
     str | None, QueryParameter(description="A part of the name, a phone number, or an id.")
@@ -280,7 +244,7 @@ def create_booking(
         with as_written(data):
             asked = services_of(data, is_new=True).checked(partial(service.wrong, session))
             new = msgspec.structs.asdict(asked)
-            booking, is_new = service.create(session, new, f"token:{request.auth.id}")
+            booking, is_new = service.create(session, new, actor_of(request))
         return (201 if is_new else 200), BookingAnswer.of(session, booking)
 
     return once(request, idempotency_key, data, book, tagged=True)
@@ -351,12 +315,11 @@ def change_booking(
     """Change a booking; another time cancels the planned reminders and plans new ones."""
     with db.database().write() as session:
         asked = services_of(data).checked(partial(service.wrong, session))
-        changes = msgspec.structs.asdict(asked)
-        changes = {name: value for name, value in changes.items() if value is not UNSET}
+        changes = sent(asked)
         if if_match is not None:
             etags.check(if_match, BookingAnswer.of(session, service.locked(session, booking_id)))
         with as_written(data):
-            changed = service.change(session, booking_id, changes, f"token:{request.auth.id}")
+            changed = service.change(session, booking_id, changes, actor_of(request))
         return etags.tagged(BookingAnswer.of(session, changed))
 
 
@@ -375,7 +338,7 @@ def cancel_booking(
     with db.database().write() as session:
         if if_match is not None:
             etags.check(if_match, BookingAnswer.of(session, service.locked(session, booking_id)))
-        cancelled = service.cancel(session, booking_id, f"token:{request.auth.id}")
+        cancelled = service.cancel(session, booking_id, actor_of(request))
         return etags.tagged(BookingAnswer.of(session, cancelled))
 
 
@@ -398,43 +361,10 @@ def note_attendance(
 
     def mark(session: Session) -> BookingAnswer:
         status = _MARKS[data.checked(lambda _: ()).came]
-        actor = f"token:{request.auth.id}"
+        actor = actor_of(request)
         return BookingAnswer.of(session, attendance.mark(session, booking_id, status, actor))
 
     return once(request, idempotency_key, data, mark, tagged=True)
-
-
-def services_of(data: Body[T], *, is_new: bool = False) -> Body[T]:
-    """The body with its services as one, which a new booking has to have."""
-    given, wrong = dict(data.given), [*data.wrong]
-    ids = given.pop("service_ids", None)
-    if ids is not None and "service_id" in given:
-        wrong.append(FieldError("serviceIds", "Say either this or “serviceId”."))
-    elif ids is not None:
-        try:
-            given["service_id"] = several.key(ids)
-        except ValueError as error:
-            wrong.append(FieldError("serviceIds", str(error)))
-    elif is_new and "service_id" not in given and not _names(wrong) & {"serviceId", "serviceIds"}:
-        wrong.append(FieldError("serviceId", "This is missing."))
-    return replace(data, given=given, wrong=wrong)
-
-
-def _names(wrong: Sequence[FieldError]) -> set[str]:
-    return {each.field for each in wrong}
-
-
-@contextmanager
-def as_written(data: Body[Any]) -> Iterator[None]:
-    """What is wrong with the services is said of the field that the caller wrote."""
-    try:
-        yield
-    except Invalid as invalid:
-        if "service_ids" not in data.given:
-            raise
-        fields = [("service_ids" if e.field == "service_id" else e.field) for e in invalid.errors]
-        errors = zip(fields, invalid.errors, strict=True)
-        raise Invalid([FieldError(field, e.message) for field, e in errors]) from None
 
 
 _MARKS: dict[bool | None, attendance.Mark] = {

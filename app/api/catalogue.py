@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 
-import msgspec
 from litestar import Response, Router, delete, get, patch, post
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, PathParameter
@@ -12,16 +11,16 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from sqlalchemy.orm import Session
 
 from app import db
-from app.api.bookings import UpdatedSince
+from app.api.fields import UpdatedSince
 from app.api.once import Key, once
 from app.errors import FieldError
 from app.models.shop import Barber, Service
 from app.shop import catalogue, money
 from app.shop.money import Price
 from app.shop.service import shop
-from app.staff.guards import ApiRequest
+from app.staff.guards import ApiRequest, actor_of
 from app.web import decoding, etags
-from app.web.bodies import Body, JsonBody
+from app.web.bodies import Body, JsonBody, sent
 from app.web.etags import IfMatch, IfNoneMatch
 from app.web.problems import documented
 
@@ -225,7 +224,7 @@ def delete_service(
     """Delete a service that was never booked; any other is switched off, and answered."""
     with db.database().write() as session:
         etags.check(if_match, _service(session, item_id))
-        left = catalogue.remove(session, Service, item_id, _actor(request))
+        left = catalogue.remove(session, Service, item_id, actor_of(request))
         return _removed(ServiceAnswer.of(session, left) if left else None)
 
 
@@ -312,7 +311,7 @@ def delete_barber(
     """Delete a barber who was never booked; any other is switched off, and answered."""
     with db.database().write() as session:
         etags.check(if_match, _barber(session, item_id))
-        left = catalogue.remove(session, Barber, item_id, _actor(request))
+        left = catalogue.remove(session, Barber, item_id, actor_of(request))
         return _removed(BarberAnswer.of(left) if left else None)
 
 
@@ -328,7 +327,7 @@ def _add(
     session: Session, kind: catalogue.Kind, data: Body[Any], request: ApiRequest
 ) -> catalogue.CatalogueItem:
     asked = data.checked(partial(catalogue.wrong, session, kind))
-    return catalogue.add(session, kind, _given(asked), _actor(request))
+    return catalogue.add(session, kind, sent(asked), actor_of(request))
 
 
 def _change(
@@ -336,13 +335,13 @@ def _change(
 ) -> None:
     item = catalogue.get(session, kind, id)
     asked = data.checked(partial(_wrong, session, kind, id))
-    changes = _given(asked)
+    changes = sent(asked)
     is_on = changes.pop("active", None)
     if changes:
         given = {**catalogue.shown(session, item), **changes}
-        catalogue.change(session, kind, id, given, _actor(request))
+        catalogue.change(session, kind, id, given, actor_of(request))
     if is_on is not None:
-        catalogue.switch(session, kind, id, is_on, _actor(request))
+        catalogue.switch(session, kind, id, is_on, actor_of(request))
 
 
 def _wrong(
@@ -350,15 +349,6 @@ def _wrong(
 ) -> list[FieldError]:
     fields = {name: value for name, value in given.items() if name != "active"}
     return catalogue.wrong(session, kind, fields, id)
-
-
-def _given(asked: Struct) -> dict[str, Any]:
-    values = msgspec.structs.asdict(asked)
-    return {name: value for name, value in values.items() if value is not UNSET}
-
-
-def _actor(request: ApiRequest) -> str:
-    return f"token:{request.auth.id}"
 
 
 def _removed(left: Answer | None) -> Response[Answer | None]:

@@ -17,7 +17,7 @@ from app.conversations import service
 from app.conversations.service import ChatLine
 from app.messages.service import api_state
 from app.models.message import Message
-from app.staff.guards import ApiRequest
+from app.staff.guards import ApiRequest, actor_of
 from app.web.bodies import Body, JsonBody
 from app.web.parameters import BookingId
 from app.web.problems import documented
@@ -117,7 +117,7 @@ def answer_customer(
 
     def answer(session: Session) -> LineAnswer:
         text = data.checked(lambda _: ()).text
-        job_id = service.answer(session, booking_id, text, f"token:{request.auth.id}")
+        job_id = service.answer(session, booking_id, text, actor_of(request))
         session.flush()
         message = session.get_one(Message, job_id)
         return LineAnswer.of(

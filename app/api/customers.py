@@ -7,22 +7,21 @@ person is known by their number alone, and no phone number is in an address.
 from functools import partial
 from typing import Annotated, Literal, cast, get_args
 
-import msgspec
 from litestar import Response, Router, get, patch
 from litestar.params import JSONBody, PathParameter, QueryParameter
 from msgspec import UNSET, Meta, Struct, UnsetType
 from sqlalchemy.orm import Session
 
 from app import db
-from app.api.bookings import Email, Name, Notes, Phone
+from app.api.fields import Email, Name, Notes, Phone
 from app.bookings import by_customer, customer_changes, search
 from app.bookings.by_customer import CustomerSummary
 from app.bookings.customer_order import Sort
 from app.customers import service as customers
 from app.models.customer import Customer
-from app.staff.guards import ApiRequest
+from app.staff.guards import ApiRequest, actor_of
 from app.web import decoding, etags
-from app.web.bodies import Body, JsonBody
+from app.web.bodies import Body, JsonBody, sent
 from app.web.etags import IfMatch, IfNoneMatch
 from app.web.problems import documented
 
@@ -186,12 +185,11 @@ def change_customer(
     """Change a customer, in all their bookings; the number of another is refused by 409
     `number_taken`, unless `mergeWith` is the id of that one: then the two are one."""
     with db.database().write() as session:
-        asked = msgspec.structs.asdict(data.checked(partial(customer_changes.wrong, session)))
-        changes = {name: value for name, value in asked.items() if value is not UNSET}
+        changes = sent(data.checked(partial(customer_changes.wrong, session)))
         customer = by_customer.by_id(session, customer_id)
         customer_changes.lock(session, customer)
         etags.check(if_match, _answer(session, customer))
-        person = customer_changes.change(session, customer, changes, f"token:{request.auth.id}")
+        person = customer_changes.change(session, customer, changes, actor_of(request))
         [now] = by_customer.of_people(session, [person])
         return etags.tagged(_answer(session, now))
 

@@ -14,7 +14,7 @@ from app.bookings import availability
 from app.errors import FieldError, Invalid
 from app.models.week import DAYS
 from app.shop import changes, weekly_hours
-from app.staff.guards import ApiRequest
+from app.staff.guards import ApiRequest, actor_of
 from app.web import etags
 from app.web.bodies import Body, JsonBody
 from app.web.etags import IfMatch, IfNoneMatch
@@ -108,7 +108,7 @@ def replace_hours(
             raise Invalid([FieldError("week", "The shop needs a week of its own.")])
         week = weekly_hours.of_json(_pairs(asked.week)) if asked.week else None
         etags.check(if_match, _answer(session, barber_id))
-        weekly_hours.save(session, barber_id, week, f"token:{request.auth.id}")
+        weekly_hours.save(session, barber_id, week, actor_of(request))
         session.flush()
         now = _answer(session, barber_id)
         outside = [each.booking.id for each in availability.strays(session, barber_id)]

@@ -12,7 +12,7 @@ from app.api.once import Key, once
 from app.api.reminders import MessageAnswer
 from app.messages import entries, search, service
 from app.models.message import KINDS, Message
-from app.staff.guards import ApiRequest
+from app.staff.guards import ApiRequest, actor_of
 from app.web import decoding, etags
 from app.web.etags import IfNoneMatch
 from app.web.parameters import JobId
@@ -92,7 +92,7 @@ def retry_message(
     """Send a message that failed once more, now."""
 
     def retry(session: Session) -> MessageAnswer:
-        service.retry(session, job_id, f"token:{request.auth.id}")
+        service.retry(session, job_id, actor_of(request))
         session.expire_all()
         return _answers(session, [service.get(session, job_id)])[0]
 

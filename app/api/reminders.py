@@ -15,7 +15,7 @@ from app.messages import entries, service
 from app.messages.entries import MessageEntry
 from app.messages.service import ReminderView
 from app.models.message import Attempt, Receipt
-from app.staff.guards import ApiRequest
+from app.staff.guards import ApiRequest, actor_of
 from app.web.parameters import BookingId
 from app.web.problems import documented
 
@@ -165,7 +165,7 @@ def retry_reminder(
     """Send a reminder that failed once more, now."""
 
     def retry(session: Session) -> ReminderAnswer:
-        service.retry_reminder(session, booking_id, number, f"token:{request.auth.id}")
+        service.retry_reminder(session, booking_id, number, actor_of(request))
         views = service.reminders(session, booking_id)
         return next(ReminderAnswer.of(view) for view in views if view.number == number)
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Any, Literal, TypeVar
 
-import msgspec
 from litestar import Response, Router, get, patch, post
 from litestar.params import JSONBody
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -23,9 +22,9 @@ from app.shop.changes import ShopForm
 from app.shop.money import currency_of
 from app.shop.policy import of_shop
 from app.shop.service import COLUMNS
-from app.staff.guards import ApiRequest
+from app.staff.guards import ApiRequest, actor_of
 from app.web import etags
-from app.web.bodies import Body, JsonBody
+from app.web.bodies import Body, JsonBody, sent
 from app.web.etags import IfMatch, IfNoneMatch
 from app.web.field_names import WrongFields, camel
 from app.web.problems import documented
@@ -202,7 +201,7 @@ def change_settings(
 ) -> Response[SettingsAnswer]:
     """Change them; another rule for reminders holds for bookings made or moved from now on, and
     with `alsoBooked` for all others to come."""
-    actor = f"token:{request.auth.id}"
+    actor = actor_of(request)
     with db.database().write() as session:
         row = changes.locked(session)
         etags.check(if_match, SettingsAnswer.of(row))
@@ -241,8 +240,7 @@ def preview_settings(
 
 def _asked(row: Shop, data: Body[SettingsChanges]) -> tuple[dict[str, Any], bool]:
     """The columns that are to change, and whether also for those already booked."""
-    asked = msgspec.structs.asdict(data.checked(lambda given: _wrong(row, given)))
-    given = {name: value for name, value in asked.items() if value is not UNSET}
+    given = sent(data.checked(lambda given: _wrong(row, given)))
     columns, errors = _columns(row, given)
     if errors:
         raise WrongFields([FieldError(camel(each.field), each.message) for each in errors])

@@ -18,7 +18,7 @@ from app.models.time_off import Absence, Closure
 from app.shop import time_off
 from app.shop.service import shop, time_zone
 from app.shop.time_off import AbsenceFields, ClosureForm
-from app.staff.guards import ApiRequest
+from app.staff.guards import ApiRequest, actor_of
 from app.web.bodies import Body, JsonBody
 from app.web.field_names import WrongFields, camel
 from app.web.problems import documented
@@ -131,7 +131,7 @@ def create_closure(
     def close(session: Session) -> ClosureMade:
         asked = data.checked(_wrong_closure)
         values = _named(ClosureForm(_days(msgspec.structs.asdict(asked))).columns)
-        [closure] = time_off.add_closures(session, [values], f"token:{request.auth.id}")
+        [closure] = time_off.add_closures(session, [values], actor_of(request))
         booked = [
             each.booking.id
             for each in availability.strays(session)
@@ -151,7 +151,7 @@ def create_closure(
 def delete_closure(closure_id: ItemId, request: ApiRequest) -> None:
     """Open the shop again on these days."""
     with db.database().write() as session:
-        time_off.remove_closure(session, closure_id, f"token:{request.auth.id}")
+        time_off.remove_closure(session, closure_id, actor_of(request))
 
 
 @get("/", opt={"access": "read"}, responses=documented(400, 401, 403, 404), sync_to_thread=True)
@@ -179,7 +179,7 @@ def create_absence(
     def note(session: Session) -> AbsenceMade:
         asked = data.checked(_wrong_absence)
         values = _named(AbsenceFields(msgspec.structs.asdict(asked)).checked)
-        absence = time_off.add_absence(session, barber_id, values, f"token:{request.auth.id}")
+        absence = time_off.add_absence(session, barber_id, values, actor_of(request))
         booked = _booked(session, absence)
         return AbsenceMade(**msgspec.structs.asdict(_absence(absence)), bookings=booked)
 
@@ -195,7 +195,7 @@ def create_absence(
 def delete_absence(barber_id: BarberId, absence_id: ItemId, request: ApiRequest) -> None:
     """Take an absence back."""
     with db.database().write() as session:
-        time_off.remove_absence(session, barber_id, absence_id, f"token:{request.auth.id}")
+        time_off.remove_absence(session, barber_id, absence_id, actor_of(request))
 
 
 def _booked(session: Session, absence: Absence) -> list[str]:

@@ -14,7 +14,7 @@ from app.api.once import Key, once
 from app.errors import FieldError, Invalid
 from app.models.staff import ApiToken
 from app.staff import tokens
-from app.staff.guards import ApiRequest
+from app.staff.guards import ApiRequest, actor_of
 from app.staff.tokens import LIFETIMES, Scope, TokenForm
 from app.web import etags
 from app.web.bodies import Body, JsonBody
@@ -125,7 +125,7 @@ def create_token(
     def make(session: Session) -> TokenMade:
         asked = TokenForm(_typed(msgspec.structs.asdict(data.checked(_wrong)))).checked()
         made, secret = tokens.create(
-            session, asked["name"], asked["scope"], asked["days"], f"token:{request.auth.id}"
+            session, asked["name"], asked["scope"], asked["days"], actor_of(request)
         )
         session.flush()
         return TokenMade(**msgspec.structs.asdict(TokenAnswer.of(made)), secret=secret)
@@ -145,7 +145,7 @@ def revoke_token(token_id: Id, request: ApiRequest, if_match: IfMatch = None) ->
     """End a token at once and for good; it stays in the list."""
     with db.database().write() as session:
         etags.check(if_match, TokenAnswer.of(tokens.get(session, token_id)))
-        tokens.revoke(session, token_id, f"token:{request.auth.id}")
+        tokens.revoke(session, token_id, actor_of(request))
 
 
 def _typed(given: dict[str, Any]) -> dict[str, str]:

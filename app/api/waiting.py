@@ -12,26 +12,19 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from sqlalchemy.orm import Session
 
 from app import db
-from app.api.bookings import (
-    BookingAnswer,
-    Name,
-    Notes,
-    Phone,
-    ServiceId,
-    ServiceIds,
-    as_written,
-    services_of,
-)
+from app.api.bookings import BookingAnswer
+from app.api.fields import Name, Notes, Phone
 from app.api.once import Key, once
+from app.api.services_field import ServiceId, ServiceIds, as_written, services_of
 from app.bookings import service, waiting_list
 from app.bookings.need import Need
 from app.bookings.waiting_list import FreeTime
 from app.forms import as_typed
 from app.models.waiting import Waiting
 from app.shop import several
-from app.staff.guards import ApiRequest
+from app.staff.guards import ApiRequest, actor_of
 from app.web import etags
-from app.web.bodies import Body, JsonBody
+from app.web.bodies import Body, JsonBody, sent
 from app.web.etags import IfMatch, IfNoneMatch
 from app.web.problems import documented
 
@@ -200,9 +193,9 @@ def create_waiting(
             asked = services_of(data, is_new=True).checked(
                 lambda given: waiting_list.wrong(session, _typed(given))
             )
-        typed = _typed(msgspec.structs.asdict(asked))
+        typed = _typed(sent(asked))
         with as_written(data):
-            return WaitingAnswer.of(session, waiting_list.add(session, typed, _actor(request)))
+            return WaitingAnswer.of(session, waiting_list.add(session, typed, actor_of(request)))
 
     return once(request, idempotency_key, data, add, tagged=True)
 
@@ -217,7 +210,7 @@ def delete_waiting(waiting_id: Id, request: ApiRequest, if_match: IfMatch = None
     """Take somebody off the list: they do not wait any more."""
     with db.database().write() as session:
         etags.check(if_match, WaitingAnswer.of(session, waiting_list.get(session, waiting_id)))
-        waiting_list.remove(session, waiting_id, _actor(request))
+        waiting_list.remove(session, waiting_id, actor_of(request))
 
 
 @post(
@@ -239,7 +232,7 @@ def book_waiting(
     def book(session: Session) -> BookingAnswer:
         asked = data.checked(partial(service.wrong, session))
         place = asked.barber_id, asked.scheduled_time
-        booking = waiting_list.book(session, waiting_id, *place, _actor(request))
+        booking = waiting_list.book(session, waiting_id, *place, actor_of(request))
         return BookingAnswer.of(session, booking)
 
     return once(request, idempotency_key, data, book)
@@ -258,7 +251,7 @@ def reopen_waiting(
     """Let somebody wait again; what they were given is cancelled."""
 
     def reopen(session: Session) -> WaitingAnswer:
-        waiting_list.reopen(session, waiting_id, _actor(request))
+        waiting_list.reopen(session, waiting_id, actor_of(request))
         return WaitingAnswer.of(session, waiting_list.get(session, waiting_id))
 
     return once(request, idempotency_key, None, reopen)
@@ -274,11 +267,7 @@ def _entry(session: Session, row: Waiting, fits: Sequence[FreeTime]) -> WaitingE
 
 
 def _typed(given: Mapping[str, Any]) -> dict[str, str]:
-    return {name: value or "" for name, value in given.items() if value is not UNSET}
-
-
-def _actor(request: ApiRequest) -> str:
-    return f"token:{request.auth.id}"
+    return {name: value or "" for name, value in given.items()}
 
 
 router = Router(

@@ -21,9 +21,9 @@ from app.integrations.deliveries import Line
 from app.integrations.endpoints import EndpointForm
 from app.models.integration import WebhookEndpoint
 from app.outbox import TYPES, EventType
-from app.staff.guards import ApiRequest
+from app.staff.guards import ApiRequest, actor_of
 from app.web import etags
-from app.web.bodies import Body, JsonBody
+from app.web.bodies import Body, JsonBody, sent
 from app.web.etags import IfMatch, IfNoneMatch
 from app.web.problems import documented
 
@@ -192,8 +192,8 @@ def create_webhook(
     """Add a webhook; its secret is in this answer alone."""
 
     def add(session: Session) -> WebhookMade:
-        given = {"events": list(TYPES), **_given(data.checked(_wrong))}
-        return _made(endpoints.add(session, given, _actor(request)))
+        given = {"events": list(TYPES), **sent(data.checked(_wrong))}
+        return _made(endpoints.add(session, given, actor_of(request)))
 
     return once(request, idempotency_key, data, add)
 
@@ -214,9 +214,9 @@ def change_webhook(
 ) -> Response[WebhookAnswer]:
     """Change a webhook, or switch it off or on."""
     with db.database().write() as session:
-        given = _given(data.checked(_wrong))
+        given = sent(data.checked(_wrong))
         _check(session, webhook_id, if_match)
-        changed = endpoints.change(session, webhook_id, given, _actor(request))
+        changed = endpoints.change(session, webhook_id, given, actor_of(request))
         return etags.tagged(WebhookAnswer.of(changed))
 
 
@@ -230,7 +230,7 @@ def delete_webhook(webhook_id: Id, request: ApiRequest, if_match: IfMatch = None
     """Remove a webhook, with the log of its deliveries."""
     with db.database().write() as session:
         _check(session, webhook_id, if_match)
-        endpoints.remove(session, webhook_id, _actor(request))
+        endpoints.remove(session, webhook_id, actor_of(request))
 
 
 @post(
@@ -246,7 +246,7 @@ def renew_secret(
     """Give it a new secret; for 24 hours what is sent is signed with the old one, too."""
 
     def renew(session: Session) -> WebhookMade:
-        return _made(endpoints.rotate(session, webhook_id, _actor(request)))
+        return _made(endpoints.rotate(session, webhook_id, actor_of(request)))
 
     return once(request, idempotency_key, None, renew)
 
@@ -309,15 +309,10 @@ def resend_delivery(
     """Send an event again, with the id that it had."""
 
     def send(session: Session) -> DeliveryAnswer:
-        actor = _actor(request)
+        actor = actor_of(request)
         return DeliveryAnswer.of(deliveries.resend(session, webhook_id, delivery_id, actor))
 
     return once(request, idempotency_key, None, send)
-
-
-def _given(asked: Struct) -> dict[str, Any]:
-    values = msgspec.structs.asdict(asked)
-    return {name: value for name, value in values.items() if value is not UNSET}
 
 
 def _wrong(given: Mapping[str, Any]) -> list[FieldError]:
@@ -349,10 +344,6 @@ def _before(limit: int, cursor: str | None) -> int | None:
     if errors:
         raise Invalid(errors)
     return None if cursor is None else int(cursor)
-
-
-def _actor(request: ApiRequest) -> str:
-    return f"token:{request.auth.id}"
 
 
 router = Router(

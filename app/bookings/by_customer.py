@@ -6,7 +6,7 @@ customers it shows.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, get_args
@@ -127,12 +127,6 @@ def find(session: Session, text: str) -> CustomerPage:
 def unbooked(session: Session) -> CustomerPage:
     """Those who were imported and have no booking yet, by their names."""
     return _unbooked(session, MOST)
-
-
-def all_unbooked(session: Session, at_once: int) -> Iterator[Customer]:
-    """All of them, read so many at a time."""
-    query = select(Customer).where(*_HAS_NO_BOOKING).order_by(Customer.person)
-    yield from session.scalars(query.execution_options(yield_per=at_once))
 
 
 def walk(

@@ -1,28 +1,35 @@
 """What a draft would come to: free times, conflicts, a price, its reminders, its first message."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import Decimal
-from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.bookings import any_barber, availability, by_customer, day_choices, draft, service
+from app.bookings import (
+    any_barber,
+    availability,
+    by_customer,
+    day_choices,
+    draft,
+    draft_choices,
+    draft_cost,
+    service,
+)
 from app.bookings.any_barber import Offer
 from app.bookings.availability import Calendar, Outside, overlapping
 from app.bookings.by_customer import KnownCustomer
 from app.bookings.day_choices import DayChoice
 from app.bookings.draft import Draft, StartTime
+from app.bookings.draft_choices import Choices
+from app.bookings.draft_cost import Cost
 from app.bookings.fields import FARTHEST
-from app.bookings.need import Need
 from app.customers import budget, phones
 from app.customers import service as customers
 from app.errors import Invalid
-from app.forms import as_typed
 from app.messages import planned
 from app.messages.compose import Subject, content_of
 from app.messages.service import skip_reason_of
@@ -31,51 +38,11 @@ from app.models.booking import Booking
 from app.models.customer import Customer as Contact
 from app.models.identity import person_of
 from app.models.plan import ReminderTimes
-from app.models.shop import PARTS_JOIN, Barber, Service
+from app.models.shop import Barber
 from app.reminders.plan import PlanTooLong
-from app.shop import hours, money, several
-from app.shop import service as shop_service
+from app.shop import hours, money
 from app.shop.policy import of_shop
 from app.shop.service import shop, time_zone
-
-_MINUTE = timedelta(minutes=1)
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Choices:
-    """What can be chosen; `service` and `barber` are what the draft has chosen.
-
-    `needs` is how long each service would take, by id: a booking keeps its length and its buffers
-    until its service is changed. `is_done`: the barber does the service, or the booking has both.
-    `parts` are the services that are chosen, of which `service` is what they come to.
-    `candidates` are whose free times are offered: the barber's, or those of all who do the service.
-    """
-
-    services: Sequence[Service]
-    barbers: Sequence[Barber]
-    needs: Mapping[str, Need]
-    service: Service | None
-    barber: Barber | None
-    is_done: bool
-    candidates: Sequence[Barber] = ()
-    parts: Sequence[Service] = ()
-
-    @property
-    def need(self) -> Need:
-        """What it would take; nothing until a service is chosen."""
-        return self.needs[self.service.id] if self.service else Need(timedelta(0))
-
-    @property
-    def length(self) -> timedelta:
-        """How long somebody would be in the chair."""
-        return self.need.length
-
-    @property
-    def minutes(self) -> Mapping[str, int]:
-        """The lengths of all services, by id."""
-        return {id: each.length // _MINUTE for id, each in self.needs.items()}
 
 
 @dataclass(frozen=True)
@@ -94,23 +61,6 @@ class Reminders:
     problem: str = ""
     at_once: str = ""
     cost: str = ""
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What it would cost: `price` is None for what has none, `is_own` if it is not the service's.
-
-    `discount` is what goes off it.
-    """
-
-    price: Decimal | None = None
-    discount: Decimal | None = None
-    is_own: bool = False
-
-    @property
-    def due(self) -> Decimal | None:
-        """What is paid for it."""
-        return None if self.price is None else self.price - (self.discount or 0)
 
 
 @dataclass(frozen=True)
@@ -220,17 +170,11 @@ def preview_booking(
     typed = _filled(typed, known)
     day = _day(typed)
     start, problem = _start(session, typed, zone, booking)
-    choices = _with_any(session, _choices(session, typed, booking), typed, start)
+    choices = draft_choices.of_draft(session, typed, start, booking)
     today = clock.now().astimezone(zone).date()
     shown = day or (start.at.astimezone(zone).date() if start else today)
     offered = day_choices.days_from(typed.days_from, day, today)
-    week = availability.calendar(session, offered[0], offered[-1])
-    week_free = _free_by_day(session, choices, week, booking)
-    days, by_day = week, week_free
-    if shown not in offered:
-        days = availability.calendar(session, shown, shown)
-        by_day = _free_by_day(session, choices, days, booking)
-    known_free = week_free if choices.is_done else None
+    of_each, days, by_day = _around(session, choices, booking, offered, shown)
     conflicts = _conflicts(session, choices, start, booking)
     free = _by_choice(by_day.get(shown, ()), zone) if day and by_day is not None else None
     return BookingPreview(
@@ -239,7 +183,7 @@ def preview_booking(
         known=known,
         contact=contact,
         skip_reason=_skip_reason(typed, contact),
-        days=day_choices.of_calendar(week, choices.candidates, known_free),
+        days=of_each,
         day=day,
         free=free,
         day_off=days.day_off(choices.barber, day) if day and free is not None else None,
@@ -249,7 +193,7 @@ def preview_booking(
         time_problem=problem,
         conflicts=conflicts,
         same=_same(typed, phone, start, conflicts),
-        cost=_cost(typed, choices, booking, money.currency_of(row)),
+        cost=draft_cost.of_draft(typed, choices.service, booking, money.currency_of(row)),
         somebody_else=_somebody_else(session, choices, start) if conflicts else None,
         reminders=_reminders(session, typed, choices, start, booking, contact) if start else None,
         changed=_changed(session, typed, booking) if booking else None,
@@ -260,47 +204,6 @@ def preview_booking(
 
 def _part(hour: int) -> str:
     return "Morning" if hour < 12 else "Afternoon" if hour < 17 else "Evening"
-
-
-def _choices(session: Session, typed: Draft, booking: Booking | None) -> Choices:
-    """All that is offered, and what the booking has although it is not offered any more."""
-    services = list(shop_service.services(session))
-    barbers = list(shop_service.barbers(session))
-    mine = several.ids_of(session, booking.service_id) if booking else []
-    offered = {each.id for each in services}
-    services += [session.get_one(Service, id) for id in mine if id not in offered]
-    if booking and booking.barber_id not in {each.id for each in barbers}:
-        barbers.append(session.get_one(Barber, booking.barber_id))
-    barber_id, written = typed.typed["barber"], typed.typed["service"]
-    known = {each.id: each for each in services}
-    parts = [known[id] for id in written.split(PARTS_JOIN) if id in known]
-    whole = several.as_one(session, written) if parts else None
-    needs = {each.id: Need.of_service(each) for each in [*services, *filter(None, [whole])]}
-    if booking:
-        needs[booking.service_id] = Need.of_booking(booking)
-    has_them = booking is not None and (barber_id, written) == (
-        booking.barber_id,
-        several.key_of(session, booking.service_id),
-    )
-    return Choices(
-        services,
-        barbers,
-        needs,
-        whole,
-        next((each for each in barbers if each.id == barber_id), None),
-        has_them or shop_service.does(session, barber_id, written),
-        [each for each in barbers if each.id == barber_id],
-        parts,
-    )
-
-
-def _with_any(session: Session, choices: Choices, typed: Draft, start: StartTime | None) -> Choices:
-    """With those who could take it, if any barber will do, and who of them it would be."""
-    if not (typed.is_any and choices.service):
-        return choices
-    doers = any_barber.doers(session, typed.typed["service"])
-    best = any_barber.best(session, doers, choices.need, start.at) if start else None
-    return replace(choices, barber=best, candidates=doers, is_done=bool(doers))
 
 
 def _phone(typed: Draft, country: str | None) -> str | None:
@@ -359,6 +262,26 @@ def _turns(typed: Draft, zone: ZoneInfo) -> Sequence[datetime]:
         return draft.start_of(typed, zone).turns
     except Invalid:
         return ()
+
+
+def _around(
+    session: Session,
+    choices: Choices,
+    booking: Booking | None,
+    offered: Sequence[date],
+    shown: date,
+) -> tuple[Sequence[DayChoice], Calendar, Mapping[date, Sequence[datetime]] | None]:
+    """What is free on the days that are offered; and of these, or of the day that is shown if it is
+    none of them, their calendar, and when it could begin on each.
+    """
+    week = availability.calendar(session, offered[0], offered[-1])
+    free = _free_by_day(session, choices, week, booking)
+    known = free if choices.is_done else None
+    of_each = day_choices.of_calendar(week, choices.candidates, known)
+    if shown in offered:
+        return of_each, week, free
+    days = availability.calendar(session, shown, shown)
+    return of_each, days, _free_by_day(session, choices, days, booking)
 
 
 def _free_by_day(
@@ -432,28 +355,6 @@ def _same(
         if (each.person, each.service_id, each.starts_at) == mine:
             return each
     return None
-
-
-def _cost(typed: Draft, choices: Choices, booking: Booking | None, currency: str) -> Cost:
-    """As far as what is typed can be read; a price that was left alone goes with the service."""
-    if choices.service is None:
-        return Cost()
-    written, usual = typed.typed["price"], choices.service.price
-    if booking and written == as_typed(booking.price):
-        keeps = choices.service.id == booking.service_id
-        price = booking.price if keeps else usual
-    else:
-        own = _read(money.read, written, currency)
-        price = usual if own is None else own
-    off = _read(money.read_discount, typed.typed["discount"], currency)
-    return Cost(price, money.off(off, price, currency), price != usual)
-
-
-def _read(read: Callable[[str, str], T], written: str, currency: str) -> T | None:
-    try:
-        return read(written, currency)
-    except ValueError:
-        return None
 
 
 def _reminders(

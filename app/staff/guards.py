@@ -46,6 +46,11 @@ class NotSignedIn(NotAuthorizedException):
     """A page was asked for without a session: the way leads to /login (dashboard/error_pages)."""
 
 
+def actor_of(request: ApiRequest) -> str:
+    """Whose act a call is, as the audit log names a token."""
+    return f"token:{request.auth.id}"
+
+
 async def guard(connection: _Connection, handler: BaseRouteHandler) -> None:
     """Let through who may pass. Raises NotAuthorizedException or PermissionDeniedException."""
     access = handler.opt.get("access")

@@ -43,6 +43,12 @@ class Body(Generic[T]):
         return self.shape(**self.given)
 
 
+def sent(checked: msgspec.Struct) -> dict[str, Any]:
+    """The fields of a checked body by our names, without those that were left out."""
+    values = msgspec.structs.asdict(checked)
+    return {name: value for name, value in values.items() if value is not msgspec.UNSET}
+
+
 class JsonBody(AbstractDTO[T]):
     """`dto=JsonBody[Shape]` on a handler: its `data` is then a `Body[Shape]`.
 
