@@ -394,7 +394,8 @@ def insert_new(session: Session, new: Base) -> None:
     What was not given is NULL, or what the column's default says.
     """
     table = table_of(type(new))
-    values = dict.fromkeys(column.key for column in table.c if column.nullable)
+    plain = (each.key for each in table.c if each.nullable and each.default is None)
+    values = dict.fromkeys(plain)
     values |= {key: value for key, value in vars(new).items() if key in table.c}
     past_orm(session).execute(_insert(table), values)
     vars(new).update(values)

@@ -152,12 +152,16 @@ def test_what_is_wrong_with_a_change_is_said_by_field(api: Client, known: Databa
     assert api.patch("/api/customers/customer_W0", json={"name": "X"}).status_code == 404
 
 
+def import_cem(db: Database, phone: str) -> None:
+    with db.write() as session:
+        cem = {"id": "customer_C0", "name": "Cem", "name_folded": "cem", "email": "cem@example.com"}
+        session.add(Customer(person=phone, phone=phone, **cem))
+
+
 def test_who_was_imported_and_never_booked_is_listed_between_the_others(
     api: Client, known: Database
 ) -> None:
-    with known.write() as session:
-        cem = {"id": "customer_C0", "name": "Cem", "name_folded": "cem", "email": "cem@example.com"}
-        session.add(Customer(person="+4477009000015", phone="+4477009000015", **cem))
+    import_cem(known, "+4477009000015")
     first = api.get("/api/customers?limit=2").json()
     assert [each["id"] for each in first["items"]] == ["customer_A0", "customer_C0"]
     rest = api.get(f"/api/customers?limit=2&cursor={first['nextCursor']}").json()
@@ -180,9 +184,7 @@ def test_who_was_imported_and_never_booked_is_listed_between_the_others(
 def test_who_was_imported_gets_another_number_or_is_one_with_who_has_it(
     api: Client, known: Database
 ) -> None:
-    with known.write() as session:
-        cem = {"id": "customer_C0", "name": "Cem", "name_folded": "cem", "email": "cem@example.com"}
-        session.add(Customer(person="+447700900015", phone="+447700900015", **cem))
+    import_cem(known, "+447700900015")
     change = {"phone": "+44 7700 900016", "notes": "Beard oil", "optedOut": True}
     moved = api.patch("/api/customers/customer_C0", json=change).json()
     told = {"id": "customer_C0", "phone": "+447700900016", "notes": "Beard oil", "optedOut": True}
