@@ -16,6 +16,12 @@ def wednesday() -> int:
     return (2 - datetime.now(LOCAL).weekday()) % 7 or 7
 
 
+def turn(page: Page, key: str) -> None:
+    """Press an arrow, and wait for the page that hears the next key: its scripts come last."""
+    with page.expect_event("load"):
+        page.keyboard.press(key)
+
+
 def test_by_keyboard_one_turns_weeks_and_moves_a_booking_to_another_day(
     page: Page, shop: Dashboard
 ) -> None:
@@ -24,12 +30,12 @@ def test_by_keyboard_one_turns_weeks_and_moves_a_booking_to_another_day(
     on = datetime.now(LOCAL).date() + timedelta(days=days)
     problems = problems_of(page)
     page.goto(f"/today?date={on}&barber=barber_1")
-    page.get_by_role("link", name="Week", exact=True).click()
-    live(page)
+    with page.expect_event("load"):
+        page.get_by_role("link", name="Week", exact=True).click()
     title = page.locator("h1").inner_text()
-    page.keyboard.press("ArrowRight")
+    turn(page, "ArrowRight")
     expect(page.locator("h1")).not_to_have_text(title)
-    page.keyboard.press("ArrowLeft")
+    turn(page, "ArrowLeft")
     expect(page.locator("h1")).to_have_text(title)
     expect(page.locator("#tab-barber_1")).to_have_attribute("aria-current", "true")
     live(page)

@@ -39,6 +39,7 @@ PHONE: ViewportSize = {"width": 390, "height": 844}
 LONG_NAME = "Maximiliane-Wilhelmine Freifrau von Donaudampfschifffahrtsgesellschaft"
 
 NO_WHATSAPP = Fault.error(400, 63003)
+_RESUME = "UPDATE sending SET paused_at = NULL, paused_by = NULL WHERE paused_at IS NOT NULL"
 _LEFT_ALONE = {"alembic_version", "api_token", "install", "sending", "staff_session", "worker"}
 
 
@@ -81,8 +82,8 @@ class Dashboard(RunningShop):
             for table in changed:
                 database.execute(f"DELETE FROM {table}")
                 database.execute(f"INSERT INTO {table} SELECT * FROM first.{table}")
-            database.execute("UPDATE sending SET paused_at = NULL, paused_by = NULL")
-        if {"shop", "service", "barber"} & set(changed):
+            resumed = database.execute(_RESUME).rowcount
+        if {"shop", "service", "barber"} & set(changed) or resumed:
             time.sleep(kept.FOR + 0.05)
 
     def open(self, opens: str, closes: str) -> None:

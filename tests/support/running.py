@@ -38,7 +38,10 @@ _QUICK = {
 }
 GRACE = 60
 """Seconds that open requests get when the web app ends: a busy machine may need more than five."""
-_OF_WHAT_IS_KEPT = re.compile(r"(UPDATE|INSERT INTO|DELETE FROM) (shop|service|barber|api_token)\b")
+_OF_WHAT_IS_KEPT = re.compile(
+    r"(UPDATE|INSERT INTO|DELETE FROM) "
+    r"(shop|service|barber|api_token|sending|closure|absence|alarm)\b"
+)
 _NUMBER = re.compile(r"1212555\d{4}")
 """What `book` books for."""
 WORKER = [
