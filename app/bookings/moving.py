@@ -11,9 +11,10 @@ from app.bookings.availability import Outside, overlapping
 from app.customers import service as customers
 from app.db import Database
 from app.errors import Conflict
-from app.messages import planned
+from app.messages import planned, templates
 from app.messages.service import skip_reason_of
 from app.models.booking import Booking
+from app.shop.service import shop
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,9 @@ class MovePreview:
     """What a move from `was` does: `cancelled` planned reminders give way to those at `planned`.
 
     `quiet` of the new ones are left out for quiet hours. `skip_reason` says in words why none of
-    them will go out; empty if they will. `conflicts` are the barber's other bookings at that time,
-    `outside` says why nobody is booked then as a rule, if that is so.
+    them will go out; empty if they will. `can_tell`: the customer can be told of the new time at
+    once, `tells`: the shop does so as a rule. `conflicts` are the barber's other bookings at that
+    time, `outside` says why nobody is booked then as a rule, if that is so.
     """
 
     booking: Booking
@@ -52,6 +54,8 @@ class MovePreview:
     planned: Sequence[datetime]
     quiet: int
     skip_reason: str
+    can_tell: bool
+    tells: bool
 
 
 class _NotKept(Exception):
@@ -80,19 +84,22 @@ def move(
     seen: Placement | None,
     to: Placement,
     actor: str,
+    *,
     allow_overlap: bool = False,
+    tell: bool = False,
 ) -> tuple[Booking, Placement]:
     """Move a booking; returns it, with service and barber, and where it was.
 
-    `seen` is where whoever moves it saw it, None if they do not say. Raises what `service.change`
-    raises, and Conflict `moved_meanwhile` if it is there no more.
+    `seen` is where whoever moves it saw it, None if they do not say; with `tell` the customer is
+    told of another time at once. Raises what `service.change` raises, and Conflict
+    `moved_meanwhile` if it is there no more.
     """
     booking = service.to_change(session, booking_id)
     was = Placement(booking.starts_at, booking.barber_id)
     if seen is not None and seen != was:
         raise Conflict("moved_meanwhile", "Somebody else has moved this booking meanwhile.")
     values = {"scheduled_time": to.at, "barber_id": to.barber_id, "allow_overlap": allow_overlap}
-    service.change(session, booking_id, values, actor)
+    service.change(session, booking_id, values, actor, tell=tell)
     return _with_names(session, booking), was
 
 
@@ -114,6 +121,8 @@ def _tried(session: Session, booking_id: str, seen: Placement | None, to: Placem
     new, after = _stay(session, booking), _reminders(session, booking_id)
     place = (booking.barber_id, booking.busy_from, booking.busy_until)
     customer = customers.find(session, booking.customer_phone)
+    skip_reason = skip_reason_of(customer, customer.consent if customer else None)
+    written_at = customer.written_at if customer else None
     added = [after[each] for each in sorted(after.keys() - before.keys())]
     return MovePreview(
         booking=booking,
@@ -125,7 +134,9 @@ def _tried(session: Session, booking_id: str, seen: Placement | None, to: Placem
         cancelled=sum(before[each][0] == "pending" for each in before.keys() - after.keys()),
         planned=sorted(at for state, at in added if state == "pending"),
         quiet=sum(state == "skipped" for state, _ in added),
-        skip_reason=skip_reason_of(customer, customer.consent if customer else None),
+        skip_reason=skip_reason,
+        can_tell=not (skip_reason or templates.is_missing("moved", written_at)),
+        tells=shop(session).moved_on,
     )
 
 

@@ -138,16 +138,22 @@ def discounted(
 
 
 def change(
-    session: Session, booking_id: str, changes: Fields, actor: str, agreed: int | None = None
+    session: Session,
+    booking_id: str,
+    changes: Fields,
+    actor: str,
+    agreed: int | None = None,
+    *,
+    tell: bool | None = None,
 ) -> Booking:
     """Change any of BookingForm's fields; another time cancels the old plan and makes a new one.
 
     A booking keeps its length and its buffers until its service is changed, and a service or barber
-    who is switched off until it gets another. The customer is told of another time if the shop does
-    that. Changes that change nothing are fine; notes and the price can be changed whatever has
-    become of the booking. A booking keeps its price, too, until it gets another one or another
-    service. Raises NotFound, Invalid, and Conflict: `not_confirmed`, `appointment_passed`,
-    `barber_taken`, `same_booking`. `agreed` is as in `create`.
+    who is switched off until it gets another. With `tell` the customer is told of another time at
+    once; None: if the shop does that. Changes that change nothing are fine; notes and the price can
+    be changed whatever has become of the booking. A booking keeps its price, too, until it gets
+    another one or another service. Raises NotFound, Invalid, and Conflict: `not_confirmed`,
+    `appointment_passed`, `barber_taken`, `same_booking`. `agreed` is as in `create`.
     """
     booking = locked(session, booking_id)
     wanted = form(session, changes)
@@ -162,7 +168,7 @@ def change(
         values["service_id"] = several.made(session, values["service_id"])
     values = {name: value for name, value in values.items() if getattr(booking, name) != value}
     if values:
-        _change(session, booking, values, allow_overlap, actor, agreed)
+        _change(session, booking, values, allow_overlap, actor, agreed, tell)
     consent.note(session, booking, is_agreed, actor)
     return booking
 
@@ -296,6 +302,7 @@ def _change(
     allow_overlap: bool,
     actor: str,
     agreed: int | None,
+    tell: bool | None,
 ) -> None:
     is_moved, was = "starts_at" in values, booking.starts_at
     _set(session, booking, values, allow_overlap)
@@ -311,7 +318,7 @@ def _change(
     if is_moved:
         times = _times(session, booking, agreed)
         enqueue_after_commit(session, materialize.make(session, booking.id, times))
-        _tell(session, booking, "moved")
+        _tell(session, booking, "moved", tell)
 
 
 def _times(session: Session, booking: Booking, agreed: int | None) -> ReminderTimes:
@@ -329,9 +336,14 @@ def _times(session: Session, booking: Booking, agreed: int | None) -> ReminderTi
     return times
 
 
-def _tell(session: Session, booking: Booking, kind: Literal["confirmation", "moved"]) -> None:
-    """Tell the customer at once what was done, if the shop has switched that on."""
-    if getattr(shop(session), f"{kind}_on"):
+def _tell(
+    session: Session,
+    booking: Booking,
+    kind: Literal["confirmation", "moved"],
+    tell: bool | None = None,
+) -> None:
+    """Tell the customer at once what was done; `tell` None: if the shop has switched that on."""
+    if getattr(shop(session), f"{kind}_on") if tell is None else tell:
         enqueue_after_commit(session, plans.add(session, booking.id, kind, clock.now()))
 
 

@@ -17,8 +17,6 @@ from app.bookings.undo import UNDO_FOR
 from app.conversations import service as conversations
 from app.conversations.wishes import wish_of
 from app.errors import Conflict
-from app.messages.enqueue import enqueue_after_commit
-from app.messages.lifecycle import plans
 from app.models.booking import Booking
 from app.models.conversation import Reply
 from app.models.shop import Barber
@@ -80,12 +78,10 @@ def grant_move(session: Session, booking_id: str, sid: str, to: datetime, actor:
     Raises what `service.change` raises, Conflict `outside_hours`, and NotFound for the reply.
     """
     before = service.get(session, booking_id).starts_at
-    booking = service.change(session, booking_id, {"scheduled_time": to}, actor)
+    booking = service.change(session, booking_id, {"scheduled_time": to}, actor, tell=True)
     if booking.starts_at == before:
         raise Conflict("moved_meanwhile", "The booking is at that time already.")
     check_free(session, booking)
-    if not shop(session).moved_on:  # else it is told already
-        enqueue_after_commit(session, plans.add(session, booking.id, "moved", clock.now()))
     conversations.mark_handled(session, sid, actor)
     return booking
 

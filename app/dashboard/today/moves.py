@@ -24,12 +24,15 @@ _FIELDS = {"scheduled_time": "New time", "at": "New time", "barber_id": "Barber"
 
 @dataclass(frozen=True)
 class _AskedMove:
-    """A move as its form says it; `is_sure` when it was shown what it changes."""
+    """A move as its form says it; `is_sure` when it was shown what it changes, `tell` if the
+    customer is to be told of the new time.
+    """
 
     to: Placement
     seen: Placement | None
     is_sure: bool
     allow_overlap: bool
+    tell: bool
 
 
 @post("/bookings/{booking_id:str}/move", opt={"access": "staff"}, sync_to_thread=True)
@@ -39,7 +42,7 @@ def move(request: PageRequest, booking_id: FromPath[str], form: FormData) -> Res
         asked = _asked_move({**request.query_params, **form})
         if not asked.is_sure:
             return _ask(request, booking_id, asked)
-        return _moved(request, *_move(request, booking_id, asked))
+        return _moved(request, asked, *_move(request, booking_id, asked))
     except Conflict as conflict:
         if conflict.reason == "barber_taken":
             return _ask(request, booking_id, asked, status=409)
@@ -59,19 +62,30 @@ def _move(
     """Returns the moved booking, where it was, and in words where it is."""
     with db.database().write() as session:
         booking, was = moving.move(
-            session, booking_id, asked.seen, asked.to, request.user.actor, asked.allow_overlap
+            session,
+            booking_id,
+            asked.seen,
+            asked.to,
+            request.user.actor,
+            allow_overlap=asked.allow_overlap,
+            tell=asked.tell,
         )
         return booking, was, _in_words(session, booking)
 
 
-def _moved(request: PageRequest, booking: Booking, was: Placement, words: str) -> Response[str]:
-    """A toast with the way back; htmx stays on its page, which looks at the board again."""
+def _moved(
+    request: PageRequest, asked: _AskedMove, booking: Booking, was: Placement, words: str
+) -> Response[str]:
+    """A toast with the way back, of which who was told is told too; htmx stays on its page, which
+    looks at the board again.
+    """
     fields = {
         "at": was.at.isoformat(),
         "barber": was.barber_id,
         "was_at": booking.starts_at.isoformat(),
         "was_barber": booking.barber_id,
         "confirmed": 1,
+        "tell": int(asked.tell),
     }
     undo = f"/bookings/{booking.id}/move?{urlencode(fields)}"
     if is_partial(request):
@@ -125,6 +139,7 @@ def _asked_move(fields: dict[str, str]) -> _AskedMove:
         seen=seen,
         is_sure=fields.get("confirmed") == "1",
         allow_overlap=fields.get("overlap") == "1",
+        tell=fields.get("tell") == "1",
     )
 
 

@@ -20,10 +20,12 @@ from app.dashboard.today import cells, day, grid, needs
 from app.db import Database
 from app.messages import planned
 from app.models.booking import Booking
+from app.models.message import Message
 from app.models.staff import AuditEvent
 from app.models.week import every_day
 from tests import factories
 from tests.conftest import Configure
+from tests.fake_twilio import FakeTwilio
 from tests.integration.conftest import Client
 from tests.support.frozen import FrozenClock
 from tests.support.staff import HTMX, sign_in
@@ -635,6 +637,44 @@ def test_a_move_that_is_kept_replans_and_its_toast_can_undo_it(
     assert stored(shop, booking_id).starts_at == at(10)
     assert stored(shop, booking_id).barber_id == "barber_1"
     assert len(times_of(shop, booking_id)["pending"]) == 4
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_a_move_says_whether_the_customer_is_told_and_a_tick_decides(
+    desk: Client, sqlite_db: Database, tells: bool
+) -> None:
+    booking_id = book(sqlite_db, 10)
+    with sqlite_db.write() as session:
+        factories.shop(session, moved_on=tells)
+    time = {"at": at(11).isoformat(), "barber": "barber_1"}
+    asked = move(desk, booking_id, **time).text
+    assert "Tell Zoë Ångström the new time now" in words(asked)
+    [tick] = re.findall('<input type="checkbox"[^>]*>', asked)
+    assert ("checked>" in tick) == tells
+    kept = move(desk, booking_id, **time, confirmed="1")  # not ticked
+    assert messages_of_the_new_time(sqlite_db, booking_id) == 0
+    back = move(desk, booking_id, at=at(10).isoformat(), barber="barber_1", confirmed="1", tell="1")
+    assert messages_of_the_new_time(sqlite_db, booking_id) == 1
+    for answer, tell in ((kept, 0), (back, 1)):  # who was told is told of the way back
+        undo = json.loads(answer.headers["HX-Trigger"])["toast"]["undo"]
+        assert f"tell={tell}" in undo
+
+
+def messages_of_the_new_time(db: Database, booking_id: str) -> int:
+    with db.read() as session:
+        ours = select(Message).where(Message.booking_id == booking_id, Message.kind == "moved")
+        return len(session.scalars(ours).all())
+
+
+def test_a_move_offers_no_message_that_cannot_go_out(
+    desk: Client, sqlite_db: Database, configure: Configure
+) -> None:
+    configure(**FakeTwilio().credentials)
+    configure(WHATSAPP_MOVED_CONTENT_SID=None)
+    booking_id = book(sqlite_db, 10)
+    asked = words(move(desk, booking_id, at=at(11).isoformat(), barber="barber_1").text)
+    assert "Zoë Ångström is not told of the new time: tell them." in asked
+    assert "new time now" not in asked
 
 
 def test_another_barber_at_the_same_time_leaves_the_reminders_alone(

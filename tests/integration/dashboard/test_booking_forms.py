@@ -879,6 +879,7 @@ def test_a_new_time_replaces_the_reminders_and_says_so_before(
     fields = {**edit_form(client, booking_id), "time": "other", "other_time": "07:00"}
     shown = preview(client, **fields, id=booking_id)
     assert "4 planned reminders are replaced by 3: today 02:00, 04:00, 06:00." in shown
+    assert "The customer is not told of the new time: tell them." in shown
     sent = warned(client, **fields, id=booking_id)
     answer = client.post(f"/bookings/{booking_id}", data=sent)
     assert answer.status_code == 303, answer.text
