@@ -42,6 +42,7 @@ _NO_TABLES = (
     (b"%PDF", "This is a PDF. Export a CSV from your other program, and upload that."),
     (b"\x1f\x8b", "This file is compressed. Unpack it, and upload the CSV in it."),
 )
+_NO_TEXT = "This is not a text file. Export a CSV from your other program."
 _MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _SAMPLE = 50  # rows by which a separator is told
 _AS_TEXT = re.compile('="(.*)"', re.DOTALL)  # how a spreadsheet is made to keep 07700 as it is
@@ -122,9 +123,11 @@ def _decoded(content: bytes, charset: str) -> str:
     try:
         text = content.decode(name)
     except UnicodeDecodeError:
-        raise ValueError(f"This file is not written in {CHARSETS[charset]}.") from None
+        is_text = charset == "utf-16" or 0 not in content
+        says = f"This file is not written in {CHARSETS[charset]}." if is_text else _NO_TEXT
+        raise ValueError(says) from None
     if "\0" in text:
-        raise ValueError("This is not a text file. Export a CSV from your other program.")
+        raise ValueError(_NO_TEXT)
     return text
 
 

@@ -107,10 +107,11 @@ def test_a_file_that_is_not_wanted_is_forgotten(owner: Client) -> None:
         ("", "", "Choose a CSV file."),
         (b"", "empty.csv", "This file is empty."),
         (b"PK\x03\x04" + b"x" * 50, "all.zip", "This is a zip or an Excel file."),
+        (b"\x89PNG\r\n\x1a\n\0\0" + bytes(range(256)), "logo.csv", "This is not a text file."),
         (b"x" * (reading.MOST_BYTES + 1), "big.csv", "larger than 5 MB"),
         (b"a,b\n" * 25_000_000, "huge.csv", "larger than 5 MB"),
     ],
-    ids=["none", "empty", "zip", "big", "100 MB"],
+    ids=["none", "empty", "zip", "picture", "big", "100 MB"],
 )
 def test_what_is_no_table_is_said_beside_the_file(
     owner: Client, content: str | bytes, name: str, says: str
