@@ -50,8 +50,8 @@ timed: .venv/.installed-dev system ## Run the tests that measure time, one after
 storm: .venv/.installed-dev system ## Run long tests with faults at random
 	$(PYTEST) -m storm tests/faults
 
-fuzz: .venv/.installed-dev system ## Give every route strange bytes in every field: some minutes
-	$(PYTEST) -n auto -m fuzz tests/integration
+fuzz: .venv/.installed-dev system ## Give every route strange bytes in every field: half an hour
+	$(PYTEST) -n auto --dist worksteal -m fuzz tests/integration
 
 clients: .venv/.installed-dev .venv/.clients ## Run what generators make of the API's description, and examples in JavaScript
 	$(PYTEST) tests/clients

@@ -8,7 +8,6 @@ from typing import Any
 
 from litestar import Response, Router, get
 from litestar.params import FromQuery
-from litestar.response import Stream
 from sqlalchemy.orm import Session
 
 from app import db, forms
@@ -189,12 +188,12 @@ def _file(name: str, written: Callable[[Session, Asked], Iterator[str]]) -> Any:
         length: FromQuery[str] = "4weeks",
         until: FromQuery[str] = "",
         barber: FromQuery[str] = "",
-    ) -> Stream:
+    ) -> csv_files.Download:
         asked = _asked(length, until, barber)
         with db.database().read() as session:
             _period(session, asked)  # what is wrong is said before the file begins
             _barbers(session, asked)
-        return csv_files.download(name, lambda session: written(session, asked))
+        return csv_files.Download(name, lambda session: written(session, asked))
 
     return download
 

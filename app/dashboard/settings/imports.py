@@ -8,7 +8,6 @@ from litestar.concurrency import sync_to_thread
 from litestar.datastructures import UploadFile
 from litestar.exceptions import HTTPException
 from litestar.params import PathParameter
-from litestar.response import Stream
 from litestar.status_codes import HTTP_413_REQUEST_ENTITY_TOO_LARGE
 from litestar.types import ASGIApp, Receive, Scope, Send
 from sqlalchemy.orm import Session
@@ -24,7 +23,7 @@ from app.imports.spelling import ORDERS
 from app.models.imports import UNDER_WAY, Import
 from app.models.shop import Barber, Service
 from app.shop.catalogue import booked, listed
-from app.web.csv_files import download
+from app.web.csv_files import Download
 from app.web.field_names import first_of_each
 
 HERE = "/settings/import"
@@ -73,11 +72,11 @@ def show_import(request: PageRequest, import_id: ImportId) -> Response[str]:
 
 
 @get(f"{HERE}/{{import_id:str}}/rows.csv", opt={"access": "owner"}, sync_to_thread=True)
-def show_rows(import_id: ImportId) -> Stream:
+def show_rows(import_id: ImportId) -> Download:
     """What becomes of each row."""
     with db.database().read() as session:
         service.get(session, import_id)
-    return download("rows", partial(export.rows_csv, import_id=import_id))
+    return Download("rows", partial(export.rows_csv, import_id=import_id))
 
 
 @post(f"{HERE}/{{import_id:str}}/match", opt={"access": "owner"}, sync_to_thread=True)
@@ -131,15 +130,15 @@ def discard(request: PageRequest, import_id: ImportId) -> Response[str]:
 
 
 @get("/settings/export/customers.csv", opt={"access": "owner"}, sync_to_thread=True)
-def export_customers() -> Stream:
+def export_customers() -> Download:
     """All customers."""
-    return download("customers", export.customers_csv)
+    return Download("customers", export.customers_csv)
 
 
 @get("/settings/export/bookings.csv", opt={"access": "owner"}, sync_to_thread=True)
-def export_bookings() -> Stream:
+def export_bookings() -> Download:
     """All bookings."""
-    return download("bookings", export.bookings_csv)
+    return Download("bookings", export.bookings_csv)
 
 
 def _imports(request: PageRequest, state: FormState = AS_IT_IS) -> Response[str]:

@@ -44,6 +44,8 @@ RIGHT = {
     "text": b"Until {timeUntil}",
 }
 """What most forms take, so that one wrong field is looked at by itself."""
+PARTS = 4
+"""Of the routes, so that what takes long keeps all cores busy."""
 
 
 class Fuzzer:
@@ -134,11 +136,16 @@ def test_strange_bytes_in_all_fields_of_a_query_or_a_form_at_once(fuzzer: Fuzzer
             check(f"{target.method} {target.path}: {what}", answer, is_text=is_text)
 
 
+def test_fields_are_found_near_their_routes(fuzzer: Fuzzer) -> None:
+    names = {name for target in fuzzer.targets for name in fuzz.names_near(target)}
+    assert {"q", "cursor", "phone", "day", "time", "Body", "text"} <= names
+
+
 @pytest.mark.fuzz
-def test_strange_bytes_in_each_field_alone(fuzzer: Fuzzer) -> None:
-    near = [(target, name) for target in fuzzer.targets for name in fuzz.names_near(target)]
-    assert {"q", "cursor", "phone", "day", "time", "Body", "text"} <= {name for _, name in near}
-    for target, name in near:
+@pytest.mark.parametrize("part", range(PARTS))
+def test_strange_bytes_in_each_field_alone(fuzzer: Fuzzer, part: int) -> None:
+    targets = fuzzer.targets[part::PARTS]
+    for target, name in ((each, name) for each in targets for name in fuzz.names_near(each)):
         for what, value in ALL.items():
             fields = {name: value} if target.method == "GET" else {**RIGHT, name: value}
             answer = fuzzer.fields(target, fields)
@@ -147,13 +154,21 @@ def test_strange_bytes_in_each_field_alone(fuzzer: Fuzzer) -> None:
 
 
 @pytest.mark.fuzz
-def test_every_strange_value_in_all_fields_at_once_and_in_every_header(fuzzer: Fuzzer) -> None:
-    for target, (what, value) in itertools.product(fuzzer.targets, ALL.items()):
-        said = f"{target.method} {target.path}: {what}"
+@pytest.mark.parametrize("part", range(PARTS))
+def test_every_strange_value_in_all_fields_at_once(fuzzer: Fuzzer, part: int) -> None:
+    for target, (what, value) in itertools.product(fuzzer.targets[part::PARTS], ALL.items()):
         answer = fuzzer.fields(target, dict.fromkeys(fuzz.field_names(), value))
-        check(said, answer, is_text=what in STRANGE or not is_read(target))
+        is_text = what in STRANGE or not is_read(target)
+        check(f"{target.method} {target.path}: {what}", answer, is_text=is_text)
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("part", range(PARTS))
+def test_strange_bytes_in_every_header_of_every_route(fuzzer: Fuzzer, part: int) -> None:
+    values = itertools.cycle(ALL.values())
+    for target, name in itertools.product(fuzzer.targets[part::PARTS], fuzz.HEADERS):
         who = fuzzer.as_who_may(target, {})
-        for name in fuzz.HEADERS:
+        for value in itertools.islice(values, 5):  # the next route gets others there
             _check_header(fuzzer, target, who, name, value)
 
 
