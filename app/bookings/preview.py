@@ -42,7 +42,7 @@ from app.models.shop import Barber
 from app.reminders.plan import PlanTooLong
 from app.shop import hours, money
 from app.shop.policy import of_shop
-from app.shop.service import shop, time_zone
+from app.shop.service import names_of, shop, time_zone
 
 
 @dataclass(frozen=True)
@@ -397,7 +397,8 @@ def _text(
     """The first reminder; empty while it cannot be written."""
     if not (choices.service and choices.barber):
         return ""
-    named = typed.typed["name"], start.at, choices.service.name, choices.barber.name
+    services = names_of(session, choices.service.parts or choices.service.id)
+    named = typed.typed["name"], start.at, services, choices.barber.name
     try:
         subject = Subject("", *named, contact.language if contact else None)
         return content_of(shop(session), "reminder", None, subject, plan.times[0]).body

@@ -5,7 +5,7 @@ standard text is sent in the customer's language, if that is known; but by a tem
 is one in that language, for a template's words are at Twilio (ADR 66).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -16,9 +16,10 @@ from sqlalchemy.orm import Session
 from app.messages import booking_codes, languages, texts
 from app.models.booking import Booking
 from app.models.message import Message
-from app.models.shop import Barber, Service, Shop
+from app.models.shop import Barber, Shop
 from app.settings import settings
-from app.shop.service import shop, time_zone
+from app.shop import several
+from app.shop.service import names_of, shop, time_zone
 
 _TOO_LONG = {"formattedDateTime": "dateTime"}
 """Placeholders that are longer than the 16 characters of a variable (Twilio error 50540)."""
@@ -59,14 +60,14 @@ class Wording(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """What a message says of a booking; `service` and `barber` are their names, `language` is the
-    customer's, if it is known.
+    """What a message says of a booking. The names of its `services` become one in the language of
+    the message; `language` is the customer's, if it is known.
     """
 
     booking_id: str
     customer_name: str
     starts_at: datetime
-    service: str
+    services: Sequence[str]
     barber: str
     language: str | None = None
 
@@ -141,9 +142,9 @@ def _sids(written: str) -> Mapping[str, str]:
 
 def subject_of(session: Session, booking: Booking) -> Subject:
     """What a message says of `booking`, which need not be stored."""
-    service = session.get_one(Service, booking.service_id)
+    services = names_of(session, booking.service_id)
     barber = session.get_one(Barber, booking.barber_id)
-    named = booking.customer_name, booking.starts_at, service.name, barber.name
+    named = booking.customer_name, booking.starts_at, services, barber.name
     return Subject(booking.id, *named)
 
 
@@ -155,7 +156,9 @@ def values_of(row: Shop, subject: Subject, at: datetime, locale: str) -> dict[st
         "customerName": name,
         "firstName": texts.first_name(name),
         "formattedDateTime": texts.format_date_time(subject.starts_at, time_zone(row), locale),
-        "serviceName": texts.clean_value(subject.service, unnamed["service"]),
+        "serviceName": texts.clean_value(
+            several.in_words(subject.services, locale), unnamed["service"]
+        ),
         "barberName": texts.clean_value(subject.barber, unnamed["barber"]),
         "timeUntil": texts.time_until(at, subject.starts_at, locale),
         "shopName": texts.clean_value(row.name, unnamed["shop"]),

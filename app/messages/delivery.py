@@ -22,6 +22,7 @@ from app.messages.lifecycle.facts import Facts
 from app.messages.reconciliation.lookup import find_sent
 from app.messages.templates import NotUsable
 from app.settings import settings
+from app.shop.service import names_of
 
 _log = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ def begin(session: Session, taken: Claim) -> Content | datetime | None:
     if templates.is_missing(facts.kind, facts.written_at):
         return _hold_back(session, taken, templates.NO_TEMPLATE)
     try:
-        content = _content(facts)
+        content = _content(session, facts)
     except _UNWRITABLE:
         _log.exception("the text of %s could not be made", taken.job_id)
         claims.mark_unsendable(session, taken, "render_error")
@@ -138,26 +139,29 @@ def _take(job_id: str) -> _Begun | Claim | datetime | None:
         found = claims.find(session, job_id)
         if not isinstance(found, Found):
             return found
-        content = _content_at_once(found)
+        content = _content_at_once(session, found)
         if content is None:
             return found.claim if claims.take(session, found) else None
         won = claims.take_and_start(session, found, content.body)
     return _Begun(found.claim, content, since) if won else None
 
 
-def _content_at_once(found: Found) -> Content | None:
+def _content_at_once(session: Session, found: Found) -> Content | None:
     facts = found.facts
     if facts.verify_first or templates.is_missing(facts.kind, facts.written_at):
         return None
     try:
-        content = _content(facts)
+        content = _content(session, facts)
     except _UNWRITABLE:
         return None
     return None if templates.variables(channel(), content.content_sid) is None else content
 
 
-def _content(facts: Facts) -> Content:
-    return content_of(facts.shop, facts.kind, facts.text, facts.subject, clock.now())
+def _content(session: Session, facts: Facts) -> Content:
+    subject = facts.subject
+    if facts.parts is not None:
+        subject = subject._replace(services=names_of(session, facts.parts))
+    return content_of(facts.shop, facts.kind, facts.text, subject, clock.now())
 
 
 def _begin_after_asking(taken: Claim) -> _Begun | datetime | None:

@@ -89,6 +89,12 @@ def ids_in(service: Service) -> Sequence[str]:
     return (service.parts or service.id).split(PARTS_JOIN)
 
 
+def names_of(session: Session, service_id: str) -> Sequence[str]:
+    """The names of what is done, in order."""
+    parts = (service(session, id) for id in parts_of(session, service_id))
+    return [part.name for part in parts if part is not None]
+
+
 def is_offered(session: Session, service_id: str) -> bool:
     """Whether it can be booked: all that is done."""
     parts = (service(session, id) for id in parts_of(session, service_id))

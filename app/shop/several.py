@@ -96,13 +96,19 @@ def has_part(session: Session, id: str) -> bool:
     return any(id in (each or "").split(PARTS_JOIN) for each in keys)
 
 
+def in_words(names: Sequence[str], locale: str) -> str:
+    """The names of services of one visit as one: `Haircut and Beard trim`, in that language."""
+    name = format_list(list(names), locale=locale)
+    return name if len(name) <= _MOST_NAME else f"{name[: _MOST_NAME - 1]}…"
+
+
 def _columns(session: Session, parts: Sequence[Service]) -> dict[str, Any]:
     """Of parts that are one: it is kept free before the first and after the last of them."""
     written = PARTS_JOIN.join(part.id for part in parts)
     prices = [part.price for part in parts if part.price is not None]
     return {
         "id": f"several-{hashlib.sha256(written.encode()).hexdigest()[:24]}",
-        "name": _name(session, [part.name for part in parts]),
+        "name": in_words([part.name for part in parts], shop_service.shop(session).locale),
         "minutes": sum(part.minutes for part in parts),
         "buffer_minutes_before": parts[0].buffer_minutes_before,
         "buffer_minutes": parts[-1].buffer_minutes,
@@ -112,9 +118,3 @@ def _columns(session: Session, parts: Sequence[Service]) -> dict[str, Any]:
         "colour": parts[0].colour,
         "parts": written,
     }
-
-
-def _name(session: Session, names: Sequence[str]) -> str:
-    """`Haircut and Beard trim`, in the shop's language."""
-    name = format_list(list(names), locale=shop_service.shop(session).locale)
-    return name if len(name) <= _MOST_NAME else f"{name[: _MOST_NAME - 1]}…"

@@ -22,8 +22,9 @@ class Facts(NamedTuple):
     """A message, its booking, its customer and the state of sending, at one moment.
 
     `written_at` is when the customer last wrote. `skip_reason` is why the message is not worth
-    sending any more. `is_phone_busy`: a message to this person is in flight, be it this one.
-    `is_plan_behind`: a reminder of this booking is due of which no tick has made a message yet.
+    sending any more. `parts` has the ids of several services that are one. `is_phone_busy`: a
+    message to this person is in flight, be it this one. `is_plan_behind`: a reminder of this
+    booking is due of which no tick has made a message yet.
     """
 
     shop: Shop
@@ -44,6 +45,7 @@ class Facts(NamedTuple):
     person: str
     starts_at: datetime
     service: str
+    parts: str | None
     barber: str
     whatsapp: str | None
     language: str | None
@@ -63,9 +65,9 @@ class Facts(NamedTuple):
 
     @property
     def subject(self) -> Subject:
-        """What the message says of the booking."""
+        """What the message says of the booking; the names of several services are not read here."""
         about = self.booking_id, self.customer_name, self.starts_at
-        return Subject(*about, self.service, self.barber, self.language)
+        return Subject(*about, [self.service], self.barber, self.language)
 
 
 def read(connection: Connection, job_id: str, now: datetime) -> Facts | None:
@@ -116,6 +118,7 @@ def _statement(nights: quiet.Rule | None) -> Select[*tuple[Any, ...]]:
             booking.person,
             booking.starts_at,
             service.name,
+            service.parts,
             barber.name,
             customer.whatsapp,
             customer.language,

@@ -23,6 +23,7 @@ from app.messages.lifecycle.compare_and_set import booking_of
 from app.messages.service import reminders
 from app.messages.tick import Process, tick
 from app.models.booking import Booking
+from app.shop import several
 from app.whatsapp.errors import explain
 from tests import factories
 from tests.conftest import Configure
@@ -490,6 +491,21 @@ def test_no_value_is_empty_or_of_several_lines_whatever_the_name_is(
 
     [sent] = twilio.messages()  # the fake refuses such values (21656, 63013)
     assert all(sent.content_variables.values())
+
+
+def test_several_services_are_one_in_the_language_of_the_message_not_as_they_were_booked(
+    sqlite_db: Database, twilio: FakeTwilio
+) -> None:
+    job_id = due_message(sqlite_db)
+    with sqlite_db.write() as session:
+        both = several.made(session, "haircut+beard-trim")
+        session.get_one(Booking, booking_of(job_id)).service_id = both
+        factories.shop(session, locale="de_DE")
+
+    deliver(job_id)
+
+    [sent] = twilio.messages()
+    assert sent.content_variables["serviceName"] == "Haircut und Beard trim"
 
 
 @pytest.mark.parametrize(

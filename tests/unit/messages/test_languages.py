@@ -18,7 +18,8 @@ from app.shop.changes import locales
 from tests.conftest import Configure
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
-ANA = Subject("booking_1", "Ana Silva", NOW + timedelta(days=3), "Haircut", "Sam")
+VISIT = ["Haircut", "Beard trim"]
+ANA = Subject("booking_1", "Ana Silva", NOW + timedelta(days=3), VISIT, "Sam")
 each_language = pytest.mark.parametrize("language", LANGUAGES.values(), ids=LANGUAGES)
 
 
@@ -95,9 +96,11 @@ def test_a_customer_is_written_to_in_their_language_unless_the_shop_has_its_own_
     english = body(shop(), None)
     assert "Thursday, 26 November 2026 at 08:00" in english
     assert "Your appointment is in 3 days" in english
+    assert "Haircut and Beard trim" in english
     german = body(shop(), "de")
     assert german.startswith("Hallo Ana!")
     assert "Donnerstag, 26. November 2026 um 08:00" in german
+    assert "Haircut und Beard trim" in german
     assert "Bis zu Ihrem Termin: 3 Tage" in german
     assert body(shop("de_DE"), "de") == body(shop("de_DE"), None) == german
     assert "at 08:00" in body(shop("de_DE"), "en")
