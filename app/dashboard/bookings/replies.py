@@ -74,7 +74,7 @@ def mark_handled(request: PageRequest, sid: ReplySid) -> Response[str]:
 
     def act(session: Session) -> str:
         service.mark_handled(session, sid, request.user.actor)
-        return "Marked as looked after."
+        return "Marked as done."
 
     return run_action(request, "/today", act, f"/replies/{sid}/reopen")
 

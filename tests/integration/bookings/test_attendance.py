@@ -244,7 +244,7 @@ def actions(client: Client, booking_id: str) -> dict[str, str]:
     ("button", "status", "toast", "words"),
     [
         ("Came", "completed", "Noted: Luis Ortega came.", "Marked as came"),
-        ("Did not come", "no_show", "Noted: Luis Ortega did not come.", "Marked as did not come"),
+        ("Did not come", "no_show", "Noted: Luis Ortega did not come.", "Marked as no-show"),
     ],
 )
 def test_the_page_asks_once_it_has_begun_says_who_answered_and_takes_it_back_by_plain_forms(

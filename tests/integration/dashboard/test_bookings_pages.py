@@ -345,7 +345,7 @@ def test_the_page_says_who_booked_moved_cancelled_and_undid_it(
 ) -> None:
     booking_id = made(shop, clock)
     clock.move(minutes=1)
-    later = {"scheduled_time": clock.now() + timedelta(hours=12)}
+    later = {"scheduled_time": clock.now() + timedelta(hours=12), "barber_id": "barber_2"}
     with shop.write() as session:
         service.change(session, booking_id, later, "customer")
         service.change(session, booking_id, {"customer_name": "Luisa"}, "token:b")
@@ -357,8 +357,8 @@ def test_the_page_says_who_booked_moved_cancelled_and_undid_it(
 
     assert "Booked by the API" in page
     assert (
-        "Moved by the customer, by WhatsApp, from today 10:00 AM to today 12:01 PM "
-        "4 planned messages cancelled Reminder 1, today 2:00 AM"
+        "Moved by the customer, by WhatsApp, from today 10:00 AM to today 12:01 PM; also changed: "
+        "barber 4 planned messages cancelled Reminder 1, today 2:00 AM"
     ) in page
     assert "Changed by the API: name" in page
     assert re.search("Cancelled by Ann Lee (?!. planned message)", page), "they came back"

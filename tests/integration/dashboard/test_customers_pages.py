@@ -71,9 +71,10 @@ def test_a_row_has_the_latest_name_the_last_visit_the_next_appointment_and_how_m
 ) -> None:
     ben, ana = listed(client)
     assert ana == (
-        "Ana Silva also Ana S. +44 20 7946 0958 tomorrow 6:00 AM Fri, Nov 20 10:00 PM 5 Not asked"
+        "Ana Silva also Ana S. +44 20 7946 0958 tomorrow 6:00 AM Fri, Nov 20 10:00 PM 5 "
+        "Not recorded"
     )
-    assert ben.endswith("today 5:00 AM Not yet 1 Not asked")
+    assert ben.endswith("today 5:00 AM Not yet 1 Not recorded")
 
 
 @pytest.mark.parametrize(
@@ -84,7 +85,7 @@ def test_a_row_has_the_latest_name_the_last_visit_the_next_appointment_and_how_m
         ("staff", "No messages"),
         ("reply", "Stopped"),
         ("twilio", "Stopped"),
-        ("opted in", "Not asked"),
+        ("opted in", "Not recorded"),
     ],
 )
 def test_a_word_says_what_the_customer_said_about_messages(

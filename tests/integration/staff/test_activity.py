@@ -109,7 +109,7 @@ def test_each_line_says_who_did_what_to_what_the_newest_first(
     note(shop, f"user:{ben.id}", "reply.handled", reply.sid)
     about = "Luis <Ortega> today 10:00 AM"
     assert lines(client) == [
-        "today 12:05 AM Ben Roe Marked as looked after A message of Luis",
+        "today 12:05 AM Ben Roe Marked as done A message of Luis",
         f"today 12:05 AM Customer, by reply Cancelled {about}",
         f"today 12:05 AM Chairtime Retried reminder 3 {about}",
         f"today 12:05 AM Ben Roe Changed barber, phone {about}",
