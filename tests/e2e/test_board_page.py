@@ -101,8 +101,11 @@ def test_a_drag_shows_what_it_changes_before_it_is_kept_and_can_be_undone(
         re.compile(r"\d+ planned reminders are replaced by\s+\d+:")
     )
     assert place(shop, booking) == ("10:00", "barber_1")
+    dialog(page).get_by_label("Tell Luis Ortega the new time now").check()
     keep(page)
     expect(page.locator("#column-barber_2").locator(".block")).to_contain_text("11:30")
+    [message] = shop.twilio.wait_for(1, to=booking["customerPhone"])
+    assert "11:30" in message.body
     expect(page.locator(".is-ghost")).to_have_count(0)
     assert place(shop, booking) == ("11:30", "barber_2")
     assert "cancelled" in shop.states(booking)

@@ -31,14 +31,22 @@ def test_a_customer_is_found_while_one_types_and_booked_again(shop: Dashboard, p
     assert problems == []
 
 
-def test_a_customers_page_follows_their_bookings_and_keeps_what_they_said(
+def test_on_a_phone_a_customers_page_follows_their_bookings_and_keeps_what_they_said(
     shop: Dashboard, page: Page
 ) -> None:
+    page.set_viewport_size(PHONE)
     booking = shop.book(7200, ANA)
     page.goto(f"/customers/{booking['id']}")
     live(page)
+    language = page.get_by_label("Language of messages")
+    language.select_option("de")
     shop.api.delete(f"/api/bookings/{booking['id']}").raise_for_status()
     expect(page.locator("#coming tbody")).to_contain_text("Cancelled")
+    expect(language).to_have_value("de")  # it is not saved yet
+    page.get_by_role("button", name="Save language").click()
+    expect(page.locator("#toasts")).to_contain_text("Messages to them are in Deutsch from now on.")
+    expect(language).to_have_value("de")
+    assert_fits(page)
     page.get_by_role("button", name="Stop messages").click()
     expect(page.locator("#facts")).to_contain_text("Wants no messages since today")
     page.get_by_role("button", name="Undo").click()

@@ -26,7 +26,7 @@ class Mailbox:
     With a `context` it demands STARTTLS and a login; `logins` are those that were right.
     """
 
-    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+    def __init__(self, context: ssl.SSLContext | None = None, *, port: int | None = None) -> None:
         self.mails: list[EmailMessage] = []
         self.logins: list[str] = []
         self.over_tls: list[bool] = []
@@ -35,7 +35,7 @@ class Mailbox:
         self._controller = Controller(
             self,
             hostname="127.0.0.1",
-            port=free_port(),
+            port=port or free_port(),
             tls_context=context,
             require_starttls=context is not None,
             auth_required=context is not None,
