@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from time import monotonic
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from typing import cast as cast_type
 
 import psycopg
@@ -50,6 +50,7 @@ from sqlalchemy.orm import (
     Session,
     make_transient_to_detached,
 )
+from sqlalchemy.orm.util import identity_key
 from sqlalchemy.types import TypeDecorator
 
 from app import clock
@@ -85,6 +86,9 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
+
+
+Held = TypeVar("Held", bound=Base)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -388,24 +392,50 @@ def add_new(session: Session, model: type[Base], **values: Any) -> bool:
     return session.scalar(added) is not None
 
 
-def insert_new(session: Session, new: Base) -> None:
-    """INSERT an object past the session, which then holds it as if it had read it: half as dear.
+def insert_new(session: Session, model: type[Held], **values: Any) -> Held:
+    """INSERT a row past the session, which then holds its object as if it had read it.
 
-    What was not given is NULL, or what the column's default says.
+    What is not given is NULL, or what the column's default says.
     """
-    table = table_of(type(new))
-    plain = (each.key for each in table.c if each.nullable and each.default is None)
-    values = dict.fromkeys(plain)
-    values |= {key: value for key, value in vars(new).items() if key in table.c}
-    past_orm(session).execute(_insert(table), values)
-    vars(new).update(values)
-    make_transient_to_detached(new)
-    session.add(new)
+    table = table_of(model)
+    row = dict.fromkeys(each.key for each in table.c if each.nullable and each.default is None)
+    row |= values
+    past_orm(session).execute(_insert(table), row)
+    return hold(session, model, row)
+
+
+def update_held(session: Session, held: Base, **values: Any) -> None:
+    """UPDATE by its id the row of an object that the session holds, which is as the row then."""
+    statement = _update(table_of(type(held)))
+    past_orm(session).execute(statement, {"of": vars(held)["id"], **values})
+    vars(held).update(values)
+
+
+def hold(session: Session, model: type[Held], row: Mapping[str, Any]) -> Held:
+    """The object of a row with all its columns, which the session holds as if it had read it.
+
+    To read and to change a row in this way costs a third of what the session's own way costs.
+    """
+    there: Held | None = session.identity_map.get(identity_key(model, row["id"]))
+    if there is not None:
+        session.expire(there)
+        vars(there).update(row)
+        return there
+    held = model()
+    vars(held).update(row)
+    make_transient_to_detached(held)
+    session.add(held)
+    return held
 
 
 @cache
 def _insert(table: Table) -> Any:
     return table.insert()
+
+
+@cache
+def _update(table: Table) -> Any:
+    return table.update().where(table.c.id == bindparam("of"))
 
 
 def insert_rows(session: Session, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:

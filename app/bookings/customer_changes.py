@@ -15,7 +15,7 @@ from app.errors import Conflict, FieldError, Invalid
 from app.forms import Form, field, lines
 from app.messages.languages import LANGUAGES
 from app.messages.lifecycle.compare_and_set import lock_booking
-from app.models.booking import Booking, derived_of
+from app.models.booking import Booking, with_derived
 from app.models.customer import Customer
 from app.models.folding import fold
 from app.models.identity import person_of
@@ -166,10 +166,7 @@ def _rename(
     ids = select(Booking.id).where(*so_called)
     for each in session.scalars(ids.where(phone_corrections.is_coming()).order_by(Booking.id)):
         service.change(session, each, changes, actor)
-    columns: dict[str, Any] = {**changes}
-    if "customer_name" in changes:
-        columns |= derived_of("customer_name", changes["customer_name"])
-    columns["updated_at"] = phone_corrections.changed_now()
+    columns = with_derived(changes) | {"updated_at": phone_corrections.changed_now()}
     is_over = *so_called, ~phone_corrections.is_coming()
     session.execute(
         update(Booking).where(*is_over).values(columns),

@@ -14,12 +14,12 @@ from app.bookings import place
 from app.bookings.fields import BookingForm
 from app.bookings.need import Need
 from app.customers import consent
-from app.db import insert_new, read_rows, table_of
+from app.db import insert_new, read_rows, table_of, update_held
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.messages.enqueue import enqueue_after_commit, revoke_after_commit
 from app.messages.lifecycle import materialize, plans
 from app.messages.lifecycle.compare_and_set import lock_booking
-from app.models.booking import Booking
+from app.models.booking import Booking, with_derived
 from app.models.plan import ReminderTimes
 from app.models.shop import ANY_BARBER, Service
 from app.reminders.plan import PlanTooLong, reminder_times
@@ -34,6 +34,8 @@ from app.staff import audit
 _ANY_TIME = frozenset({"notes", "price", "discount", "discount_reason"})
 """What can be changed when the appointment is over, too."""
 _DISCOUNTED = ("price", "currency", "discount", "discount_reason")
+_PLACED = place.CHOSEN | {"starts_at", "customer_phone"}
+"""What is not changed without a look for the same booking."""
 
 _ROW = select(*table_of(Booking).c).where(table_of(Booking).c.id == bindparam("id"))
 
@@ -100,8 +102,8 @@ def store(session: Session, columns: Mapping[str, Any], actor: str) -> Booking:
     """Add a confirmed booking with these columns, checked already; it gets no messages."""
     now = clock.now()
     common = {"status": "confirmed", "created_at": now, "updated_at": now}
-    booking = Booking(**{"id": f"booking_{ULID()}", **common, **columns})
-    insert_new(session, booking)
+    values = with_derived({"id": f"booking_{ULID()}", **common, **columns})
+    booking = insert_new(session, Booking, **values)
     audit.record(session, actor, "booking.created", booking.id)
     return booking
 
@@ -192,8 +194,7 @@ def cancel(
         return booking
     _check_open(booking, may_have_begun=booking.customer_phone is None)
     now = clock.now()
-    booking.status, booking.updated_at = "cancelled", now
-    session.flush()
+    update_held(session, booking, status="cancelled", updated_at=now)
     revoke_after_commit(session, plans.cancel_pending(session, booking.id, "booking_cancelled"))
     if not told and booking.customer_phone is not None:
         at = now + tell_after
@@ -271,28 +272,29 @@ def _checked(session: Session, fields: BookingForm, names: Collection[str]) -> d
 
 def _set(session: Session, booking: Booking, values: dict[str, Any], allow_overlap: bool) -> None:
     """Put the changed values into the booking, if its barber is free and it is no double."""
-    need = Need.of_booking(booking)
     chosen = shop_service.service(session, values.get("service_id", booking.service_id))
     is_priced = chosen and values.keys() & {"price", "service_id"}
     price = priced(session, values.get("price"), chosen) if chosen and is_priced else {}
     after = {name: getattr(booking, name) for name in _DISCOUNTED} | values | price
     off = discounted(**{name: after[name] for name in _DISCOUNTED})
-    for name, value in {**values, **price, **off}.items():
-        setattr(booking, name, value)
-    is_placed = bool(values.keys() & {*place.CHOSEN, "starts_at"})
-    if not is_placed and "customer_phone" not in values:
-        return
-    with session.no_autoflush:
-        service, barber = place.choices(
-            session, booking.service_id, booking.barber_id, values.keys()
-        )
-        if "service_id" in values:
-            need = Need.of_service(service)
-        for name, value in need.columns(booking.starts_at).items():
-            setattr(booking, name, value)
-        overlaps = allow_overlap or not is_placed
-        other = place.find_same(session, barber, vars(booking), overlaps, booking.id)
-        place.refuse_double(other)
+    changed = {**values, **price, **off, "updated_at": clock.now()}
+    if values.keys() & _PLACED:
+        changed |= _placed(session, booking, values, allow_overlap)
+    update_held(session, booking, **with_derived(changed))
+
+
+def _placed(
+    session: Session, booking: Booking, values: dict[str, Any], allow_overlap: bool
+) -> dict[str, Any]:
+    """The columns of its place with the changed values. Raises Conflict as `change` does."""
+    after = vars(booking) | values
+    service, barber = place.choices(session, after["service_id"], after["barber_id"], values.keys())
+    need = Need.of_service(service) if "service_id" in values else Need.of_booking(booking)
+    columns = need.columns(after["starts_at"])
+    overlaps = allow_overlap or values.keys().isdisjoint({*place.CHOSEN, "starts_at"})
+    other = place.find_same(session, barber, after | columns, overlaps, booking.id)
+    place.refuse_double(other)
+    return columns
 
 
 def _change(
@@ -306,8 +308,6 @@ def _change(
 ) -> None:
     is_moved, was = "starts_at" in values, booking.starts_at
     _set(session, booking, values, allow_overlap)
-    booking.updated_at = clock.now()
-    session.flush()
     if is_moved:
         revoke_after_commit(session, plans.cancel_pending(session, booking.id, "rescheduled"))
     details: dict[str, Any] = {"fields": sorted(values)}

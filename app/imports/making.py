@@ -16,7 +16,7 @@ from app.imports.matching import Matching
 from app.imports.rows import Reading
 from app.messages.enqueue import enqueue_after_commit
 from app.messages.lifecycle import materialize
-from app.models.booking import Booking, derived_of
+from app.models.booking import Booking, with_derived
 from app.models.customer import Customer
 from app.models.folding import fold
 from app.models.identity import person_of
@@ -85,19 +85,19 @@ def _hold_barbers(session: Session, values: Sequence[Mapping[str, Any]]) -> None
 def _columns(id: str, values: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     starts_at, ends_at = fates.span_of(values)
     price = values["price"]
-    columns = {
-        **values,
-        "id": id,
-        "starts_at": starts_at,
-        "ends_at": ends_at,
-        "busy_from": starts_at,
-        "busy_until": ends_at,
-        "price": None if price is None else Decimal(price),
-        "created_at": now,
-        "updated_at": now,
-    }
-    for name in ("customer_name", "customer_phone"):
-        columns |= derived_of(name, values[name])
+    columns = with_derived(
+        {
+            **values,
+            "id": id,
+            "starts_at": starts_at,
+            "ends_at": ends_at,
+            "busy_from": starts_at,
+            "busy_until": ends_at,
+            "price": None if price is None else Decimal(price),
+            "created_at": now,
+            "updated_at": now,
+        }
+    )
     return {column.name: columns.get(column.name) for column in table_of(Booking).columns}
 
 

@@ -1,7 +1,7 @@
 """The table of bookings."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -151,3 +151,12 @@ def derived_of(field: str, value: str | None) -> dict[str, str | None]:
         return {"person": None, "spellings": ""}
     written = identity.spellings(value)
     return {"person": written[0], "spellings": " ".join(written)}
+
+
+def with_derived(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns of Booking, and what follows from them."""
+    derived = dict(columns)
+    for field in ("customer_name", "customer_phone"):
+        if field in columns:
+            derived |= derived_of(field, columns[field])
+    return derived

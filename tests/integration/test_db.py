@@ -12,7 +12,17 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.orm import Session
 
-from app.db import Database, after_commit, change_rows, constant, insert, table_of
+from app.db import (
+    Database,
+    after_commit,
+    change_rows,
+    constant,
+    hold,
+    insert,
+    read_rows,
+    table_of,
+    update_held,
+)
 from app.models.message import DailySent, Worker
 from app.models.shop import Service
 from tests import factories
@@ -225,3 +235,26 @@ def test_rows_that_change_past_the_objects_are_read_again_and_known_as_changed(
         change_rows(session, update(table_of(Service)).values(name="Trim"))
         assert service.name == "Trim"
     assert db.changed_at["service"] >= begun
+
+
+def test_an_object_that_is_held_past_the_session_is_as_its_row(db: Database) -> None:
+    with db.write() as session:
+        id = factories.service(session, name="Cut").id
+    columns = table_of(Service).c
+    with db.write() as session:
+        known = session.get_one(Service, id)
+        session.connection().execute(update(table_of(Service)).values(name="Trim"))
+        row = read_rows(session, select(*columns).where(columns.id == id)).one()
+        assert hold(session, Service, row._asdict()) is known
+        assert known.name == "Trim"
+        update_held(session, known, name="Shave")
+        assert known.name == "Shave"
+        assert known not in session.dirty
+    with db.write() as session:
+        row = read_rows(session, select(*columns).where(columns.id == id)).one()
+        held = hold(session, Service, row._asdict())
+        assert session.get(Service, id) is held
+        assert held.name == "Shave"
+        held.name = "Cut"
+    with db.read() as session:
+        assert session.get_one(Service, id).name == "Cut"

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Select, bindparam, case, select
 from sqlalchemy.orm import Session
 
 from app import clock, db, outbox
-from app.db import is_one_of, table_of
+from app.db import hold, is_one_of, past_orm, table_of
 from app.messages import quiet
 from app.messages.eligibility import as_of, skip_reason
 from app.models.booking import Booking
@@ -36,11 +36,10 @@ _NOT_SENT: dict[str, Any] = {
 
 _booking = table_of(Booking).c
 _LOCKED = {
-    to_change: select(Booking)
-    .where(Booking.id == bindparam("id"))
+    to_change: select(*_booking)
+    .where(_booking.id == bindparam("id"))
     # Not "for update": that would keep off foreign keys' checks too, and end in deadlocks.
     .with_for_update(read=not to_change, key_share=to_change)
-    .execution_options(populate_existing=True)
     for to_change in (False, True)
 }
 _HOLD_BOOKING = select(_booking.id).where(_booking.id == bindparam("id")).with_for_update(read=True)
@@ -67,7 +66,8 @@ def lock_booking(session: Session, booking_id: str, *, to_change: bool = False) 
     Senders share it, and who changes or cancels it has it alone: a cancel comes before the start
     of a send, or after it.
     """
-    return session.scalars(_LOCKED[to_change], {"id": booking_id}).one_or_none()
+    row = past_orm(session).execute(_LOCKED[to_change], {"id": booking_id}).one_or_none()
+    return None if row is None else hold(session, Booking, row._asdict())
 
 
 def hold_booking(connection: Connection, booking_id: str) -> None:
