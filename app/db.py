@@ -441,10 +441,11 @@ def _update(table: Table) -> Any:
 def insert_rows(session: Session, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
     """INSERT rows with the same keys, but for those that are there already, by one of their keys.
 
-    On PostgreSQL they travel as one array a column: 359 rows in a third of the time of a list.
+    On PostgreSQL many travel as one array a column: 359 rows in a third of the time of a list. One
+    does not: its statement need not be made anew.
     """
-    if _is_sqlite(session):
-        change_rows(session, _insert_new(model), list(rows))
+    if _is_sqlite(session) or len(rows) == 1:
+        change_rows(session, _insert_new(dialect(session), model), list(rows))
         return
     columns = [model.__table__.c[name] for name in rows[0]]
     arrays = [
@@ -461,8 +462,8 @@ def insert_rows(session: Session, model: type[Base], rows: Sequence[Mapping[str,
 
 
 @cache
-def _insert_new(model: type[Base]) -> Any:
-    return sqlite.insert(table_of(model)).on_conflict_do_nothing()
+def _insert_new(kind: ModuleType, model: type[Base]) -> Any:
+    return kind.insert(table_of(model)).on_conflict_do_nothing()
 
 
 def dialect(session: Session) -> ModuleType:
