@@ -104,12 +104,15 @@ class Form:
 
 
 def as_typed(value: Any) -> str:
-    """A value as it stands in its field: `09:30`, `0.045`; empty for None."""
+    """A value as it stands in its field: `09:30`, `0.045`, `24.50`; empty for None."""
     if value is None:
         return ""
     if isinstance(value, time):
         return f"{value:%H:%M}"
-    return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
+    if not isinstance(value, Decimal):
+        return str(value)
+    written = f"{value.normalize():f}"
+    return f"{written}0" if written[-2:-1] == "." else written  # one decimal is no price
 
 
 def visible(text: str) -> str:

@@ -82,6 +82,7 @@ def test_a_form_shows_values_as_they_are_typed() -> None:
     assert Lunch.shown(Kept) == {"begins": "09:05", "ends": ""}
     assert forms.as_typed(Decimal("0.0450")) == "0.045"
     assert forms.as_typed(Decimal("100")) == "100"
+    assert forms.as_typed(Decimal("24.5")) == "24.50"
 
 
 @pytest.mark.parametrize(
