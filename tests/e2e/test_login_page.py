@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.accessibility import serious_problems
-from tests.support.dashboard import OWNER, Dashboard, assert_fits
+from tests.support.dashboard import OWNER, PHONE, Dashboard, assert_fits
 
 EMAIL, PASSWORD = OWNER["CHAIRTIME_OWNER_EMAIL"], OWNER["CHAIRTIME_OWNER_PASSWORD"]
 
@@ -76,7 +76,7 @@ def test_everything_around_the_pages_works_without_javascript(
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()
 
 
-def test_a_passkey_is_made_and_asked_for_and_removed(
+def test_a_passkey_is_made_at_a_desk_and_asked_for_and_removed_on_a_phone(
     page: Page, shop: Dashboard, problems: list[str]
 ) -> None:
     """By the device that Chromium plays; WebAuthn wants a name, which 127.0.0.1 is not."""
@@ -103,11 +103,14 @@ def test_a_passkey_is_made_and_asked_for_and_removed(
     page.get_by_label("account and theme").click()
     page.get_by_role("button", name="Log out").click()
 
+    page.set_viewport_size(PHONE)
     type_password()
     expect(page.get_by_role("heading", name="One more step")).to_be_visible()
+    assert_fits(page)
     assert serious_problems(page) == []
     page.get_by_role("button", name="Use a passkey").click()
     page.get_by_role("button", name="Remove").click()
+    assert_fits(page)
     page.get_by_role("button", name="Remove it").click()
     expect(page.get_by_text("your password alone lets you in")).to_be_visible()
     assert problems == []
