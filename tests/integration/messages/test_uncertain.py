@@ -199,8 +199,8 @@ def test_while_the_list_is_down_a_wanted_message_stays_uncertain_and_is_not_repe
 ) -> None:
     make_uncertain(db, twilio, job_id, "lost_answer")
     twilio.lists_down = True
-    for _ in range(110):
-        clock.move(minutes=1)
+    for _ in range(55):
+        clock.move(minutes=2)
         tick(Process())
         work()
 

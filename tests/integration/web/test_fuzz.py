@@ -238,7 +238,7 @@ def test_what_anybody_could_send_to_get_a_500(fuzzer: Fuzzer) -> None:
     assert b"boundary" in answer.body
 
 
-@pytest.mark.parametrize("db", ["sqlite"], indirect=True)  # what is read is the same on both
+@pytest.mark.parametrize("db", ["postgres"], indirect=True)  # what is read is the same on both
 def test_a_head_is_a_get_without_its_body(fuzzer: Fuzzer) -> None:
     for target in fuzzer.targets:
         if target.method == "GET" and target.access != "simulator":
