@@ -6,12 +6,14 @@ action of the audit log); `field_words` (for a field of a booking); `phone` (+1 
 `no phone`);
 `money` (an amount in a currency: £25); `shown_like` (a time as a shop elsewhere shows it).
 Globals: `asset_version` for the `?v=` of a static file, `page_version`, by
-which an open page notices an upgrade, and `once` (`{{ once(block, cell, day) }}`: what the imported
-macro makes of these values, which is kept).
+which an open page notices an upgrade, `once` (`{{ once(block, cell, day) }}`: what the imported
+macro makes of these values, which is kept), and `once_each` (`{{ once_each(block, cells, day) }}`:
+of each of the cells).
 """
 
 import hashlib
-from collections.abc import Hashable, Iterable
+import re
+from collections.abc import Callable, Hashable, Iterable, MutableMapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from decimal import Decimal
@@ -21,6 +23,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from jinja2.runtime import Macro
+from markupsafe import Markup
 
 from app import clock
 from app.customers import phones
@@ -33,6 +36,8 @@ from app.shop.service import time_zone
 from app.staff import activity
 from app.web import base_path, times
 
+_INDENTED = re.compile("^[ ]+", re.MULTILINE)
+
 
 class _Template(Template):
     """One whose addresses are below the path of PUBLIC_URL, if it has one."""
@@ -41,12 +46,28 @@ class _Template(Template):
         return base_path.in_html(super().render(*args, **context))
 
 
+class _Loader(FileSystemLoader):
+    """With one space for each indentation, of which a quarter of a page would else be."""
+
+    def get_source(
+        self, environment: Environment, template: str
+    ) -> tuple[str, str, Callable[[], bool]]:
+        source, path, is_current = super().get_source(environment, template)
+        return _INDENTED.sub(" ", source), path, is_current
+
+
+class _Environment(Environment):
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """One dict, which each of a page's fifty includes and imports copies. Nothing is added."""
+        return {**self.globals, **(d or {})}
+
+
 @cache
 def environment() -> Environment:
     """Jinja, with our filters. HTML is escaped everywhere; a name that nobody gave is an error."""
     folder = ROOT / "templates"
-    jinja = Environment(
-        loader=FileSystemLoader(folder),
+    jinja = _Environment(
+        loader=_Loader(folder),
         autoescape=True,
         undefined=StrictUndefined,
         auto_reload=False,  # or each of the forty that a page is made of is looked for each time
@@ -70,6 +91,7 @@ def environment() -> Environment:
     }
     jinja.globals |= {"asset_version": _asset_version()}
     jinja.globals |= {"page_version": page_version(), "once": _once}
+    jinja.globals |= {"once_each": _once_each}
     return jinja
 
 
@@ -117,6 +139,12 @@ def _once(macro: Macro, *values: Hashable) -> str:
     change. Who looks, and the moment, are not there unless they are among them.
     """
     return _made(macro, times.place(), values)
+
+
+def _once_each(macro: Macro, items: Iterable[Hashable], *values: Hashable) -> str:
+    """What `once` returns for each of the items with these values, one after another."""
+    place = times.place()
+    return Markup("".join([_made(macro, place, (each, *values)) for each in items]))  # noqa: S704
 
 
 @lru_cache(maxsize=4_000)

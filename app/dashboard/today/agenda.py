@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.dashboard.today.cells import Block, Column, Slot
-from app.models.shop import Barber
 
 _SLOT = timedelta(minutes=30)
 
 
 @dataclass(frozen=True)
 class Gap:
-    """Time of a barber that is free and to come, from when to when."""
+    """Time of a barber that is free and to come, from when to when; the barber's id and name."""
 
-    barber: Barber
+    barber_id: str
+    barber: str
     at: datetime
     until: datetime
 
@@ -49,16 +49,17 @@ def agenda_of(columns: Sequence[Column]) -> Agenda:
 
 def _gaps(column: Column) -> Iterator[Gap]:
     """Half hours that follow each other are one."""
+    who = column.barber.id, column.barber.name
     at = until = None
     for cell in column.cells:
         if not isinstance(cell, Slot):
             continue
         if at and until and cell.at != until:
-            yield Gap(column.barber, at, until)
+            yield Gap(*who, at, until)
             at = None
         at, until = at or cell.at, cell.at + _SLOT
     if at and until:
-        yield Gap(column.barber, at, until)
+        yield Gap(*who, at, until)
 
 
 def _begins(item: Block | Gap) -> datetime:
