@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -101,6 +102,7 @@ def _steady() -> float:
     return steady.clock_gettime(_BOOT)
 
 
+@lru_cache(maxsize=4_096)  # opening and closing of two years of days, which Numbers looks at
 def first_moment(day: date, at: time, zone: ZoneInfo) -> datetime:
     """When the clock of `zone` shows that time that day, for the first time; in UTC.
 

@@ -7,17 +7,17 @@ had begun, cannot stay away.
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import Select, bindparam, case, func, select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.db import seconds_between, without_jit
+from app.db import read_rows, seconds_between, without_jit
 from app.messages import statistics
 from app.models.booking import Booking
-from app.reports.periods import AT_ONCE, Column, Period
+from app.reports.periods import AT_ONCE, Period
 from app.shop.service import shop, time_zone
 
 REMINDERS = (0, 1, 3, 6)
@@ -59,20 +59,23 @@ def of(session: Session, period: Period, barber_id: str = "") -> NoShows:
     ahead = [Group() for _ in range(len(AHEAD) + 1)]
     without_jit(session)
     columns = period.columns[-period.count :]
+    query, zone = _bookings(session, barber_id), time_zone(shop(session))
     for begin in range(0, len(columns), AT_ONCE):
         some = columns[begin : begin + AT_ONCE]
-        for row in session.execute(_bookings(session, some, barber_id)):
+        limits = {
+            "begin": clock.midnight(some[0].first, zone),
+            "end": clock.midnight(some[-1].last + _DAY, zone),
+        }
+        for row in read_rows(session, query, limits):
             group = Group(row.number, row.no_shows)
             reminders[bisect_left(REMINDERS, row.sent)] += group
             ahead[row.ahead] += group
     return NoShows(reminders, ahead)
 
 
-def _bookings(
-    session: Session, columns: Sequence[Column], barber_id: str
-) -> Select[*tuple[Any, ...]]:
+def _bookings(session: Session, barber_id: str) -> Select[*tuple[Any, ...]]:
     """One row for each number of reminders and group of AHEAD, however many bookings there are."""
-    each = _each(session, columns, barber_id).subquery()
+    each = _each(session, barber_id).subquery()
     return select(
         each.c.sent,
         each.c.ahead,
@@ -81,10 +84,9 @@ def _bookings(
     ).group_by(each.c.sent, each.c.ahead)
 
 
-def _each(session: Session, columns: Sequence[Column], barber_id: str) -> Select[*tuple[Any, ...]]:
+def _each(session: Session, barber_id: str) -> Select[*tuple[Any, ...]]:
     """The reminders of a booking are counted here only if nobody has marked it yet."""
     sent = func.coalesce(Booking.reminders_sent, statistics.reminders_sent(Booking.id))
-    begin, end = _limits(session, columns[0].first, columns[-1].last)
     seconds = seconds_between(session, Booking.created_at, Booking.starts_at)
     groups = ((seconds < 3600 * most, turn) for turn, most in enumerate(AHEAD))
     query = select(
@@ -92,15 +94,10 @@ def _each(session: Session, columns: Sequence[Column], barber_id: str) -> Select
         case(*groups, else_=len(AHEAD)).label("ahead"),
         case((Booking.status == "no_show", 1), else_=0).label("missed"),
     ).where(
-        Booking.starts_at >= begin,
-        Booking.starts_at < end,
+        Booking.starts_at >= bindparam("begin"),
+        Booking.starts_at < bindparam("end"),
         Booking.status != "cancelled",
         Booking.person.is_not(None),
         Booking.created_at < Booking.starts_at,
     )
     return query.where(Booking.barber_id == barber_id) if barber_id else query
-
-
-def _limits(session: Session, first: date, last: date) -> tuple[Any, Any]:
-    zone = time_zone(shop(session))
-    return clock.midnight(first, zone), clock.midnight(last + _DAY, zone)

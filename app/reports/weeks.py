@@ -4,18 +4,19 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import reduce
 from operator import add
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import Select, bindparam, case, func, select
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.bookings import availability
-from app.db import seconds_between
+from app.db import UtcDateTime, read_rows, seconds_between
 from app.models.booking import Booking
 from app.models.shop import Barber
 from app.reports.periods import AT_ONCE, Column, Period
@@ -100,9 +101,10 @@ class Weeks:
 def of(session: Session, period: Period, barbers: Sequence[Barber], barber_id: str = "") -> Weeks:
     """Of all bookings, or of one barber's. `barbers` are those whose open hours are known."""
     tallies: dict[tuple[int, str], Tally] = defaultdict(Tally)
+    query, zone = _bookings(session, barber_id), time_zone(shop(session))
     for begin in range(0, len(period.columns), AT_ONCE):
         columns = period.columns[begin : begin + AT_ONCE]
-        for row in session.execute(_bookings(session, columns, barber_id)):
+        for row in read_rows(session, query, _limits_of(columns, zone)):
             tallies[begin + row.at, row.barber_id] += _tally(row)
     every: dict[int, Tally] = defaultdict(Tally)
     for (at, _), each in tallies.items():
@@ -124,22 +126,25 @@ def _tally(row: Any) -> Tally:
             return Tally(cancelled=row.number)
 
 
-def _bookings(
-    session: Session, columns: Sequence[Column], barber_id: str
-) -> Select[*tuple[Any, ...]]:
-    """One row for each column, barber and status, however many bookings there are."""
-    row = shop(session)
-    zone = time_zone(row)
+def _limits_of(columns: Sequence[Column], zone: ZoneInfo) -> dict[str, datetime]:
+    """What `_bookings` is to be given for some columns, of which the last may stand for more."""
     ends = [clock.midnight(each.last + _DAY, zone) for each in columns]
+    ends += ends[-1:] * (AT_ONCE - len(ends))
     begin = clock.midnight(columns[0].first, zone)
-    price = case((Booking.currency == currency_of(row), Booking.due))
+    return {"begin": begin} | {f"end_{at}": end for at, end in enumerate(ends)}
+
+
+def _bookings(session: Session, barber_id: str) -> Select[*tuple[Any, ...]]:
+    """One row for each of AT_ONCE columns, barber and status, however many bookings there are."""
+    price = case((Booking.currency == currency_of(shop(session)), Booking.due))
+    ends = [bindparam(f"end_{at}", type_=UtcDateTime()) for at in range(AT_ONCE)]
     inner = select(
         case(*((Booking.starts_at < end, at) for at, end in enumerate(ends))).label("at"),
         Booking.barber_id,
         Booking.status,
         price.label("price"),
         seconds_between(session, Booking.starts_at, Booking.ends_at).label("length"),
-    ).where(Booking.starts_at >= begin, Booking.starts_at < ends[-1])
+    ).where(Booking.starts_at >= bindparam("begin"), Booking.starts_at < ends[-1])
     each = (inner.where(Booking.barber_id == barber_id) if barber_id else inner).subquery()
     return select(
         each.c.at,
@@ -158,10 +163,14 @@ def _open(
     first, last = period.columns[0].first, period.columns[-1].last
     calendar = availability.calendar(session, first, last)
     limits = [_limits(each, calendar) for each in period.columns]
+    known: dict[int, list[timedelta]] = {}  # most barbers have the shop's hours, which are one list
+    for barber in barbers:
+        spans = calendar.open(barber)
+        known[id(spans)] = known.get(id(spans)) or [_within(spans, each) for each in limits]
     return {
-        (at, barber.id): _within(calendar.open(barber), limits[at])
+        (at, barber.id): length
         for barber in barbers
-        for at in range(len(limits))
+        for at, length in enumerate(known[id(calendar.open(barber))])
     }
 
 
