@@ -9,11 +9,11 @@ from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import clock, outbox
-from app.db import dialect, insert, read_rows, table_of
+from app.db import dialect, insert, table_of
 from app.models.booking import Booking
 from app.models.customer import Customer, MonthlySent
 from app.models.identity import person_of
@@ -43,16 +43,6 @@ def find_all(session: Session, addresses: Sequence[str]) -> dict[str, Customer]:
 def imported(session: Session, customer_id: str) -> Customer | None:
     """Who was imported, by their own id."""
     return session.scalars(select(Customer).where(Customer.id == customer_id)).one_or_none()
-
-
-def notes_on(session: Session, people: Sequence[str]) -> dict[str, str]:
-    """What staff want to remember of each of these people, of whom they do."""
-    return {row.person: row.notes for row in read_rows(session, _NOTES, {"people": list(people)})}
-
-
-_NOTES = select(Customer.person, Customer.notes).where(
-    Customer.person.in_(bindparam("people", expanding=True)), Customer.notes.is_not(None)
-)
 
 
 def sent_this_month(session: Session, address: str) -> int:

@@ -62,13 +62,13 @@ _BOOKINGS = {
 
 @dataclass(frozen=True)
 class Reminders:
-    """A booking's reminders that were not cancelled, by number: those `near` the present each.
+    """A booking's reminders that were not cancelled: samples, each with how many are like it.
 
-    Of the `rest`, each is a sample with how many there are like it: done before those, or to come
-    after them.
+    Those `near` the present are by number, so that like ones follow each other. The `rest` were
+    done before those, or are to come after them.
     """
 
-    near: Sequence[Message] = ()
+    near: Sequence[tuple[Message, int]] = ()
     rest: Sequence[tuple[Message, int]] = ()
 
 
@@ -113,8 +113,7 @@ def beads(reminders: Reminders, now: datetime) -> Beads:
 
     Of more than MOST_BEADS, the last ones that are done and the first that are to come are shown.
     """
-    near = _in_words(((each, 1) for each in reminders.near), now)
-    return _row(*near, *_in_words(reminders.rest, now))
+    return _row(*_in_words(reminders.near, now), *_in_words(reminders.rest, now))
 
 
 @lru_cache(maxsize=1_024)
@@ -123,8 +122,9 @@ def _row(done: _Words, coming: _Words, before: _Words, after: _Words) -> Beads:
     all_done, all_coming = _number([*before, *done]), _number([*coming, *after])
     shown_done = min(all_done, max(_LEAST_DONE, MOST_BEADS - all_coming))
     shown_coming = min(all_coming, MOST_BEADS - shown_done)
+    last, first = _each(done), _each(coming)
     return Beads(
-        tuple(word for word, _ in (*done[len(done) - shown_done :], *coming[:shown_coming])),
+        (*last[len(last) - shown_done :], *first[:shown_coming]),
         all_done - shown_done,
         all_coming - shown_coming,
         _summary([*before, *done, *coming, *after]),
@@ -145,6 +145,10 @@ def _in_words(counted: Iterable[tuple[Message, int]], now: datetime) -> tuple[_W
         where = coming if message.state == "pending" else done
         where.append((staff_word(message, now), count))
     return tuple(done), tuple(coming)
+
+
+def _each(words: _Words) -> list[Word]:
+    return [word for word, count in words for _ in range(count)]
 
 
 def _number(words: Iterable[tuple[Word, int]]) -> int:

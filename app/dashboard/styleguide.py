@@ -41,13 +41,13 @@ def show(request: PageRequest) -> Response[str]:
         words=[staff_word(message, now) for message in messages],
         messages=messages,
         rows={
-            "Nothing sent yet": Reminders(_planned(3)),
-            "Half way": Reminders([*_done(3), *_planned(2)]),
-            "Going wrong": Reminders([*_done(2), _message(3, "failed"), *_planned(2)]),
-            "A month ahead": Reminders([*_done(4), *_planned(355)]),
-            "All done": Reminders(_done(12)),
+            "Nothing sent yet": Reminders([_planned(3)]),
+            "Half way": Reminders([_done(3), _planned(2)]),
+            "Going wrong": Reminders([_done(2), (_message(3, "failed"), 1), _planned(2)]),
+            "A month ahead": Reminders([_done(4), _planned(355)]),
+            "All done": Reminders([_done(12)]),
             "None": Reminders(),
-            "Every state": Reminders(messages),
+            "Every state": Reminders([(each, 1) for each in messages]),
         },
         colours=[Word(name, name) for name in _COLOURS],
         errors={"wrong": "Write it with its country code, such as +1 202 555 0123."},
@@ -60,12 +60,12 @@ def _message(number: int, state: str, later: bool = False, **values: Any) -> Mes
     return Message(state=state, **(given | values))
 
 
-def _done(count: int) -> list[Message]:
-    return [_message(turn, "sent", delivery_status="read") for turn in range(count)]
+def _done(count: int) -> tuple[Message, int]:
+    return _message(1, "sent", delivery_status="read"), count
 
 
-def _planned(count: int) -> list[Message]:
-    return [_message(1000 + turn, "pending", later=True) for turn in range(count)]
+def _planned(count: int) -> tuple[Message, int]:
+    return _message(1000, "pending", later=True), count
 
 
 router = Router("/", route_handlers=[show], include_in_schema=False)

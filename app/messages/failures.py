@@ -11,7 +11,7 @@ from sqlalchemy.orm import Bundle, Session
 
 from app import clock
 from app.channel import Advice
-from app.db import is_one_of, read_rows
+from app.db import is_among, is_one_of, read_rows
 from app.errors import Conflict, NotFound
 from app.messages import quiet, service
 from app.messages.eligibility import as_of, skip_reason
@@ -188,7 +188,7 @@ def _worth_retrying(nights: quiet.Rule | None) -> Select[str]:
         select(Message.id)
         .where(
             _HAS_FAILED,
-            Message.booking_id.in_(bindparam("bookings", expanding=True)),
+            is_among(Message.booking_id, "bookings"),
             Message.cancel_reason.is_(None),
             reason.correlate(Message).scalar_subquery().is_(None),
         )

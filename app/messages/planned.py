@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import Integer, Row, Select, bindparam, select
 from sqlalchemy.orm import Session
 
-from app.db import read_rows, table_of
+from app.db import is_among, read_rows, table_of
 from app.messages import quiet
 from app.messages.lifecycle.compare_and_set import booking_of, job_id
 from app.messages.quiet import QUIET_HOURS
@@ -34,7 +34,10 @@ _SOONEST = (
 )
 _PLANS_OF = (
     select(*table_of(Plan).c)
-    .where(table_of(Plan).c.booking_id.in_(bindparam("booking_ids", expanding=True)))
+    .where(
+        is_among(table_of(Plan).c.booking_id, "booking_ids"),
+        table_of(Plan).c.next_number < table_of(Plan).c.first_number + table_of(Plan).c.count,
+    )
     .order_by(table_of(Plan).c.booking_id, table_of(Plan).c.first_number)
 )
 

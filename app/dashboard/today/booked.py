@@ -2,22 +2,21 @@
 is.
 """
 
-from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, exists, select
 from sqlalchemy.orm import Session
 
 from app.bookings.availability import LONGEST
-from app.customers import service as customers
 from app.dashboard.beads import reminders_of
 from app.dashboard.labels import Reminders
-from app.db import UtcDateTime, read_rows
+from app.db import UtcDateTime, is_one_of, read_rows
 from app.models.booking import Booking
 from app.models.conversation import Reply
+from app.models.customer import Customer
 from app.models.shop import Barber
 from app.shop import service as shop_service
 
@@ -37,6 +36,9 @@ _SHOWN = (
     Booking.currency,
     Booking.paid_at,
     Booking.updated_at,
+    select(Customer.notes).where(Customer.person == Booking.person).scalar_subquery(),
+    is_one_of(Booking.status, "cancelled")
+    & exists().where(Reply.booking_id == Booking.id, is_one_of(Reply.effect, "cancelled")),
 )
 
 
@@ -50,6 +52,8 @@ class Named(NamedTuple):
 class Booked(NamedTuple):
     """What boards show of a booking: plain values, by which a block that was shown before is found
     again (`once` of app.dashboard.templating). The first ones are _SHOWN.
+
+    `always` are the notes on its customer, who has cancelled it if it is `by_reply`.
     """
 
     id: str
@@ -67,19 +71,10 @@ class Booked(NamedTuple):
     currency: str | None
     paid_at: datetime | None
     updated_at: datetime
+    always: str | None
+    by_reply: bool
     service: Named
     barber: Named
-
-
-@dataclass(frozen=True)
-class Known:
-    """What is known of bookings: their reminders by id, the notes on their customers by person,
-    and the ids of those that their customers cancelled.
-    """
-
-    reminders: Mapping[str, Reminders] = field(repr=False)
-    notes: Mapping[str, str] = field(repr=False)
-    replied: Set[str]
 
 
 _AT = (
@@ -90,9 +85,6 @@ _AT = (
         Booking.ends_at > bindparam("since", type_=UtcDateTime()),
     )
     .order_by(Booking.starts_at, Booking.id)
-)
-_CANCELLED_BY_REPLY = select(Reply.booking_id).where(
-    Reply.booking_id.in_(bindparam("ids", expanding=True)), Reply.effect == "cancelled"
 )
 _OF_BARBER = _AT.where(Booking.barber_id == bindparam("barber_id"))
 
@@ -130,19 +122,6 @@ def barbers_of(session: Session, ids: Iterable[str]) -> list[Barber]:
     return [*active, *(each for each in found if each)]
 
 
-def known(session: Session, bookings: Sequence[Booked]) -> Known:
-    """What blocks and traces say of them."""
-    kept = [each for each in bookings if each.status != "cancelled"]
-    return Known(
-        reminders=reminders_of(session, [each.id for each in kept]),
-        notes=customers.notes_on(session, [each.person for each in kept if each.person]),
-        replied=_replied(session, bookings),
-    )
-
-
-def _replied(session: Session, bookings: Sequence[Booked]) -> Set[str]:
-    """The ids of those that their customers cancelled."""
-    ids = [booking.id for booking in bookings if booking.status == "cancelled"]
-    if not ids:
-        return set()
-    return set(read_rows(session, _CANCELLED_BY_REPLY, {"ids": ids}).scalars())
+def reminders(session: Session, bookings: Sequence[Booked]) -> Mapping[str, Reminders]:
+    """By id, of those that were not cancelled."""
+    return reminders_of(session, [each.id for each in bookings if each.status != "cancelled"])

@@ -1,6 +1,6 @@
 """A column of a board: bookings, free times, what was cancelled, and when nobody is booked."""
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -10,7 +10,7 @@ from app.channel import Advice
 from app.dashboard import labels
 from app.dashboard.labels import Beads, Reminders
 from app.dashboard.today import load
-from app.dashboard.today.booked import Booked, Known
+from app.dashboard.today.booked import Booked
 from app.dashboard.today.grid import ROW, SHORTEST, SLOT_ROWS, Grid, whole_hour
 from app.messages.service import advice_of
 from app.models.shop import Barber
@@ -27,7 +27,6 @@ class Block:
 
     One that began the day before or ends the day after is there with its part of this day.
     `failure` is why the newest reminder that was to go out did not, for a booking that is not over.
-    `always` are the notes on its customer.
     """
 
     booking: Booked
@@ -39,7 +38,6 @@ class Block:
     is_past: bool
     is_movable: bool
     failure: Advice | None = None
-    always: str = ""
     has_begun: bool = False
 
     @property
@@ -50,7 +48,7 @@ class Block:
     @property
     def notes(self) -> list[str]:
         """What staff want to remember: of this booking, then of its customer."""
-        return [text for text in (self.booking.notes, self.always) if text]
+        return [text for text in (self.booking.notes, self.booking.always) if text]
 
 
 @dataclass(frozen=True)
@@ -127,13 +125,13 @@ def column(
     barber: Barber,
     day: date,
     bookings: Sequence[Booked],
-    known: Known,
+    reminders: Mapping[str, Reminders],
 ) -> Column:
     """The barber's `day`, of which `bookings` are all that are theirs, by time."""
     spans = calendar.open_on(barber, day)
     cancelled = [each for each in bookings if each.status == "cancelled"]
     kept = [each for each in bookings if each.status != "cancelled"]
-    blocks = list(_blocks(grid, kept, known))
+    blocks = list(_blocks(grid, kept, reminders))
     edges = list(_edges(grid, blocks))
     slots = _slots(grid, spans, [*blocks, *edges]) if barber.active else []
     cells: list[Block | Slot] = [*blocks, *slots]
@@ -142,7 +140,7 @@ def column(
         barber,
         day,
         cells=sorted(cells, key=lambda cell: cell.row),
-        traces=list(_traces(grid, blocks, cancelled, known.replied)),
+        traces=list(_traces(grid, blocks, cancelled)),
         closed=sorted(closed, key=lambda each: each.row),
         edges=edges,
     )
@@ -152,7 +150,6 @@ def _traces(
     grid: Grid,
     blocks: Sequence[Block],
     cancelled: Sequence[Booked],
-    replied: Set[str],
 ) -> Iterator[Trace]:
     """Each in the longest stretch of its time that nothing has, or beneath one cancelled later."""
     placed: list[tuple[range, list[Booked]]] = []
@@ -170,7 +167,7 @@ def _traces(
         above = (there for place, there in placed if place.start < after and row < place.stop)
         next(above, []).append(booking)
     for place, there in placed:
-        by_reply = sum(booking.id in replied for booking in there)
+        by_reply = sum(booking.by_reply for booking in there)
         yield Trace(tuple(there), by_reply, place.start, len(place))
 
 
@@ -183,12 +180,14 @@ def _longest_free(taken: Set[int], row: int, after: int) -> range:
     return longest
 
 
-def _blocks(grid: Grid, bookings: Sequence[Booked], known: Known) -> Iterator[Block]:
+def _blocks(
+    grid: Grid, bookings: Sequence[Booked], reminders: Mapping[str, Reminders]
+) -> Iterator[Block]:
     places = [grid.rows(booking) for booking in bookings]
     for booking, (row, after), (lane, lanes) in zip(bookings, places, _lanes(places), strict=True):
         yield Block(
             booking=booking,
-            beads=labels.beads(known.reminders[booking.id], grid.now),
+            beads=labels.beads(reminders[booking.id], grid.now),
             row=row,
             rows=after - row,
             lane=lane,
@@ -197,14 +196,13 @@ def _blocks(grid: Grid, bookings: Sequence[Booked], known: Known) -> Iterator[Bl
             is_movable=booking.status == "confirmed"
             and booking.starts_at > grid.now
             and booking.starts_at >= grid.begins,
-            failure=_failure(known.reminders[booking.id]) if booking.ends_at > grid.now else None,
+            failure=_failure(reminders[booking.id]) if booking.ends_at > grid.now else None,
             has_begun=booking.starts_at <= grid.now,
-            always=known.notes.get(booking.person or "", ""),
         )
 
 
 def _failure(reminders: Reminders) -> Advice | None:
-    tried = [each for each in reminders.near if each.state in {"sent", "failed"}]
+    tried = [each for each, _ in reminders.near if each.state in {"sent", "failed"}]
     newest = max(tried, key=lambda each: each.number, default=None)
     return advice_of(newest) if newest is not None and newest.state == "failed" else None
 
@@ -241,14 +239,12 @@ def _lanes(places: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def _slots(grid: Grid, spans: Sequence[Span], taken: Sequence[Block | Edge]) -> Iterator[Slot]:
     """The half hours of the barber's hours that are to come and clear of bookings."""
+    rows = {row for each in taken for row in range(each.row, each.row + each.rows)}
     for opens, closes in spans:
         at = whole_hour(opens, grid.zone)
         while at < closes:
             row = grid.row(at)
-            is_free = not any(
-                each.row < row + SLOT_ROWS and row < each.row + each.rows for each in taken
-            )
-            if is_free and at >= opens and at > grid.now:
+            if opens <= at > grid.now and rows.isdisjoint(range(row, row + SLOT_ROWS)):
                 yield Slot(at, row)
             at += SLOT_ROWS * ROW
 

@@ -53,7 +53,7 @@ def board(session: Session, day: date, *, is_whole: bool = False) -> Board:
     shown += [(each.starts_at, each.ends_at) for each in kept]
     if is_whole:
         shown.append(limits)
-    frame, known = grid.of_day(day, zone, shown), booked.known(session, bookings)
+    frame, reminders = grid.of_day(day, zone, shown), booked.reminders(session, bookings)
     by_barber: dict[str, list[Booked]] = defaultdict(list)
     for booking in bookings:
         by_barber[booking.barber_id].append(booking)
@@ -63,7 +63,9 @@ def board(session: Session, day: date, *, is_whole: bool = False) -> Board:
         ends=frame.ends,
         folded=(frame.hours_before, frame.hours_after),
         rows=frame.height,
-        columns=[column(frame, calendar, each, day, by_barber[each.id], known) for each in barbers],
+        columns=[
+            column(frame, calendar, each, day, by_barber[each.id], reminders) for each in barbers
+        ],
         hours=list(frame.hours()),
         now_row=frame.now_row,
         cancelled=len(bookings) - len(kept),

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from app import clock
 from app.dashboard import labels
-from app.db import UtcDateTime, is_one_of, read_rows
+from app.db import UtcDateTime, is_among, is_one_of, read_rows
 from app.models.booking import Booking
 from app.models.message import Message
 from app.models.shop import Service
@@ -64,6 +64,20 @@ _LINES = (
     )
     .order_by(Booking.starts_at, Booking.id)
 )
+_NEWER = aliased(Message)
+_WENT_OUT = exists().where(
+    _NEWER.booking_id == Message.booking_id,
+    _NEWER.kind == Message.kind,
+    _NEWER.number > Message.number,
+    is_one_of(_NEWER.state, "sent"),
+)
+_FAILED = select(Message.booking_id).where(
+    is_among(Message.booking_id, "ids"),
+    is_one_of(Message.kind, "reminder"),
+    is_one_of(Message.state, "failed"),
+    Message.dismissed_at.is_(None),
+    ~_WENT_OUT,
+)
 
 
 def lines(session: Session, since: datetime, until: datetime) -> list[Line]:
@@ -76,20 +90,4 @@ def lines(session: Session, since: datetime, until: datetime) -> list[Line]:
 
 def _failed(session: Session, ids: Sequence[str]) -> Set[str]:
     """The ids of those whose newest reminder that was to go out failed."""
-    if not ids:
-        return set()
-    newer = aliased(Message)
-    went_out = exists().where(
-        newer.booking_id == Message.booking_id,
-        newer.kind == Message.kind,
-        newer.number > Message.number,
-        is_one_of(newer.state, "sent"),
-    )
-    query = select(Message.booking_id).where(
-        Message.booking_id.in_(ids),
-        is_one_of(Message.kind, "reminder"),
-        is_one_of(Message.state, "failed"),
-        Message.dismissed_at.is_(None),
-        ~went_out,
-    )
-    return set(session.scalars(query))
+    return set(read_rows(session, _FAILED, {"ids": ids}).scalars()) if ids else set()

@@ -36,10 +36,13 @@ class Needs:
 
 def needs_attention(session: Session) -> Needs:
     """The failed messages that a retry would still help, one of each booking."""
+    job_ids = failures.worth_retrying(session, AT_MOST)
+    if not job_ids:
+        return Needs([], is_all=True)
     rows = session.scalars(
         select(Message)
         .join(Message.booking)
-        .where(Message.id.in_(failures.worth_retrying(session, AT_MOST)))
+        .where(Message.id.in_(job_ids))
         .order_by(Booking.starts_at, Message.number.desc())
         .limit(AT_MOST)
         .options(contains_eager(Message.booking))

@@ -94,9 +94,9 @@ def of_barber(
     whole = {days[0]: [hours.of_calendar_day(days[0], calendar.zone)]}
     shown = whole if is_whole else _shown(calendar, barber, days, kept)
     grids = grid.of_days(days, calendar.zone, shown)
-    known = booked.known(session, bookings)
+    reminders = booked.reminders(session, bookings)
     columns = [
-        column(frame, calendar, barber, day, _of_day(calendar, bookings, day), known)
+        column(frame, calendar, barber, day, _of_day(calendar, bookings, day), reminders)
         for day, frame in zip(days, grids, strict=True)
     ]
     return BarberWeek(

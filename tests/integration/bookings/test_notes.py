@@ -115,7 +115,11 @@ def test_notes_on_a_customer_go_with_them_to_a_new_number(sqlite_shop: Database)
         new = factories.phone()
         phone_corrections.correct(session, booking, new, "all", "system")
     with sqlite_shop.read() as session:
-        assert customers.notes_on(session, [new, HOME]) == {new: "Allergic", HOME: "Allergic"}
+        known = customers.find_all(session, [new, HOME])
+        assert {person: each.notes for person, each in known.items()} == {
+            new: "Allergic",
+            HOME: "Allergic",
+        }
 
 
 def test_a_viewer_reads_notes_and_writes_none(sqlite_api: Client, sqlite_shop: Database) -> None:

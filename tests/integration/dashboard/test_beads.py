@@ -9,6 +9,7 @@ from app.dashboard.beads import reminders_of
 from app.dashboard.labels import MOST_BEADS, Beads, beads
 from app.db import Database
 from app.messages.receipt_ranks import ASK_AFTER
+from app.models.message import Message
 from tests import factories
 from tests.support.frozen import FrozenClock
 from tests.support.statements import counted
@@ -36,7 +37,10 @@ def test_of_a_month_of_reminders_few_rows_are_read_and_all_are_counted(
     booking_id = add(db, "s" * 200 + "p" * 159)
     with db.read() as session:
         reminders = reminders_of(session, [booking_id])[booking_id]
-    assert {each.number for each in reminders.near} == set(range(193, 209))
+    assert [(each.state, each.number, count) for each, count in reminders.near] == [
+        ("sent", 193, 8),
+        ("pending", 201, 8),
+    ]
     assert [
         (each.state, count) for each, count in sorted(reminders.rest, key=lambda it: it[1])
     ] == [
@@ -87,6 +91,26 @@ def test_many_bookings_take_two_statements_and_each_gets_its_own(
         with counted(db) as statements:
             by_booking = reminders_of(session, ids)
     assert len([each for each in statements if each.startswith("SELECT")]) == 2
-    assert [len(by_booking[each].near) for each in ids] == [*range(MOST_BEADS + 1), 8, 8]
-    assert isinstance(by_booking[ids[1]].near[0].due_at, datetime)
-    assert by_booking[ids[1]].near[0].due_at.tzinfo is not None
+    counts = [[count for _, count in by_booking[each].near] for each in ids]
+    assert counts == [[], *([each] for each in (*range(1, MOST_BEADS + 1), 8, 8))]
+    [(sample, _)] = by_booking[ids[1]].near
+    assert isinstance(sample.due_at, datetime)
+    assert sample.due_at.tzinfo is not None
+
+
+def test_beads_keep_the_order_of_what_alternates_and_each_failure_its_reason(
+    db: Database, clock: FrozenClock
+) -> None:
+    booking_id = add(db, "sfsskf")
+    with db.write() as session:
+        for number, reason in ((2, "refused"), (6, "undelivered")):
+            session.get_one(Message, f"{booking_id}-reminder-{number}").reason = reason
+    with db.read() as session:
+        near = reminders_of(session, [booking_id])[booking_id].near
+    assert [(each.number, each.state, each.reason, count) for each, count in near] == [
+        (1, "sent", None, 1),
+        (2, "failed", "refused", 1),
+        (3, "sent", None, 2),
+        (5, "skipped", "superseded", 1),
+        (6, "failed", "undelivered", 1),
+    ]

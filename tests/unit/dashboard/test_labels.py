@@ -16,6 +16,10 @@ def message(state: str = "pending", number: int = 1, **values: Any) -> Message:
     return Message(state=state, number=number, **(given | values))
 
 
+def each(messages: list[Message]) -> list[tuple[Message, int]]:
+    return [(one, 1) for one in messages]
+
+
 def rows(done: int, planned: int) -> list[Message]:
     states = ["sent"] * done + ["pending"] * planned
     return [message(state, number) for number, state in enumerate(states, start=1)]
@@ -65,7 +69,7 @@ def test_there_is_a_word_for_every_state() -> None:
 def test_of_many_reminders_the_last_done_and_the_next_planned_are_shown(
     done: int, planned: int, earlier: int, shown: str, later: int
 ) -> None:
-    row = beads(Reminders(rows(done, planned)), NOW)
+    row = beads(Reminders(each(rows(done, planned))), NOW)
     assert "".join("p" if word.text == "Planned" else "d" for word in row.shown) == shown
     assert (row.earlier, row.later) == (earlier, later)
     assert earlier + len(shown) + later == done + planned
@@ -73,7 +77,7 @@ def test_of_many_reminders_the_last_done_and_the_next_planned_are_shown(
 
 def test_beads_are_in_the_order_of_their_numbers_with_the_summary_in_words() -> None:
     near = [message("sent", delivery_status="read"), message("failed", 2), message(number=4)]
-    row = beads(Reminders(near), NOW)
+    row = beads(Reminders(each(near)), NOW)
     assert [word.text for word in row.shown] == ["Read", "Failed", "Planned"]
     assert row.summary == "1 read, 1 failed, 1 planned"
     assert beads(Reminders(), NOW).summary == "no reminders"
@@ -82,7 +86,7 @@ def test_beads_are_in_the_order_of_their_numbers_with_the_summary_in_words() -> 
 def test_reminders_that_are_only_counted_are_earlier_or_later_than_those_near_the_present() -> None:
     near = rows(18, 8)[10:]
     rest = [(message(), 300), (message("skipped"), 2), (message("sent"), 5)]
-    row = beads(Reminders(near, rest), NOW)
+    row = beads(Reminders(each(near), rest), NOW)
     assert [word.text for word in row.shown] == ["Sent"] * 2 + ["Planned"] * 6
     assert (row.earlier, row.later) == (7 + 6, 300 + 2)
     assert row.summary == "2 skipped, 13 sent, 308 planned"

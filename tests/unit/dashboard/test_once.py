@@ -64,6 +64,8 @@ def booked(**values: Any) -> Booked:
         "currency": "GBP",
         "paid_at": None,
         "updated_at": NOW,
+        "always": None,
+        "by_reply": False,
         "service": Named("Haircut", "teal"),
         "barber": Named("Sam"),
     }
@@ -73,7 +75,7 @@ def booked(**values: Any) -> Booked:
 def block(**values: Any) -> Block:
     given = {
         "booking": booked(),
-        "beads": beads(Reminders([READ]), NOW),
+        "beads": beads(Reminders([(READ, 1)]), NOW),
         "row": 12,
         "rows": 12,
         "lane": 0,
@@ -106,6 +108,7 @@ def test_the_same_is_found_again_by_its_values_and_not_by_its_object() -> None:
         {"status": "completed"},
         {"status": "no_show"},
         {"notes": "fade 1.5"},
+        {"always": "allergic to tea"},
         {"due": Decimal("12.500")},
         {"due": None},
         {"currency": "EUR"},
@@ -124,14 +127,13 @@ def test_each_change_of_a_booking_changes_its_block(change: dict[str, Any]) -> N
 @pytest.mark.parametrize(
     "change",
     [
-        {"beads": beads(Reminders([READ, FAILED]), NOW)},
+        {"beads": beads(Reminders([(READ, 1), (FAILED, 1)]), NOW)},
         {"row": 13},
         {"rows": 5},
         {"lane": 1},
         {"lanes": 2},
         {"is_past": True},
         {"failure": Advice("63024", Kind.PERMANENT, "Not on WhatsApp", "Call them.")},
-        {"always": "allergic to tea"},
     ],
 )
 def test_each_change_of_what_is_known_of_it_changes_its_block(change: dict[str, Any]) -> None:
