@@ -184,9 +184,7 @@ def _told(session: Session, sender: Sender, effect: str, is_told: bool) -> _Outc
     """`is_told`: Twilio has answered them already."""
     if is_told:
         return _Outcome(effect)
-    return _Outcome(
-        effect, answer=answers.answer(shop(session), effect, _language(session, sender))
-    )
+    return _Outcome(effect, answer=answers.answer(session, effect, _language(session, sender)))
 
 
 def _language(session: Session, sender: Sender) -> str | None:
@@ -269,18 +267,18 @@ def _answer(
     session: Session, sender: Sender, effect: str, booking: Booking, coming: Sequence[Booking]
 ) -> str:
     session.refresh(booking, ["service", "barber"])  # a lock reads the row anew, without them
-    return answers.answer(shop(session), effect, _language(session, sender), booking, coming)
+    return answers.answer(session, effect, _language(session, sender), booking, coming)
 
 
 def _ask(session: Session, sender: Sender, choices: Sequence[Booking]) -> _Outcome:
     """Nothing is cancelled: there are several that they may mean, or none."""
     if not sender.is_known:
         return _for_staff(session, sender)
-    row, language = shop(session), _language(session, sender)
+    language = _language(session, sender)
     if not choices:
-        answer = answers.answer(row, "no_booking", language)
+        answer = answers.answer(session, "no_booking", language)
         return _Outcome("no_booking", answer=answer, needs_attention=True)
-    return _Outcome("which_booking", answer=answers.which_booking(row, language, choices))
+    return _Outcome("which_booking", answer=answers.which_booking(session, language, choices))
 
 
 def _is_open(booking: Booking) -> bool:

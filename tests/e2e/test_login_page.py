@@ -1,9 +1,12 @@
 """The way in, and what surrounds every page, in a real browser."""
 
+import time
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
+from pyotp import TOTP
 
 from tests.support.accessibility import serious_problems
 from tests.support.dashboard import OWNER, PHONE, Dashboard, assert_fits
@@ -114,6 +117,48 @@ def test_a_passkey_is_made_at_a_desk_and_asked_for_and_removed_on_a_phone(
     page.get_by_role("button", name="Remove it").click()
     expect(page.get_by_text("your password alone lets you in")).to_be_visible()
     assert problems == []
+
+
+def test_an_app_asks_for_codes_a_session_ends_elsewhere_and_a_token_is_shown_once_on_a_phone(
+    new_context: Any, shop: Dashboard
+) -> None:
+    phone, desk = (
+        new_context(storage_state=shop.log_in(), base_url=shop.url).new_page() for _ in range(2)
+    )
+    phone.set_viewport_size(PHONE)
+    phone.goto("/account/second-factor")
+    phone.get_by_role("button", name="Set up an app").click()
+    app = TOTP(phone.locator("#app code").inner_text())
+    phone.get_by_label("Code that the app shows").fill(app.now())
+    assert_fits(phone)
+    phone.get_by_role("button", name="Turn on").click()
+    expect(phone.get_by_role("status").get_by_role("listitem")).to_have_count(10)
+    assert_fits(phone)
+
+    phone.goto("/account")
+    assert_fits(phone)
+    phone.get_by_role("button", name="End the session of").first.click()  # the newest is first
+    desk.goto("/settings/tokens")
+    desk.get_by_label("Email").fill(EMAIL)
+    desk.get_by_label("Password").fill(PASSWORD)
+    desk.get_by_role("button", name="Log in").click()
+    desk.get_by_label("Code from your authenticator app").fill(app.at(time.time() + 30))
+    desk.get_by_role("button", name="Log in").click()
+    expect(desk.get_by_role("heading", name="New token")).to_be_visible()
+
+    phone.goto("/settings/tokens")
+    phone.get_by_label("For which program").fill("Booking form")
+    phone.get_by_role("button", name="Make token").click()
+    made = phone.get_by_role("status", name="Booking form: copy its token now")
+    assert_fits(phone)
+    bearer = {"Authorization": f"Bearer {made.locator('code').inner_text()}"}
+    assert httpx.get(f"{shop.url}/api/bookings", headers=bearer).status_code == 200
+    phone.goto("/settings/tokens")
+    expect(made).to_have_count(0)
+    phone.get_by_role("listitem").filter(has_text="Booking form").get_by_role("button").click()
+    phone.get_by_role("button", name="Revoke it").click()
+    expect(phone.locator(".item.is-off")).to_contain_text("Revoked")
+    assert httpx.get(f"{shop.url}/api/bookings", headers=bearer).status_code == 401
 
 
 def test_a_dialog_holds_the_focus_and_gives_it_back(page: Page, dashboard: Dashboard) -> None:

@@ -17,6 +17,7 @@ from app.models.customer import Customer
 from app.models.message import Attempt, Message
 from app.models.shop import Barber, Service
 from app.models.staff import AuditEvent
+from app.shop import several
 from app.whatsapp.incoming import address_of
 from tests import factories
 from tests.support import lifecycle
@@ -193,6 +194,18 @@ def test_two_of_a_family_at_the_same_time_are_told_apart(shop: Database) -> None
 
     reply = write(shop, f"CANCEL {booking_codes.code(leo)}")
     assert f"on {at} (Leo, Beard trim, Ada) is cancelled" in str(reply.answer)
+
+
+def test_several_services_are_listed_in_the_language_of_the_answer(shop: Database) -> None:
+    one, other = lifecycle.book(shop), lifecycle.book(shop, hours=12)
+    with shop.write() as session:
+        both = several.made(session, "haircut+beard-trim")
+        for each in (one, other):
+            session.get_one(Booking, each).service_id = both
+        factories.shop(session, locale="de_DE")
+
+    listed = str(write(shop, "CANCEL").answer)
+    assert "Haircut und Beard t…, Sam" in listed
 
 
 def test_the_longest_names_still_make_an_answer_that_twilio_takes(shop: Database) -> None:
