@@ -3,9 +3,10 @@
 A pure function of the file, of how it is read, and of what the shop is like.
 """
 
+import datetime as dates
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -153,15 +154,23 @@ class CustomerRow(_PersonRow):
 class BookingRow(_PersonRow):
     """A row of a file of bookings; times are read on the shop's clock."""
 
-    names = ("date", "service", "barber", "ends", "name", "phone", "email", "notes")
+    names = (
+        *("time", "date", "service", "barber", "minutes", "ends"),
+        *("name", "phone", "email", "notes"),
+    )
+
+    @forms.field
+    def time(self, cell: str) -> dates.time | None:
+        """If the day has none."""
+        return spelling.time_of_day(cell) if cell else None
 
     @forms.field
     def date(self, cell: str) -> datetime:
         if not cell:
             raise ValueError("This is missing.")
         day = self._moment(cell)
-        if self.given.get("time"):
-            day = replace(day, at=spelling.time_of_day(self.given["time"]))
+        if self.time is not None:
+            day = replace(day, at=self.time)
         if day.at is None:
             raise ValueError("There is no time of day: choose the column that has it.")
         return self._rules(scheduled_time=self._at(day)).scheduled_time
@@ -175,13 +184,18 @@ class BookingRow(_PersonRow):
         return self._named("barber", cell, self._known.barbers)
 
     @forms.field
+    def minutes(self, cell: str) -> int | None:
+        """If there is no end."""
+        return spelling.minutes(cell) if cell and not self.given.get("ends") else None
+
+    @forms.field
     def ends(self, cell: str) -> datetime:
         """By its own column, by a length, or as long as the service takes."""
         starts_at = self.date
         if cell:
             ends_at = self._ends(cell, starts_at)
-        elif length := self.given.get("minutes"):
-            ends_at = starts_at + timedelta(minutes=spelling.minutes(length))
+        elif self.minutes is not None:
+            ends_at = starts_at + timedelta(minutes=self.minutes)
         else:
             ends_at = starts_at + timedelta(minutes=self._known.services[self.service].minutes)
         if not timedelta(minutes=SHORTEST) <= ends_at - starts_at <= LONGEST:
@@ -218,7 +232,7 @@ class BookingRow(_PersonRow):
         return spelling.moment(cell, self._matching.order or "dmy", self._known.locale)
 
     def _at(self, day: spelling.Moment) -> datetime:
-        at = day.at or time()
+        at = day.at or dates.time()
         if day.offset is not None:
             return datetime.combine(day.day, at, timezone(day.offset)).astimezone(UTC)
         if clock.is_leapt_over(day.day, at, self._known.zone):

@@ -69,6 +69,13 @@ def problems(db: Database, import_id: str) -> list[tuple[int, str]]:
         return [(row.line, says) for row in wrong for _, says in row.problems]
 
 
+def fields_of_last(db: Database, import_id: str) -> list[str]:
+    """Those of which something is wrong in the last wrong row."""
+    with db.read() as session:
+        *_, last = service.rows(session, import_id, "wrong")
+        return [name for name, _ in last.problems]
+
+
 def the(db: Database, import_id: str) -> Import:
     with db.read() as session:
         return service.get(session, import_id)
@@ -163,10 +170,12 @@ def test_each_row_that_is_wrong_says_why_and_the_good_ones_go_in(filled: Databas
             row("26/11/2026,10:00", mobile="123", client="", price="free"),
             row("28/11/2026,10:00", service="Massage"),
             row("28/11/2026,11:00", status="Deleted"),
+            row("28/11/2026,noonish"),
             row(),
         ),
     )
-    assert counts(filled, import_id) == {"new": 1, "same": 1, "wrong": 8}
+    assert counts(filled, import_id) == {"new": 1, "same": 1, "wrong": 9}
+    assert fields_of_last(filled, import_id) == ["time"]
     assert problems(filled, import_id) == [
         (3, "Sam has another booking then."),
         (4, "Sam has another booking then."),
@@ -178,11 +187,12 @@ def test_each_row_that_is_wrong_says_why_and_the_good_ones_go_in(filled: Databas
         (8, "This is not an amount that can be read, such as 25.00."),
         (9, "“Massage” is no service here. Choose which one is meant."),
         (10, "This status is not known: leave its rows out of the file."),
+        (11, "This is not a time of day that can be read, such as 14:30."),
     ]
-    with filled.write() as session, pytest.raises(Conflict, match="8 rows are wrong, so nothing"):
+    with filled.write() as session, pytest.raises(Conflict, match="9 rows are wrong, so nothing"):
         service.start(session, import_id, only_good=False, messages=True, actor=ACTOR)
     run(filled, import_id)
-    assert counts(filled, import_id) == {"made": 1, "same": 1, "wrong": 8}
+    assert counts(filled, import_id) == {"made": 1, "same": 1, "wrong": 9}
 
 
 def test_columns_names_and_the_order_of_days_can_be_said_by_hand(filled: Database) -> None:
