@@ -3,7 +3,6 @@
 import time
 from typing import Any
 
-import httpx
 import pytest
 from playwright.sync_api import Page, expect
 from pyotp import TOTP
@@ -152,13 +151,13 @@ def test_an_app_asks_for_codes_a_session_ends_elsewhere_and_a_token_is_shown_onc
     made = phone.get_by_role("status", name="Booking form: copy its token now")
     assert_fits(phone)
     bearer = {"Authorization": f"Bearer {made.locator('code').inner_text()}"}
-    assert httpx.get(f"{shop.url}/api/bookings", headers=bearer).status_code == 200
+    assert shop.api.get("/api/bookings", headers=bearer).status_code == 200
     phone.goto("/settings/tokens")
     expect(made).to_have_count(0)
     phone.get_by_role("listitem").filter(has_text="Booking form").get_by_role("button").click()
     phone.get_by_role("button", name="Revoke it").click()
     expect(phone.locator(".item.is-off")).to_contain_text("Revoked")
-    assert httpx.get(f"{shop.url}/api/bookings", headers=bearer).status_code == 401
+    assert shop.api.get("/api/bookings", headers=bearer).status_code == 401
 
 
 def test_a_dialog_holds_the_focus_and_gives_it_back(page: Page, dashboard: Dashboard) -> None:

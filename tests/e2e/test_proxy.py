@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from tests.fake_twilio import FakeTwilio
+from tests.support.processes import PATIENCE
 from tests.support.running import RunningShop
 from tests.support.valkey import Valkey
 
@@ -24,7 +25,7 @@ def test_only_a_trusted_proxy_says_where_a_login_comes_from(
     with (
         FakeTwilio() as twilio,
         RunningShop(tmp_path, twilio, valkey, **environment) as shop,
-        httpx.Client(base_url=shop.api.base_url) as browser,
+        httpx.Client(base_url=shop.api.base_url, timeout=PATIENCE) as browser,
     ):
         statuses = [
             browser.post(

@@ -115,7 +115,8 @@ def test_a_tab_that_hears_nothing_takes_the_stream_from_one_that_hangs(
     page.clock.fast_forward(50_000)
     shop.book(20_000)
     shows(page, 2)
-    assert streams.opened == [leader, page]
+    first, *others = streams.opened
+    assert (first, {*others}) == (leader, {page})  # one that breaks on a busy machine comes again
 
 
 @pytest.mark.parametrize("missing", ["BroadcastChannel", "navigator.locks"])

@@ -27,7 +27,7 @@ from playwright.sync_api import (
 
 from app import kept
 from tests.fake_twilio import FakeTwilio, Fault
-from tests.support.processes import Process, program, wait_until
+from tests.support.processes import PATIENCE, Process, program, wait_until
 from tests.support.running import RunningShop
 from tests.support.valkey import Valkey
 
@@ -111,7 +111,7 @@ class Dashboard(RunningShop):
 
     def _signed_in(self) -> httpx.Client:
         """A client with a session of the owner, ready to post."""
-        client = httpx.Client(base_url=self.url, headers={"Origin": self.url})
+        client = httpx.Client(base_url=self.url, headers={"Origin": self.url}, timeout=PATIENCE)
         typed = {
             "email": OWNER["CHAIRTIME_OWNER_EMAIL"],
             "password": OWNER["CHAIRTIME_OWNER_PASSWORD"],

@@ -25,7 +25,7 @@ from app import kept
 from tests.fake_twilio import FakeTwilio
 from tests.support.databases import copy_migrated, give_own_queue, migrate_url
 from tests.support.ports import free_port
-from tests.support.processes import ROOT, Process, program, wait_until
+from tests.support.processes import PATIENCE, ROOT, Process, program, wait_until
 from tests.support.valkey import Valkey
 
 _QUICK = {
@@ -81,7 +81,8 @@ class RunningShop:
             **variables,
         }
         url = self.environment["PUBLIC_URL"]
-        self.api = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"})
+        headers = {"Authorization": f"Bearer {token}"}
+        self.api = httpx.Client(base_url=url, headers=headers, timeout=PATIENCE)
         self.workers: list[Process] = []
         self._stack = ExitStack()
         self._customers = 0

@@ -14,6 +14,7 @@ from app.models.message import Receipt
 from tests.fake_twilio import FakeTwilio
 from tests.fake_twilio.callbacks import signature
 from tests.integration.conftest import body
+from tests.support.processes import PATIENCE
 from tests.support.running import RunningShop
 from tests.support.valkey import Valkey
 
@@ -42,7 +43,9 @@ def at_once(
     barrier = threading.Barrier(number)
 
     def one(turn: int) -> httpx.Response:
-        with httpx.Client(base_url=shop.api.base_url, headers=shop.api.headers) as client:
+        with httpx.Client(
+            base_url=shop.api.base_url, headers=shop.api.headers, timeout=PATIENCE
+        ) as client:
             client.get("/health")
             barrier.wait()
             return send(client, turn)

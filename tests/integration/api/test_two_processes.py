@@ -14,7 +14,7 @@ from tests.integration.dashboard.test_settings_pages import RULE
 from tests.support.dashboard import OWNER
 from tests.support.ports import free_port
 from tests.support.postgres import Postgres
-from tests.support.processes import Process, program, wait_until
+from tests.support.processes import PATIENCE, Process, program, wait_until
 from tests.support.running import RunningShop
 from tests.support.valkey import Valkey
 
@@ -48,7 +48,7 @@ class TwoWebs(RunningShop):
 
     def _client(self, url: str) -> httpx.Client:
         return self._stack.enter_context(
-            httpx.Client(base_url=url, headers={"Sec-Fetch-Site": "same-origin"})
+            httpx.Client(base_url=url, headers={"Sec-Fetch-Site": "same-origin"}, timeout=PATIENCE)
         )
 
 
@@ -119,8 +119,8 @@ def test_each_process_of_a_web_app_shows_what_all_of_them_have_answered(webs: Tw
     route = 'method="GET",route="/api/services/{item_id}",status="404"'
 
     def ask(address: str) -> str:
-        with httpx.Client(base_url=webs.other.base_url, headers=webs.api.headers) as client:
-            return client.get(address).text
+        with httpx.Client(base_url=webs.other.base_url, timeout=PATIENCE) as client:
+            return client.get(address, headers=webs.api.headers).text
 
     for number in range(20):
         ask(f"/api/services/none-{number}")
