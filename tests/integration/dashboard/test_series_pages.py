@@ -19,7 +19,9 @@ WEEK = timedelta(days=7)
 
 def fields(html: str, action: str) -> dict[str, str]:
     """What a browser would send of the form with that action which has `visit-` fields."""
-    form = html[html.index(f'method="post"\n          action="{action}"') :]
+    start = re.search(rf'method="post"\s+action="{re.escape(action)}"', html)
+    assert start, html
+    form = html[start.start() :]
     sent = dict(re.findall(r'<input type="hidden"\s+name="([^"]+)"\s+value="([^"]*)"', form))
     selects = r'<select[^>]*name="(visit-[^"]+)"[^>]*>(.*?)</select>'
     for name, body in re.findall(selects, form, re.S):
