@@ -489,6 +489,7 @@ def test_the_second_of_two_tabs_is_told_what_the_first_saved_and_keeps_what_was_
     page.get_by_label("Name").fill("Luis A. Ortega")
     for clock, was in (("11:00 AM", "10:00 AM"), ("11:30 AM", "11:00 AM")):
         chip(other, clock).check()
+        expect(other.locator("#outcome")).to_contain_text("replaced")  # which moves the button
         other.get_by_role("button", name="Save changes").click()
         expect(other.locator("#toasts")).to_contain_text("The booking is changed.")
         other.goto(address)
