@@ -69,14 +69,16 @@ class Calendar:
 
     def open(self, barber: Barber | None) -> list[Span]:
         """From when to when, in order; what lies at the edges is whole."""
-        key = self._key(barber)
+        key = self.whose_hours(barber)
         if key not in self._open:
             taken = [(each.begins, each.ends) for each in self.away.get(key, ())]
             self._open[key] = hours.less(self._spans(barber), taken)
         return self._open[key]
 
-    def _key(self, barber: Barber | None) -> str:
-        """Most barbers have the shop's hours, which are worked out once."""
+    def whose_hours(self, barber: Barber | None) -> str:
+        """The same for all who are open at the same times: most barbers have the shop's hours,
+        which are worked out once.
+        """
         if barber is None or (barber.weekly_hours is None and barber.id not in self.away):
             return ""
         return barber.id
@@ -89,7 +91,7 @@ class Calendar:
 
     def open_on(self, barber: Barber | None, day: date) -> list[Span]:
         """What of it is on that day, of hours that began the day before too."""
-        key = self._key(barber), day
+        key = self.whose_hours(barber), day
         if key not in self._open_on:
             limits = hours.of_calendar_day(day, self.zone)
             self._open_on[key] = hours.within(self.open(barber), limits)

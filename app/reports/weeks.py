@@ -157,20 +157,20 @@ def _bookings(session: Session, barber_id: str) -> Select[*tuple[Any, ...]]:
 
 
 def _open(
-    session: Session, period: Period, barbers: Iterable[Barber]
+    session: Session, period: Period, barbers: Sequence[Barber]
 ) -> dict[tuple[int, str], timedelta]:
     """For how long they take bookings, by the hours as they are now."""
     first, last = period.columns[0].first, period.columns[-1].last
     calendar = availability.calendar(session, first, last)
     limits = [_limits(each, calendar) for each in period.columns]
-    known: dict[int, list[timedelta]] = {}  # most barbers have the shop's hours, which are one list
-    for barber in barbers:
-        spans = calendar.open(barber)
-        known[id(spans)] = known.get(id(spans)) or [_within(spans, each) for each in limits]
+    by_hours = {calendar.whose_hours(each): calendar.open(each) for each in barbers}
+    lengths = {
+        whose: [_within(spans, each) for each in limits] for whose, spans in by_hours.items()
+    }
     return {
         (at, barber.id): length
         for barber in barbers
-        for at, length in enumerate(known[id(calendar.open(barber))])
+        for at, length in enumerate(lengths[calendar.whose_hours(barber)])
     }
 
 
