@@ -2,11 +2,12 @@
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import reduce
+from functools import partial, reduce
+from itertools import chain
 from operator import add
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,6 +20,7 @@ from app.bookings import availability
 from app.db import UtcDateTime, read_rows, seconds_between
 from app.models.booking import Booking
 from app.models.shop import Barber
+from app.reports import side_by_side
 from app.reports.periods import AT_ONCE, Column, Period
 from app.shop import hours
 from app.shop.money import currency_of
@@ -100,30 +102,53 @@ class Weeks:
 
 def of(session: Session, period: Period, barbers: Sequence[Barber], barber_id: str = "") -> Weeks:
     """Of all bookings, or of one barber's. `barbers` are those whose open hours are known."""
-    tallies: dict[tuple[int, str], Tally] = defaultdict(Tally)
-    query, zone = _bookings(session, barber_id), time_zone(shop(session))
-    for begin in range(0, len(period.columns), AT_ONCE):
-        columns = period.columns[begin : begin + AT_ONCE]
-        for row in read_rows(session, query, _limits_of(columns, zone)):
-            tallies[begin + row.at, row.barber_id] += _tally(row)
     every: dict[int, Tally] = defaultdict(Tally)
+    tallies = _tallies(session, period, barber_id)
     for (at, _), each in tallies.items():
         every[at] += each
     return Weeks(period, barbers, tallies, every, _open(session, period, barbers))
 
 
-def _tally(row: Any) -> Tally:
-    seconds = timedelta(seconds=round(row.seconds))
-    takings = row.takings or Decimal(0)
-    match row.status:
-        case "completed":
-            return Tally(came=row.number, takings=takings, booked=seconds)
-        case "confirmed":
-            return Tally(unmarked=row.number, takings=takings, booked=seconds)
-        case "no_show":
-            return Tally(no_shows=row.number)
-        case _:
-            return Tally(cancelled=row.number)
+def _tallies(session: Session, period: Period, barber_id: str) -> dict[tuple[int, str], Tally]:
+    """By column and barber, of those that had bookings."""
+    query, zone = _bookings(session, barber_id), time_zone(shop(session))
+    found: dict[tuple[int, str], dict[str, Any]] = defaultdict(dict)
+    for begin, rows in _rows(session, query, period.columns, zone):
+        for row in rows:
+            found[begin + row.at, row.barber_id][row.status] = row
+    return {key: _tally(by_status) for key, by_status in found.items()}
+
+
+def _rows(
+    session: Session, query: Select[*tuple[Any, ...]], columns: Sequence[Column], zone: ZoneInfo
+) -> Iterator[tuple[int, Sequence[Any]]]:
+    """The number of the first column of each AT_ONCE, and what was read of them."""
+    begins = range(0, len(columns), AT_ONCE)
+    limits = [_limits_of(columns[begin : begin + AT_ONCE], zone) for begin in begins]
+    middle = len(limits) // 2
+    halves = (partial(_read, query, some) for some in (limits[:middle], limits[middle:]))
+    read = chain.from_iterable(side_by_side.both(session, *halves))
+    return zip(begins, read, strict=True)
+
+
+def _read(
+    query: Select[*tuple[Any, ...]], limits: Sequence[dict[str, datetime]], session: Session
+) -> list[Sequence[Any]]:
+    return [read_rows(session, query, each).all() for each in limits]
+
+
+def _tally(by_status: Mapping[str, Any]) -> Tally:
+    """Of the rows of a barber in a column, one for each status that there is."""
+    numbers = {status: row.number for status, row in by_status.items()}
+    visits = [by_status[each] for each in ("completed", "confirmed") if each in by_status]
+    return Tally(
+        came=numbers.get("completed", 0),
+        unmarked=numbers.get("confirmed", 0),
+        no_shows=numbers.get("no_show", 0),
+        cancelled=numbers.get("cancelled", 0),
+        takings=sum((row.takings for row in visits if row.takings), Decimal(0)),
+        booked=timedelta(seconds=sum(round(row.seconds) for row in visits)),
+    )
 
 
 def _limits_of(columns: Sequence[Column], zone: ZoneInfo) -> dict[str, datetime]:

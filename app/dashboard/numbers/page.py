@@ -16,7 +16,7 @@ from app.dashboard.numbers import findings, pictures
 from app.dashboard.shell import PageRequest, page
 from app.errors import FieldError, Invalid, NotFound
 from app.models.shop import Barber
-from app.reports import no_shows, periods, weeks
+from app.reports import no_shows, periods, side_by_side, weeks
 from app.reports.no_shows import NoShows
 from app.reports.periods import LENGTHS, Length, Period
 from app.reports.weeks import Tally, Weeks
@@ -64,8 +64,11 @@ def show(
 def _context(session: Session, asked: Asked) -> dict[str, Any]:
     row = shop_service.shop(session)
     period, barbers = _period(session, asked), _barbers(session, asked)
-    found = weeks.of(session, period, barbers, asked.barber)
-    missed = no_shows.of(session, period, asked.barber)
+    found, missed = side_by_side.both(
+        session,
+        lambda session: weeks.of(session, period, barbers, asked.barber),
+        lambda session: no_shows.of(session, period, asked.barber),
+    )
     stacks, loads = pictures.stacks(found), pictures.loads(found)
     now, before = _halves(period)
     sent = budget.sent_between(session, period.first, period.last)
