@@ -1,12 +1,14 @@
 """Looking up at Twilio whether an attempt's message was accepted, when nobody knows.
 
 Twilio has no idempotency key, and its list does not show our attempt id. But only one message to a
-person is in flight at a time, so what the list has from that time and nobody else's is the one. If
-the list told us too late of an earlier one, both may be meant: then the nearest in time is.
+person is in flight at a time, so what the list has from that time and nobody else's is the one. Two
+may be meant if the list told us too late of an earlier one, or if two bookings of a person were
+told of in the same moment: then it is the one whose text is the most alike, or the nearest in time.
 """
 
 from collections.abc import Sequence
 from datetime import timedelta
+from difflib import SequenceMatcher
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -91,9 +93,13 @@ def _others(session: Session, own: Sequence[Attempt]) -> Sequence[Attempt]:
 
 
 def _owner(message: SentMessage, open_attempts: Sequence[Attempt]) -> Attempt | None:
-    """Whose message that is: of those that it may be, the nearest in time."""
-    able = [attempt for attempt in open_attempts if _may_be(message, attempt)]
-    return min(able, key=lambda one: abs(one.started_at - message.created_at), default=None)
+    """Whose message that is: of those that it may be, the most alike, and the nearest in time."""
+
+    def distance(attempt: Attempt) -> tuple[float, timedelta]:
+        alike = SequenceMatcher(None, message.body.split(), attempt.body.split()).ratio()
+        return -alike, abs(attempt.started_at - message.created_at)
+
+    return min((one for one in open_attempts if _may_be(message, one)), key=distance, default=None)
 
 
 def _may_be(message: SentMessage, attempt: Attempt) -> bool:

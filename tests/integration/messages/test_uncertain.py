@@ -194,6 +194,28 @@ def test_what_the_list_showed_too_late_is_not_taken_for_the_next_reminder(
     assert len(twilio.messages()) == 2
 
 
+def test_of_two_bookings_told_of_in_the_same_moment_each_gets_what_is_its_own(
+    db: Database, clock: FrozenClock, twilio: FakeTwilio
+) -> None:
+    """Both answers are 5xx, and Twilio has accepted the second message all the same."""
+    first, second = (f"{book(db, hours)}-reminder-1" for hours in (10, 11))
+    clock.move(hours=2)
+    twilio.script(HOME, [Fault.error(503, 20503), Fault.error(503, 20503, after_accept=True)])
+    for job_id in (first, second):
+        deliver(job_id)
+    [accepted] = twilio.messages()
+
+    for _ in range(4):
+        clock.move(seconds=60)
+        tick(Process())
+        work()
+
+    assert message(db, second).sid == accepted.sid
+    assert [message(db, job_id).state for job_id in (first, second)] == ["sent", "sent"]
+    assert len(attempts(db, second)) == 1
+    assert len(twilio.messages()) == 2
+
+
 def test_while_the_list_is_down_a_wanted_message_stays_uncertain_and_is_not_repeated(
     db: Database, clock: FrozenClock, twilio: FakeTwilio, job_id: str
 ) -> None:
