@@ -315,7 +315,8 @@ def test_a_killed_up_leaves_nothing_but_the_queue_which_the_next_one_uses(place:
         place.queue().set("a", "1")
         server = place.queue_server()
         up.kill()
-        wait_until(lambda: list(place.processes()) == [server], what="only the queue")
+        left = f"only the queue, {server}"
+        wait_until(lambda: [*place.processes()] == [server], what=left, instead=place.processes)
 
     with place.up() as up:
         up.wait_for(READY)

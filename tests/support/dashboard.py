@@ -28,7 +28,7 @@ from playwright.sync_api import (
 from app import kept
 from tests.fake_twilio import FakeTwilio, Fault
 from tests.support.processes import PATIENCE, Process, program, wait_until
-from tests.support.running import RunningShop
+from tests.support.running import KEPT, RunningShop
 from tests.support.valkey import Valkey
 
 OWNER = {
@@ -83,7 +83,7 @@ class Dashboard(RunningShop):
                 database.execute(f"DELETE FROM {table}")
                 database.execute(f"INSERT INTO {table} SELECT * FROM first.{table}")
             resumed = database.execute(_RESUME).rowcount
-        if {"shop", "service", "barber"} & set(changed) or resumed:
+        if KEPT & set(changed) or resumed:
             time.sleep(kept.FOR + 0.05)
 
     def open(self, opens: str, closes: str) -> None:

@@ -121,10 +121,16 @@ def cpu_seconds(pid: int) -> float:
 
 
 def wait_until(
-    condition: Callable[[], object], timeout: float = PATIENCE, what: str = "it"
+    condition: Callable[[], object],
+    timeout: float = PATIENCE,
+    what: str = "it",
+    instead: Callable[[], object] = str,
 ) -> None:
-    """Wait until `condition()` is true. AssertionError after `timeout` seconds."""
+    """Wait until `condition()` is true. AssertionError after `timeout` seconds, which says `what`
+    was waited for, and what there is `instead`.
+    """
     deadline = time.monotonic() + timeout
     while not condition():
-        assert time.monotonic() < deadline, f"{what} did not come true in {timeout:g} s"
+        late = time.monotonic() >= deadline
+        assert not late, f"{what} did not come true in {timeout:g} s. {instead()}"
         time.sleep(0.02)
