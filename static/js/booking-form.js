@@ -52,8 +52,29 @@
     for (const tick of byId("outcome").querySelectorAll("input")) tick.required = true;
   }
 
-  // A preview of what is no longer there is not shown: the next one is asked for in a moment.
+  // A preview of what is no longer there is not shown: the next one is asked for in a moment. Nor is
+  // one that comes while a button is pressed, which it would move away from below the pointer.
   let asked = null; // the request whose answer is still of what is typed and chosen
+  let pressed = false;
+  let missed = false; // a preview came meanwhile
+
+  document.addEventListener("pointerdown", (event) => {
+    pressed = Boolean(event.target.closest(".summary .actions"));
+  });
+
+  for (const end of ["pointerup", "pointercancel"]) {
+    document.addEventListener(end, () => {
+      pressed = false;
+      setTimeout(askAgain); // once it is known whether the press saves
+    });
+  }
+
+  function askAgain() {
+    if (missed && form() && !byId("save").disabled) {
+      byId("known").dispatchEvent(new Event("change", { bubbles: true }));
+    }
+    missed = false;
+  }
 
   document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => {
     if (form()?.contains(ctx.sourceElement)) asked = ctx;
@@ -61,7 +82,9 @@
 
   document.addEventListener("htmx:before:swap", (event) => {
     const { ctx } = event.detail;
-    if (form()?.contains(ctx.sourceElement) && ctx !== asked) event.preventDefault();
+    if (!form()?.contains(ctx.sourceElement)) return;
+    missed ||= pressed && ctx === asked;
+    if (pressed || ctx !== asked) event.preventDefault();
   });
 
   document.addEventListener("input", (event) => {

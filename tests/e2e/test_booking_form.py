@@ -478,6 +478,32 @@ def log_in(page: Page) -> None:
     page.get_by_role("button", name="Log in").click()
 
 
+@pytest.mark.parametrize("is_released_there", [True, False])
+def test_a_preview_that_comes_while_save_is_pressed_does_not_move_it(
+    page: Page, shop: Dashboard, problems: list[str], is_released_there: bool
+) -> None:
+    booking = book(shop, "10:00", customerName="Luis Ortega")
+    page.goto(f"/bookings/{booking['id']}/edit")
+    page.get_by_role("button", name="Save changes").hover()
+    with page.expect_response("**/bookings/preview") as preview:
+        chip(page, "11:00 AM").dispatch_event("click")
+        page.mouse.down()
+    preview.value.finished()
+    page.evaluate(_NEXT_FRAME)
+    expect(page.locator("#outcome")).not_to_contain_text("replaced")
+    if not is_released_there:
+        page.mouse.move(5, 5)
+    page.mouse.up()
+    if is_released_there:
+        expect(page.locator("#toasts")).to_contain_text("The booking is changed.")
+    else:
+        expect(page.locator("#outcome")).to_contain_text("replaced")
+    assert problems == []
+
+
+_NEXT_FRAME = "new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
+
+
 def test_the_second_of_two_tabs_is_told_what_the_first_saved_and_keeps_what_was_typed(
     page: Page, shop: Dashboard, problems: list[str]
 ) -> None:
