@@ -71,7 +71,9 @@ def timeline(session: Session, booking_id: str) -> list[Entry]:
 def of_messages(session: Session, booking_id: str) -> list[MessageEntry]:
     """A booking's messages of all kinds, in no order; `at` is when each was or is to be sent."""
     return _with_attempts(
-        session, planned.messages_of(session, booking_id), Message.booking_id == booking_id
+        session,
+        planned.messages_of(session, booking_id, moot=False),
+        Message.booking_id == booking_id,
     )
 
 

@@ -104,14 +104,19 @@ class Remaining:
         return cast(Message, planned)
 
 
-def messages_of(session: Session, booking_id: str, kind: str | None = None) -> list[Message]:
-    """A booking's messages, or those of a kind, by number, as plain rows: as staff see them."""
+def messages_of(
+    session: Session, booking_id: str, kind: str | None = None, *, moot: bool = True
+) -> list[Message]:
+    """A booking's messages, or those of a kind, by number, as plain rows: as staff see them.
+
+    What quiet hours would have left out later of a plan that has ended is `moot`.
+    """
     nights = quiet.rule(session)
     values = {"of_booking": booking_id, "of_kind": kind}
     rows = read_rows(session, _rows(nights, kind is None), values)
     found = [cast(Message, row) for row in rows]
     if kind in {None, "reminder"}:
-        found += _reminders(session, booking_id, nights)
+        found += _reminders(session, booking_id, nights, moot)
     return sorted(found, key=lambda message: message.number)
 
 
@@ -124,7 +129,7 @@ def to_go(session: Session, booking_id: str) -> list[Message]:
 
 def find(session: Session, message_id: str) -> Message | None:
     """The planned reminder with this job id, as its row would be; None if there is none."""
-    planned = _reminders(session, booking_of(message_id), None)
+    planned = _reminders(session, booking_of(message_id), None, True)
     return next((each for each in planned if each.id == message_id), None)
 
 
@@ -171,10 +176,14 @@ def _soonest(session: Session, first: int) -> Iterator[Row[Any]]:
         size, read = _PAGE, read + size
 
 
-def _reminders(session: Session, booking_id: str, nights: quiet.Rule | None) -> list[Message]:
+def _reminders(
+    session: Session, booking_id: str, nights: quiet.Rule | None, moot: bool
+) -> list[Message]:
     plans = read_rows(session, _PLANS, {"of_booking": booking_id})
     left = [_remaining(plan, nights) for plan in plans]
-    return [each.reminder(step) for each in left for step in (*each.going, *each.quiet)]
+    found = [each.reminder(step) for each in left for step in each.going]
+    shown = [each for each in left if moot or each.plan.ended_at is None]
+    return found + [each.reminder(step) for each in shown for step in each.quiet]
 
 
 @lru_cache(maxsize=16)

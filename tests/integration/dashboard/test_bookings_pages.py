@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from datetime import timedelta
+from datetime import time, timedelta
 from html import unescape
 
 import pytest
@@ -18,6 +18,7 @@ from tests import factories
 from tests.integration.conftest import Client
 from tests.integration.dashboard.test_queue_pages import add_worker
 from tests.support.frozen import FrozenClock
+from tests.support.lifecycle import book, move
 from tests.support.staff import HTMX, sign_in
 from tests.support.statements import counted
 
@@ -399,6 +400,20 @@ def test_the_fold_says_only_what_is_in_it(
     with shop.write() as session:
         factories.message(session, booking, due_at=clock.now() + timedelta(hours=5))
     assert fold().endswith("> 1 more planned, the last today 5:00 AM · 2 left out for quiet hours ")
+
+
+def test_after_a_move_only_what_is_left_out_of_the_new_plan_is_listed(
+    desk: Client, sqlite_shop: Database, clock: FrozenClock
+) -> None:
+    with sqlite_shop.write() as session:
+        factories.shop(session, quiet_from=time(20), quiet_until=time(8))
+    booking_id = book(sqlite_shop, hours=24 + 18)
+    before = desk.get(f"/bookings/{booking_id}").text.count("quiet hours")
+    move(sqlite_shop, booking_id, hours=24 + 16)  # of the same night as many are left out
+
+    page = desk.get(f"/bookings/{booking_id}").text
+
+    assert page.count("quiet hours") == before > 0
 
 
 def test_what_happened_long_ago_is_folded_too(
