@@ -173,6 +173,11 @@
   const banner = document.getElementById("banner");
   if (banner) new ResizeObserver(makeRoom).observe(banner);
 
+  // --- what is shown once: a reload must not ask the server for another ---
+
+  const once = document.querySelector("[data-once]")?.dataset.once;
+  if (once) history.replaceState(history.state, "", base + once.slice(1));
+
   // --- the clock ---
 
   function tick() {
