@@ -1,61 +1,38 @@
-"""The engine and its sessions: the only place that knows SQL dialects.
+"""The engine, its sessions, and what all tables have. With `app/sql.py` alone it knows dialects.
 
 `write()` is one transaction, begun as a writer; `read()` sees one snapshot and changes nothing.
 """
 
-import json
 import sqlite3
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing, contextmanager, nullcontext
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache, lru_cache
 from pathlib import Path
 from time import monotonic
 from types import ModuleType
-from typing import Any, Literal, TypeVar
-from typing import cast as cast_type
+from typing import Any, Literal
 
 import psycopg
 from sqlalchemy import (
-    ARRAY,
-    ColumnElement,
     Connection,
-    CursorResult,
-    Date,
     DateTime,
     Dialect,
     Engine,
     ExceptionContext,
     MetaData,
-    SQLColumnExpression,
-    String,
-    Table,
-    bindparam,
-    cast,
     create_engine,
     event,
-    func,
-    literal,
-    literal_column,
     make_url,
-    select,
-    text,
-    update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
-from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import (
     DeclarativeBase,
-    InstrumentedAttribute,
     Session,
-    make_transient_to_detached,
 )
-from sqlalchemy.orm.util import identity_key
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlalchemy.types import TypeDecorator
 
 from app import clock
 from app.settings import settings
@@ -66,7 +43,6 @@ _CHANGED = "chairtime_changed"
 _ORIGIN = "chairtime_origin"
 ANY = "*"
 """As the name of a table: a statement in plain SQL may have changed any."""
-_OF_AN_IN = 500
 _BUSY_AFTER = 15
 """Seconds that a writer waits for the one before it."""
 _SQLITE_PRAGMAS = (
@@ -90,9 +66,6 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-
-
-Held = TypeVar("Held", bound=Base)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -121,39 +94,6 @@ def _in_utc(value: datetime | None) -> datetime | None:
     if value is None or value.tzinfo is UTC:
         return value
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class _Texts(TypeDecorator[list[str]]):
-    """Texts as one value: an array, on SQLite as JSON."""
-
-    impl = String
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return dialect.type_descriptor(String() if dialect.name == "sqlite" else ARRAY(String()))
-
-    def process_bind_param(self, value: Sequence[str] | None, dialect: Dialect) -> Any:
-        texts = list(value or ())
-        return json.dumps(texts) if dialect.name == "sqlite" else texts
-
-
-class _IsAmong(FunctionElement[bool]):
-    """What `is_among` returns. Not of type Boolean, or SQLite compares it with 1, by no index."""
-
-    inherit_cache = True
-
-
-@compiles(_IsAmong)
-def _any_of_array(element: _IsAmong, compiler: SQLCompiler, **how: Any) -> str:
-    column, texts = (compiler.process(each, **how) for each in element.clauses)
-    return f"{column} = ANY ({texts})"
-
-
-@compiles(_IsAmong, "sqlite")
-def _any_of_json(element: _IsAmong, compiler: SQLCompiler, **how: Any) -> str:
-    column, texts = element.clauses
-    one = func.json_each(texts).table_valued("value")
-    return compiler.process(column.in_(select(one.c.value)), **how)
 
 
 Trouble = Literal["away", "busy", "full", "read_only"]
@@ -324,215 +264,17 @@ def forget_callbacks(session: Session) -> None:
     session.info.pop(_AFTER_COMMIT, None)
 
 
-def set_if(
-    session: Session, table: type[Base], *conditions: ColumnElement[bool], **values: Any
-) -> bool:
-    """The compare-and-set under every change of state: whether any row still met the conditions."""
-    result = session.execute(
-        update(table)
-        .where(*conditions)
-        .values(**values)
-        .execution_options(synchronize_session=False)
-    )
-    return bool(result.rowcount)  # type: ignore[attr-defined]
-
-
-def table_of(model: type[Base]) -> Table:
-    """The table of a model: statements of its columns do without the ORM, which is five times as
-    dear as the database itself.
-    """
-    return cast_type(Table, model.__table__)
-
-
-def past_orm(session: Session) -> Connection:
-    """The connection of a session, for statements that do without its objects."""
-    session.flush()
-    return session.connection()
-
-
-def read_rows(session: Session, statement: Any, values: Any = None) -> CursorResult[Any]:
-    """Run a SELECT of columns past the session's objects, which is cheaper."""
-    if session.autoflush:
-        session.flush()
-    return session.connection().execute(statement, values)
-
-
-def change_rows(session: Session, statement: Any, values: Any = None) -> CursorResult[Any]:
-    """Run an INSERT, UPDATE or DELETE of a table past the session's objects, which is cheaper.
-
-    Objects of that table which the session holds are read again when they are next used.
-    """
-    result = past_orm(session).execute(statement, values)
-    for held in session.identity_map.values():
-        if getattr(held, "__tablename__", None) == statement.table.name:
-            session.expire(held)
-    return result
-
-
-def in_parts(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    """Values of an IN, as many at a time as one statement takes well."""
-    return (values[at : at + _OF_AN_IN] for at in range(0, len(values), _OF_AN_IN))
-
-
-def constant(word: str) -> ColumnElement[str]:
-    """A word of our own as it stands in the SQL. Raises ValueError for what is more than a word.
-
-    PostgreSQL and SQLite use a partial index for no parameter, and one is dearer to pass.
-    """
-    if not word.isidentifier():
-        raise ValueError(f"{word!r} is not a word")
-    return literal_column(f"'{word}'", String)
-
-
-def is_one_of(
-    column: InstrumentedAttribute[str] | ColumnElement[str], *words: str
-) -> ColumnElement[bool]:
-    """`column IN (words)`, each a `constant`.
-
-    A single one becomes an `=`, as in the indexes: SQLite does not see that they are the same.
-    """
-    if len(words) == 1:
-        return column == constant(words[0])
-    return column.in_([constant(word) for word in words])
-
-
-def is_among(
-    column: InstrumentedAttribute[Any] | ColumnElement[Any], name: str
-) -> ColumnElement[bool]:
-    """Whether a column of texts has one of those that the parameter `name` lists.
-
-    They are one value, however many: an IN of a hundred is written out and read again each time,
-    which takes a millisecond.
-    """
-    return _IsAmong(column, bindparam(name, type_=_Texts()))
-
-
-def seconds_between(
-    session: Session, begin: SQLColumnExpression[Any], end: SQLColumnExpression[Any]
-) -> ColumnElement[float]:
-    """How long it is from one column of times to another, in SQL."""
-    if _is_sqlite(session):
-        return 86_400 * (func.julianday(end) - func.julianday(begin))
-    return func.date_part("epoch", end - begin)
-
-
-def local_day(
-    session: Session, at: SQLColumnExpression[datetime], ahead: timedelta
-) -> ColumnElement[date]:
-    """The day of a column's time, in SQL, where clocks are so far ahead of UTC."""
-    if _is_sqlite(session):
-        return func.date(at, f"{ahead.total_seconds():+.0f} seconds")
-    return cast(func.timezone("UTC", at) + literal(ahead), Date)
-
-
-def without_jit(session: Session) -> None:
-    """Let PostgreSQL compile no statement of this transaction: one that reads much less than it
-    fears spends most of its time on that.
-    """
-    if not _is_sqlite(session):
-        session.execute(text("SET LOCAL jit = off"))
-
-
-def insert(session: Session, table: Any) -> Any:
-    """An INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update`."""
-    return dialect(session).insert(table)
-
-
-def add_new(session: Session, model: type[Base], **values: Any) -> bool:
-    """Add a row; False if it was there already, by one of its keys.
-
-    On PostgreSQL this waits until the transaction has ended that is adding the same.
-    """
-    # Not rowcount: psycopg has none for an INSERT that SQLAlchemy batches.
-    added = insert(session, model).values(values).on_conflict_do_nothing().returning(literal(1))
-    return session.scalar(added) is not None
-
-
-def insert_new(session: Session, model: type[Held], **values: Any) -> Held:
-    """INSERT a row past the session, which then holds its object as if it had read it.
-
-    What is not given is NULL, or what the column's default says.
-    """
-    table = table_of(model)
-    row = dict.fromkeys(each.key for each in table.c if each.nullable and each.default is None)
-    row |= values
-    past_orm(session).execute(_insert(table), row)
-    return hold(session, model, row)
-
-
-def update_held(session: Session, held: Base, **values: Any) -> None:
-    """UPDATE by its id the row of an object that the session holds, which is as the row then."""
-    statement = _update(table_of(type(held)))
-    past_orm(session).execute(statement, {"of": vars(held)["id"], **values})
-    vars(held).update(values)
-
-
-def hold(session: Session, model: type[Held], row: Mapping[str, Any]) -> Held:
-    """The object of a row with all its columns, which the session holds as if it had read it.
-
-    To read and to change a row in this way costs a third of what the session's own way costs.
-    """
-    there: Held | None = session.identity_map.get(identity_key(model, row["id"]))
-    if there is not None:
-        session.expire(there)
-        vars(there).update(row)
-        return there
-    held = model()
-    vars(held).update(row)
-    make_transient_to_detached(held)
-    session.add(held)
-    return held
-
-
-@cache
-def _insert(table: Table) -> Any:
-    return table.insert()
-
-
-@cache
-def _update(table: Table) -> Any:
-    return table.update().where(table.c.id == bindparam("of"))
-
-
-def insert_rows(session: Session, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
-    """INSERT rows with the same keys, but for those that are there already, by one of their keys.
-
-    On PostgreSQL many travel as one array a column: 359 rows in a third of the time of a list. One
-    does not: its statement need not be made anew.
-    """
-    if _is_sqlite(session) or len(rows) == 1:
-        change_rows(session, _insert_new(dialect(session), model), list(rows))
-        return
-    columns = [model.__table__.c[name] for name in rows[0]]
-    arrays = [
-        cast(
-            bindparam(None, [row[column.name] for row in rows], ARRAY(column.type)),
-            ARRAY(column.type),
-        )
-        for column in columns
-    ]
-    names = [column.name for column in columns]
-    table = func.unnest(*arrays).table_valued(*names).render_derived().render_derived()
-    statement = insert(session, table_of(model)).from_select(names, select(table))
-    change_rows(session, statement.on_conflict_do_nothing())
-
-
-@cache
-def _insert_new(kind: ModuleType, model: type[Base]) -> Any:
-    return kind.insert(table_of(model)).on_conflict_do_nothing()
-
-
 def dialect(session: Session) -> ModuleType:
     """SQLAlchemy's module of this database, of which an INSERT that is made once is made."""
-    return sqlite if _is_sqlite(session) else postgresql
+    return sqlite if is_sqlite(session) else postgresql
 
 
 def locks_rows(session: Session) -> bool:
     """Whether who writes must hold rows against others; on SQLite, who writes is alone."""
-    return not _is_sqlite(session)
+    return not is_sqlite(session)
 
 
-def _is_sqlite(session: Session) -> bool:
+def is_sqlite(session: Session) -> bool:
     return session.get_bind().dialect.name == "sqlite"
 
 

@@ -19,12 +19,13 @@ from sqlalchemy.orm import Session
 from ulid import ULID
 
 from app import clock
-from app.db import UtcDateTime, before_commit, change_rows, read_rows, table_of
+from app.db import UtcDateTime, before_commit
 from app.kept import Kept
 from app.models.booking import Booking
 from app.models.conversation import Reply
 from app.models.integration import WebhookEndpoint, WebhookEvent
 from app.models.message import Message, Sending
+from app.rows import change_rows, read_rows, table_of
 
 EventType = Literal[
     "booking.created",

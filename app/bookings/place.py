@@ -16,6 +16,7 @@ from app.errors import Conflict, FieldError, Invalid
 from app.models.booking import Booking
 from app.models.identity import person_of
 from app.models.shop import ANY_BARBER, PARTS_JOIN, Barber, Service
+from app.rows import read_rows, table_of
 from app.shop import service as shop_service
 
 CHOSEN = frozenset({"service_id", "barber_id"})
@@ -137,7 +138,7 @@ def _found(
     given = {name: values.get(name) for name in ("service_id", "barber_id", "starts_at")}
     around = reach(values["busy_from"], values["busy_until"])
     more = {"person": _person(values), "but": but}
-    found = db.read_rows(session, query, given | around | more).one_or_none()
+    found = read_rows(session, query, given | around | more).one_or_none()
     return cast(Booking | None, found)
 
 
@@ -192,9 +193,7 @@ def _taken(barber: Barber, other: Booking, instead: Offer | None = None) -> Conf
 
 # Made once: to build and to look up a statement takes longer than SQLite does to answer it.
 _HELD_BARBER = (
-    select(*db.table_of(Barber).c)
-    .where(Barber.id == bindparam("id"))
-    .with_for_update(key_share=True)
+    select(*table_of(Barber).c).where(Barber.id == bindparam("id")).with_for_update(key_share=True)
 )
 _IS_SAME_WITH_ANY = and_(
     Booking.person == bindparam("person"),
@@ -204,7 +203,7 @@ _IS_SAME_WITH_ANY = and_(
 )
 _SAME_WITH_ANY = select(Booking.barber_id).where(_IS_SAME_WITH_ANY).order_by(Booking.id).limit(1)
 _IS_SAME = and_(_IS_SAME_WITH_ANY, Booking.barber_id == bindparam("barber_id"))
-_COLUMNS = db.table_of(Booking).c
+_COLUMNS = table_of(Booking).c
 _WHERE = ("barber_id", "earliest", "latest", "busy_from", "busy_until")
 _SAME = (
     select(*_COLUMNS).where(_IS_SAME, Booking.id != bindparam("but")).order_by(Booking.id).limit(1)

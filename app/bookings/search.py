@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, joinedload
 from app import clock, cursors
 from app.clock import USABLE_HINT
 from app.customers import phones
-from app.db import UtcDateTime, is_one_of
+from app.db import UtcDateTime
 from app.errors import FieldError, Invalid
 from app.models.booking import STATUSES, Booking
 from app.models.folding import fold
@@ -20,6 +20,7 @@ from app.models.identity import person_of
 from app.models.message import Message
 from app.models.shop import PARTS_JOIN, Service
 from app.shop import service as shop_service
+from app.sql import is_one_of
 
 MAX_LIMIT = 200
 MAX_QUERY = 100

@@ -14,7 +14,6 @@ from app.bookings import place
 from app.bookings.fields import BookingForm
 from app.bookings.need import Need
 from app.customers import consent
-from app.db import insert_new, read_rows, table_of, update_held
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.messages.enqueue import enqueue_after_commit, revoke_after_commit
 from app.messages.lifecycle import materialize, plans
@@ -23,6 +22,7 @@ from app.models.booking import Booking, with_derived
 from app.models.plan import ReminderTimes
 from app.models.shop import ANY_BARBER, Service
 from app.reminders.plan import PlanTooLong, reminder_times
+from app.rows import insert_new, read_rows, table_of, update_held
 from app.settings import settings
 from app.shop import money, several
 from app.shop import service as shop_service

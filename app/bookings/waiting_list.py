@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, ScalarSelect, and_, exists, func, literal,
 from sqlalchemy.orm import Session, joinedload
 from ulid import ULID
 
-from app import clock, db, forms
+from app import clock, forms
 from app.bookings import any_barber, availability, series, service
 from app.bookings.availability import Calendar
 from app.bookings.fields import FARTHEST, BookingForm
@@ -27,9 +27,11 @@ from app.models.identity import person_of
 from app.models.message import Message
 from app.models.shop import PARTS_JOIN, Barber
 from app.models.waiting import Waiting
+from app.rows import set_if
 from app.shop import several
 from app.shop.changes import locked
 from app.shop.service import barber, barbers, services, shop, time_zone
+from app.sql import local_day
 from app.staff import audit
 
 LONGEST = 31
@@ -202,7 +204,7 @@ def _waits(session: Session) -> ColumnElement[bool]:
     """
     row = shop(session)
     now = clock.now().astimezone(time_zone(row))
-    day = db.local_day(session, Booking.starts_at, now.utcoffset() or timedelta())
+    day = local_day(session, Booking.starts_at, now.utcoffset() or timedelta())
     served = exists().where(
         Booking.person == Waiting.person,
         Booking.status == "confirmed",
@@ -254,7 +256,7 @@ def reopen(session: Session, id: str, actor: str) -> Waiting:
         service.cancel(session, waiting.booking_id, actor, told=knows is None)
     open_again = {"ended_at": None, "reason": None, "booking_id": None}
     has_ended = (Waiting.id == id) & Waiting.ended_at.is_not(None)
-    if db.set_if(session, Waiting, has_ended, **open_again):
+    if set_if(session, Waiting, has_ended, **open_again):
         audit.record(session, actor, "waiting.reopened", id)
     return waiting
 
@@ -335,7 +337,7 @@ def _end(session: Session, waiting: Waiting, reason: str, booking_id: str | None
     """Raises Conflict `not_waiting` if somebody else was first."""
     ended = {"ended_at": clock.now(), "reason": reason, "booking_id": booking_id}
     is_open = (Waiting.id == waiting.id) & Waiting.ended_at.is_(None)
-    if not db.set_if(session, Waiting, is_open, **ended):
+    if not set_if(session, Waiting, is_open, **ended):
         raise Conflict("not_waiting", f"{waiting.customer_name} does not wait any more.")
 
 

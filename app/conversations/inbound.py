@@ -20,12 +20,12 @@ from app.conversations import answers, senders
 from app.conversations.intent import Intent, intent_of
 from app.conversations.senders import Sender
 from app.customers import service as customers
-from app.db import add_new
 from app.messages import booking_codes, texts
 from app.messages.lifecycle.compare_and_set import lock_booking
 from app.models.booking import Booking
 from app.models.conversation import Reply
 from app.models.identity import person_of
+from app.rows import add_new
 from app.shop.service import shop
 from app.staff import audit
 

@@ -24,12 +24,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased, contains_eager
 
-from app import clock, db
+from app import clock
 from app.bookings import availability
 from app.bookings import service as bookings
 from app.bookings.availability import LONGEST, LONGEST_BUFFER
 from app.customers import service as customers
-from app.db import UtcDateTime, is_one_of
+from app.db import UtcDateTime
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.forms import line_ends
 from app.messages.eligibility import OPTED_OUT, WINDOW_CLOSED
@@ -40,6 +40,8 @@ from app.models.booking import Booking
 from app.models.conversation import Reply
 from app.models.message import Attempt, Message
 from app.models.shop import Barber
+from app.rows import set_if
+from app.sql import is_one_of
 from app.staff import audit
 
 MOST_LINES = 30
@@ -271,4 +273,4 @@ def _get(session: Session, sid: str) -> Reply:
 
 def _set(session: Session, condition: ColumnElement[bool], **values: Any) -> bool:
     """Whether any reply was changed."""
-    return db.set_if(session, Reply, condition, updated_at=clock.now(), **values)
+    return set_if(session, Reply, condition, updated_at=clock.now(), **values)

@@ -13,10 +13,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import clock, outbox
-from app.db import dialect, insert, table_of
+from app.db import dialect
 from app.models.booking import Booking
 from app.models.customer import Customer, MonthlySent
 from app.models.identity import person_of
+from app.rows import insert, table_of
 
 ConsentHow = Literal["form", "api", "reply"]
 OptOutHow = Literal["reply", "twilio", "staff"]

@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.dashboard.labels import MOST_BEADS, Reminders
-from app.db import is_among, is_one_of, read_rows
 from app.messages import planned, quiet
 from app.messages.planned import Remaining
 from app.models.message import Message
+from app.rows import read_rows
+from app.sql import is_among, is_one_of
 
 _SAME_WORD = (Message.state, Message.delivery_status, Message.asks)
 _ANY = (Message.reason, Message.error_code, Message.ask_at, Message.due_at, Message.attempts)

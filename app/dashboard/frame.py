@@ -16,7 +16,7 @@ from app.channel import Advice
 from app.conversations import service as conversations
 from app.customers import budget
 from app.customers.budget import Month
-from app.db import Database, UtcDateTime, is_one_of
+from app.db import Database, UtcDateTime
 from app.integrations import endpoints
 from app.kept import Kept
 from app.messages import alarms, failures, gate, statistics
@@ -36,6 +36,7 @@ from app.models.waiting import Waiting
 from app.queue import failing
 from app.settings import settings
 from app.shop import service as shop_service
+from app.sql import is_one_of
 
 _TO_COME = (
     is_one_of(Booking.status, "confirmed"),

@@ -11,18 +11,19 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.bookings.availability import LONGEST
-from app.db import in_parts, read_rows
 from app.imports import fates
 from app.imports.rows import Known, Person, Same
 from app.models.booking import Booking
 from app.models.customer import Customer
 from app.models.identity import person_of
 from app.models.shop import Barber, Service
+from app.rows import read_rows
 from app.settings import settings
 from app.shop import money
 from app.shop import service as shop_service
 from app.shop.catalogue import booked, listed
 from app.shop.policy import of_shop
+from app.sql import in_parts
 
 Values = Mapping[str, Any]
 """What a row says, as `app.imports.rows` keeps it."""

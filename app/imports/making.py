@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 from ulid import ULID
 
 from app import clock
-from app.db import insert_rows, table_of
 from app.imports import facts, fates
 from app.imports.matching import Matching
 from app.imports.rows import Reading
@@ -23,6 +22,7 @@ from app.models.identity import person_of
 from app.models.imports import Import, ImportRow
 from app.models.shop import Barber
 from app.reminders.plan import reminder_times
+from app.rows import insert_rows, table_of
 
 _CUSTOMERS_OWN = ("id", "name", "name_folded", "phone", "email", "notes", "consent",
                   "consent_at", "consent_how")  # fmt: skip

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.bookings import service as bookings
-from app.db import change_rows, table_of
 from app.messages.lifecycle import materialize
 from app.models.booking import Booking
 from app.models.conversation import Reply
@@ -19,6 +18,7 @@ from app.models.customer import Customer
 from app.models.identity import person_of
 from app.models.imports import Import, ImportRow
 from app.models.message import Message
+from app.rows import change_rows, table_of
 
 _OTHERS = ("whatsapp", "profile_name", "opted_out_at", "written_at")
 """What is known of a customer and no import has said."""

@@ -13,7 +13,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session, undefer
 
 from app import clock
-from app.db import change_rows, database, is_one_of, read_rows, table_of
+from app.db import database
 from app.imports import facts, fates, making, matching, reading, rows, service, undoing
 from app.imports.fates import Fate
 from app.imports.matching import Kind, Matching
@@ -21,6 +21,8 @@ from app.imports.reading import Table
 from app.imports.rows import Known
 from app.models.imports import UNDER_WAY, Import, ImportRow
 from app.queue.one_thread import OneThread
+from app.rows import change_rows, read_rows, table_of
+from app.sql import is_one_of
 
 T = TypeVar("T")
 

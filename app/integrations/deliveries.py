@@ -15,11 +15,12 @@ from sqlalchemy import ColumnElement, Select, bindparam, delete, func, select, u
 from sqlalchemy.orm import Session, aliased
 
 from app import clock, outbox
-from app.db import change_rows, constant, insert_rows, read_rows, table_of
 from app.errors import Conflict, NotFound
 from app.integrations.posting import Answer
 from app.models.integration import WebhookDelivery, WebhookEndpoint, WebhookEvent
 from app.outbox import SHOP, EventType
+from app.rows import change_rows, insert_rows, read_rows, table_of
+from app.sql import constant
 from app.staff import audit
 
 RETRY_AFTER = (5, 30, 120, 600, 1800, 3600, 7200, 14400)

@@ -17,10 +17,11 @@ from sqlalchemy.orm import Session
 from ulid import ULID
 
 from app import clock, outbox
-from app.db import constant, set_if
 from app.mail.smtp import Failed
 from app.models.mail import Mail
+from app.rows import set_if
 from app.settings import settings
+from app.sql import constant
 
 RETRY_AFTER = (60.0, 300.0, 900.0, 1800.0, 3600.0)
 """Seconds after the first try, the second, … and after all later ones."""

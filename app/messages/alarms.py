@@ -13,12 +13,13 @@ from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
 from app import clock, outbox
-from app.db import Database, add_new, set_if
+from app.db import Database
 from app.kept import Kept
 from app.mail import service as mail
 from app.messages import gate, health, statistics
 from app.models.alarm import Alarm
 from app.models.staff import User
+from app.rows import add_new, set_if
 from app.settings import settings
 from app.shop.service import shop, time_zone
 

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from app.customers.service import WINDOW, month_of
-from app.db import UtcDateTime, constant, is_one_of
+from app.db import UtcDateTime
 from app.messages import quiet
 from app.messages.quiet import QUIET_HOURS
 from app.models.booking import Booking
@@ -31,6 +31,7 @@ from app.models.customer import Customer, MonthlySent
 from app.models.message import DailySent, Message
 from app.models.plan import Plan
 from app.models.shop import Shop
+from app.sql import constant, is_one_of
 
 APPOINTMENT_PASSED = "appointment_passed"
 NOT_CONFIRMED = "not_confirmed"

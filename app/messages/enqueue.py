@@ -14,7 +14,7 @@ from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.db import after_commit, database, in_parts, is_one_of, read_rows, table_of
+from app.db import after_commit, database
 from app.messages import gate
 from app.messages.eligibility import is_pending
 from app.messages.lifecycle.compare_and_set import ENQUEUE_WINDOW
@@ -23,7 +23,9 @@ from app.models.message import Message, Sending
 from app.queue import hand_over
 from app.queue.huey import huey, ping
 from app.queue.storage import while_it_answers
+from app.rows import read_rows, table_of
 from app.settings import settings
+from app.sql import in_parts, is_one_of
 
 _log = logging.getLogger(__name__)
 

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Bundle, Session
 
 from app import clock
 from app.channel import Advice
-from app.db import is_among, is_one_of, read_rows
 from app.errors import Conflict, NotFound
 from app.messages import quiet, service
 from app.messages.eligibility import as_of, skip_reason
@@ -20,6 +19,8 @@ from app.messages.lifecycle.compare_and_set import booking_of
 from app.models.booking import Booking
 from app.models.message import Message
 from app.models.shop import Service
+from app.rows import read_rows
+from app.sql import is_among, is_one_of
 from app.staff import audit
 
 AT_MOST = 500

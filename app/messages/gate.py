@@ -12,10 +12,11 @@ from typing import Any, Protocol
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
-from app import clock, db, outbox
+from app import clock, outbox
 from app.channel import Advice, Kind
 from app.messages.channels import channel
 from app.models.message import Sending
+from app.rows import set_if
 from app.staff import audit
 
 _log = logging.getLogger(__name__)
@@ -200,7 +201,7 @@ def _next_day(now: datetime) -> datetime:
 
 
 def _set_if(session: Session, condition: ColumnElement[bool], **values: Any) -> bool:
-    return db.set_if(session, Sending, Sending.id == 1, condition, **values)
+    return set_if(session, Sending, Sending.id == 1, condition, **values)
 
 
 def _next_probe(now: datetime, probes: int) -> datetime:

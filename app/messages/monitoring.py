@@ -12,13 +12,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.db import is_one_of
 from app.kept import Kept
 from app.messages import health, statistics
 from app.messages.statistics import Stats
 from app.models.message import DailySent, Message, Sending, Worker
 from app.models.plan import Plan
 from app.models.shop import Shop
+from app.sql import is_one_of
 
 RECENTLY = timedelta(minutes=5)
 """Longer than the time between two looks of whoever watches, so that nothing is missed."""

@@ -14,13 +14,14 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import Integer, Row, Select, bindparam, select
 from sqlalchemy.orm import Session
 
-from app.db import is_among, read_rows, table_of
 from app.messages import quiet
 from app.messages.lifecycle.compare_and_set import booking_of, job_id
 from app.messages.quiet import QUIET_HOURS
 from app.models.booking import Booking
 from app.models.message import Message
 from app.models.plan import Plan, QuietHours, ReminderTimes, times_of
+from app.rows import read_rows, table_of
+from app.sql import is_among
 
 _PAGE = 100  # plans that are read at a time
 _PLANS = select(*table_of(Plan).c).where(table_of(Plan).c.booking_id == bindparam("of_booking"))

@@ -13,12 +13,12 @@ from sqlalchemy import ColumnElement, Dialect, Time, and_, case, cast, false, fu
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.db import is_one_of
 from app.models.message import Message
 from app.models.plan import QuietHours
 from app.models.shop import Shop
 from app.shop.policy import Policy, of_shop
 from app.shop.service import shop
+from app.sql import is_one_of
 
 QUIET_HOURS = "quiet_hours"
 

@@ -5,12 +5,12 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.channel import StatusReport
 from app.customers import service as customers
-from app.db import add_new
 from app.messages.enqueue import enqueue_next_try
 from app.messages.lifecycle import outcomes
 from app.messages.receipt_ranks import RANKS
 from app.models.identity import spellings
 from app.models.message import Attempt, Receipt
+from app.rows import add_new
 
 
 def record(session: Session, callback_id: str, report: StatusReport) -> None:

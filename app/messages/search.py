@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session
 
 from app import clock, cursors
 from app.clock import USABLE_HINT
-from app.db import UtcDateTime, is_one_of
+from app.db import UtcDateTime
 from app.errors import FieldError, Invalid
 from app.messages.service import API_STATES
 from app.models.message import KINDS, Message
+from app.sql import is_one_of
 
 MAX_LIMIT = 100
 ORDERS = ("updatedAt", "-updatedAt")

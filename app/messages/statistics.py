@@ -20,12 +20,13 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, joinedload
 
 from app import clock
-from app.db import Database, UtcDateTime, is_one_of
+from app.db import Database, UtcDateTime
 from app.kept import Kept
 from app.messages import planned, quiet
 from app.messages.eligibility import is_pending
 from app.models.message import DailySent, Message, Worker
 from app.models.plan import Plan
+from app.sql import is_one_of
 
 ALIVE_FOR = timedelta(seconds=60)
 """A worker that was not seen for longer counts as dead."""

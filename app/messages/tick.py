@@ -18,7 +18,7 @@ from redis import RedisError
 from sqlalchemy import Select, bindparam, case, delete, exists, func, or_, select
 
 from app import clock
-from app.db import UtcDateTime, database, insert, is_one_of
+from app.db import UtcDateTime, database
 from app.messages import enqueue
 from app.messages.eligibility import is_pending
 from app.messages.lifecycle import claims, materialize, plans
@@ -28,7 +28,9 @@ from app.models.message import Message, Worker
 from app.models.plan import Plan
 from app.queue.huey import ping
 from app.queue.one_thread import OneThread
+from app.rows import insert
 from app.settings import settings
+from app.sql import is_one_of
 from app.staff import idempotency
 
 _log = logging.getLogger(__name__)

@@ -15,12 +15,13 @@ from urllib3.exceptions import HTTPError
 
 from app import clock
 from app.connections import Bounded, BoundedTls, Exchange, current, pool_manager
-from app.db import database, set_if
+from app.db import database
 from app.mail import postman
 from app.messages import alarms
 from app.models.install import Install
 from app.queue.huey import ping
 from app.queue.one_thread import OneThread
+from app.rows import set_if
 from app.settings import settings
 
 _LOOK_EVERY = 20.0  # seconds

@@ -9,14 +9,15 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.db import in_parts, is_one_of, read_rows, table_of
 from app.errors import FieldError, Invalid
 from app.messages.enqueue import enqueue_after_commit, revoke_after_commit
 from app.messages.lifecycle import materialize
 from app.models.booking import Booking
 from app.models.plan import Plan, ReminderTimes
 from app.reminders.plan import PlanTooLong, reminder_times
+from app.rows import read_rows, table_of
 from app.shop.policy import Policy
+from app.sql import in_parts, is_one_of
 from app.staff import audit
 
 REASON = "rule_changed"

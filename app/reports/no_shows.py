@@ -14,11 +14,12 @@ from sqlalchemy import Select, bindparam, case, func, select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.db import read_rows, seconds_between, without_jit
 from app.messages import statistics
 from app.models.booking import Booking
 from app.reports.periods import AT_ONCE, Period
+from app.rows import read_rows
 from app.shop.service import shop, time_zone
+from app.sql import seconds_between, without_jit
 
 REMINDERS = (0, 1, 3, 6)
 """The most reminders of each group but the last."""

@@ -17,14 +17,16 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.bookings import availability
-from app.db import UtcDateTime, read_rows, seconds_between
+from app.db import UtcDateTime
 from app.models.booking import Booking
 from app.models.shop import Barber
 from app.reports import side_by_side
 from app.reports.periods import AT_ONCE, Column, Period
+from app.rows import read_rows
 from app.shop import hours
 from app.shop.money import currency_of
 from app.shop.service import shop, time_zone
+from app.sql import seconds_between
 
 _DAY = timedelta(days=1)
 

@@ -17,11 +17,12 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.clock import USABLE_HINT
-from app.db import Base, table_of
+from app.db import Base
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.forms import Form, as_typed, field, one_of, whole_number
 from app.models.booking import Booking
 from app.models.shop import ANY_BARBER, COLOURS, Barber, Service, ServiceBarber, Shop
+from app.rows import table_of
 from app.shop import money, several
 from app.shop.money import Price
 from app.shop.service import shop

@@ -13,9 +13,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.util import identity_key
 
-from app.db import table_of
 from app.kept import Kept
 from app.models.shop import PARTS_JOIN, Barber, Service, ServiceBarber, Shop
+from app.rows import table_of
 from app.settings import settings
 
 

@@ -14,9 +14,9 @@ from babel.lists import format_list
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.db import insert_rows, table_of
 from app.errors import FieldError, Invalid
 from app.models.shop import PARTS_JOIN, Service
+from app.rows import insert_rows, table_of
 from app.shop import service as shop_service
 
 MOST = 5

@@ -15,12 +15,12 @@ from sqlalchemy.orm import Session
 from ulid import ULID
 
 from app import clock, forms
-from app.db import table_of
 from app.errors import Conflict, NotFound
 from app.forms import Form, field
 from app.kept import Kept
 from app.models.shop import Barber
 from app.models.time_off import Absence, Closure
+from app.rows import table_of
 from app.shop.changes import locked
 from app.shop.service import shop, time_zone
 from app.staff import audit

@@ -6,8 +6,8 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from app import clock, outbox
-from app.db import change_rows, table_of
 from app.models.staff import AuditEvent
+from app.rows import change_rows, table_of
 
 _EVENT = insert(table_of(AuditEvent))
 

@@ -9,9 +9,9 @@ from sqlalchemy import CursorResult, delete, update
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.db import add_new
 from app.errors import FieldError, Invalid
 from app.models.staff import IdempotencyKey
+from app.rows import add_new
 
 KEPT = timedelta(days=1)
 """For how long an answer is given again, at the least."""

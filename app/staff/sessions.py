@@ -13,9 +13,10 @@ from sqlalchemy import ColumnElement, bindparam, delete, func, or_, select, upda
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.db import Database, UtcDateTime, read_rows
+from app.db import Database, UtcDateTime
 from app.kept import Kept
 from app.models.staff import LoginStep, StaffSession, User
+from app.rows import read_rows
 from app.staff import audit
 from app.staff.accounts import ROLES
 from app.staff.digests import digest

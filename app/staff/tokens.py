@@ -9,11 +9,12 @@ from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.db import Database, insert, table_of
+from app.db import Database
 from app.errors import NotFound
 from app.forms import Form, field, one_of
 from app.kept import Kept
 from app.models.staff import ApiToken
+from app.rows import insert, table_of
 from app.staff import audit, digests
 
 NOTED_EVERY = timedelta(minutes=1)

@@ -19,9 +19,10 @@ from urllib.request import urlopen
 import pytest
 from sqlalchemy import func, select
 
-from app.db import Database, insert_rows
+from app.db import Database
 from app.models.booking import Booking, derived_of
 from app.models.message import Message
+from app.rows import insert_rows
 from app.run import migrate
 from tests import factories
 from tests.fake_twilio import FakeTwilio

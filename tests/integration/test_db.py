@@ -12,19 +12,11 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.orm import Session
 
-from app.db import (
-    Database,
-    after_commit,
-    change_rows,
-    constant,
-    hold,
-    insert,
-    read_rows,
-    table_of,
-    update_held,
-)
+from app.db import Database, after_commit
 from app.models.message import DailySent, Worker
 from app.models.shop import Service
+from app.rows import change_rows, hold, insert, read_rows, table_of, update_held
+from app.sql import constant
 from tests import factories
 
 AT = datetime(2026, 7, 1, 12, 30, 15, 250000, tzinfo=timezone(timedelta(hours=5, minutes=30)))

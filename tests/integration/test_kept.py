@@ -7,9 +7,10 @@ from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from app import kept
-from app.db import Database, past_orm, table_of
+from app.db import Database
 from app.kept import Kept
 from app.models.shop import Barber, Service
+from app.rows import past_orm, table_of
 from app.shop import service as shop_service
 from tests import factories
 from tests.integration.conftest import fill

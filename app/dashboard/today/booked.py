@@ -13,12 +13,14 @@ from sqlalchemy.orm import Session
 from app.bookings.availability import LONGEST
 from app.dashboard.beads import reminders_of
 from app.dashboard.labels import Reminders
-from app.db import UtcDateTime, is_one_of, read_rows
+from app.db import UtcDateTime
 from app.models.booking import Booking
 from app.models.conversation import Reply
 from app.models.customer import Customer
 from app.models.shop import Barber
+from app.rows import read_rows
 from app.shop import service as shop_service
+from app.sql import is_one_of
 
 _SHOWN = (
     Booking.id,

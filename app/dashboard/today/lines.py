@@ -10,10 +10,12 @@ from sqlalchemy.orm import Session, aliased
 
 from app import clock
 from app.dashboard import labels
-from app.db import UtcDateTime, is_among, is_one_of, read_rows
+from app.db import UtcDateTime
 from app.models.booking import Booking
 from app.models.message import Message
 from app.models.shop import Service
+from app.rows import read_rows
+from app.sql import is_among, is_one_of
 
 
 class Line(NamedTuple):

@@ -9,7 +9,6 @@ from sqlalchemy import ColumnElement, Connection, Integer, Update, bindparam, in
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.db import constant, is_one_of, past_orm, table_of
 from app.messages import gate
 from app.messages.eligibility import UNCOUNTED, is_pending
 from app.messages.lifecycle import materialize
@@ -28,6 +27,8 @@ from app.messages.lifecycle.plans import skip
 from app.messages.quiet import policy_of
 from app.models.identity import person_of
 from app.models.message import Attempt, Message
+from app.rows import past_orm, table_of
+from app.sql import constant, is_one_of
 
 _message = table_of(Message)
 # Made once, as every message needs them.

@@ -7,13 +7,14 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, case, select
 from sqlalchemy.orm import Session
 
-from app import clock, db, outbox
-from app.db import hold, is_one_of, past_orm, table_of
+from app import clock, outbox, rows
 from app.messages import quiet
 from app.messages.eligibility import as_of, skip_reason
 from app.models.booking import Booking
 from app.models.message import Attempt, Message
+from app.rows import hold, past_orm, table_of
 from app.settings import settings
+from app.sql import is_one_of
 
 ENQUEUE_WINDOW = timedelta(minutes=5)
 """What is due this soon is put into Huey at once; the rest waits in the database for a tick."""
@@ -92,7 +93,7 @@ def read_message(session: Session, message_id: str) -> Message:
 def set_if(session: Session, message_id: str, *conditions: Any, **values: Any) -> bool:
     """The compare-and-set under every transition of one message."""
     changed = {"updated_at": clock.now(), **values}
-    won = db.set_if(session, Message, Message.id == message_id, *conditions, **changed)
+    won = rows.set_if(session, Message, Message.id == message_id, *conditions, **changed)
     if won:
         outbox.note_messages(session, values.get("state"), [message_id])
     return won

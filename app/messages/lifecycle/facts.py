@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, bindparam, exists, select
 
-from app.db import table_of
 from app.messages import quiet
 from app.messages.compose import Subject
 from app.messages.eligibility import as_of, skip_reason
@@ -15,6 +14,7 @@ from app.models.customer import Customer
 from app.models.message import Message, Sending
 from app.models.plan import Plan
 from app.models.shop import Barber, Service, Shop
+from app.rows import table_of
 from app.shop.service import COLUMNS, of_values
 
 

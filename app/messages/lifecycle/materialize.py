@@ -14,11 +14,12 @@ from sqlalchemy import ColumnElement, Row, Select, bindparam, delete, func, inse
 from sqlalchemy.orm import Session
 
 from app import clock, outbox
-from app.db import change_rows, constant, insert_rows, read_rows, table_of
 from app.messages.lifecycle.compare_and_set import ENQUEUE_WINDOW, job_id
 from app.messages.quiet import QUIET_HOURS
 from app.models.message import Message
 from app.models.plan import Plan, ReminderTimes, times_of
+from app.rows import change_rows, insert_rows, read_rows, table_of
+from app.sql import constant
 
 _AT_ONCE = 1_000
 """Plans that one transaction takes up."""

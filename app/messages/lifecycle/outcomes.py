@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app import clock, outbox
 from app.channel import Kind
 from app.customers import service as customers
-from app.db import constant, dialect, past_orm, table_of
+from app.db import dialect
 from app.messages import gate
 from app.messages.channels import channel
 from app.messages.lifecycle.compare_and_set import (
@@ -35,7 +35,9 @@ from app.messages.receipt_ranks import (
 )
 from app.models.booking import Booking
 from app.models.message import Attempt, DailySent, Message, Sending
+from app.rows import past_orm, table_of
 from app.settings import settings
+from app.sql import constant
 
 UNRESOLVED = "unresolved"
 

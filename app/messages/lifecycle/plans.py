@@ -9,13 +9,14 @@ from sqlalchemy import Integer, Select, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from app import clock, outbox
-from app.db import change_rows, constant, is_one_of, table_of
 from app.messages import quiet
 from app.messages.eligibility import UNCOUNTED, as_of, is_pending, skip_reason
 from app.messages.lifecycle import materialize
 from app.messages.lifecycle.compare_and_set import enqueued_at, set_if
 from app.models.booking import Booking
 from app.models.message import Message
+from app.rows import change_rows, table_of
+from app.sql import constant, is_one_of
 
 _message = table_of(Message).c
 # Made once, as every cancel and every move needs them.

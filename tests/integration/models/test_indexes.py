@@ -21,7 +21,7 @@ from app.dashboard import live
 from app.dashboard.beads import reminders_of
 from app.dashboard.frame import frame
 from app.dashboard.today import day, needs
-from app.db import Database, insert_rows
+from app.db import Database
 from app.messages import enqueue, entries, failures, monitoring, receipts, statistics
 from app.messages import search as message_search
 from app.messages import service as message_service
@@ -34,6 +34,7 @@ from app.models.message import Attempt, Message, Receipt
 from app.models.plan import Plan
 from app.models.staff import AuditEvent
 from app.reports import no_shows, periods, weeks
+from app.rows import insert_rows
 from app.staff import activity
 from tests.conftest import Configure
 from tests.fake_twilio import FakeTwilio
