@@ -6,7 +6,7 @@
 What this process changes it knows at once, by `Database.changed_at`; what others change, at the
 latest FOR seconds later, or as many as are asked for. No signal tells it: the rows are read again,
 which is one small statement a second however many ask. A session that has itself changed one of the
-tables reads its own rows.
+tables reads its own rows, each time unless it has been told to `hold` them.
 """
 
 from collections.abc import Callable
@@ -24,6 +24,8 @@ FOR = 0.9
 
 _MOST = 1_000
 """Values of a database: one whose key nobody asks for any more would stay for good."""
+
+_HELD = "chairtime_held"
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -64,7 +66,8 @@ class Kept(Generic[Key, Value]):
     def of(self, session: Session, key: Key) -> Value:
         """The value, as `session` may see it."""
         if db.has_changed(session, self._tables):
-            return self._load(session, key)
+            held = session.info.get(_HELD, {}).get((self, key))
+            return self._load(session, key) if held is None else held
         database, began = db.origin(session)
         entry: _Entry[Value] | None = database.kept.get((self, key))
         if entry is not None and (entry.began == began or not self._is_old(database, entry)):
@@ -77,6 +80,10 @@ class Kept(Generic[Key, Value]):
             database.kept.clear()
         database.kept[self, key] = _Entry(value, began, clock.now())
         return value
+
+    def hold(self, session: Session, key: Key) -> None:
+        """Have `session`, which has changed all that it will, read its own rows only now."""
+        session.info.setdefault(_HELD, {})[self, key] = self._load(session, key)
 
     def _is_old(self, database: Database, entry: _Entry[Value]) -> bool:
         seconds = FOR if self.seconds is None else self.seconds

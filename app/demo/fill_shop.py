@@ -28,7 +28,7 @@ from app.run.trouble import Trouble
 from app.settings import Settings
 from app.shop import changes
 from app.shop.policy import Policy, of_shop
-from app.shop.service import barbers, services, shop, time_zone
+from app.shop.service import barbers, hold_catalogue, services, shop, time_zone
 from app.staff import accounts
 
 _DAYS = range(-3, 8)  # around today
@@ -75,6 +75,7 @@ def fill(session: Session, given: Settings, *, add: bool) -> int:
         raise Trouble(f"there are {there} bookings already: use --add, or another STATE_DIR")
     chance = random.Random(_SEED + there)  # noqa: S311
     _price_services(session)
+    hold_catalogue(session)  # each of two thousand messages names its service
     builder = DemoBuilder(session, chance)
     appointments = list(_appointments(session, chance, builder.now))
     actors = _staff(session, builder.now)

@@ -76,6 +76,11 @@ def barbers(session: Session) -> Sequence[Barber]:
     return [each for each in _CATALOGUE.of(session, None).barbers.values() if each.active]
 
 
+def hold_catalogue(session: Session) -> None:
+    """Have a session that has changed services or barbers, and will not again, read them once."""
+    _CATALOGUE.hold(session, None)
+
+
 def parts_of(session: Session, service_id: str) -> Sequence[str]:
     """The ids of what is done, in order: several are one service or written as one
     (`app.shop.several`).

@@ -81,6 +81,20 @@ def test_a_change_of_this_process_is_known_at_once(
     assert of(shop, names) != before
 
 
+def test_a_session_that_holds_what_it_has_changed_reads_it_once_and_nobody_else_gets_it(
+    shop: Database, names: Kept[None, tuple[str, ...]]
+) -> None:
+    before = of(shop, names)
+    with shop.write() as session:
+        session.execute(update(Service).values(name="Trim"))
+        names.hold(session, None)
+        with counted(shop) as statements:
+            assert set(names.of(session, None)) == {"Trim"}
+        assert statements == []
+        assert of(shop, names) == before
+    assert set(of(shop, names)) == {"Trim"}
+
+
 def test_what_is_not_committed_is_forgotten(
     shop: Database, names: Kept[None, tuple[str, ...]]
 ) -> None:
