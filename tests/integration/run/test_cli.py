@@ -1,6 +1,7 @@
 """The `chairtime` command: what it does, and the one line that it says when it cannot."""
 
 import os
+import re
 import shlex
 import socket
 import subprocess
@@ -13,14 +14,12 @@ from sqlalchemy import func, select
 
 from app.cli import main
 from app.db import Database, database
-from app.demo import fill_shop
 from app.models.booking import Booking
 from app.models.message import DailySent, Message
 from app.models.staff import User
 from app.run import migrate
 from app.settings import settings
 from app.staff import tokens
-from tests import factories
 from tests.conftest import Configure
 from tests.support.frozen import FrozenClock
 from tests.support.ports import free_port
@@ -178,21 +177,33 @@ def test_a_migration_that_fails_leaves_nothing_behind(
 # --- demo ---
 
 
-@pytest.mark.parametrize("kind", ["a new folder", "postgres"])
-def test_demo_fills_a_shop_in_every_state_with_nothing_overdue(
-    kind: str,
-    clock: FrozenClock,
-    tmp_path: Path,
-    configure: Configure,
-    request: pytest.FixtureRequest,
+def test_demo_makes_a_database_fills_a_shop_in_every_state_and_adds_to_it_only_when_told(
+    clock: FrozenClock, tmp_path: Path, configure: Configure
 ) -> None:
-    if kind == "postgres":
-        request.getfixturevalue("postgres_db")
-    else:
-        configure(STATE_DIR=str(tmp_path / "fresh"), DATABASE_URL=None)
+    configure(STATE_DIR=str(tmp_path / "fresh"), DATABASE_URL=None)
+
+    fills_a_shop_in_every_state_with_nothing_overdue(clock)
+
+    refused = run("demo")
+    assert (refused.exit_code, "use --add" in refused.stderr) == (1, True)
+    assert run("demo", "--add").exit_code == 0
+
+
+def test_demo_fills_a_shop_on_postgresql_even_with_the_short_intervals_of_tests(
+    postgres_db: Database, clock: FrozenClock, configure: Configure
+) -> None:
+    configure(REMINDER_EVERY="1s")
+
+    fills_a_shop_in_every_state_with_nothing_overdue(clock)
+
+
+def fills_a_shop_in_every_state_with_nothing_overdue(clock: FrozenClock) -> None:
     result = run("demo")
 
-    assert (result.exit_code, "bookings" in result.output) == (0, True), result.output
+    added = re.search(r"Added (\d+) bookings", result.output)
+    assert result.exit_code == 0
+    assert added, result.output
+    assert int(added[1]) > 40
     with database().read() as session:
         states = set(session.execute(select(Message.state, Message.delivery_status)))
         statuses = set(session.scalars(select(Booking.status)))
@@ -211,24 +222,6 @@ def test_demo_fills_a_shop_in_every_state_with_nothing_overdue(
     }
     assert {"sent", "delivered", "read"} < {status for _, status in states}
     assert statuses == {"confirmed", "cancelled", "completed", "no_show"}
-
-
-def test_demo_adds_to_a_shop_with_bookings_only_when_told(sqlite_db: Database) -> None:
-    with sqlite_db.write() as session:
-        factories.booking(session)
-
-    refused = run("demo")
-    assert (refused.exit_code, "use --add" in refused.stderr) == (1, True)
-    assert run("demo", "--add").exit_code == 0
-
-
-def test_demo_works_with_the_short_intervals_of_tests(
-    sqlite_db: Database, configure: Configure
-) -> None:
-    configure(REMINDER_EVERY="1s")
-
-    with sqlite_db.write() as session:
-        assert fill_shop.fill(session, settings(), add=False) > 40
 
 
 def test_demo_is_refused_where_messages_would_reach_real_phones(
