@@ -30,15 +30,22 @@ class _Plain(click.Group):
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
+        except SettingsError as error:
+            _say_what_is_wrong(error.problems)
+            ctx.exit(2)
         except Exception as error:
             from app.run import preflight
 
             lines = preflight.explain(error)
             if lines is None:
                 raise
-            for line in lines:
-                click.echo(f"chairtime: {line}", err=True)
-            ctx.exit(2 if isinstance(error, SettingsError) else 1)
+            _say_what_is_wrong(lines)
+            ctx.exit(1)
+
+
+def _say_what_is_wrong(lines: list[str]) -> None:
+    for line in lines:
+        click.echo(f"chairtime: {line}", err=True)
 
 
 @click.group(cls=_Plain, context_settings={"help_option_names": ["-h", "--help"]})
@@ -52,10 +59,11 @@ def main() -> None:
 @main.command()
 def up() -> None:
     """Run everything: web, worker and, if REDIS_URL is not set, a queue."""
+    given = settings()  # first: to import all takes a second, and what is wrong is said at once
     from app.run import up as all_of_it
 
     _check_folder()
-    all_of_it.run(settings())
+    all_of_it.run(given)
 
 
 @main.command()
