@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from litestar import Litestar
-from playwright.sync_api import Browser, Page, StorageState, ViewportSize, expect
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from app.asgi import create_app
 from app.staff import guards
@@ -69,85 +69,79 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoShop]:
 
 
 @pytest.fixture(scope="module")
-def owner(shop: DemoShop, browser: Browser) -> StorageState:
-    """The cookies of the owner's session."""
-    context = browser.new_context()
-    shop.log_in(context.new_page())
-    state = context.storage_state()
-    context.close()
-    return state
+def owner(shop: DemoShop, browser: Browser) -> Iterator[Page]:
+    """The tab of the owner, for all of their pages: each in a new one would take longer."""
+    page = new_tab(browser)
+    shop.log_in(page)
+    yield page
+    page.context.close()
 
 
 @pytest.fixture(scope="module")
-def booking_id(shop: DemoShop, browser: Browser, owner: StorageState) -> str:
+def nobody(browser: Browser) -> Iterator[Page]:
+    """The tab of somebody who is not logged in."""
+    page = new_tab(browser)
+    yield page
+    page.context.close()
+
+
+def new_tab(browser: Browser) -> Page:
+    return browser.new_context(viewport=WIDE, reduced_motion="reduce").new_page()
+
+
+@pytest.fixture(scope="module")
+def booking_id(shop: DemoShop, owner: Page) -> str:
     """One that does not begin while the tests run, for then it can no longer be changed."""
-    context = browser.new_context(storage_state=owner)
     later = f"/bookings?from={datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"
-    made = shop.booking(context.new_page(), later).removeprefix("/bookings/")
-    context.close()
-    return made
+    return shop.booking(owner, later).removeprefix("/bookings/")
 
 
 @pytest.fixture(scope="module")
-def join_address(shop: DemoShop, browser: Browser, owner: StorageState) -> str:
+def join_address(shop: DemoShop, owner: Page) -> str:
     """A link by which somebody chooses their password."""
-    context = browser.new_context(storage_state=owner)
-    page = context.new_page()
-    page.goto(f"{shop.url}/staff")
-    page.get_by_role("link", name="Theo Lang").click()
-    page.get_by_role("button", name="Make a link").click()
-    address = page.locator("code", has_text="/join/").inner_text()
-    context.close()
-    return address
+    owner.goto(f"{shop.url}/staff")
+    owner.get_by_role("link", name="Theo Lang").click()
+    owner.get_by_role("button", name="Make a link").click()
+    return owner.locator("code", has_text="/join/").inner_text()
 
 
 @pytest.fixture(scope="module")
-def import_address(shop: DemoShop, browser: Browser, owner: StorageState) -> str:
+def import_address(shop: DemoShop, owner: Page) -> str:
     """A file of bookings that was checked, some of them wrong."""
-    context = browser.new_context(storage_state=owner)
-    page = context.new_page()
-    page.goto(f"{shop.url}/settings/import")
-    page.get_by_label("Bookings, those").check()
+    owner.goto(f"{shop.url}/settings/import")
+    owner.get_by_label("Bookings, those").check()
     rows = [
         "Date,Time,Service,Staff,Client,Phone",
         "2024-05-04,10:00,Haircut,Sam,Ana,+447700900001",
     ]
     rows += [f"soon,10:00,Fade,Nobody,Client {number},12" for number in range(30)]
     file = {"name": "diary.csv", "mimeType": "text/csv", "buffer": "\n".join(rows).encode()}
-    page.locator("#file").set_input_files(file)
-    page.get_by_role("button", name="Look at the file").click()
-    expect(page.get_by_role("heading", name="30 wrong rows")).to_be_visible()
-    address = page.url
-    context.close()
-    return address
+    owner.locator("#file").set_input_files(file)
+    owner.get_by_role("button", name="Look at the file").click()
+    expect(owner.get_by_role("heading", name="30 wrong rows")).to_be_visible()
+    return owner.url
 
 
 @pytest.fixture(scope="module")
-def delivery(shop: DemoShop, browser: Browser, owner: StorageState) -> tuple[str, str]:
+def delivery(shop: DemoShop, owner: Page) -> tuple[str, str]:
     """A webhook that nobody listens at, and what it was sent."""
-    context = browser.new_context(storage_state=owner)
-    page = context.new_page()
-    page.goto(f"{shop.url}/settings/webhooks")
-    page.get_by_label("Address").fill("http://127.0.0.1:9/nobody")
-    page.get_by_role("button", name="Add webhook").click()
-    expect(page.get_by_text("whsec_")).to_be_visible()
-    page.get_by_role("button", name="Send an example").click()
-    expect(page.get_by_role("heading", name="What was sent")).to_be_visible()
-    expect(page.get_by_text("It cannot be reached")).to_be_visible()
-    webhook, _, sent = page.url.partition("/settings/webhooks/")[2].partition("/deliveries/")
-    context.close()
+    owner.goto(f"{shop.url}/settings/webhooks")
+    owner.get_by_label("Address").fill("http://127.0.0.1:9/nobody")
+    owner.get_by_role("button", name="Add webhook").click()
+    expect(owner.get_by_text("whsec_")).to_be_visible()
+    owner.get_by_role("button", name="Send an example").click()
+    expect(owner.get_by_role("heading", name="What was sent")).to_be_visible()
+    expect(owner.get_by_text("It cannot be reached")).to_be_visible()
+    webhook, _, sent = owner.url.partition("/settings/webhooks/")[2].partition("/deliveries/")
     return webhook, sent
 
 
 @pytest.fixture(scope="module")
-def calendar_link(shop: DemoShop, browser: Browser, owner: StorageState) -> None:
+def calendar_link(shop: DemoShop, owner: Page) -> None:
     """The shop's calendar has a link."""
-    context = browser.new_context(storage_state=owner)
-    page = context.new_page()
-    page.goto(f"{shop.url}/settings/calendars")
-    page.get_by_role("button", name="Make a link for The whole shop").click()
-    expect(page.get_by_role("img", name="QR code of the link for The whole shop")).to_be_visible()
-    context.close()
+    owner.goto(f"{shop.url}/settings/calendars")
+    owner.get_by_role("button", name="Make a link for The whole shop").click()
+    expect(owner.get_by_role("img", name="QR code of the link for The whole shop")).to_be_visible()
 
 
 @pytest.fixture(scope="module")
@@ -168,11 +162,14 @@ class Transfers:
         self.sizes: dict[str, int] = {}
         self.initiators: dict[str, str] = {}
         self._addresses: dict[str, str] = {}
-        wire = page.context.new_cdp_session(page)
+        self._wire = wire = page.context.new_cdp_session(page)
         wire.send("Network.enable")
         wire.send("Network.clearBrowserCache")
         wire.on("Network.requestWillBeSent", self._begin)
         wire.on("Network.loadingFinished", self._end)
+
+    def end(self) -> None:
+        self._wire.detach()
 
     def _begin(self, event: Any) -> None:
         address = event["request"]["url"]
@@ -207,17 +204,20 @@ class Visit:
 
 
 @pytest.fixture(scope="module", params=PATHS)
-def visit(request: pytest.FixtureRequest, shop: DemoShop, browser: Browser) -> Iterator[Visit]:
+def visit(
+    request: pytest.FixtureRequest, shop: DemoShop, owner: Page, nobody: Page
+) -> Iterator[Visit]:
     """Each page, seen by the owner, or by nobody if it is from before the login."""
     path: str = request.param
-    state = None if path in PUBLIC else request.getfixturevalue("owner")
-    context = browser.new_context(storage_state=state, viewport=WIDE, reduced_motion="reduce")
-    page = context.new_page()
-    problems, transfers = problems_of(page), Transfers(page)
     address = _address(path, shop, request)
+    page = nobody if path in PUBLIC else owner
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size(WIDE)
+    problems, transfers = problems_of(page), Transfers(page)
     open_until_still(page, address)
     yield Visit(path, address, page, transfers, transfers.total, problems)
-    context.close()
+    transfers.end()
+    page.evaluate("sessionStorage.clear()")
 
 
 def _address(path: str, shop: DemoShop, request: pytest.FixtureRequest) -> str:
@@ -373,10 +373,8 @@ def test_axe_finds_nothing_and_nothing_is_cut_off_in_any_look(visit: Visit) -> N
         assert_fits(visit.page)
 
 
-def test_the_next_load_is_smaller_still(visit: Visit, shop: DemoShop) -> None:
+def test_the_next_load_is_smaller_still(visit: Visit) -> None:
     page, transfers = visit.page, visit.transfers
-    if visit.path not in PUBLIC:
-        page.goto(f"{shop.url}/failed")
     transfers.sizes.clear()
     open_until_still(page, visit.address)
     assert transfers.total < NEXT_PAGE, str(transfers)
@@ -389,10 +387,9 @@ WRONG_NUMBERS = ["/bookings/new", "/bookings/{booking_id:str}/edit", "/failed", 
 
 @pytest.mark.parametrize("path", WRONG_NUMBERS)
 def test_a_number_that_is_wrong_is_told_within_our_policy(
-    shop: DemoShop, browser: Browser, owner: StorageState, booking_id: str, path: str
+    shop: DemoShop, owner: Page, booking_id: str, path: str
 ) -> None:
-    context = browser.new_context(storage_state=owner)
-    page = context.new_page()
+    page = owner.context.new_page()
     problems = problems_of(page)
     page.goto(shop.url + path.replace("{booking_id:str}", booking_id))
     if path == "/failed":
@@ -403,7 +400,7 @@ def test_a_number_that_is_wrong_is_told_within_our_policy(
     field.press("Enter")
     expect(page.get_by_text("country code, such as").first).to_be_visible()
     assert [each for each in problems if "status of 422" not in each] == []
-    context.close()
+    page.close()
 
 
 def test_the_browser_complained_about_nothing_in_all_that(visit: Visit) -> None:
