@@ -1,10 +1,18 @@
-"""Granian, which on a reload (SIGHUP) ends a process once the one that follows it is ready.
+"""Granian, which on a reload (SIGHUP) ends a process once the one that follows it is ready, and
+which ends however many signals ask for it at once.
 
-By itself it waits a fixed time, and on a busy host a start takes longer (docs/adr/0061). Run as
-`python -m app.run.granian_waits`, with what `granian` takes.
+By itself it waits a fixed time for the first, and on a busy host a start takes longer
+(docs/adr/0061). For the second its handler of signals sets an Event, and one that comes while
+another is in there waits for itself for ever. Linux sends several to who asked to end with its
+parent, one for each of the parent's threads. Run as `python -m app.run.granian_waits`, with what
+`granian` takes.
 """
 
+import os
+import select
 import time
+from contextlib import suppress
+from typing import Any
 
 from granian import cli
 from granian.server import mp
@@ -34,6 +42,48 @@ class Process(mp.WorkerProcess):
         return follows and not self.parent.interrupt_signal and self.inner.is_alive()
 
 
+class Interrupt:
+    """What the main loop waits for: an Event that takes no lock, so that a signal may set it
+    anywhere. Nothing clears it any more once all are to end.
+    """
+
+    def __init__(self, server: "Server") -> None:
+        self._server = server
+        self._read, self._write = os.pipe()
+        for end in (self._read, self._write):
+            os.set_blocking(end, False)
+
+    def set(self) -> None:
+        """Wake who waits."""
+        with suppress(BlockingIOError):  # it is full of what says the same
+            os.write(self._write, b".")
+
+    def clear(self) -> None:
+        """Let the next one wait."""
+        with suppress(BlockingIOError):
+            while os.read(self._read, 4096):
+                pass
+        if self._server.interrupt_signal:
+            self.set()
+
+    def is_set(self) -> bool:
+        """Whether nobody would wait."""
+        return self.wait(0)
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until it is set, at most so long."""
+        return bool(select.select([self._read], [], [], seconds)[0])
+
+
+class Server(mp.MPServer):
+    """Granian's, with that."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.main_loop_interrupt = Interrupt(self)  # type: ignore[assignment]
+
+
 if __name__ == "__main__":
     mp.WorkerProcess = Process  # type: ignore[misc]
+    cli.Server = Server  # type: ignore[attr-defined]
     cli.entrypoint()  # type: ignore[no-untyped-call]

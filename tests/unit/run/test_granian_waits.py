@@ -12,7 +12,7 @@ import pytest
 from granian.server.mp import WorkerProcess
 
 from app.run import ready
-from app.run.granian_waits import Process
+from app.run.granian_waits import Interrupt, Process
 
 
 @pytest.fixture
@@ -62,3 +62,17 @@ def test_at_the_first_start_and_at_the_end_nobody_waits(
 def test_without_a_folder_there_is_nothing_to_wait_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(ready.FOLDER, raising=False)
     started(monkeypatch, lambda _: None)
+
+
+def test_nothing_clears_the_interrupt_once_all_are_to_end() -> None:
+    server: Any = SimpleNamespace(interrupt_signal=False)
+    interrupt = Interrupt(server)
+    assert not interrupt.wait(0.01)
+    for _ in range(100_000):  # more than a pipe holds
+        interrupt.set()
+    assert interrupt.wait()
+    interrupt.clear()
+    assert not interrupt.is_set()
+    server.interrupt_signal = True  # a signal came meanwhile, and what it had set was cleared
+    interrupt.clear()
+    assert interrupt.is_set()
