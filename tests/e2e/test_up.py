@@ -13,7 +13,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from redis import Redis
@@ -28,6 +28,8 @@ from tests.support.valkey import Valkey
 READY = "Ctrl-C ends everything"
 CURL = re.compile(r"^ +curl(?:.*\\\n)*.*$", re.MULTILINE)
 SECRET = "t" * 40
+
+P = TypeVar("P", bound="Place")
 
 
 class Place:
@@ -89,7 +91,7 @@ class Place:
 @pytest.fixture
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     # A short name: with a long one the queue's socket would stand elsewhere.
-    with _place(tmp_path_factory.mktemp("up")) as made:
+    with _at_last_empty(Place(tmp_path_factory.mktemp("up"))) as made:
         copy_migrated(made.file)
         yield made
 
@@ -97,7 +99,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """Where it has run and a booking was made, for those who leave it like that."""
-    with _place(tmp_path_factory.mktemp("ended")) as made:
+    with _at_last_empty(Place(tmp_path_factory.mktemp("ended"))) as made:
         with made.up() as up:
             _use(made, up)
         yield made
@@ -118,23 +120,32 @@ def _use(place: Place, up: Process) -> None:
     assert place.processes() == {}
 
 
+class Running(Place):
+    """Where it runs all the time, for those who leave it running and well: `running.now`."""
+
+    def start(self) -> None:
+        self.now = self.up(CHAIRTIME_API_TOKEN=SECRET, REMINDER_EVERY="2s")
+        self.now.wait_for(READY)
+        # After a killed one that comes sooner: the tick of the worker before is still recent.
+        wait_until(lambda: family(self, "huey_consumer"), what="a worker")
+
+
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, Process]]:
-    """Where it runs all the time, for those who leave it running and well."""
-    with (
-        _place(tmp_path_factory.mktemp("running")) as made,
-        made.up(CHAIRTIME_API_TOKEN=SECRET, REMINDER_EVERY="2s") as up,
-    ):
-        up.wait_for(READY)
-        yield made, up
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with _at_last_empty(Running(tmp_path_factory.mktemp("running"))) as made:
+        made.start()
+        yield made
+        made.now.stop()
 
 
 @contextmanager
-def _place(folder: Path) -> Iterator[Place]:
-    place = Place(folder)
-    yield place
-    for pid in place.processes():
-        os.kill(pid, signal.SIGKILL)
+def _at_last_empty(place: P) -> Iterator[P]:
+    """Whatever runs in there is killed in the end."""
+    try:
+        yield place
+    finally:
+        for pid in place.processes():
+            os.kill(pid, signal.SIGKILL)
 
 
 def _processes() -> Iterator[tuple[int, str]]:
@@ -187,9 +198,8 @@ def test_the_printed_curl_line_books_and_ctrl_c_ends_everything(ended: Place) ->
     assert "Traceback" not in output
 
 
-def test_a_booked_reminder_reaches_the_simulator(running: tuple[Place, Process]) -> None:
-    _, up = running
-    curl = printed_curl(up)
+def test_a_booked_reminder_reaches_the_simulator(running: Running) -> None:
+    curl = printed_curl(running.now)
     soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 60))
     book = re.sub(r"\d{4}-\d\d-\d\dT10:00:00Z", soon, curl)
     booking = bash(book, CHAIRTIME_API_TOKEN=SECRET)
@@ -217,22 +227,6 @@ def test_nothing_that_it_leaves_is_readable_by_others(ended: Place) -> None:
     readable = [path for path in ended.state.rglob("*") if path.stat().st_mode & 0o077]
     assert readable == []
     assert ended.state.stat().st_mode & 0o077 == 0
-
-
-def test_ctrl_c_lets_the_worker_finish_what_it_is_sending(place: Place, twilio: FakeTwilio) -> None:
-    twilio.hold_after_accept()
-    with place.up(**twilio.environment, CHAIRTIME_API_TOKEN=SECRET) as up:
-        booked = bash(printed_curl(up), CHAIRTIME_API_TOKEN=SECRET)["id"]
-        bash(cancelling(up, booked), CHAIRTIME_API_TOKEN=SECRET)
-        twilio.wait_held(1)
-        up.send(signal.SIGINT)
-        up.wait_for(r"worker \| finishes what it has in hand")
-        twilio.release()
-        assert up.wait() == 0
-
-    with closing(sqlite3.connect(place.state / "chairtime.db")) as database:
-        sent = database.execute("SELECT state FROM message WHERE kind = 'cancellation'").fetchall()
-    assert sent == [("sent",)]
 
 
 def test_programs_that_hang_are_killed(place: Place) -> None:
@@ -270,27 +264,46 @@ def test_ctrl_c_during_the_start_leaves_nothing_behind(place: Place) -> None:
     assert place.processes() == {}
 
 
-def test_a_second_start_has_all_but_a_revoked_token_and_sigterm_ends_it(ended: Place) -> None:
+def test_a_second_start_has_all_but_a_revoked_token_and_ctrl_c_lets_its_worker_finish(
+    ended: Place, twilio: FakeTwilio
+) -> None:
     chairtime = [program("chairtime"), "token"]
     environment = {**os.environ, "STATE_DIR": str(ended.state)}
     listed = subprocess.check_output([*chairtime, "list"], env=environment, text=True)
     subprocess.check_output([*chairtime, "revoke", listed.split()[0]], env=environment)
 
-    with ended.up() as up:
+    twilio.hold_after_accept()
+    with ended.up(**twilio.environment) as up:
         booked = bash(printed_curl(up))["id"]  # with a new token
         assert ended.queue().get("booked") == booked.encode()
         assert "the database was" not in up.output()
-        up.send(signal.SIGTERM)
+        bash(cancelling(up, booked))
+        twilio.wait_held(1)
+        up.send(signal.SIGINT)
+        up.wait_for(r"worker \| finishes what it has in hand")
+        twilio.release()
         assert up.wait() == 0
 
     assert ended.processes() == {}
+    with closing(sqlite3.connect(ended.file)) as database:
+        sent = database.execute("SELECT state FROM message WHERE kind = 'cancellation'").fetchall()
+    assert sent == [("sent",)]
 
 
-def test_it_works_with_a_queue_a_postgresql_and_a_token_of_ones_own(
-    place: Place, valkey: Valkey, postgres_cluster: Postgres
+@pytest.fixture
+def queue(tmp_path: Path) -> Iterator[Valkey]:
+    """A queue that somebody else looks after."""
+    server = Valkey(tmp_path / "own-queue")
+    server.start()
+    yield server
+    server.stop()
+
+
+def test_with_a_queue_a_postgresql_and_a_token_of_ones_own_it_works_and_outlives_the_queue(
+    place: Place, queue: Valkey, postgres_cluster: Postgres
 ) -> None:
     own = {
-        "REDIS_URL": valkey.url,
+        "REDIS_URL": queue.url,
         "DATABASE_URL": postgres_cluster.url(postgres_cluster.create()),
         "CHAIRTIME_API_TOKEN": SECRET,
     }
@@ -299,94 +312,35 @@ def test_it_works_with_a_queue_a_postgresql_and_a_token_of_ones_own(
         curl = printed_curl(up)
         assert bash(curl, CHAIRTIME_API_TOKEN=SECRET)["status"] == "confirmed"
         assert place.queue_server() is None
-        assert up.stop() == 0
+        its_worker_ends_again_and_again_and_is_tried_for_ever(place, up, queue, own)
+        up.send(signal.SIGTERM)
+        assert up.wait() == 0
 
+    assert place.processes() == {}
     assert SECRET not in up.output()
-    assert valkey.client.ping()
+    assert queue.client.ping()
     assert not place.file.exists()
 
 
-# --- kill -9 ---
-
-
-def test_a_killed_up_leaves_nothing_but_the_queue_which_the_next_one_uses(place: Place) -> None:
-    with place.up() as up:
-        up.wait_for(READY)
-        place.queue().set("a", "1")
-        server = place.queue_server()
-        up.kill()
-        left = f"only the queue, {server}"
-        wait_until(lambda: [*place.processes()] == [server], what=left, instead=place.processes)
-
-    with place.up() as up:
-        up.wait_for(READY)
-        assert "found the queue server of an earlier run" in up.output()
-        assert place.queue_server() == server
-        assert place.queue().get("a") == b"1"
-        up.stop()
-
-    assert place.processes() == {}
-
-
-@pytest.mark.parametrize(
-    ("name", "command"), [("worker", "huey_consumer"), ("web", "app.run.granian_waits")]
-)
-def test_a_killed_program_is_started_again(
-    running: tuple[Place, Process], name: str, command: str
+def its_worker_ends_again_and_again_and_is_tried_for_ever(
+    place: Place, up: Process, queue: Valkey, own: dict[str, str]
 ) -> None:
-    place, up = running
-    before = family(place, command)
-    os.kill(min(before), signal.SIGKILL)
-    up.wait_for(rf"{name} \| ended by SIGKILL; started again")
-    # A child of the killed one lives on for a moment: only a pid that was not there before counts.
-    wait_until(lambda: family(place, command) - before)
-    wait_until(lambda: is_healthy(place), what="health")
+    """Which ends nothing else."""
+    queue.stop()  # without it a worker does not start
+    os.kill(child(place, "huey_consumer"), signal.SIGKILL)
+    up.wait_for(r"(?s)(worker \| ended .*){6}", timeout=300)
+    wait_until(lambda: is_said_of_worker(place, "failing"), 60)
+    doctor = subprocess.run(
+        [program("chairtime"), "doctor"],
+        env={**os.environ, "STATE_DIR": str(place.state), **own},
+        capture_output=True,
+        text=True,
+    )
+    assert re.search(r"FAIL  worker: it ended \d+ times .* at growing intervals", doctor.stdout)
 
-
-def test_a_killed_queue_server_is_started_again(running: tuple[Place, Process]) -> None:
-    place, up = running
-    server = place.queue_server()
-    assert server is not None
-    os.kill(server, signal.SIGKILL)
-    up.wait_for("the queue server ended; started again")
-    wait_until(lambda: is_healthy(place), what="health")
-    assert place.queue_server() != server
-
-
-def is_healthy(place: Place) -> bool:
-    try:
-        return bool(place.health()["status"] == "ok")
-    except OSError:
-        return False
-
-
-def test_a_worker_that_ends_again_and_again_ends_nothing_else_and_is_tried_for_ever(
-    place: Place, tmp_path: Path
-) -> None:
-    valkey = Valkey(tmp_path / "own-queue")
-    valkey.start()
-    try:
-        with place.up(REDIS_URL=valkey.url) as up:
-            up.wait_for(READY)
-            valkey.stop()  # without it a worker does not start
-            os.kill(child(place, "huey_consumer"), signal.SIGKILL)
-            up.wait_for(r"(?s)(worker \| ended .*){6}", timeout=300)
-            wait_until(lambda: is_said_of_worker(place, "failing"), 60)
-            doctor = subprocess.run(
-                [program("chairtime"), "doctor"],
-                env={**os.environ, "STATE_DIR": str(place.state), "REDIS_URL": valkey.url},
-                capture_output=True,
-                text=True,
-            )
-            assert re.search(
-                r"FAIL  worker: it ended \d+ times .* at growing intervals", doctor.stdout
-            )
-
-            valkey.start()
-            wait_until(lambda: is_said_of_worker(place, "ok"), 180)
-            assert up.is_running
-    finally:
-        valkey.stop()
+    queue.start()
+    wait_until(lambda: is_said_of_worker(place, "ok"), 180)
+    assert up.is_running
 
 
 def is_said_of_worker(place: Place, word: str) -> bool:
@@ -399,21 +353,73 @@ def is_said_of_worker(place: Place, word: str) -> bool:
         return False
 
 
-def test_a_queue_server_that_does_not_start_again_ends_nothing_else(place: Place) -> None:
-    with place.up() as up:
-        up.wait_for(READY)
-        server = place.queue_server()
-        assert server is not None
-        socket_path = place.state / "queue" / "queue.sock"
-        os.kill(server, signal.SIGSTOP)  # it must not be seen before what is in its way is there
-        socket_path.unlink()
-        socket_path.mkdir()
-        os.kill(server, signal.SIGKILL)
-        up.wait_for("the queue server does not start: .*; tried again in")
+# --- kill -9 ---
 
+
+def test_a_killed_up_leaves_nothing_but_the_queue_which_the_next_one_uses(
+    running: Running,
+) -> None:
+    running.queue().set("a", "1")
+    server = running.queue_server()
+    running.now.kill()
+    left = f"only the queue, {server}"
+    wait_until(lambda: [*running.processes()] == [server], what=left, instead=running.processes)
+
+    running.start()
+    assert "found the queue server of an earlier run" in running.now.output()
+    assert running.queue_server() == server
+    assert running.queue().get("a") == b"1"
+
+
+@pytest.mark.parametrize(
+    ("name", "command"), [("worker", "huey_consumer"), ("web", "app.run.granian_waits")]
+)
+def test_a_killed_program_is_started_again(running: Running, name: str, command: str) -> None:
+    before = family(running, command)
+    os.kill(min(before), signal.SIGKILL)
+    running.now.wait_for(rf"{name} \| ended by SIGKILL; started again")
+    # A child of the killed one lives on for a moment: only a pid that was not there before counts.
+    wait_until(lambda: family(running, command) - before)
+    wait_until(lambda: is_healthy(running), what="health")
+
+
+def test_a_killed_queue_server_is_started_again(running: Running) -> None:
+    server = running.queue_server()
+    assert server is not None
+    with saying(running, "the queue server ended; started again"):
+        os.kill(server, signal.SIGKILL)
+    wait_until(lambda: is_healthy(running), what="health")
+    assert running.queue_server() != server
+
+
+@contextmanager
+def saying(running: Running, line: str) -> Iterator[None]:
+    """Wait for a line that others may have brought about before."""
+    before = running.now.output().count(line)
+    yield
+    wait_until(lambda: running.now.output().count(line) > before, what=line)
+
+
+def is_healthy(place: Place) -> bool:
+    try:
+        return bool(place.health()["status"] == "ok")
+    except OSError:
+        return False
+
+
+def test_a_queue_server_that_does_not_start_again_ends_nothing_else(running: Running) -> None:
+    server = running.queue_server()
+    assert server is not None
+    socket_path = running.state / "queue" / "queue.sock"
+    os.kill(server, signal.SIGSTOP)  # it must not be seen before what is in its way is there
+    socket_path.unlink()
+    socket_path.mkdir()
+    os.kill(server, signal.SIGKILL)
+    running.now.wait_for("the queue server does not start: .*; tried again in")
+
+    with saying(running, "the queue server ended; started again"):
         socket_path.rmdir()
-        up.wait_for("the queue server ended; started again")
-        wait_until(lambda: is_healthy(place), 60, "health")
+    wait_until(lambda: is_healthy(running), 60, "health")
 
 
 def test_a_program_that_always_fails_is_given_up_with_one_line(place: Place) -> None:
@@ -429,12 +435,8 @@ def test_a_program_that_always_fails_is_given_up_with_one_line(place: Place) -> 
 # --- a wrong world ---
 
 
-def test_a_second_up_in_the_same_folder_says_who_is_there(
-    running: tuple[Place, Process],
-) -> None:
-    place, _ = running
-
-    line = place.refused(PORT=str(free_port()))
+def test_a_second_up_in_the_same_folder_says_who_is_there(running: Running) -> None:
+    line = running.refused(PORT=str(free_port()))
 
     assert line.startswith("`chairtime up` is running already in STATE_DIR ")
     assert re.search(r"\(process \d+\)", line)
