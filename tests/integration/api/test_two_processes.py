@@ -59,7 +59,10 @@ def webs(tmp_path_factory: pytest.TempPathFactory, postgres_cluster: Postgres) -
     url = postgres_cluster.url(postgres_cluster.create_migrated())
     valkey = Valkey(folder / "valkey")
     valkey.start()
-    with FakeTwilio() as twilio, TwoWebs(folder, twilio, valkey, url, **OWNER) as shop:
+    with (
+        FakeTwilio() as twilio,
+        TwoWebs(folder, twilio, valkey, url, with_worker=False, **OWNER) as shop,
+    ):
         yield shop
     valkey.stop()
 

@@ -131,7 +131,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
     folder = tmp_path_factory.mktemp("inbound")
     valkey = Valkey(folder / "valkey")
     valkey.start()
-    with FakeTwilio() as twilio, RunningShop(folder, twilio, valkey) as shop:
+    with FakeTwilio() as twilio, RunningShop(folder, twilio, valkey, with_worker=False) as shop:
         yield shop
     valkey.stop()
 
