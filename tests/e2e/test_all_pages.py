@@ -151,7 +151,10 @@ def ownerless(
     """A shop that nobody has set up."""
     _valkey_server.start()
     folder = tmp_path_factory.mktemp("ownerless")
-    with FakeTwilio() as twilio, RunningShop(folder, twilio, _valkey_server) as running:
+    with (
+        FakeTwilio() as twilio,
+        RunningShop(folder, twilio, _valkey_server, with_worker=False) as running,
+    ):
         yield running
 
 

@@ -24,7 +24,7 @@ def test_only_a_trusted_proxy_says_where_a_login_comes_from(
     }
     with (
         FakeTwilio() as twilio,
-        RunningShop(tmp_path, twilio, valkey, **environment) as shop,
+        RunningShop(tmp_path, twilio, valkey, with_worker=False, **environment) as shop,
         httpx.Client(base_url=shop.api.base_url, timeout=PATIENCE) as browser,
     ):
         statuses = [

@@ -1,12 +1,9 @@
 """What no client library would send, through the server as it is started: bytes on a socket."""
 
 import socket
-from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.fake_twilio import FakeTwilio
-from tests.support.running import RunningShop
-from tests.support.valkey import Valkey
+from tests.support.dashboard import Dashboard
 
 
 def status(url: str, line: bytes, headers: bytes = b"Host: 127.0.0.1") -> int:
@@ -22,23 +19,20 @@ def status(url: str, line: bytes, headers: bytes = b"Host: 127.0.0.1") -> int:
     return int(head.split()[1])
 
 
-def test_strange_bytes_are_answered_by_a_4xx_and_head_like_get(
-    tmp_path: Path, valkey: Valkey
-) -> None:
-    with FakeTwilio() as twilio, RunningShop(tmp_path, twilio, valkey) as shop:
-        url = str(shop.api.base_url)
-        assert status(url, b"GET /bookings/x%00/move") == 404
-        assert status(url, b"GET /login%ff") == 404
-        assert status(url, "GET /login?next=\u00e9".encode()) == 422
-        assert status(url, b"GET /login?next=%ff") == 422
-        assert status(url, b"GET /login?next=a&next=b") == 422
-        assert status(url, b"GET /static/" + b"x" * 300) == 404
-        assert status(url, b"GET /login", b"Host: \xff") == 400
-        assert status(url, b"GET //login") == 308
-        assert status(url, b"OPTIONS *") == 404
-        assert status(url, b"GET /login/.") == 404
-        assert status(url, b"GET /x/../login") == 404
-        for path in (b"/login", b"/", b"/health", b"/static/css/base.css"):
-            assert status(url, b"HEAD " + path) == status(url, b"GET " + path)
-        cookie = b"Host: 127.0.0.1\r\nCookie: chairtime=\xff\r\nOrigin: \xff"
-        assert status(url, b"POST /look", cookie) == 403
+def test_strange_bytes_are_answered_by_a_4xx_and_head_like_get(shop: Dashboard) -> None:
+    url = shop.url
+    assert status(url, b"GET /bookings/x%00/move") == 404
+    assert status(url, b"GET /login%ff") == 404
+    assert status(url, "GET /login?next=\u00e9".encode()) == 422
+    assert status(url, b"GET /login?next=%ff") == 422
+    assert status(url, b"GET /login?next=a&next=b") == 422
+    assert status(url, b"GET /static/" + b"x" * 300) == 404
+    assert status(url, b"GET /login", b"Host: \xff") == 400
+    assert status(url, b"GET //login") == 308
+    assert status(url, b"OPTIONS *") == 404
+    assert status(url, b"GET /login/.") == 404
+    assert status(url, b"GET /x/../login") == 404
+    for path in (b"/login", b"/", b"/health", b"/static/css/base.css"):
+        assert status(url, b"HEAD " + path) == status(url, b"GET " + path)
+    cookie = b"Host: 127.0.0.1\r\nCookie: chairtime=\xff\r\nOrigin: \xff"
+    assert status(url, b"POST /look", cookie) == 403

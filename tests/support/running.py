@@ -60,9 +60,13 @@ class RunningShop:
         valkey: Valkey,
         database_url: str | None = None,
         programs: Path | None = None,
+        with_worker: bool = True,
         **variables: str,
     ) -> None:
-        """`programs` is where the commands are of another version than this one."""
+        """`programs` is where the commands are of another version than this one. A worker's start
+        is a second of the processor, which a test of the web app alone can do without.
+        """
+        self._with_worker = with_worker
         self.folder = folder
         self._programs, self._cwd = programs, folder if programs else ROOT
         port = free_port()
@@ -93,7 +97,8 @@ class RunningShop:
         web = Process(serve, self.environment, self.folder, "web", self._cwd)
         self.web = self._stack.enter_context(web)
         self.wait_for_web()
-        self.start_worker()
+        if self._with_worker:
+            self.start_worker()
         return self
 
     def __exit__(self, failed: object, *_: object) -> None:
