@@ -1,7 +1,6 @@
 """Today's board in a real browser: moving by drag, by keyboard and by finger; live; on a phone."""
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -297,25 +296,21 @@ def test_the_present_is_a_line_that_moves_on_by_itself(page: Page, shop: Dashboa
 
 
 @pytest.fixture
-def long_day(shop: Dashboard) -> Iterator[Dashboard]:
+def long_day(shop: Dashboard) -> Dashboard:
     """The shop is open all day: the present is in the midst of a board that is scrolled."""
     shop.open("00:00", "23:55")
-    yield shop
-    shop.open("09:00", "19:00")
+    return shop
 
 
 @pytest.fixture
-def ten_barbers(shop: Dashboard) -> Iterator[Dashboard]:
+def ten_barbers(shop: Dashboard) -> Dashboard:
     """Seven more of them, with long names."""
-    for turn in range(4, 11):
-        name = f"{turn} Maximiliane Obermüller-Weißenborn de la Vega"
-        shop.sql(
-            "INSERT INTO barber (id, name, position, active)"
-            f" VALUES ('barber_{turn}', '{name}', {turn}, 1)"
-        )
-    yield shop
-    shop.clear()
-    shop.sql("DELETE FROM barber WHERE position > 3")
+    more = ", ".join(
+        f"('barber_{turn}', '{turn} Maximiliane Obermüller-Weißenborn de la Vega', {turn}, 1)"
+        for turn in range(4, 11)
+    )
+    shop.sql(f"INSERT INTO barber (id, name, position, active) VALUES {more}")
+    return shop
 
 
 def top_of(what: Locator) -> float:
