@@ -35,7 +35,7 @@ test: ## Check everything, then run all tests; installs what they need
 	@$(MAKE) --no-print-directory timed
 
 unit: .venv/.installed-dev system ## Run the unit and integration tests, with their coverage
-	$(COVERED) --json --out .coverage.json -m pytest -n 3 --dist worksteal -m 'not fuzz' --one-database-a-door tests/unit tests/integration $(SIDE_BY_SIDE)
+	$(COVERED) --json --out .coverage.json -m pytest -n 2 --dist worksteal -m 'not fuzz' --one-database-a-door tests/unit tests/integration $(SIDE_BY_SIDE)
 	$(COVERED) --fail-under 95 --out .coverage.json --merge .coverage.json $(SIDE_BY_SIDE)
 
 test-databases: .venv/.installed-dev system ## Run the tests of pages and API on both databases each, before a release
