@@ -28,10 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
-from sqlalchemy.orm import (
-    DeclarativeBase,
-    Session,
-)
+from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
 from app import clock
@@ -275,6 +272,7 @@ def locks_rows(session: Session) -> bool:
 
 
 def is_sqlite(session: Session) -> bool:
+    """Whether this is SQLite; else it is PostgreSQL."""
     return session.get_bind().dialect.name == "sqlite"
 
 

@@ -19,10 +19,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.orm import (
-    Session,
-    make_transient_to_detached,
-)
+from sqlalchemy.orm import Session, make_transient_to_detached
 from sqlalchemy.orm.util import identity_key
 
 from app.db import Base, dialect, is_sqlite

@@ -130,7 +130,7 @@ def to_go(session: Session, booking_id: str) -> list[Message]:
 
 def find(session: Session, message_id: str) -> Message | None:
     """The planned reminder with this job id, as its row would be; None if there is none."""
-    planned = _reminders(session, booking_of(message_id), None, True)
+    planned = _reminders(session, booking_of(message_id), None)
     return next((each for each in planned if each.id == message_id), None)
 
 
@@ -178,7 +178,7 @@ def _soonest(session: Session, first: int) -> Iterator[Row[Any]]:
 
 
 def _reminders(
-    session: Session, booking_id: str, nights: quiet.Rule | None, moot: bool
+    session: Session, booking_id: str, nights: quiet.Rule | None, moot: bool = True
 ) -> list[Message]:
     plans = read_rows(session, _PLANS, {"of_booking": booking_id})
     left = [_remaining(plan, nights) for plan in plans]

@@ -66,12 +66,8 @@ class Interrupt:
         if self._server.interrupt_signal:
             self.set()
 
-    def is_set(self) -> bool:
-        """Whether nobody would wait."""
-        return self.wait(0)
-
     def wait(self, seconds: float | None = None) -> bool:
-        """Wait until it is set, at most so long."""
+        """Whether it was set within so long; None: wait for that."""
         return bool(select.select([self._read], [], [], seconds)[0])
 
 

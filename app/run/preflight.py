@@ -18,7 +18,7 @@ from app.db import Database, database
 from app.errors import Invalid, Refused
 from app.run import migrate
 from app.run.trouble import Trouble
-from app.settings import Settings, SettingsError, settings
+from app.settings import Settings, settings
 from app.staff import first_run
 
 _CONNECT_WITHIN = 10  # seconds
@@ -26,8 +26,6 @@ _CONNECT_WITHIN = 10  # seconds
 
 def explain(error: Exception) -> list[str] | None:
     """A line for each thing that is wrong, None for an error that is nobody's mistake but ours."""
-    if isinstance(error, SettingsError):
-        return error.problems
     if isinstance(error, Invalid):
         return [f"{problem.field}: {problem.message}" for problem in error.errors]
     if isinstance(error, Trouble | Refused):

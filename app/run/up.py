@@ -45,7 +45,7 @@ _print_lock = threading.Lock()
 def run(env: Settings) -> None:
     """Run until SIGINT, SIGTERM or SIGHUP; a second one ends everything at once.
 
-    Raises Trouble, SettingsError and the like (see `preflight.explain`) with nothing left running.
+    Raises Trouble and the like (see `preflight.explain`) with nothing left running.
     """
     stop = _Stop()
     with ExitStack() as stack:
