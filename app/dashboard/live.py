@@ -159,7 +159,7 @@ class Stream:
 
     def __init__(self, user: SignedIn, secret: str, since: float) -> None:
         self.secret = secret
-        self._user, self._since = user, since
+        self._user, self._seen, self._since = user, user, since
         self._names: set[str] = set()
         self._latest: Snapshot | None = None
         self._told: Snapshot | None = None
@@ -168,10 +168,14 @@ class Stream:
         self._is_over = False
 
     def tell(self, latest: Snapshot, names: set[str], user: SignedIn) -> None:
-        """Pass on what is new; the first time, what is newer than the page."""
+        """Pass on what is new; the first time, what is newer than the page.
+
+        Of the user it is what the look before has seen: pages that are asked for at once would
+        come from what was known of them until then (`kept.FOR`), and stay so.
+        """
         if self._latest is None:
             names = _newer(latest, self._since)
-        self._latest, self._user = latest, user
+        self._latest, self._user, self._seen = latest, self._seen, user
         self._names |= names
         if len(self._names) > 2 * MOST_BOOKINGS:  # it does not keep up
             self._names = set(EVERYTHING)

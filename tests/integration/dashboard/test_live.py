@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 import app.db
+from app import kept
 from app.bookings import service
 from app.conversations import service as conversations
 from app.dashboard import live, templating
@@ -407,6 +408,27 @@ def test_a_role_that_changed_is_told_with_the_banner_that_it_sees(
         assert "Resume sending" in html(said)
 
     listen(work)
+
+
+def test_a_role_is_told_once_every_process_knows_it(shop: Database, clock: FrozenClock) -> None:
+    """A page that asks when it is told must not be answered by what was known before."""
+    assert live.SNAPSHOT_EVERY > kept.FOR
+
+    async def work(_: Watcher) -> None:
+        user = add_user(shop, "staff")
+        stream, latest = stream_of(user), snapshot(shop)
+        seen = [SignedIn(user.id, user.name, role, "session", clock.now()) for role in ROLES_SEEN]
+        said = []
+        for each in seen:
+            stream.tell(latest, {"board"}, each)
+            said.append((await take(stream))["role"])
+        assert said == ["staff", "staff", "owner"]
+
+    listen(work)
+
+
+ROLES_SEEN = ("staff", "owner", "owner")
+"""In the database, by one look after the other."""
 
 
 def test_over_midnight_and_on_another_clock_every_page_is_told(
