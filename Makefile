@@ -6,6 +6,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 COVERED := $(BIN)/python -m slipcover --dont-wrap-pytest
+# A test that hangs ends with its process and is named; the rest goes on in another.
+LIMITED := -o faulthandler_timeout=300 -o faulthandler_exit_on_timeout=true
 PIP := $(PYTHON) -m pip --python $(BIN)/python install --disable-pip-version-check --quiet
 LOCK := uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-annotate \
   --no-header --no-strip-extras --quiet
@@ -35,17 +37,17 @@ test: ## Check everything, then run all tests; installs what they need
 	@$(MAKE) --no-print-directory timed
 
 unit: .venv/.installed-dev system ## Run the unit and integration tests, with their coverage
-	$(COVERED) --json --out .coverage.json -m pytest -n 2 --dist worksteal -m 'not fuzz' --one-database-a-door tests/unit tests/integration $(SIDE_BY_SIDE)
+	$(COVERED) --json --out .coverage.json -m pytest $(LIMITED) -n 2 --dist worksteal -m 'not fuzz' --one-database-a-door tests/unit tests/integration $(SIDE_BY_SIDE)
 	$(COVERED) --fail-under 95 --out .coverage.json --merge .coverage.json $(SIDE_BY_SIDE)
 
 test-databases: .venv/.installed-dev system ## Run the tests of pages and API on both databases each, before a release
 	$(PYTEST) -n 3 --dist worksteal -m 'not fuzz' tests/integration/api tests/integration/dashboard tests/integration/web
 
 e2e: .venv/.installed-dev system ## Run the end-to-end tests
-	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder -m 'not timed and not storm' tests/e2e tests/faults $(SIDE_BY_SIDE)
+	$(PYTEST) $(LIMITED) -n 3 --dist loadfile --no-loadscope-reorder -m 'not timed and not storm' tests/e2e tests/faults $(SIDE_BY_SIDE)
 
 timed: .venv/.installed-dev system ## Run the tests that measure time, one after the other
-	$(PYTEST) -m 'timed and not storm' tests/e2e tests/faults
+	$(PYTEST) $(LIMITED) -m 'timed and not storm' tests/e2e tests/faults
 
 storm: .venv/.installed-dev system ## Run long tests with faults at random
 	$(PYTEST) -m storm tests/faults

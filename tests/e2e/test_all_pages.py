@@ -401,7 +401,8 @@ def test_a_number_that_is_wrong_is_told_within_our_policy(
     field.fill("12 34")
     field.evaluate("field => { field.form.noValidate = true; }")
     field.press("Enter")
-    expect(page.get_by_text("country code, such as").first).to_be_visible()
+    wrong = page.locator("input[type=tel][aria-invalid=true]:visible").first
+    expect(wrong).to_have_accessible_description(re.compile("country code, such as"))
     assert [each for each in problems if "status of 422" not in each] == []
     page.close()
 
