@@ -85,12 +85,14 @@ NAMED = ("service", "barber")
 class Matching:
     """How a file is read. `columns` has the column of each field that is in it, `names` what the
     texts of NAMED mean (empty: the one whose column is empty, or not there). With `overlap`, a
-    booking may be where its barber has another.
+    booking may be where its barber has another. The `order` of days is not sure where nobody has
+    said it, and each day of the file could be read in another one too.
     """
 
     charset: str = ""
     delimiter: str = ""
     order: Order | Literal[""] = ""
+    is_order_sure: bool = True
     columns: Mapping[str, str] = field(default_factory=dict)
     names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     overlap: bool = False
@@ -129,10 +131,12 @@ def guess(table: Table, kind: Kind, said: Matching, locale: str) -> Matching:
     known = {name: column for name, column in said.columns.items() if column in table.columns}
     columns = known or _guess_columns(table.columns, kind)
     days = texts_of(table, columns.get("date", ""))
+    order, is_order_sure = spelling.order_of(days, locale)
     return Matching(
         charset=table.charset,
         delimiter=table.delimiter,
-        order=said.order or spelling.order_of(days, locale)[0],
+        order=said.order or order,
+        is_order_sure=said.is_order_sure if said.order else is_order_sure,
         columns=columns,
         names=said.names,
         overlap=said.overlap,

@@ -54,9 +54,10 @@ class Moment:
 
 
 def order_of(texts: Iterable[str], locale: str) -> tuple[Order, bool]:
-    """In which order these dates are written, and whether they say so themselves.
+    """In which order these dates are written, and whether that is sure.
 
-    If they do not, it is that of the `locale` ("en_GB").
+    It is not where each could be read in another order too: then it is that of the `locale`
+    ("en_GB").
     """
     first, second = 0, 0
     for text in texts:
@@ -66,7 +67,7 @@ def order_of(texts: Iterable[str], locale: str) -> tuple[Order, bool]:
             return "ymd", True
     if (first > 12) != (second > 12):
         return ("dmy" if first > second else "mdy"), True
-    return _order_in(locale), False
+    return _order_in(locale), not first
 
 
 def moment(text: str, order: Order, locale: str = "en") -> Moment:

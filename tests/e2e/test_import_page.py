@@ -12,8 +12,9 @@ WIDE: ViewportSize = {"width": 1280, "height": 860}
 
 
 def diary() -> str:
-    """A day of the past and one to come, in the words of nobody in particular."""
-    days = [datetime.now(UTC).date() + timedelta(days=away) for away in (-30, 3)]
+    """A day of the past, which says what comes first, and one to come."""
+    today = datetime.now(UTC).date()
+    days = [(today - timedelta(days=30)).replace(day=20), today + timedelta(days=3)]
     rows = ["Appointment Date;Start Time;Duration;Service;Team member;Client;Mobile;Net sales"]
     rows += [
         f"{day:%d/%m/%Y};{9 + number}:00;45 min;Skin fade;Sam;Client {number};"

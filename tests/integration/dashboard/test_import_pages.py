@@ -95,6 +95,23 @@ def test_how_many_messages_bookings_to_come_mean_is_said_before(owner: Client) -
     assert "They get no reminders." in owner.get(address).text
 
 
+def test_days_that_could_be_read_in_two_ways_are_said_until_somebody_has_chosen(
+    owner: Client,
+) -> None:
+    address = uploaded(owner, "Date,Client,Phone\n04/12/2026 10:00,Ana,02079460958\n", "bookings")
+    says = "By your shop’s language they were read “month first: 12/31/2026”."
+    assert says in owner.get(address).text
+    form = {"column-name": "Client", "column-phone": "Phone", "column-date": "Date", "order": "dmy"}
+    owner.post(f"{address}/match", data=form)
+    work.take_step()
+    page = owner.get(address).text
+    assert "could be read in two ways" not in page
+    assert re.search(r'value="dmy"\s+selected', page)
+
+    sure = uploaded(owner, "Date,Client,Phone\n24/12/2026 10:00,Ana,02079460958\n", "bookings")
+    assert "could be read in two ways" not in owner.get(sure).text
+
+
 def test_a_file_that_is_not_wanted_is_forgotten(owner: Client) -> None:
     address = uploaded(owner, CUSTOMERS)
     assert said(owner, owner.post(f"{address}/discard")).startswith("The file is forgotten.")

@@ -82,7 +82,8 @@ def test_june_and_july_are_told_apart_and_what_could_be_both_is_refused() -> Non
         (["1/2/2026", "3/4/2026"], "en_US", ("mdy", False)),
         (["1/2/2026"], "en_GB", ("dmy", False)),
         (["13/13/2026"], "de_DE", ("dmy", False)),
-        (["3 May 2026"], "sv_SE", ("ymd", False)),
+        (["3 May 2026"], "sv_SE", ("ymd", True)),
+        ([""], "en_US", ("mdy", True)),
     ],
 )
 def test_the_order_of_day_and_month_is_told_by_the_dates_or_else_by_the_shop(
