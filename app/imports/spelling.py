@@ -61,7 +61,7 @@ def order_of(texts: Iterable[str], locale: str) -> tuple[Order, bool]:
     """
     first, second = 0, 0
     for text in texts:
-        if (match := _NUMBERS.match(text.strip())) and len(match[1]) <= 2:
+        if (match := _numbers_of(text.strip())) and len(match[1]) <= 2:
             first, second = max(first, int(match[1])), max(second, int(match[2]))
         elif match:
             return "ymd", True
@@ -146,10 +146,14 @@ def _split(text: str, order: Order, locale: str) -> tuple[date, str]:
         rest = text[match.end() :]
         if not rest or not rest[0].isdigit():
             return _date(int(match[1]), int(match[2]), int(match[3])), rest
-    if match := _NUMBERS.match(_without_weekday(text)):
-        rest = _without_weekday(text)[match.end() :]
-        return _of_numbers(match, order), rest
+    if match := _numbers_of(text):
+        return _of_numbers(match, order), match.string[match.end() :]
     return _of_words(text, locale)
+
+
+def _numbers_of(text: str) -> re.Match[str] | None:
+    """The three numbers of a day such as `Thu 31.12.2026`."""
+    return _NUMBERS.match(_without_weekday(text))
 
 
 def _of_numbers(match: re.Match[str], order: Order) -> date:

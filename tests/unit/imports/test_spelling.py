@@ -81,6 +81,8 @@ def test_june_and_july_are_told_apart_and_what_could_be_both_is_refused() -> Non
         (["2026-02-01"], "en_US", ("ymd", True)),
         (["1/2/2026", "3/4/2026"], "en_US", ("mdy", False)),
         (["1/2/2026"], "en_GB", ("dmy", False)),
+        (["Thu 1/2/2026"], "en_GB", ("dmy", False)),
+        (["Thu 1/2/2026", "Tue 13/4/2026"], "en_US", ("dmy", True)),
         (["13/13/2026"], "de_DE", ("dmy", False)),
         (["3 May 2026"], "sv_SE", ("ymd", True)),
         ([""], "en_US", ("mdy", True)),
